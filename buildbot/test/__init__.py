@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-2.0-only
+from buildbot_overlay import extend
+
+extend(__name__)
+
+# trial looks into the release's half of a package only once the package has been imported
+from buildbot.test import integration  # noqa: E402, F401
+from buildbot.test import unit  # noqa: E402, F401

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Put a sparse package tree in front of the release it changes.
+
+Three calls, in the order in which they happen:
+
+``activate``   at interpreter start, from the ``.pth`` or ``.start`` file: one path goes on ``sys.path``;
+``extend``     in every ``__init__`` of the tree: what is not there is looked up in the release;
+``release``    in every module that stands in for one of the release's: its names, to build on.
+
+Every interpreter of the environment runs ``activate``, so this module imports nothing that an
+interpreter has not loaded by then; what costs more is imported by who needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False  # a name that type checkers know; importing typing would cost every interpreter
+if TYPE_CHECKING:
+    from types import SimpleNamespace
+
+__version__ = '4.3.0.1'
+
+DISTRIBUTION = 'buildbot-interlock'
+PACKAGE = 'buildbot'
+SUPPORTED = ('4.3', '4.4')  # from the first, up to but without the second
+SWITCH = 'BUILDBOT_INTERLOCK'
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TREE = os.path.join(HERE, 'tree')
+
+
+class UnsupportedRelease(ImportError):
+    """The overlay and what it lies over do not fit; the text says what to do."""
+
+
+class Refusal:
+    """An import finder that turns every import of the package into one clear error.
+
+    It lets the interpreter start, whatever is wrong, and still never lets a half overlay run.
+
+    :param why: the sentence of the error.
+    """
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == PACKAGE:
+            raise UnsupportedRelease(self.why)
+
+
+def way_out() -> str:
+    low, high = SUPPORTED
+    return (
+        f"install the release it was made for (pip install '{PACKAGE}>={low},<{high}'),"
+        f' or set {SWITCH}=off to run the release you have as it is'
+    )
+
+
+def activate() -> None:
+    """Put the tree in front of everything on ``sys.path``, unless the switch says off.
+
+    Called again, it changes nothing. It never raises: what is wrong is told by the first
+    ``import`` of the package.
+    """
+    switch = os.environ.get(SWITCH) or 'on'
+    if switch == 'off' or TREE in sys.path:
+        return
+    if switch != 'on':
+        refuse(f'{SWITCH}={switch!r} is neither on nor off; unset it, or set it to one of these')
+    elif not os.path.isfile(os.path.join(TREE, PACKAGE, '__init__.py')):
+        refuse(
+            f'{DISTRIBUTION} {__version__} is half installed: there is no {PACKAGE} package in {TREE};'
+            f' pip install --force-reinstall {DISTRIBUTION}, or set {SWITCH}=off'
+        )
+    else:
+        sys.path.insert(0, TREE)
+
+
+def refuse(why: str) -> None:
+    if not any(isinstance(finder, Refusal) for finder in sys.meta_path):
+        sys.meta_path.insert(0, Refusal(why))
+
+
+def extend(name: str) -> None:
+    """Let the package of the tree also hold all that the release's package of this name holds.
+
+    :param name: ``__name__`` of the package.
+    :raises UnsupportedRelease: for the outermost package: no release is found, it is of a version
+        outside ``SUPPORTED``, or a seam of it is gone or changed.
+    """
+    package = sys.modules[name]
+    parent, _, leaf = name.rpartition('.')
+    if parent:
+        outer = sys.modules[parent].__path__
+        package.__path__.extend(os.path.join(path, leaf) for path in list(outer)[1:])
+    else:
+        package.__path__.append(find_release(package.__path__[0]))
+    if os.path.isfile(os.path.join(package.__path__[-1], '__init__.py')):
+        package.upstream = release(name)  # type: ignore[attr-defined]
+    if not parent:
+        from buildbot_overlay import fit
+
+        fit.check(package)
+
+
+def find_release(ours: str) -> str:
+    """Find the release's directory behind that of the overlay.
+
+    :param ours: directory of the overlay's package.
+    :returns: the directory of the first package of the same name that is not an overlay.
+    :raises UnsupportedRelease: there is none.
+    """
+    from importlib.machinery import PathFinder
+
+    finders = [finder for finder in sys.meta_path if finder is not PathFinder]
+    found = [PathFinder.find_spec(PACKAGE, [entry]) for entry in sys.path]
+    found += [finder.find_spec(PACKAGE, None) for finder in finders]
+    for spec in found:
+        if spec is None or not spec.origin:
+            continue
+        directory = os.path.dirname(os.path.abspath(spec.origin))
+        if directory != ours and not is_overlay(directory):
+            return directory
+    raise UnsupportedRelease(
+        f'{DISTRIBUTION} {__version__} lies over the {PACKAGE} release, and there is none here;'
+        f" pip install '{PACKAGE}>={SUPPORTED[0]},<{SUPPORTED[1]}'"
+    )
+
+
+def is_overlay(directory: str) -> bool:
+    # only an overlay says which names of a release it leans on
+    return os.path.isfile(os.path.join(directory, 'seams.txt'))
+
+
+def release(name: str) -> SimpleNamespace:
+    """Run the release's module in the namespace of the one that stands in for it.
+
+    Only one module object of the name exists then: functions of the release see the names of the
+    overlay, and patching a name of the module patches it for both.
+
+    :param name: ``__name__`` of the module.
+    :returns: the names that the release's module bound.
+    """
+    from importlib.machinery import SourceFileLoader
+    from types import SimpleNamespace
+
+    module = sys.modules[name]
+    if hasattr(module, '__path__'):
+        filename = os.path.join(module.__path__[-1], '__init__.py')
+    else:
+        parent, _, leaf = name.rpartition('.')
+        filename = os.path.join(sys.modules[parent].__path__[-1], leaf + '.py')
+    ours = {key: module.__dict__.get(key) for key in ('__file__', '__doc__')}
+    known = set(module.__dict__)
+    module.__file__ = filename
+    try:
+        code = SourceFileLoader(name, filename).get_code(name)
+        assert code is not None  # a source file that could be read has code
+        exec(code, module.__dict__)
+    finally:
+        module.__dict__.update(ours)
+    return SimpleNamespace(**{k: v for k, v in module.__dict__.items() if k not in known})

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Whether the overlay and the release under it fit together."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING
+from typing import Iterator
+
+import buildbot_overlay as overlay
+from buildbot_overlay import seams
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+def check(package: ModuleType) -> None:
+    """Refuse a release that the overlay was not made for.
+
+    :param package: the outermost package of the tree, extended by the release.
+    :raises UnsupportedRelease: with one sentence that names version, seams and ways out.
+    """
+    version = package.version
+    halves = list(missing_modules(package))
+    if halves:
+        raise overlay.UnsupportedRelease(
+            f'{overlay.DISTRIBUTION} {overlay.__version__} is half installed:'
+            f' {", ".join(halves)} {"is" if len(halves) == 1 else "are"} not in'
+            f' {package.__path__[0]}; pip install --force-reinstall {overlay.DISTRIBUTION},'
+            f' or set {overlay.SWITCH}=off'
+        )
+    if not supported(version):
+        low, high = overlay.SUPPORTED
+        raise overlay.UnsupportedRelease(
+            f'{overlay.DISTRIBUTION} {overlay.__version__} was made for {overlay.PACKAGE}'
+            f' >={low},<{high} and finds {version} in {package.__path__[-1]}; {overlay.way_out()}'
+        )
+    missing = missing_seams(package)
+    if missing:
+        raise overlay.UnsupportedRelease(
+            f'{overlay.DISTRIBUTION} {overlay.__version__} does not fit {overlay.PACKAGE} {version}'
+            f' in {package.__path__[-1]}: {", ".join(missing)}; {overlay.way_out()}'
+        )
+
+
+def supported(version: str) -> bool:
+    """Tell whether a version lies in the supported range."""
+    low, high = (numbers(bound) for bound in overlay.SUPPORTED)
+    return low <= numbers(version) < high
+
+
+def numbers(version: str) -> list[int]:
+    # what follows the numbers (.dev5, .post1, rc2) does not move a version out of the range
+    match = re.match(r'\d+(\.\d+)*', version)
+    return [int(part) for part in match.group().split('.')] if match else []
+
+
+def seams_file(package: ModuleType) -> str:
+    return os.path.join(package.__path__[0], 'seams.txt')
+
+
+def seam_states(package: ModuleType) -> list[tuple[seams.Seam, str]]:
+    """Each seam with ``same``, ``changed`` or ``gone``."""
+    return list(seams.compare(seams.read(seams_file(package)), package.__path__[-1]))
+
+
+def missing_seams(package: ModuleType) -> list[str]:
+    """Name the seams that the release no longer has as the overlay knows them.
+
+    :returns: such as ``buildbot.process.builder.Builder.maybeStartBuild (changed)``.
+    """
+    return [f'{seam} ({state})' for seam, state in seam_states(package) if state != 'same']
+
+
+def overlaid_modules(package: ModuleType) -> list[str]:
+    """Dotted names of the release's modules that the tree stands in for."""
+    return modules(package, 'overlays')
+
+
+def modules(package: ModuleType, *kinds: str) -> list[str]:
+    found = seams.read(seams_file(package))
+    return [seam.module for seam in found if seam.kind in kinds and not seam.name]
+
+
+def missing_modules(package: ModuleType) -> Iterator[str]:
+    root = os.path.dirname(package.__path__[0])
+    for module in modules(package, 'overlays', 'adds'):
+        path = os.path.join(*module.split('.'))
+        if not any(os.path.isfile(os.path.join(root, path + end)) for end in ('.py', '/__init__.py')):
+            yield module
+
+
+def stale_bases(name: str) -> list[str]:
+    """Name the classes that still inherit a class of the release which the tree replaces.
+
+    Such a class would go its own way without what the tree adds to its base.
+
+    :param name: dotted name of a module of the tree that has been imported.
+    :returns: such as ``RealMasterLock <- BaseLock``.
+    """
+    module = sys.modules[name]
+    now = {
+        theirs: getattr(module, key)
+        for key, theirs in vars(module.upstream).items()
+        if isinstance(theirs, type)
+    }
+    return sorted(
+        f'{cls.__name__} <- {base.__name__}'
+        for cls in vars(module).values()
+        if isinstance(cls, type) and cls.__module__ == name
+        for base in cls.__mro__
+        if base in now and now[base] not in cls.__mro__
+    )

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Run the demo: a master and two workers on a small git repository with three branches.
+
+Usage: python demo.py run|check [--dir DIR] [--port N] [--worker-port N]
+
+``run`` goes on until Ctrl-C. ``check`` ends when 12 builds are done and judges them; its exit status
+tells. A port of 0 takes a free one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Iterator
+from urllib.request import urlopen
+
+import judge
+
+HERE = Path(__file__).resolve().parent
+BIN = Path(sys.executable).parent
+BRANCHES = ('main', 'release/1.0', 'feature/probe')
+WORKERS = ('board-1', 'board-2')
+COMMITS = 2  # for each branch; two builders build each
+BUILDS = 2 * COMMITS * len(BRANCHES)
+COMPILE = 'echo "compiling $1 of version $(cat version)"; sleep 1\n'
+TEST = 'echo "$1: the board runs version $(cat version)"; sleep 1\n'
+WORTH_TELLING = re.compile(
+    r'begins on|waiting for lock|complete: |build finished|attached to|Traceback|Error'
+)
+
+
+class CannotRun(Exception):
+    """The demo cannot run here; the text says why."""
+
+
+def say(text: str) -> None:
+    print(f'demo: {text}', flush=True)
+
+
+class Repository:
+    """A bare git repository, and a clone from which commits are pushed to it."""
+
+    def __init__(self, base: Path) -> None:
+        self.bare = base / 'repository.git'
+        self.clone = base / 'clone'
+
+    def git(self, *arguments: str, cwd: Path | None = None) -> None:
+        name = ['-c', 'user.name=demo', '-c', 'user.email=demo@localhost']
+        subprocess.run(
+            ['git', *name, *arguments], cwd=cwd or self.clone, check=True, capture_output=True
+        )
+
+    def create(self) -> None:
+        if self.bare.exists():
+            say(f'reusing the repository {self.bare}')
+            return
+        say(f'making the repository {self.bare} with the branches {", ".join(BRANCHES)}')
+        self.git('init', '--bare', '-b', BRANCHES[0], str(self.bare), cwd=self.bare.parent)
+        self.git('clone', str(self.bare), str(self.clone), cwd=self.bare.parent)
+        self.git('checkout', '-B', BRANCHES[0])
+        (self.clone / 'compile.sh').write_text(COMPILE)
+        (self.clone / 'test.sh').write_text(TEST)
+        (self.clone / 'version').write_text('0\n')
+        self.git('add', '.')
+        self.git('commit', '-m', 'Firmware for the board')
+        for branch in BRANCHES:
+            self.git('checkout', '-B', branch)
+            self.git('push', 'origin', branch)
+
+    def push(self) -> None:
+        """Push commits to every branch."""
+        for branch in BRANCHES:
+            self.git('checkout', branch)
+            for _ in range(COMMITS):
+                number = int((self.clone / 'version').read_text()) + 1
+                (self.clone / 'version').write_text(f'{number}\n')
+                self.git('commit', '-am', f'Version {number} of {branch}')
+            self.git('push', 'origin', branch)
+        say(f'pushed {COMMITS} commits to each of {", ".join(BRANCHES)}')
+
+
+class Service:
+    """A master or worker process with its directory; its output goes to ``twistd.log`` there."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.process: subprocess.Popen[str] | None = None
+
+    def create(self, *command: str) -> None:
+        if (self.directory / 'buildbot.tac').exists():
+            say(f'reusing {self.directory}')
+            return
+        say(f'creating {self.directory}')
+        done = subprocess.run([str(BIN / command[0]), *command[1:]], capture_output=True, text=True)
+        if done.returncode:
+            raise CannotRun(f'{command[0]} {command[1]}: {done.stdout}{done.stderr}')
+
+    def start(self, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [str(BIN / 'twistd'), '--nodaemon', '--pidfile=', '-y', 'buildbot.tac'],
+            cwd=self.directory,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors='replace',
+            start_new_session=True,  # Ctrl-C comes to us alone, and we stop it in order
+        )
+
+    def lines(self) -> Iterator[str]:
+        """Yield what the process logs, until it ends."""
+        assert self.process is not None and self.process.stdout is not None
+        with open(self.directory / 'twistd.log', 'a', encoding='utf-8') as log:
+            for line in self.process.stdout:
+                log.write(line)
+                log.flush()
+                yield line.rstrip()
+
+    def wait_for(self, text: str, times: int = 1) -> None:
+        """Read the log until a text has come so many times.
+
+        :raises CannotRun: the process ended before.
+        """
+        tail = []
+        for line in self.lines():
+            tail = [*tail[-15:], line]
+            times -= text in line
+            if not times:
+                return
+        raise CannotRun('\n'.join([f'{self.directory.name} ended while starting:', *tail]))
+
+    def follow(self, tell: bool) -> None:
+        """Go on reading the log, so that the process never waits for a reader."""
+
+        def read() -> None:
+            for line in self.lines():
+                if tell and WORTH_TELLING.search(line):
+                    print(line.partition('] ')[2] or line, flush=True)
+
+        threading.Thread(target=read, daemon=True).start()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+
+
+def free_port(wanted: int, option: str) -> int:
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(('127.0.0.1', wanted))
+        except OSError:
+            raise CannotRun(f'port {wanted} is taken; choose another with {option} N') from None
+        return s.getsockname()[1]
+
+
+def prepare(base: Path) -> None:
+    if shutil.which('git') is None:
+        raise CannotRun('there is no git; install it (on Debian: apt-get install git)')
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        probe = base / '.probe'
+        probe.touch()
+        probe.unlink()
+    except OSError as e:
+        raise CannotRun(f'cannot write to {base}: {e.strerror}') from None
+
+
+def finished(url: str) -> Iterator[int]:
+    """Yield the count of builds finished from now on, as the master's event stream tells."""
+    with urlopen(f'{url}sse/listen/builds/*/finished') as stream:
+        count = 0
+        yield count
+        for line in stream:
+            if line.startswith(b'event: event'):
+                count += 1
+                yield count
+
+
+def demo(options: argparse.Namespace) -> int:
+    base = options.dir.resolve()
+    prepare(base)
+    web = free_port(options.port, '--port')
+    pb = free_port(options.worker_port, '--worker-port')
+    url = f'http://localhost:{web}/'
+    repository = Repository(base)
+    master = Service(base / 'master')
+    workers = [Service(base / name) for name in WORKERS]
+
+    repository.create()
+    master.create('buildbot', 'create-master', '--no-logrotate', str(master.directory))
+    shutil.copy(HERE / 'master.cfg', master.directory / 'master.cfg')
+    for worker in workers:
+        if worker.directory.exists():  # it knows the port of the master from its creation
+            shutil.rmtree(worker.directory)
+        arguments = [str(worker.directory), f'localhost:{pb}', worker.directory.name, 'secret']
+        worker.create('buildbot-worker', 'create-worker', '--no-logrotate', *arguments)
+    try:
+        say('starting the master')
+        master.start(
+            DEMO_REPOSITORY=str(repository.bare), DEMO_WEB_PORT=str(web), DEMO_WORKER_PORT=str(pb)
+        )
+        master.wait_for('BuildMaster is running')
+        say(f'starting the workers {" and ".join(WORKERS)}')
+        for worker in workers:
+            worker.start()
+            worker.follow(tell=False)
+        master.wait_for(' attached to firmware-', times=2 * len(WORKERS))
+        master.follow(tell=True)
+        say(f'the web page is {url} and the log {master.directory / "twistd.log"}')
+        return check(url, repository) if options.what == 'check' else run(url, repository)
+    finally:
+        say('stopping')
+        for service in [*workers, master]:
+            service.stop()
+
+
+def run(url: str, repository: Repository) -> int:
+    repository.push()
+    say(f'push more from {repository.clone}; Ctrl-C stops everything')
+    signal.pause()
+    return 0
+
+
+def check(url: str, repository: Repository) -> int:
+    for count in finished(url):
+        if count == 0:
+            repository.push()
+        else:
+            say(f'{count} of {BUILDS} builds done')
+        if count == BUILDS:
+            break
+    builds = judge.finished_builds(url)[-BUILDS:]
+    wrong = judge.judge(builds)
+    for sentence in wrong:
+        say(f'WRONG: {sentence}')
+    say(f'{len(builds)} builds judged: {"not " if wrong else ""}as it should be')
+    return 1 if wrong else 0
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description='Run the demo of Interlock.')
+    parser.add_argument('what', choices=['run', 'check'])
+    parser.add_argument('--dir', type=Path, default=HERE / 'run', help='where to keep its files')
+    parser.add_argument('--port', type=int, default=8010, help='of the web page (0: a free one)')
+    parser.add_argument('--worker-port', type=int, default=9989, help='for the workers (0: a free one)')
+    signal.signal(signal.SIGTERM, interrupted)
+    try:
+        return demo(parser.parse_args())
+    except CannotRun as e:
+        say(str(e))
+        return 1
+    except subprocess.CalledProcessError as e:
+        say(f'{" ".join(map(str, e.cmd))}: {(e.stderr or b"").decode().strip()}')
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == '__main__':
+    sys.exit(main())

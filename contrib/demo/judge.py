@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Judge from the times in the REST API whether the demo's locks did their work.
+
+All times are whole seconds, rounded down, so an interval may share its last second with the first
+of the next one.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import combinations
+from typing import Any
+from typing import Iterator
+from typing import NamedTuple
+from urllib.request import urlopen
+
+ROUNDING = 1  # seconds that two times read off one clock may differ by rounding
+
+
+class Span(NamedTuple):
+    """Something that a build did, from one second to another.
+
+    :param build: such as ``firmware-debug #3``.
+    :param key: what no two may have at a time (a branch, a worker).
+    """
+
+    build: str
+    key: str
+    begin: int
+    end: int
+
+
+class Build(NamedTuple):
+    """A finished build as the REST API tells of it, with its steps in order."""
+
+    name: str
+    branch: str
+    worker: str
+    results: int
+    steps: list[dict[str, Any]]
+
+    def span(self, key: str, prefix: str = '') -> Span:
+        steps = [step for step in self.steps if step['name'].startswith(prefix)]
+        begin = min(step['started_at'] for step in steps)
+        return Span(self.name, key, begin, max(step['complete_at'] for step in steps))
+
+
+def get(url: str, path: str) -> Any:
+    with urlopen(f'{url}api/v2/{path}') as answer:
+        return json.load(answer)
+
+
+def finished_builds(url: str) -> list[Build]:
+    """Read all finished builds.
+
+    :param url: of the master, with a slash at the end.
+    """
+    builders = {b['builderid']: b['name'] for b in get(url, 'builders')['builders']}
+    workers = {w['workerid']: w['name'] for w in get(url, 'workers')['workers']}
+    builds = get(url, 'builds?complete=true&property=branch&order=buildid')['builds']
+    return [
+        Build(
+            f'{builders[b["builderid"]]} #{b["number"]}',
+            b['properties']['branch'][0],
+            workers[b['workerid']],
+            b['results'],
+            get(url, f'builds/{b["buildid"]}/steps')['steps'],
+        )
+        for b in builds
+    ]
+
+
+def overlaps(spans: list[Span]) -> Iterator[tuple[Span, Span]]:
+    for one, other in combinations(spans, 2):
+        if one.begin < other.end and other.begin < one.end:
+            yield one, other
+
+
+def judge(builds: list[Build]) -> list[str]:
+    """Say what is wrong with the builds; nothing, if the locks did their work."""
+    wrong = [f'{b.name} failed with result {b.results}' for b in builds if b.results != 0]
+
+    # 1. under `version` no two builds of one branch at a time, of unlike branches at least once
+    under_version = [build.span(build.branch) for build in builds]
+    pairs = list(overlaps(under_version))
+    for one, other in pairs:
+        if one.key == other.key:
+            wrong.append(f'{one.build} and {other.build} overlap on branch {one.key}')
+    if not any(one.key != other.key for one, other in pairs):
+        wrong.append('no two builds of different branches overlap')
+
+    # 2. nobody between the steps of a group, on one worker
+    for one, other in overlaps([build.span(build.worker, 'test/') for build in builds]):
+        if one.key == other.key:
+            wrong.append(f'{one.build} and {other.build} share the board of {one.key}')
+    for build in builds:
+        parts = [step['name'] for step in build.steps if step['name'].startswith('test')]
+        if parts != ['test', 'test/flash', 'test/boot', 'test/measure']:
+            wrong.append(f'{build.name}: the steps of the group are {parts}')
+
+    # 3. no build began only to wait
+    for build in builds:
+        for step in build.steps:
+            waited = (step['locks_acquired_at'] or 0) - step['started_at']
+            if step['name'] == 'locks_acquire' and waited > ROUNDING:
+                wrong.append(f'{build.name} waited {waited} s in locks_acquire')
+    return wrong

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Run tests with trial and write what became of each, one JSON line a test.
+
+Usage: python outcomes.py FILE SHARD SHARDS PACKAGE
+
+Of the test modules of PACKAGE, this runs those whose turn it is: every SHARDS-th from SHARD on.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from twisted.trial import reporter
+from twisted.trial import runner
+from twisted.trial import unittest
+
+
+def modules_of(suite: Any) -> dict[str, list[Any]]:
+    """Group the test cases of a suite by the module they come from."""
+    found: dict[str, list[Any]] = {}
+    for case in unittest._iterateTests(suite):
+        found.setdefault(type(case).__module__, []).append(case)
+    return found
+
+
+class Outcomes(reporter.Reporter):
+    """Writes the worst outcome of each test to ``file`` when all have run."""
+
+    file = ''
+    worst = ['success', 'skip', 'expected failure', 'unexpected success', 'failure', 'error']
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.outcomes: dict[str, str] = {}
+
+    def _note(self, test: Any, outcome: str) -> None:
+        known = self.outcomes.get(test.id(), 'success')
+        self.outcomes[test.id()] = max(known, outcome, key=self.worst.index)
+        if len(self.outcomes) % 500 == 0:
+            print(f'  {len(self.outcomes)} tests', file=sys.stderr, flush=True)
+
+    def addSuccess(self, test: Any) -> None:
+        super().addSuccess(test)
+        self._note(test, 'success')
+
+    def addSkip(self, test: Any, reason: Any) -> None:
+        super().addSkip(test, reason)
+        self._note(test, 'skip')
+
+    def addError(self, test: Any, error: Any) -> None:
+        super().addError(test, error)
+        self._note(test, 'error')
+
+    def addFailure(self, test: Any, fail: Any) -> None:
+        super().addFailure(test, fail)
+        self._note(test, 'failure')
+
+    def addExpectedFailure(self, test: Any, error: Any, todo: Any = None) -> None:
+        super().addExpectedFailure(test, error, todo)
+        self._note(test, 'expected failure')
+
+    def addUnexpectedSuccess(self, test: Any, todo: Any = None) -> None:
+        super().addUnexpectedSuccess(test, todo)
+        self._note(test, 'unexpected success')
+
+    def done(self) -> None:
+        super().done()
+        with open(self.file, 'w', encoding='utf-8') as f:
+            f.writelines(json.dumps(item) + '\n' for item in sorted(self.outcomes.items()))
+
+
+def main() -> int:
+    Outcomes.file, shard, shards, package = (
+        sys.argv[1],
+        int(sys.argv[2]),
+        int(sys.argv[3]),
+        sys.argv[4],
+    )
+    modules = modules_of(runner.TestLoader().loadByName(package, recurse=True))
+    mine = sorted(modules)[shard::shards]
+    suite = runner.TestSuite([case for name in mine for case in modules[name]])
+    runner.TrialRunner(Outcomes, workingDirectory=f'trial-{shard}').run(suite)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Build the wheel: the overlay's machinery, the sparse tree inside it, and the start-up files."""
+
+import os
+import re
+
+from setuptools import find_packages
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def read(path):
+    with open(os.path.join(HERE, path), encoding='utf-8') as f:
+        return f.read()
+
+
+class build_py_with_start(build_py):
+    """Also write the files that activate the overlay when an interpreter starts.
+
+    ``.start`` is the successor of the code lines of ``.pth`` (PEP 829); a Python that knows it lets
+    the ``.pth`` of the same name be.
+    """
+
+    start_files = {
+        'buildbot_interlock.pth': 'import buildbot_overlay; buildbot_overlay.activate()\n',
+        'buildbot_interlock.start': 'buildbot_overlay:activate\n',
+    }
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            for name, text in self.start_files.items():
+                with open(os.path.join(self.build_lib, name), 'w', encoding='utf-8') as f:
+                    f.write(text)
+
+
+tree = ['buildbot', *('buildbot.' + package for package in find_packages('buildbot'))]
+test = [
+    'buildbot-worker >=4.3,<4.4',
+    'buildbot-www >=4.3,<4.4',
+    'hypothesis',
+    'parameterized',
+    'treq',
+]
+
+setup(
+    name='buildbot-interlock',
+    version=re.search(r"^__version__ = '(.+)'", read('buildbot_overlay/__init__.py'), re.M).group(1),
+    description='Buildbot with branch locks, step groups and workers that never only wait',
+    long_description=read('README.rst'),
+    long_description_content_type='text/x-rst',
+    license='GPL-2.0-only',
+    python_requires='>=3.9',
+    packages=['buildbot_overlay', *('buildbot_overlay.tree.' + package for package in tree)],
+    package_dir={'buildbot_overlay.tree.buildbot': 'buildbot'},
+    package_data={'buildbot_overlay.tree.buildbot': ['seams.txt']},
+    cmdclass={'build_py': build_py_with_start},
+    install_requires=['buildbot >=4.3,<4.4'],
+    extras_require={
+        'bundle': ['buildbot[bundle] >=4.3,<4.4'],
+        'test': test,
+        'docs': ['sphinx >=7', 'towncrier >=23'],
+        'lint': ['mypy ==1.15.0', 'ruff ==0.11.8'],
+    },
+    entry_points={
+        'buildbot.steps': ['StepGroup = buildbot.process.stepgroup:StepGroup'],
+        'buildbot.util': [
+            'BranchLock = buildbot.locks:BranchLock',
+            'SlaveLock = buildbot.locks:SlaveLock',
+        ],
+    },
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Environment :: No Input/Output (Daemon)',
+        'Framework :: Buildbot',
+        'Intended Audience :: Developers',
+        'Programming Language :: Python :: 3',
+        'Topic :: Software Development :: Testing',
+    ],
+)
