@@ -77,6 +77,15 @@ class Build(upstream.Build):
             yield self.buildFinished([f'cancelled ({self.stopped_reason})'], CANCELLED)
 
     @defer.inlineCallbacks
+    def _start_next_step_impl(self, step: Any) -> Any:
+        try:
+            yield super()._start_next_step_impl(step)
+        except Exception as e:
+            # nobody waits for this method, so the build would go on for ever
+            log.err(e, f'{self} after step {step.name!r}')
+            yield self.buildFinished(['build', 'exception'], EXCEPTION)
+
+    @defer.inlineCallbacks
     def buildFinished(self, text: list[str], results: int) -> Any:
         yield super().buildFinished(text, results)
         self._give_back(results)

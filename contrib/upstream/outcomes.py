@@ -11,18 +11,28 @@ from __future__ import annotations
 import json
 import sys
 from typing import Any
+from typing import Iterator
 
 from twisted.trial import reporter
 from twisted.trial import runner
-from twisted.trial import unittest
 
 
 def modules_of(suite: Any) -> dict[str, list[Any]]:
     """Group the test cases of a suite by the module they come from."""
     found: dict[str, list[Any]] = {}
-    for case in unittest._iterateTests(suite):
+    for case in cases_of(suite):
         found.setdefault(type(case).__module__, []).append(case)
     return found
+
+
+def cases_of(suite: Any) -> Iterator[Any]:
+    try:
+        inner = iter(suite)
+    except TypeError:  # a test case, or what stands for a module that could not be loaded
+        yield suite
+    else:
+        for case in inner:
+            yield from cases_of(case)
 
 
 class Outcomes(reporter.Reporter):

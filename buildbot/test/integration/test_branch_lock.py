@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Branch locks on a master: who holds, who waits, who is next."""
+
+from __future__ import annotations
+
+from parameterized import parameterized
+from twisted.internet import defer
+
+from buildbot.locks import BranchLock
+from buildbot.locks import MasterLock
+from buildbot.locks import WorkerLock
+from buildbot.plugins import util
+from buildbot.process.properties import renderer
+from buildbot.process.results import CANCELLED
+from buildbot.process.results import EXCEPTION
+from buildbot.process.results import FAILURE
+from buildbot.process.results import SUCCESS
+from buildbot.test.util.lab import Gate
+from buildbot.test.util.lab import GatedStep
+from buildbot.test.util.lab import LabTestCase
+
+TWO_WORKERS = ['w1', 'w2']
+
+
+class BuilderLevel(LabTestCase):
+    @defer.inlineCallbacks
+    def setup_two(self, locks):
+        self.gate = Gate()
+        steps = [GatedStep(self.gate)]
+        yield self.setup_lab(
+            {name: {'steps': steps, 'locks': locks} for name in ('a', 'b')}, TWO_WORKERS
+        )
+
+    @parameterized.expand([
+        # who asks in this order -> who runs -> who runs when the first has finished
+        ('exclusive_one_branch', 'exclusive', 1, ['x', 'x'], ['x'], ['x']),
+        ('exclusive_two_branches', 'exclusive', 1, ['x', 'y'], ['x', 'y'], ['y']),
+        ('exclusive_next_branch', 'exclusive', 1, ['x', 'x', 'y'], ['x', 'y'], ['y', 'x']),
+        ('counting_one_branch', 'counting', 2, ['x', 'x', 'x'], ['x', 'x'], ['x', 'x']),
+        ('counting_of_one', 'counting', 1, ['x', 'x'], ['x'], ['x']),
+        ('no_branch', 'exclusive', 1, [None, None], [None], [None]),
+        ('no_branch_is_a_branch_of_its_own', 'exclusive', 1, [None, 'x'], [None, 'x'], ['x']),
+    ])
+    @defer.inlineCallbacks
+    def test_table(self, _, mode, max_count, asked, running, later):
+        """Builds of one branch share the copy of that branch; of other branches, theirs."""
+        lock = BranchLock('version', maxCount=max_count)
+        yield self.setup_two([lock.access(mode)])
+        for i, branch in enumerate(asked):
+            yield self.request('ab'[i % 2], branch)
+        self.assertEqual(self.branches(self.gate), running)
+        self.assertEqual(len((yield self.builds())), len(running))
+
+        self.open(self.gate, SUCCESS)
+        self.assertEqual(self.branches(self.gate), later)
+
+        while self.gate.running:
+            self.open(self.gate, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS] * len(asked))
+        self.assertEqual((yield self.owners(lock)), (0, 0))
+
+    @defer.inlineCallbacks
+    def test_default_branch(self):
+        """A source stamp that names no branch counts as the default branch."""
+        yield self.setup_two([BranchLock('version', defaultBranch='main').access('exclusive')])
+        yield self.request('a', None)
+        yield self.request('b', 'main')
+        self.assertEqual(self.branches(self.gate), [None])
+
+    @defer.inlineCallbacks
+    def test_limit_of_a_branch(self):
+        """A branch whose name fits a pattern has the limit written for it."""
+        lock = BranchLock('version', maxCount=1, maxCountForBranch={'dev/*': 2})
+        yield self.setup_two([lock.access('counting')])
+        for builder, branch in (('a', 'dev/x'), ('b', 'dev/x'), ('a', 'main'), ('b', 'main')):
+            yield self.request(builder, branch)
+        self.assertEqual(self.branches(self.gate), ['dev/x', 'dev/x', 'main'])
+
+    @defer.inlineCallbacks
+    def test_renderable_sees_the_branch_before_the_build(self):
+        """A lock whose name is rendered from the branch is judged with that branch at once."""
+
+        @renderer
+        def locks(props):
+            return [MasterLock(f'version-{props.getProperty("branch")}').access('exclusive')]
+
+        yield self.setup_two(locks)
+        yield self.request('a', 'x')
+        yield self.request('b', 'x')
+        yield self.request('b', 'y')
+        self.assertEqual(self.branches(self.gate), ['x', 'y'])
+        self.assertEqual((yield self.builds()), [None, None])
+
+    @defer.inlineCallbacks
+    def test_locks_that_cannot_be_rendered(self):
+        """A request whose locks cannot be rendered fails and says why; others go on."""
+
+        @renderer
+        def locks(props):
+            if props.getProperty('branch') == 'bad':
+                raise ValueError('no lock for this branch')
+            return []
+
+        yield self.setup_two(locks)
+        yield self.request('a', 'bad')
+        yield self.request('b', 'good')
+        self.assertEqual(self.branches(self.gate), ['good'])
+        self.assertEqual((yield self.builds()), [EXCEPTION, None])
+        self.assertTrue(self.flushLoggedErrors(ValueError))
+
+    @defer.inlineCallbacks
+    def test_plugin_names(self):
+        """Users find the lock, and the worker lock's old name, where all locks are."""
+        yield self.setup_two([])
+        self.assertIs(util.BranchLock, BranchLock)
+        self.assertIs(util.SlaveLock, WorkerLock)
+
+
+class NoBuildBeginsToWait(LabTestCase):
+    @defer.inlineCallbacks
+    def setUp(self):
+        super().setUp()
+        self.lock = MasterLock('lab')
+        self.locked, self.free = Gate(), Gate()
+        yield self.setup_lab(
+            {
+                'a': {'steps': [GatedStep(self.locked)], 'locks': [self.lock.access('exclusive')]},
+                'b': {'steps': [GatedStep(self.locked)], 'locks': [self.lock.access('exclusive')]},
+                'free': {'steps': [GatedStep(self.free)]},
+            },
+            [self.createLocalWorker('w1', max_builds=1), self.createLocalWorker('w2', max_builds=1)],
+        )
+
+    @defer.inlineCallbacks
+    def test_worker_is_left_to_others(self):
+        """A request that would wait for a lock takes no worker from one that would not."""
+        yield self.request('a')
+        yield self.request('b')
+        yield self.request('free')
+        self.assertEqual(len(self.locked.running), 1)
+        self.assertEqual(len(self.free.running), 1)
+        self.assertEqual((yield self.builds()), [None, None])
+
+    @defer.inlineCallbacks
+    def test_claim_that_comes_too_late(self):
+        """If the lock goes to somebody else after the test, the request pends without a row."""
+        botmaster = self.master.botmaster
+        real = yield botmaster.getLockByID(self.lock, 0)
+        access = self.lock.access('exclusive')
+        claim = self.master.data.updates.claimBuildRequests
+
+        def claim_and_lose_lock(brids, **kwargs):
+            if not real.owners:
+                real.claim(self, access)
+            return claim(brids, **kwargs)
+
+        self.patch(self.master.data.updates, 'claimBuildRequests', claim_and_lose_lock)
+        yield self.request('a')
+        self.assertEqual((yield self.builds()), [])
+        self.assertEqual(self.locked.running, [])
+        self.assertTrue(all(w.isAvailable() for w in botmaster.builders['a'].workers))
+
+        self.patch(self.master.data.updates, 'claimBuildRequests', claim)
+        real.release(self, access)
+        self.settle()
+        self.assertEqual(len(self.locked.running), 1)
+
+    @defer.inlineCallbacks
+    def test_cancel_while_the_build_is_created(self):
+        """A request cancelled while its build is created gives back lock and worker."""
+        add_build = self.master.data.updates.addBuild
+        waiting = []
+
+        def add_build_slowly(**kwargs):
+            d = defer.Deferred()
+            d.addCallback(lambda _: add_build(**kwargs))
+            waiting.append(d)
+            return d
+
+        self.patch(self.master.data.updates, 'addBuild', add_build_slowly)
+        brid = yield self.request('a')
+        self.patch(self.master.data.updates, 'addBuild', add_build)
+        yield self.request('b')
+        self.master.data.control('cancel', {'reason': 'enough'}, ('buildrequests', brid))
+        self.settle()
+        waiting.pop().callback(None)
+        self.settle()
+        self.assertEqual((yield self.builds()), [CANCELLED, None])
+        self.assertEqual(len(self.locked.running), 1)
+        self.open(self.locked, SUCCESS)
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
+        for builder in self.master.botmaster.builders.values():
+            self.assertEqual(builder.building, [])
+            self.assertTrue(all(w.isAvailable() for w in builder.workers))
+
+    @parameterized.expand([
+        ('addBuild',),
+        ('addStep',),
+        ('startStep',),
+        ('setBuildProperties',),
+        ('finishStep',),
+        ('finishBuild',),
+    ])
+    @defer.inlineCallbacks
+    def test_database_error(self, update):
+        """A write that fails gives back lock and worker, and the next request goes on."""
+        good = getattr(self.master.data.updates, update)
+        self.patch(
+            self.master.data.updates, update, lambda *a, **k: defer.fail(OSError('disk is full'))
+        )
+        yield self.request('a')
+        if self.locked.running:
+            self.open(self.locked, SUCCESS)
+        self.patch(self.master.data.updates, update, good)
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
+        self.assertTrue(self.flushLoggedErrors(OSError))
+
+        self.reactor.advance(60)  # a worker on which a build went wrong rests for a while
+        yield self.request('b')
+        self.assertEqual(len(self.locked.running), 1)
+        self.flushLoggedErrors()
+
+    @defer.inlineCallbacks
+    def test_lost_worker(self):
+        """A lost worker's build gives back its lock, and the next request goes on."""
+        yield self.request('a')
+        yield self.request('b')
+        name = self.locked.running[0][0].workername
+        self.lose_worker(name)
+        self.assertEqual(len(self.locked.running), 1)
+        self.assertEqual((yield self.owners(self.lock)), (1, 0))
+
+    @parameterized.expand([(SUCCESS,), (FAILURE,), (EXCEPTION,)])
+    @defer.inlineCallbacks
+    def test_end(self, result):
+        """However a build ends, its lock goes to the next request."""
+        yield self.request('a')
+        yield self.request('b')
+        self.open(self.locked, result)
+        self.assertEqual(len(self.locked.running), 1)
+        self.assertEqual((yield self.builds()), [result, None])
+
+    @defer.inlineCallbacks
+    def test_stop(self):
+        """A build that is stopped gives its lock to the next request."""
+        yield self.request('a')
+        yield self.request('b')
+        yield self.stop_build(1)
+        self.assertEqual((yield self.builds()), [CANCELLED, None])
+        self.assertEqual(len(self.locked.running), 1)
+
+
+class StepLevel(LabTestCase):
+    @parameterized.expand([
+        ('one_branch', ['x', 'x'], ['x']),
+        ('two_branches', ['x', 'y'], ['x', 'y']),
+    ])
+    @defer.inlineCallbacks
+    def test_steps(self, _, asked, running):
+        """Steps of one branch exclude each other, of unlike branches do not."""
+        gate, lock = Gate(), BranchLock('version')
+        yield self.setup_lab(
+            {
+                name: {'steps': [GatedStep(gate, locks=[lock.access('exclusive')])]}
+                for name in ('a', 'b')
+            },
+        )
+        for builder, branch in zip('ab', asked):
+            yield self.request(builder, branch)
+        self.assertEqual(self.branches(gate), running)
+        while gate.running:
+            self.open(gate, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS, SUCCESS])
+        self.assertEqual((yield self.owners(lock)), (0, 0))
+
+    @defer.inlineCallbacks
+    def test_release_by_a_step_starts_a_request(self):
+        """A request that pends for a lock starts when a step of another build lets it go."""
+        first, second, rest = Gate(), Gate(), Gate()
+        lock = MasterLock('lab')
+        access = lock.access('exclusive')
+        yield self.setup_lab({
+            'a': {'steps': [GatedStep(first, locks=[access]), GatedStep(rest)]},
+            'b': {'steps': [GatedStep(second)], 'locks': [access]},
+        })
+        yield self.request('a')
+        yield self.request('b')
+        self.assertEqual(second.running, [])
+        self.open(first, SUCCESS)
+        self.assertEqual(len(second.running), 1)
+        self.assertEqual(len(rest.running), 1)
+
+    @defer.inlineCallbacks
+    def test_step_shares_the_lock_of_its_build(self):
+        """A step that names a lock which its build holds shares it instead of failing."""
+        gate, lock = Gate(), MasterLock('lab')
+        step = GatedStep(gate, locks=[lock.access('counting')])
+        yield self.setup_lab({'a': {'steps': [step], 'locks': [lock.access('exclusive')]}})
+        yield self.request('a')
+        self.open(gate, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS])
+        self.assertEqual((yield self.owners(lock)), (0, 0))
+
+    @defer.inlineCallbacks
+    def test_step_wants_more_than_its_build_holds(self):
+        """A step cannot have exclusively what its build holds one unit of, and says so."""
+        gate, lock = Gate(), MasterLock('lab', maxCount=2)
+        step = GatedStep(gate, locks=[lock.access('exclusive')])
+        yield self.setup_lab({'a': {'steps': [step], 'locks': [lock.access('counting')]}})
+        yield self.request('a')
+        self.assertEqual((yield self.builds()), [EXCEPTION])
+        self.assertIn('more than its build', str(self.flushLoggedErrors(RuntimeError)[0].value))
+        self.assertEqual((yield self.owners(lock)), (0, 0))
+
+    @defer.inlineCallbacks
+    def test_rendered_step_lock(self):
+        """A step's list of locks may hold a renderable that makes one from the branch."""
+        gate = Gate()
+
+        @renderer
+        def access(props):
+            return MasterLock(f'version-{props.getProperty("branch")}').access('exclusive')
+
+        steps = [GatedStep(gate, locks=[access])]
+        yield self.setup_lab({name: {'steps': steps} for name in ('a', 'b')})
+        yield self.request('a', 'x')
+        yield self.request('b', 'x')
+        self.assertEqual(self.branches(gate), ['x'])

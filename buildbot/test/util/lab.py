@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A master in memory with local workers and steps that a test lets go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import defer
+
+from buildbot.config import BuilderConfig
+from buildbot.process.buildstep import BuildStep
+from buildbot.process.factory import BuildFactory
+from buildbot.process.results import CANCELLED
+from buildbot.test.util.integration import RunFakeMasterTestCase
+
+
+class Gate:
+    """What a ``GatedStep`` waits at: the test opens it, once for each step that has come to it.
+
+    :ivar running: builds whose step waits here now, in order of arrival.
+    """
+
+    def __init__(self) -> None:
+        self.running: list[tuple[Any, defer.Deferred[int]]] = []
+        self.seen = 0
+
+    def wait(self, step: BuildStep) -> defer.Deferred[int]:
+        self.seen += 1
+        d: defer.Deferred[int] = defer.Deferred()
+        self.running.append((step.build, d))
+        return d
+
+    def open(self, result: int) -> None:
+        _, d = self.running.pop(0)
+        d.callback(result)
+
+
+class GatedStep(BuildStep):
+    """A step that ends with the result with which the test opens its gate.
+
+    :param gate: where it waits.
+    """
+
+    def __init__(self, gate: Gate, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.gate = gate
+        self._wait: defer.Deferred[int] | None = None
+
+    def run(self) -> defer.Deferred[int]:
+        self._wait = self.gate.wait(self)
+        return self._wait
+
+    def interrupt(self, reason: Any) -> defer.Deferred[None]:
+        d = super().interrupt(reason)
+        for at in list(self.gate.running):
+            if at[1] is self._wait:
+                self.gate.running.remove(at)
+                self._wait.callback(CANCELLED)
+        return d
+
+
+class LabTestCase(RunFakeMasterTestCase):
+    """Builds on a master in memory, with requests for branches."""
+
+    @defer.inlineCallbacks
+    def setup_lab(
+        self, builders: dict[str, dict[str, Any]], workers: list[Any] = ('w1',), **config: Any
+    ) -> Any:
+        """Start a master.
+
+        :param builders: for each name, what ``BuilderConfig`` takes; ``steps`` stands for a factory
+            of these steps, and the workers are all there are.
+        :param workers: names, or workers as ``createLocalWorker`` makes them.
+        """
+        self.lab_workers = [
+            self.createLocalWorker(w) if isinstance(w, str) else w for w in workers
+        ]
+        yield self.setup_master(self.lab_config(builders, **config))
+
+    def lab_config(self, builders: dict[str, dict[str, Any]], **config: Any) -> dict[str, Any]:
+        return {
+            'builders': [self._builder(name, dict(words)) for name, words in builders.items()],
+            'workers': self.lab_workers,
+            'protocols': {'null': {}},
+            'multiMaster': True,
+            'collapseRequests': False,
+            **config,
+        }
+
+    def _builder(self, name: str, words: dict[str, Any]) -> BuilderConfig:
+        words.setdefault('workernames', [w.name for w in self.lab_workers])
+        if 'steps' in words:
+            words['factory'] = BuildFactory(words.pop('steps'))
+        return BuilderConfig(name=name, **words)
+
+    @defer.inlineCallbacks
+    def request(self, builder: str, branch: str | None = None, **words: Any) -> Any:
+        """Ask for a build and let the master act on it.
+
+        :returns: Deferred of the build request's id.
+        """
+        builderid = yield self.master.data.updates.findBuilderId(builder)
+        stamp = {'codebase': '', 'repository': '', 'branch': branch, 'revision': None, 'project': ''}
+        _, brids = yield self.master.data.updates.addBuildset(
+            waited_for=False, builderids=[builderid], sourcestamps=[stamp], **words
+        )
+        self.settle()
+        return brids[builderid]
+
+    def settle(self) -> None:
+        """Let all that is due happen: what the master puts off waits less than a second."""
+        for _ in range(3):
+            self.reactor.advance(1)
+
+    def open(self, gate: Gate, result: int) -> None:
+        gate.open(result)
+        self.settle()
+
+    def branches(self, gate: Gate) -> list[str | None]:
+        """Branches of the builds whose step waits at the gate."""
+        return [build.sources[0].branch for build, _ in gate.running]
+
+    @defer.inlineCallbacks
+    def builds(self) -> Any:
+        """Return the results of all build rows, in order; None for those that are not finished."""
+        rows = yield self.master.data.get(('builds',), order=['buildid'])
+        return [row['results'] for row in rows]
+
+    @defer.inlineCallbacks
+    def step_rows(self, buildid: int = 1) -> Any:
+        """Return (name, result) of the steps of a build that are not the master's own."""
+        rows = yield self.master.data.get(('builds', buildid, 'steps'))
+        own = ('worker_preparation', 'locks_acquire')
+        return [(row['name'], row['results']) for row in rows if row['name'] not in own]
+
+    @defer.inlineCallbacks
+    def stop_build(self, buildid: int) -> Any:
+        yield self.master.data.control('stop', {'reason': 'enough'}, ('builds', buildid))
+        self.settle()
+
+    def lose_worker(self, name: str = 'w1') -> None:
+        """Cut the connection of a worker as if its machine had gone."""
+        worker = self.master.workers.workers[name]
+        worker.conn.loseConnection()
+        self.settle()
+
+    @defer.inlineCallbacks
+    def owners(self, lockid: Any) -> Any:
+        """Return how many hold any copy of a lock, and how many wait for one."""
+        real = yield self.master.botmaster.getLockByID(lockid, 0)
+        copies = list(real.copies.values()) if hasattr(real, 'copies') else [real]
+        copies = list(real.locks.values()) if hasattr(real, 'locks') else copies
+        return sum(len(c.owners) for c in copies), sum(len(c.waiting) for c in copies)
