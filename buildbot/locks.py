@@ -75,14 +75,12 @@ class LockAccess(upstream.LockAccess):
     """One way to take a lock: which one, ``counting`` or ``exclusive``, and how many units."""
 
     def __init__(self, lockid: Any, mode: str, count: int = 1) -> None:
-        self.lockid = lockid
-        self.mode = mode
-        self.count = count
         if not isinstance(lockid, upstream.BaseLockId):
             config.error(f'{lockid!r} is not a lock, so there is no access to it')
         assert mode in ('counting', 'exclusive'), f'{mode!r} is neither counting nor exclusive'
         assert isinstance(count, int) and count >= 0, f'{count!r} units of a lock make no sense'
         assert mode == 'counting' or count == 1, f'exclusive access is 1 unit, not {count}'
+        self.lockid, self.mode, self.count = lockid, mode, count
 
 
 class BranchLock(upstream.BaseLockId):

@@ -139,7 +139,9 @@ def release(name: str) -> SimpleNamespace:
     """Run the release's module in the namespace of the one that stands in for it.
 
     Only one module object of the name exists then: functions of the release see the names of the
-    overlay, and patching a name of the module patches it for both.
+    overlay, and patching a name of the module patches it for both. ``__file__`` is the release's
+    from here on, because its functions look for their data files beside it; ``__spec__.origin`` is
+    the overlay's.
 
     :param name: ``__name__`` of the module.
     :returns: the names that the release's module bound.
@@ -153,13 +155,10 @@ def release(name: str) -> SimpleNamespace:
     else:
         parent, _, leaf = name.rpartition('.')
         filename = os.path.join(sys.modules[parent].__path__[-1], leaf + '.py')
-    ours = {key: module.__dict__.get(key) for key in ('__file__', '__doc__')}
     known = set(module.__dict__)
-    module.__file__ = filename
-    try:
-        code = SourceFileLoader(name, filename).get_code(name)
-        assert code is not None  # a source file that could be read has code
-        exec(code, module.__dict__)
-    finally:
-        module.__dict__.update(ours)
+    doc, module.__file__ = module.__doc__, filename
+    code = SourceFileLoader(name, filename).get_code(name)
+    assert code is not None  # a source file that could be read has code
+    exec(code, module.__dict__)
+    module.__doc__ = doc
     return SimpleNamespace(**{k: v for k, v in module.__dict__.items() if k not in known})

@@ -22,6 +22,7 @@ import hashlib
 import os
 from typing import Iterator
 from typing import NamedTuple
+from typing import Sequence
 
 KINDS = ('overlays', 'calls', 'adds')
 LENGTH = 16  # hexadecimal digits of SHA-256; chance, not malice, is what changes a release
@@ -147,14 +148,14 @@ def fingerprints(source: bytes) -> dict[str, str]:
     """
     found: dict[str, list[ast.AST]] = {}
 
-    def walk(body: list[ast.stmt], prefix: str) -> None:
+    def walk(body: Sequence[ast.AST], prefix: str) -> None:
         for node in body:
             for name in bound_names(node):
                 found.setdefault(prefix + name, []).append(node)
             if isinstance(node, ast.ClassDef):
                 walk(node.body, f'{prefix}{node.name}.')
-            elif isinstance(node, (ast.If, ast.Try, ast.With)):
-                walk([n for n in ast.iter_child_nodes(node) if isinstance(n, ast.stmt)], prefix)
+            elif isinstance(node, (ast.If, ast.Try, ast.ExceptHandler, ast.With)):
+                walk(list(ast.iter_child_nodes(node)), prefix)
 
     walk(ast.parse(source).body, '')
     return {
@@ -163,7 +164,7 @@ def fingerprints(source: bytes) -> dict[str, str]:
     }
 
 
-def bound_names(node: ast.stmt) -> list[str]:
+def bound_names(node: ast.AST) -> list[str]:
     if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
         return [node.name]
     targets: list[ast.expr] = []

@@ -28,6 +28,17 @@ class Build(upstream.Build):
     # whether the locks were claimed before the build began
     _claimed = False
 
+    @staticmethod
+    @defer.inlineCallbacks
+    def setup_properties_known_before_build_starts(
+        props: Any, requests: Any, builder: Any, workerforbuilder: Any = None
+    ) -> Any:
+        yield upstream.Build.setup_properties_known_before_build_starts(
+            props, requests, builder, workerforbuilder
+        )
+        # branch, revision and their like too: locks are rendered with them
+        upstream.Build.setupBuildProperties(props, requests)
+
     @defer.inlineCallbacks
     def claim_locks(self, workerforbuilder: AbstractWorkerForBuilder) -> Any:
         """Claim the builder's locks for this build, before it begins.
@@ -37,7 +48,6 @@ class Build(upstream.Build):
             cannot be found out; it then fails and says why.
         """
         self.workerforbuilder = workerforbuilder
-        upstream.Build.setupBuildProperties(self.getProperties(), self.requests, self.sources)
         try:
             yield self._setup_locks()
         except Exception:
@@ -92,7 +102,7 @@ class Build(upstream.Build):
 
     def _give_back(self, results: int) -> None:
         # An error in the ending (the database, say) leaves what came behind it undone.
-        if self not in self.builder.building:
+        if self._build_finished:
             return
         self.finished = True
         self.results = worst_status(self.results, results)
@@ -100,6 +110,7 @@ class Build(upstream.Build):
             self.releaseLocks,
             self.workerforbuilder.buildFinished,
             lambda: self.builder.buildFinished(self, self.workerforbuilder),
+            lambda: self._tryScheduleBuildsAfterLockUnlock(build_finished=True),
         ):
             try:
                 give_back()

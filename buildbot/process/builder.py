@@ -18,6 +18,7 @@ from buildbot_overlay import release
 if TYPE_CHECKING:
     from buildbot.locks import BaseLock
     from buildbot.process.buildrequest import BuildRequest
+    from buildbot.process.locks import Claim
     from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
     from buildbot.util.subscription import Subscription
 
@@ -58,11 +59,8 @@ class Builder(upstream.Builder):
             log.err(e, f'builder {self.name!r}: locks of build request {buildrequest.id}')
             return True
 
-        for lock, access in claims:
-            if not lock.isAvailable(None, access):
-                self._wake_on_release(lock)
-                return False
-
+        if claims and not self._can_acquire_locks(claims):
+            return False
         if callable(self.config.canStartBuild):
             return (yield self.config.canStartBuild(self, workerforbuilder, buildrequest))
         return True
@@ -70,14 +68,14 @@ class Builder(upstream.Builder):
     @defer.inlineCallbacks
     def _find_claims(self, workerforbuilder: Any, buildrequest: BuildRequest, props: Any) -> Any:
         # the locks that the build will claim, found with the properties it will claim them with
-        if IRenderable.providedBy(self.config.locks):
-            props = yield self._setup_props_if_needed(props, workerforbuilder, buildrequest)
-            Build.setupBuildProperties(props, [buildrequest])
-        else:
-            props = None
+        locks = self.config.locks
+        if not IRenderable.providedBy(locks):
+            props = None  # there is nothing to render
+        elif props is None:
+            props = yield self._setup_props_if_needed(None, workerforbuilder, buildrequest)
         return (
             yield get_real_locks_from_accesses_raw(
-                self.config.locks,
+                locks,
                 props,
                 self,
                 workerforbuilder,
@@ -85,6 +83,13 @@ class Builder(upstream.Builder):
                 lambda: buildrequest.mergeSourceStampsWith([]),
             )
         )
+
+    def _can_acquire_locks(self, lock_list: list[Claim]) -> bool:
+        for lock, access in lock_list:
+            if not lock.isAvailable(None, access):
+                self._wake_on_release(lock)
+                return False
+        return True
 
     def _wake_on_release(self, lock: BaseLock) -> None:
         if lock not in self._refused_by:
@@ -109,9 +114,9 @@ class Builder(upstream.Builder):
         yield Build.setup_properties_known_before_build_starts(
             build.getProperties(), build.requests, build.builder, workerforbuilder
         )
-        build.setLocks(self.config.locks)
         if self.config.env:
             build.setWorkerEnvironment(self.config.env)
+        build.setLocks(self.config.locks)
 
         if workerforbuilder.worker is None:
             return False  # its connection was lost in the meantime

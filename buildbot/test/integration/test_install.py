@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A master's life in a fresh environment: plain, with the wheel, switched off, and plain again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import venv
+from pathlib import Path
+
+from twisted.trial import unittest
+
+WHEEL = os.environ.get('INTERLOCK_WHEEL')
+
+CONFIG = """
+import os
+from buildbot.plugins import schedulers, steps, util, worker
+from buildbot.util.service import BuildbotService
+from twisted.internet import defer, reactor
+
+class StopAfterOneBuild(BuildbotService):
+    name = 'stop'
+
+    async def watch(self):
+        await self.master.mq.startConsuming(self.finished, ('builds', None, 'finished'))
+
+    def startService(self):
+        d = super().startService()
+        return d.addCallback(lambda _: defer.ensureDeferred(self.watch()))
+
+    def finished(self, key, build):
+        if 'ONE_BUILD' in os.environ:
+            print('FINISHED', build['number'], build['results'], flush=True)
+            reactor.callLater(0, reactor.stop)
+
+lock = util.MasterLock('lab')
+step = steps.ShellCommand(command=['echo', 'hello'])
+c = BuildmasterConfig = {
+    'workers': [worker.LocalWorker('w')],
+    'builders': [util.BuilderConfig('b', workernames=['w'], factory=util.BuildFactory([step]),
+                                    locks=[lock.access('exclusive')])],
+    'schedulers': [schedulers.Periodic('p', builderNames=['b'], periodicBuildTimer=1)],
+    'services': [StopAfterOneBuild()],
+    'protocols': {'null': {}},
+    'db': {'db_url': 'sqlite:///state.sqlite'},
+    'buildbotNetUsageData': None,
+}
+"""
+
+
+class Life(unittest.SynchronousTestCase):
+    if WHEEL is None:
+        skip = 'INTERLOCK_WHEEL does not name the wheel to install; `make test` builds one'
+
+    def setUp(self):
+        self.base = Path(self.mktemp()).resolve()
+        self.master = self.base / 'master'
+        venv.create(self.base / 'venv', with_pip=True)
+        self.pip('install', 'buildbot==4.3.0', 'buildbot-worker==4.3.0')
+        self.good('buildbot', 'create-master', 'master')
+        (self.master / 'master.cfg').write_text(CONFIG)
+        self.twistd = ['twistd', '-ny', str(self.master / 'buildbot.tac')]
+
+    def run_it(self, program, *arguments, **environment):
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(('BUILDBOT', 'PYTHON'))}
+        return subprocess.run(
+            [str(self.base / 'venv' / 'bin' / program), *arguments],
+            cwd=self.base,
+            env={**inherited, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+        )
+
+    def good(self, *command, **environment):
+        done = self.run_it(*command, **environment)
+        self.assertEqual(done.returncode, 0, f'{command}: {done.stdout}')
+        return done.stdout
+
+    def refused(self, *command):
+        done = self.run_it(*command)
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        self.assertIn('UnsupportedRelease: buildbot-interlock', done.stdout)
+
+    def pip(self, *arguments):
+        self.good('pip', '--disable-pip-version-check', *arguments)
+
+    def files_of_release(self):
+        done = self.good('python', '-c', 'import buildbot; print(buildbot.__path__[-1])')
+        root = Path(done.strip())
+        return {p: p.read_bytes() for p in root.rglob('*') if p.suffix != '.pyc' and p.is_file()}
+
+    def build_once(self, **environment):
+        """Run the master in the foreground until a build is done; return the build's number."""
+        log = self.master / 'twistd.log'
+        log.unlink(missing_ok=True)
+        done = self.good(*self.twistd, ONE_BUILD='1', **environment)
+        text = done + log.read_text()
+        for line in text.splitlines():
+            word, *rest = line.partition('FINISHED ')[2].split() or ['']
+            if word:
+                self.assertEqual(rest[0], '0', text)
+                return int(word), 'buildbot-interlock' in text
+        self.fail(text)
+
+    def test_life(self):
+        """The same master runs on through install, restart, switch, uninstall and downgrade."""
+        plain = self.files_of_release()
+        first = self.build_once()
+        self.assertEqual(first, (1, False))
+
+        # a running master is upgraded: install, restart
+        self.good('buildbot', 'start', 'master')
+        self.pip('install', WHEEL)
+        self.good('buildbot', 'restart', 'master')
+        self.good('buildbot', 'stop', 'master')
+        self.assertIn('buildbot-interlock', (self.master / 'twistd.log').read_text())
+
+        self.assertIn('is on', self.good('buildbot', '--version'))
+        self.assertIn('\non\n', self.good('python', '-m', 'buildbot_overlay'))
+        self.good('buildbot', 'checkconfig', 'master')
+        self.good('buildbot', 'upgrade-master', 'master')
+        number, on = self.build_once()
+        self.assertTrue(on)
+        self.assertGreater(number, first[0])
+
+        # switched off, and on again
+        off = {'BUILDBOT_INTERLOCK': 'off'}
+        self.assertNotIn('interlock', self.good('buildbot', '--version', **off))
+        self.assertEqual(self.run_it('python', '-m', 'buildbot_overlay', **off).returncode, 1)
+        self.good('buildbot', 'checkconfig', 'master', **off)
+        self.assertFalse(self.build_once(**off)[1])
+        self.assertTrue(self.build_once()[1])
+
+        # another release under it is refused, whatever starts it; the interpreter itself starts
+        self.pip('install', 'buildbot==4.2.1')
+        self.refused('buildbot', 'checkconfig', 'master')
+        self.refused('buildbot', '--version')
+        self.refused(*self.twistd)
+        self.good('python', '-c', 'print(1)')
+        self.pip('install', 'buildbot==4.3.0')
+        self.assertTrue(self.build_once()[1])
+
+        # uninstalled, it leaves the release as it was
+        self.pip('uninstall', '-y', 'buildbot-interlock')
+        self.assertEqual(self.files_of_release(), plain)
+        self.assertEqual(self.build_once()[1], False)
+        site = next((self.base / 'venv' / 'lib').glob('*/site-packages'))
+        left = [p.name for p in site.iterdir() if 'interlock' in p.name or 'overlay' in p.name]
+        self.assertEqual(left, [])

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a configuration may say about locks, and what it is told when it says it wrongly."""
+
+from __future__ import annotations
+
+from parameterized import parameterized
+from twisted.trial import unittest
+
+from buildbot.config import BuilderConfig
+from buildbot.config.errors import ConfigErrors
+from buildbot.config.errors import capture_config_errors
+from buildbot.config.master import MasterConfig
+from buildbot.locks import BranchLock
+from buildbot.locks import LockAccess
+from buildbot.locks import MasterLock
+from buildbot.locks import RealBranchLock
+from buildbot.locks import SlaveLock
+from buildbot.locks import WorkerLock
+from buildbot.process.buildstep import BuildStep
+from buildbot.process.factory import BuildFactory
+from buildbot.process.properties import Interpolate
+from buildbot.process.stepgroup import StepGroup
+from buildbot.worker import Worker
+
+
+class Stamp:
+    def __init__(self, branch, codebase=''):
+        self.branch = branch
+        self.codebase = codebase
+
+
+class Limits(unittest.SynchronousTestCase):
+    @parameterized.expand([
+        ('plain', {}, 'x', 3),
+        ('no_branch', {'*': 1}, None, 3),
+        ('exact', {'x': 1}, 'x', 1),
+        ('other', {'x': 1}, 'y', 3),
+        ('pattern', {'release/*': 1}, 'release/2.0', 1),
+        ('pattern_of_case', {'release/*': 1}, 'Release/2.0', 3),
+        ('exact_before_pattern', {'release/*': 1, 'release/x': 2}, 'release/x', 2),
+        ('first_pattern', {'r*': 1, 'release/*': 2}, 'release/x', 1),
+    ])
+    def test_table(self, _, limits, branch, expected):
+        """The limit of a branch is that of its name, else of the first pattern, else maxCount."""
+        lock = BranchLock('version', maxCount=3, maxCountForBranch=limits)
+        self.assertEqual(lock.max_count_for(branch), expected)
+
+
+class Copies(unittest.SynchronousTestCase):
+    def real(self, **words):
+        real = RealBranchLock('version')
+        real.updateFromLockId(BranchLock('version', **words), 1)
+        return real
+
+    def test_one_copy_a_branch(self):
+        """One branch has one copy, another branch another."""
+        real = self.real()
+        (x,), (x2,), (y,) = (real.locks_for_sources([Stamp(b)]) for b in 'xxy')
+        self.assertIs(x, x2)
+        self.assertIsNot(x, y)
+
+    def test_codebases(self):
+        """A build of several codebases takes one copy for each."""
+        copies = self.real().locks_for_sources([Stamp('x', 'app'), Stamp('x', 'lib')])
+        self.assertEqual(len(set(copies)), 2)
+
+    def test_no_source(self):
+        """A build without source stamps takes the copy of no branch."""
+        real = self.real()
+        self.assertEqual(real.locks_for_sources([]), real.locks_for_sources([Stamp(None)]))
+
+    def test_new_limits_reach_copies(self):
+        """Limits of a newer configuration reach the copies in use."""
+        real = self.real()
+        (copy,) = real.locks_for_sources([Stamp('x')])
+        real.updateFromLockId(BranchLock('version', maxCountForBranch={'x': 5}), 2)
+        self.assertEqual(copy.maxCount, 5)
+
+    def test_description_names_the_branch(self):
+        """A log reader sees lock and branch."""
+        (copy,) = self.real().locks_for_sources([Stamp('main')])
+        self.assertEqual(repr(copy), '<BranchLock(version)[main]>')
+
+
+class Identity(unittest.SynchronousTestCase):
+    @parameterized.expand([
+        ('same', BranchLock('a'), BranchLock('a'), True),
+        ('name', BranchLock('a'), BranchLock('b'), False),
+        ('count', BranchLock('a'), BranchLock('a', 2), False),
+        ('default', BranchLock('a'), BranchLock('a', defaultBranch='x'), False),
+        (
+            'order_of_patterns',
+            BranchLock('a', maxCountForBranch={'x*': 1, 'y*': 2}),
+            BranchLock('a', maxCountForBranch={'y*': 2, 'x*': 1}),
+            False,
+        ),
+        ('kind', BranchLock('a'), MasterLock('a'), False),
+        ('old_name', SlaveLock('a'), WorkerLock('a'), True),
+    ])
+    def test_equal(self, _, one, other, equal):
+        """A reconfig sees a change of a lock exactly where there is one."""
+        self.assertEqual(one == other, equal)
+
+    def test_access(self):
+        """An access to a branch lock is made as to any lock."""
+        lock = BranchLock('a', maxCount=3)
+        self.assertEqual(lock.access('counting', 2), LockAccess(lock, 'counting', 2))
+        self.assertEqual(lock.defaultAccess(), lock.access('counting'))
+
+
+class BadInput(unittest.TestCase):
+    def errors_of(self, builder_locks=(), worker_locks=(), steps=()):
+        with capture_config_errors() as errors:
+            factory = BuildFactory(list(steps))
+            MasterConfig.loadFromDict(
+                {
+                    'builders': [
+                        BuilderConfig(
+                            'lab', workernames=['w'], factory=factory, locks=builder_locks
+                        )
+                    ],
+                    'workers': [Worker('w', 'secret', locks=worker_locks)],
+                    'protocols': {'null': {}},
+                    'multiMaster': True,
+                },
+                '<dict>',
+            )
+        return errors.errors
+
+    lock = BranchLock('version')
+
+    @parameterized.expand([
+        ('word', ['version'], "builder 'lab': 'version' is not a lock"),
+        ('mere_lock', MasterLock('m'), "builder 'lab': locks must be a list of locks, not <"),
+        (
+            'twice',
+            [lock.access('exclusive'), lock.access('counting')],
+            "builder 'lab': the lock 'version' stands twice in one list",
+        ),
+    ])
+    def test_builder(self, _, locks, sentence):
+        """Each wrong thing in a builder's list is one sentence that names the builder."""
+        (error,) = self.errors_of(builder_locks=locks)
+        self.assertIn(sentence, error)
+
+    def test_worker(self):
+        """A worker has no branch, so it cannot have a branch lock."""
+        (error,) = self.errors_of(worker_locks=[self.lock.access('counting')])
+        self.assertIn("worker 'w': BranchLock('version', maxCount=1) cannot stand here", error)
+
+    def test_good(self):
+        """Locks, accesses and renderables are all fine."""
+        locks = [self.lock, MasterLock('m').access('exclusive')]
+        steps = [BuildStep(locks=[Interpolate('%(prop:branch)s')])]
+        self.assertEqual(self.errors_of(locks, [WorkerLock('w')], steps), [])
+
+    @parameterized.expand([
+        ('step', lambda: BuildStep(name='s', locks=['x']), "step 's': 'x' is not a lock"),
+        ('access', lambda: LockAccess('x', 'counting'), "'x' is not a lock, so there is no access"),
+        ('no_steps', lambda: StepGroup(name='g'), "step group 'g' has no steps"),
+        ('empty', lambda: StepGroup(name='g', steps=[]), "step group 'g' has no steps"),
+        ('not_a_list', lambda: StepGroup(name='g', steps='s'), "'g': steps must be a list of steps"),
+        ('not_a_step', lambda: StepGroup(name='g', steps=[1]), "step group 'g': 1 is not a step"),
+        (
+            'long_path',
+            lambda: StepGroup(
+                name='g' * 20,
+                steps=[StepGroup(name='h' * 20, steps=[BuildStep(name='s' * 20)])],
+            ),
+            "is longer than the 50 characters that the name of a step may have",
+        ),
+    ])
+    def test_step(self, _, make, sentence):
+        """Each wrong step is one sentence that names it."""
+        error = self.assertRaises(ConfigErrors, make)
+        self.assertIn(sentence, str(error))
+
+
+class GroupTemplate(unittest.SynchronousTestCase):
+    def test_equal_groups(self):
+        """A reconfig sees no change of a group where there is none."""
+
+        def group(name):
+            return StepGroup(name='g', steps=[BuildStep(name=name)])
+
+        self.assertEqual(group('x'), group('x'))
+        self.assertNotEqual(group('x'), group('y'))
+
+    def test_set_step_arg(self):
+        """Arguments of a group can be changed as those of any step."""
+        group = StepGroup(name='g', steps=[BuildStep()])
+        group.set_step_arg('name', 'h')
+        self.assertEqual(group.get_step_factory().buildStep().name, 'h')
+
+    def test_each_build_has_its_own_steps(self):
+        """Two builds of one factory share no step object."""
+        factory = StepGroup(name='g', steps=[BuildStep()]).get_step_factory()
+        one, other = factory.buildStep(), factory.buildStep()
+        self.assertIsNot(one, other)
+        self.assertEqual(one.innermost_group(), one)

@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The overlay is really there, fits, and refuses what it does not fit."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from parameterized import parameterized
+from twisted.trial import unittest
+
+import buildbot
+import buildbot_overlay as overlay
+from buildbot_overlay import fit
+from buildbot_overlay import seams
+
+RELEASE = Path(buildbot.__path__[-1])
+TREE = Path(buildbot.__path__[0])
+
+
+def overlaid():
+    """Import the overlaid modules that change something, and return them."""
+    modules = [importlib.import_module(name) for name in fit.overlaid_modules(buildbot)]
+    return [m for m in modules if not hasattr(m, '__path__')]
+
+
+class Liveness(unittest.SynchronousTestCase):
+    def test_replaced_everywhere(self):
+        """Every module of the release that knows a replaced class or function knows ours."""
+        replaced = {}
+        for module in overlaid():
+            for name, theirs in vars(module.upstream).items():
+                ours = getattr(module, name)
+                if ours is not theirs and getattr(theirs, '__module__', None) == module.__name__:
+                    replaced[theirs] = ours
+        self.assertIn('BuildStep', [theirs.__name__ for theirs in replaced])
+
+        stale = []
+        for info in pkgutil.walk_packages(buildbot.__path__, 'buildbot.'):
+            if '.test.' in info.name or info.name in overlay_only():
+                continue
+            try:
+                module = importlib.import_module(info.name)
+            except Exception:  # noqa: S112 - wants a library that is not installed here
+                continue
+            for name, value in vars(module).items():
+                if isinstance(value, (type, type(overlaid))) and value in replaced:
+                    stale.append(f'{info.name}.{name}')
+        self.assertEqual(stale, [])
+
+    def test_no_stale_bases(self):
+        """No class of an overlaid module inherits a class that the overlay replaces."""
+        for module in overlaid():
+            self.assertEqual(fit.stale_bases(module.__name__), [], module.__name__)
+
+    def test_stale_base_is_found(self):
+        """A class that was left behind with the release's base is named."""
+        module = importlib.import_module('buildbot.process.builder')
+        left_behind = type('LeftBehind', (module.upstream.Builder,), {'__module__': module.__name__})
+        module.LeftBehind = left_behind
+        self.addCleanup(delattr, module, 'LeftBehind')
+        self.assertEqual(fit.stale_bases(module.__name__), ['LeftBehind <- Builder'])
+
+
+def overlay_only():
+    return fit.modules(buildbot, 'adds')
+
+
+class SeamList(unittest.SynchronousTestCase):
+    def test_sound(self):
+        """The release here is the one that the overlay was written against."""
+        self.assertEqual(fit.missing_seams(buildbot), [])
+
+    def test_complete(self):
+        """Every name of the release that the overlay replaces or overrides is listed."""
+        listed = {str(seam) for seam, _ in fit.seam_states(buildbot)}
+        unlisted = []
+        for module in overlaid():
+            for name, ours in vars(module).items():
+                theirs = vars(module.upstream).get(name)
+                if not callable(theirs) or ours is theirs:
+                    continue
+                path = f'{module.__name__}.{name}'
+                inherited = isinstance(ours, type) and theirs in ours.__mro__
+                members = set(vars(ours)) & set(vars(theirs)) if inherited else ()
+                wanted = [f'{path}.{m}' for m in members if not is_plumbing(m)] or [path]
+                unlisted += [w for w in wanted if w not in listed and path not in listed]
+        self.assertEqual(unlisted, [])
+
+    def test_every_module_is_listed(self):
+        """Every module of the tree is in the list, so a half installation is noticed."""
+        files = [path.relative_to(TREE.parent) for path in TREE.rglob('*.py')]
+        names = {'.'.join(f.with_suffix('').parts).replace('.__init__', '') for f in files}
+        listed = set(fit.modules(buildbot, 'overlays', 'adds'))
+        self.assertEqual({n for n in names if '.test' not in n} - listed, set())
+
+
+def is_plumbing(member):
+    names = ('__module__', '__doc__', '__annotations__', '__firstlineno__', '__annotate_func__')
+    return member in (*names, '__static_attributes__', '__provides__', '__implemented__')
+
+
+SOURCE = b'''
+"""Module."""
+X = 1
+class A:
+    """Doc."""
+    y: int = 2
+    def m(self, a: int = 1) -> str:
+        """Doc."""
+        return f'{a}' + "b"  # why
+def f(x):
+    pass
+'''
+
+
+class Fingerprints(unittest.SynchronousTestCase):
+    @parameterized.expand([
+        ('comment', b'# why', b'# something else', []),
+        ('docstring', b'"""Doc."""', b'"""Other."""', []),
+        ('quotes', b'"b"', b"'b'", []),
+        ('wrapped', b'(self, a: int = 1)', b'(\n        self,\n        a: int = 1,\n    )', []),
+        ('type_hint', b' -> str', b'', []),
+        ('default', b'a: int = 1', b'a: int = 2', ['A', 'A.m']),
+        ('body', b'"b"', b'"c"', ['A', 'A.m']),
+        ('variable', b'X = 1', b'X = 3', ['X']),
+        ('base', b'class A:', b'class A(B):', ['A']),
+        ('kind', b'def f', b'async def f', ['f']),
+        ('class_variable', b'y: int = 2', b'y: int = 3', ['A', 'A.y']),
+        ('gone', b'def f', b'def g', ['f', 'g']),
+    ])
+    def test_table(self, _, old, new, changed):
+        """What the code does changes the fingerprint of its name, and nothing else does."""
+        before, after = (seams.fingerprints(s) for s in (SOURCE, SOURCE.replace(old, new)))
+        self.assertNotEqual(SOURCE, SOURCE.replace(old, new))
+        names = before.keys() | after.keys()
+        self.assertEqual(sorted(n for n in names if before.get(n) != after.get(n)), changed)
+
+    def test_same_on_every_python(self):
+        """The fingerprint does not depend on the Python that computes it."""
+        self.assertEqual(seams.fingerprints(SOURCE)['A.m'], '3462852b1cb1c1c9')
+
+    def test_bound_twice(self):
+        """Of a name that is bound in two branches, a change of either counts."""
+        source = b'try:\n    x = 1\nexcept E:\n    x = 2\n'
+        changed = source.replace(b'x = 2', b'x = 3')
+        self.assertNotEqual(seams.fingerprints(source)['x'], seams.fingerprints(changed)['x'])
+
+    def test_rewrite_keeps_all_but_fingerprints(self):
+        """Rewriting the list changes nothing for a release that has not changed."""
+        path = os.path.join(self.mktemp())
+        shutil.copy(TREE / 'seams.txt', path)
+        seams.rewrite(path, str(RELEASE))
+        self.assertEqual(Path(path).read_text(), (TREE / 'seams.txt').read_text())
+
+    def test_unreadable_line(self):
+        """A line of another form is named."""
+        path = self.mktemp()
+        Path(path).write_text('overlooks buildbot\n')
+        error = self.assertRaises(ValueError, seams.read, path)
+        self.assertIn("cannot read 'overlooks buildbot'", str(error))
+
+
+class Range(unittest.SynchronousTestCase):
+    @parameterized.expand([
+        ('4.3.0', True),
+        ('4.3.1.dev12', True),
+        ('4.3.99.post1', True),
+        ('4.2.1', False),
+        ('4.4.0', False),
+        ('5.0', False),
+        ('2025.05.12', False),
+        ('latest', False),
+    ])
+    def test_table(self, version, expected):
+        """The supported versions are those from the first bound up to without the second."""
+        self.assertEqual(fit.supported(version), expected)
+
+
+class Refusals(unittest.SynchronousTestCase):
+    """Each in an interpreter of its own, with a copy of the overlay and of the release's seams."""
+
+    def setUp(self):
+        self.site = Path(self.mktemp()).resolve()
+        self.package = self.site / 'buildbot_overlay'
+        shutil.copytree(overlay.HERE, self.package)
+        if not (self.package / 'tree').exists():  # run from a checkout
+            shutil.copytree(TREE, self.package / 'tree' / 'buildbot')
+        self.release = self.site / 'release' / 'buildbot'
+        for seam in seams.read(str(TREE / 'seams.txt')):
+            self.copy_module(seam.module)
+        (self.release / '__init__.py').write_text("version = '4.3.0'\n")
+
+    def copy_module(self, module):
+        inner = Path(*module.split('.')[1:])
+        for path in (inner.with_suffix('.py'), inner / '__init__.py') if inner.parts else ():
+            if (RELEASE / path).is_file():
+                (self.release / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(RELEASE / path, self.release / path)
+
+    def run_python(self, *arguments, cwd=None, **environment):
+        # -S: without the environment's own packages, so that only the copies are there
+        path = os.pathsep.join([str(self.site), str(self.site / 'release')])
+        return subprocess.run(
+            [sys.executable, '-S', *arguments],
+            env={'PYTHONPATH': path, **environment},
+            cwd=cwd or self.site,
+            capture_output=True,
+            text=True,
+        )
+
+    def import_it(self, **environment):
+        code = 'import buildbot_overlay as o; o.activate(); print(0); import buildbot; print(1)'
+        done = self.run_python('-c', code, **environment)
+        self.assertIn('0', done.stdout, 'the interpreter did not start')
+        return done
+
+    def assert_refused(self, *sentences, **environment):
+        done = self.import_it(**environment)
+        last = done.stderr.strip().splitlines()[-1]
+        self.assertTrue(last.startswith('buildbot_overlay.UnsupportedRelease: '), done.stderr)
+        for sentence in sentences:
+            self.assertIn(sentence, last)
+        self.assertNotEqual(done.returncode, 0)
+
+    def change(self, path, old, new):
+        text = (self.release / path).read_text()
+        self.assertIn(old, text)
+        (self.release / path).write_text(text.replace(old, new))
+
+    def version_is(self, version):
+        (self.release / '__init__.py').write_text(f'version = {version!r}\n')
+
+    def test_fits(self):
+        """With the release it was made for, the import goes well."""
+        # the copy of __init__ is not the release's own, whose source the one seam in it is
+        self.drop_seam('version')
+        done = self.import_it()
+        self.assertEqual((done.stdout.split(), done.stderr), (['0', '1'], ''))
+
+    def drop_seam(self, name):
+        path = self.package / 'tree' / 'buildbot' / 'seams.txt'
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text(''.join(line for line in lines if line.split()[0] != name))
+
+    @parameterized.expand([('4.2.1',), ('4.4.0',)])
+    def test_version(self, version):
+        """A release outside the range is refused with its version and both ways out."""
+        self.version_is(version)
+        self.assert_refused(
+            f'made for buildbot >=4.3,<4.4 and finds {version}',
+            "pip install 'buildbot>=4.3,<4.4'",
+            'BUILDBOT_INTERLOCK=off',
+        )
+
+    def test_changed_seam(self):
+        """A release in which a method we override has changed is refused by the method's name."""
+        self.drop_seam('version')
+        self.change('process/buildstep.py', 'yield self.acquireLocks()', 'pass')
+        self.assert_refused(
+            'buildbot.process.buildstep.BuildStep.startStep (changed)', 'BUILDBOT_INTERLOCK=off'
+        )
+
+    def test_gone_seam(self):
+        """A release in which a method we override is gone is refused by the method's name."""
+        self.drop_seam('version')
+        self.change('process/builder.py', 'def _startBuildFor', 'def _start_build_for')
+        self.assert_refused('buildbot.process.builder.Builder._startBuildFor (gone)')
+
+    def test_comment_changed(self):
+        """A release in which only a comment changed fits."""
+        self.drop_seam('version')
+        self.change('process/builder.py', '# first, if', '# If')
+        self.assertEqual(self.import_it().stderr, '')
+
+    def test_off(self):
+        """Switched off, the plain release is imported, of whatever version."""
+        self.version_is('4.2.1')
+        done = self.import_it(BUILDBOT_INTERLOCK='off')
+        self.assertEqual((done.stdout.split(), done.stderr), (['0', '1'], ''))
+
+    def test_unknown_switch(self):
+        """A value of the switch that means nothing is refused, at the import only."""
+        self.assert_refused("BUILDBOT_INTERLOCK='no' is neither on nor off", BUILDBOT_INTERLOCK='no')
+
+    def test_no_release(self):
+        """Without a release under it, the overlay says what to install."""
+        shutil.rmtree(self.release)
+        self.assert_refused('there is none here', "pip install 'buildbot>=4.3,<4.4'")
+
+    def test_no_tree(self):
+        """Without its tree, the overlay says that it is half installed."""
+        shutil.rmtree(self.package / 'tree')
+        self.assert_refused('half installed', 'pip install --force-reinstall buildbot-interlock')
+
+    def test_half_a_tree(self):
+        """With a module of its tree missing, the overlay names it."""
+        (self.package / 'tree' / 'buildbot' / 'locks.py').unlink()
+        self.assert_refused('half installed: buildbot.locks is not in')
+
+    def status(self, **environment):
+        code = 'import buildbot_overlay as o; o.activate(); import runpy;'
+        code += "runpy.run_module('buildbot_overlay', run_name='__main__')"
+        return self.run_python('-c', code, **environment)
+
+    def test_status_of_a_refusal(self):
+        """The status command says why it is off, and fails."""
+        self.version_is('4.2.1')
+        done = self.status()
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn('off: buildbot-interlock', done.stdout)
+
+    def test_status_switched_off(self):
+        """The status command says that the switch is off, and fails."""
+        done = self.status(BUILDBOT_INTERLOCK='off')
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('off: BUILDBOT_INTERLOCK=off', done.stdout)
+
+    def test_status_with_a_checkout_in_front(self):
+        """The status command says that a checkout as working directory wins, and fails."""
+        checkout = self.site / 'checkout'
+        shutil.copytree(self.release, checkout / 'buildbot')
+        done = self.run_python(
+            '-c',
+            'import buildbot_overlay as o; o.activate(); import sys, runpy;'
+            f"sys.path.insert(0, {str(checkout)!r});"
+            "runpy.run_module('buildbot_overlay', run_name='__main__')",
+        )
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('stands before the overlay on the path and wins', done.stdout)
+
+    def test_status_installed_twice(self):
+        """The status command names both copies of an overlay installed twice, and fails."""
+        twin = self.site / 'twin' / 'buildbot_overlay'
+        shutil.copytree(self.package, twin)
+        path = os.pathsep.join(map(str, [self.site, self.site / 'release', twin.parent]))
+        done = self.status(PYTHONPATH=path)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f'installed twice: {self.package} and {twin}', done.stdout)
+
+
+class NoCopiedText(unittest.SynchronousTestCase):
+    WINDOW = 3
+
+    def windows(self, path):
+        lines = [line.strip() for line in path.read_text(encoding='utf-8').splitlines()]
+        # imports and lone brackets say nothing of where a text comes from
+        own = [x for x in lines if len(x) > 3 and not x.startswith(('from ', 'import ', '#'))]
+        return {tuple(own[i : i + self.WINDOW]) for i in range(len(own) - self.WINDOW + 1)}
+
+    def test_none(self):
+        """No three lines that follow one another stand in the release too."""
+        theirs = set().union(*map(self.windows, RELEASE.rglob('*.py')))
+        copied = {
+            str(path.relative_to(TREE)): found
+            for path in TREE.rglob('*.py')
+            if (found := self.windows(path) & theirs)
+        }
+        self.assertEqual(copied, {})
