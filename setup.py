@@ -44,10 +44,11 @@ test = [
     'parameterized',
     'treq',
 ]
+version = re.search(r"^__version__ = '(.+)'", read('buildbot_overlay/__init__.py'), re.MULTILINE)
 
 setup(
     name='buildbot-interlock',
-    version=re.search(r"^__version__ = '(.+)'", read('buildbot_overlay/__init__.py'), re.M).group(1),
+    version=version.group(1),
     description='Buildbot with branch locks, step groups and workers that never only wait',
     long_description=read('README.rst'),
     long_description_content_type='text/x-rst',

@@ -93,9 +93,9 @@ class BranchLock(upstream.BaseLockId):
 
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units a copy has: how many ``counting`` holders of one unit there may be.
-    :param maxCountForBranch: units by branch name where they differ from ``maxCount``. A name may be
-        a shell pattern such as ``release/*``; an exact name goes before a pattern, and of patterns
-        the first one written that fits.
+    :param maxCountForBranch: units by branch name where they differ from ``maxCount``. A name may
+        be a shell pattern such as ``release/*``; an exact name goes before a pattern, and of
+        patterns the first one written that fits.
     :param defaultBranch: the branch of a source stamp that names none; without it, those share a
         copy of their own.
     """

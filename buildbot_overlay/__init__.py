@@ -3,7 +3,7 @@
 
 Three calls, in the order in which they happen:
 
-``activate``   at interpreter start, from the ``.pth`` or ``.start`` file: one path goes on ``sys.path``;
+``activate``   at interpreter start, from the ``.pth`` or ``.start`` file: a path on ``sys.path``;
 ``extend``     in every ``__init__`` of the tree: what is not there is looked up in the release;
 ``release``    in every module that stands in for one of the release's: its names, to build on.
 
@@ -11,12 +11,10 @@ Every interpreter of the environment runs ``activate``, so this module imports n
 interpreter has not loaded by then; what costs more is imported by who needs it.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 
-TYPE_CHECKING = False  # a name that type checkers know; importing typing would cost every interpreter
+TYPE_CHECKING = False  # type checkers know the name; importing typing would cost everyone
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
@@ -72,7 +70,7 @@ def activate() -> None:
         refuse(f'{SWITCH}={switch!r} is neither on nor off; unset it, or set it to one of these')
     elif not os.path.isfile(os.path.join(TREE, PACKAGE, '__init__.py')):
         refuse(
-            f'{DISTRIBUTION} {__version__} is half installed: there is no {PACKAGE} package in {TREE};'
+            f'{DISTRIBUTION} {__version__} is half installed: there is no {PACKAGE} in {TREE};'
             f' pip install --force-reinstall {DISTRIBUTION}, or set {SWITCH}=off'
         )
     else:
@@ -135,7 +133,7 @@ def is_overlay(directory: str) -> bool:
     return os.path.isfile(os.path.join(directory, 'seams.txt'))
 
 
-def release(name: str) -> SimpleNamespace:
+def release(name: str) -> 'SimpleNamespace':
     """Run the release's module in the namespace of the one that stands in for it.
 
     Only one module object of the name exists then: functions of the release see the names of the

@@ -87,8 +87,8 @@ def modules(package: ModuleType, *kinds: str) -> list[str]:
 def missing_modules(package: ModuleType) -> Iterator[str]:
     root = os.path.dirname(package.__path__[0])
     for module in modules(package, 'overlays', 'adds'):
-        path = os.path.join(*module.split('.'))
-        if not any(os.path.isfile(os.path.join(root, path + end)) for end in ('.py', '/__init__.py')):
+        path = os.path.join(root, *module.split('.'))
+        if not any(os.path.isfile(path + end) for end in ('.py', '/__init__.py')):
             yield module
 
 

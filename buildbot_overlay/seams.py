@@ -8,8 +8,8 @@
 
 An unindented line names a module and what the tree does with it: it *overlays* one of the
 release's, *calls* one that it leaves as it is, or *adds* one. An indented line names a class,
-function, method or variable of the release in that module. The file's own fingerprint is there for
-speed only: a file that is the one the overlay was written against needs no look at its single seams.
+function, method or variable of the release in that module. The file's own fingerprint is there
+for speed only: a file that is the one the overlay was written against needs no further look.
 
 A fingerprint is of what the source *does*: comments, docstrings, formatting and the annotations of
 functions do not count, and it is the same whichever Python computes it.
@@ -91,8 +91,10 @@ def rewrite(path: str, release: str) -> None:
                 continue
             source = None if seam.kind == 'adds' else source_of(seam.module, release)
             found = fingerprints(source) if source is not None else {}
-            mark = file_fingerprint(source) if source is not None else 'missing'
-            lines.append(' '.join([seam.kind, seam.module, *([] if seam.kind == 'adds' else [mark])]))
+            mark = f' {file_fingerprint(source)}' if source is not None else ' missing'
+            if seam.kind == 'adds':
+                mark = ''
+            lines.append(f'{seam.kind} {seam.module}{mark}')
     with open(path, 'w', encoding='utf-8') as f:
         f.write('\n'.join(lines) + '\n')
 
@@ -176,7 +178,7 @@ def bound_names(node: ast.AST) -> list[str]:
 
 
 def meaning(node: object) -> object:
-    """Reduce a syntax tree to what counts, in a form that no version of Python spells differently."""
+    """Reduce a syntax tree to what counts, spelled alike by every version of Python."""
     if isinstance(node, list):
         return [meaning(child) for child in node]
     if not isinstance(node, ast.AST):

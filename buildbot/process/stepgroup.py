@@ -42,8 +42,8 @@ class StepGroup(buildstep.BuildStep):
     :param steps: the steps, step factories or groups in it, at least one.
     :param kwargs: what every step takes, such as ``name``, ``locks``, ``doStepIf``,
         ``haltOnFailure``.
-    :raises ConfigErrors: there are no steps, one of them is not a step, or the path of one is longer
-        than the database can hold.
+    :raises ConfigErrors: there are no steps, one of them is not a step, or the path of one is
+        longer than the database can hold.
     """
 
     name = 'group'

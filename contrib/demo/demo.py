@@ -3,8 +3,8 @@
 
 Usage: python demo.py run|check [--dir DIR] [--port N] [--worker-port N]
 
-``run`` goes on until Ctrl-C. ``check`` ends when 12 builds are done and judges them; its exit status
-tells. A port of 0 takes a free one.
+``run`` goes on until Ctrl-C. ``check`` ends when 12 builds are done and judges them; its exit
+status tells. A port of 0 takes a free one.
 """
 
 from __future__ import annotations
@@ -32,9 +32,20 @@ COMMITS = 2  # for each branch; two builders build each
 BUILDS = 2 * COMMITS * len(BRANCHES)
 COMPILE = 'echo "compiling $1 of version $(cat version)"; sleep 1\n'
 TEST = 'echo "$1: the board runs version $(cat version)"; sleep 1\n'
-WORTH_TELLING = re.compile(
-    r'begins on|waiting for lock|complete: |build finished|attached to|Traceback|Error'
-)
+#: what of the master's log is told, and in which words
+WORTH_TELLING = {
+    re.compile(
+        r"(firmware-\w+ )number.* begins on .*worker='([\w-]+)"
+    ): r'a build of \1begins on \2',
+    re.compile(r"name='(\w+)'.* waiting for lock <(\w+\(\w+).*\[([\w-]+)\]"): (
+        r'a step waits: \1 for \2) of \3'
+    ),
+    re.compile(r"step '(\S+)' complete: (\w+)"): r'step \1: \2',
+    re.compile(r'Build (firmware-\w+) number:(\d+) results:(\w+)>: build finished'): (
+        r'\1 #\2 finished: \3'
+    ),
+    re.compile(r'(.*(?:Traceback|Error).*)'): r'\1',
+}
 
 
 class CannotRun(Exception):
@@ -129,7 +140,7 @@ class Service:
 
         :raises CannotRun: the process ended before.
         """
-        tail = []
+        tail: list[str] = []
         for line in self.lines():
             tail = [*tail[-15:], line]
             times -= text in line
@@ -142,8 +153,10 @@ class Service:
 
         def read() -> None:
             for line in self.lines():
-                if tell and WORTH_TELLING.search(line):
-                    print(line.partition('] ')[2] or line, flush=True)
+                for pattern, words in WORTH_TELLING.items():
+                    match = tell and pattern.search(line)
+                    if match:
+                        print(f'  {match.expand(words)}', flush=True)
 
         threading.Thread(target=read, daemon=True).start()
 
@@ -258,8 +271,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description='Run the demo of Interlock.')
     parser.add_argument('what', choices=['run', 'check'])
     parser.add_argument('--dir', type=Path, default=HERE / 'run', help='where to keep its files')
-    parser.add_argument('--port', type=int, default=8010, help='of the web page (0: a free one)')
-    parser.add_argument('--worker-port', type=int, default=9989, help='for the workers (0: a free one)')
+    parser.add_argument('--port', type=int, default=8010, help='of the web page (0: free)')
+    parser.add_argument('--worker-port', type=int, default=9989, help='for workers (0: free)')
     signal.signal(signal.SIGTERM, interrupted)
     try:
         return demo(parser.parse_args())

@@ -29,11 +29,11 @@ def say(text: str) -> None:
 
 
 def install(python: Path, checkout: Path) -> None:
-    pip = [python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
+    pip = [str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
     say('installing the versions that upstream tests with (a minute or two)')
-    subprocess.run([*pip, '-r', HERE / 'requirements-4.3.0.txt'], check=True)
+    subprocess.run([*pip, '-r', str(HERE / 'requirements-4.3.0.txt')], check=True)
     # the compatible mode puts the checkout on sys.path, where trial can find its packages
-    parts = [word for part in ('master', 'worker', 'pkg') for word in ('-e', checkout / part)]
+    parts = [word for part in ('master', 'worker', 'pkg') for word in ('-e', str(checkout / part))]
     say(f'installing {checkout}')
     editable = ['--no-deps', '--no-build-isolation', '--config-settings', 'editable_mode=compat']
     subprocess.run([*pip, *editable, *parts], check=True)
@@ -47,11 +47,15 @@ def run(python: Path, name: str, base: Path) -> dict[str, str]:
     say(f'{name}: running (several minutes), output in {directory}')
     running = []
     for shard in range(SHARDS):
-        command = [python, HERE / 'outcomes.py', f'outcomes-{shard}', str(shard), str(SHARDS)]
+        command = [
+            str(python),
+            str(HERE / 'outcomes.py'),
+            f'outcomes-{shard}',
+            str(shard),
+            str(SHARDS),
+        ]
         with open(directory / f'log-{shard}', 'w', encoding='utf-8') as log:
-            running.append(
-                subprocess.Popen([*command, 'buildbot.test'], cwd=directory, stdout=log)
-            )
+            running.append(subprocess.Popen([*command, 'buildbot.test'], cwd=directory, stdout=log))
     for process in running:
         process.wait()
     outcomes: dict[str, str] = {}
@@ -109,13 +113,13 @@ def main() -> int:
     checkout, wheel = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     base = Path('check-upstream').resolve()
     python = base / 'venv' / 'bin' / 'python'
-    pip = [python, '-m', 'pip', '--quiet', '--disable-pip-version-check']
+    pip = [str(python), '-m', 'pip', '--quiet', '--disable-pip-version-check']
     if not python.exists():
         venv.create(base / 'venv', with_pip=True)
         install(python, checkout)
     subprocess.run([*pip, 'uninstall', '-y', 'buildbot-interlock'], check=True)
     plain = run(python, 'plain', base)
-    subprocess.run([*pip, 'install', '--no-deps', '--force-reinstall', wheel], check=True)
+    subprocess.run([*pip, 'install', '--no-deps', '--force-reinstall', str(wheel)], check=True)
     fork = run(python, 'fork', base)
     good = compare(plain, fork, deviations())
     say('no difference' if good else 'the fork differs')

@@ -82,16 +82,13 @@ class Outcomes(reporter.Reporter):
 
 
 def main() -> int:
-    Outcomes.file, shard, shards, package = (
-        sys.argv[1],
-        int(sys.argv[2]),
-        int(sys.argv[3]),
-        sys.argv[4],
-    )
+    Outcomes.file, which, count, package = sys.argv[1:]
+    shard, shards = int(which), int(count)
     modules = modules_of(runner.TestLoader().loadByName(package, recurse=True))
     mine = sorted(modules)[shard::shards]
     suite = runner.TestSuite([case for name in mine for case in modules[name]])
-    runner.TrialRunner(Outcomes, workingDirectory=f'trial-{shard}').run(suite)
+    factory: Any = Outcomes
+    runner.TrialRunner(factory, workingDirectory=f'trial-{shard}').run(suite)
     return 0
 
 

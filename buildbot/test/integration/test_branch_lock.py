@@ -31,16 +31,18 @@ class BuilderLevel(LabTestCase):
             {name: {'steps': steps, 'locks': locks} for name in ('a', 'b')}, TWO_WORKERS
         )
 
-    @parameterized.expand([
-        # who asks in this order -> who runs -> who runs when the first has finished
-        ('exclusive_one_branch', 'exclusive', 1, ['x', 'x'], ['x'], ['x']),
-        ('exclusive_two_branches', 'exclusive', 1, ['x', 'y'], ['x', 'y'], ['y']),
-        ('exclusive_next_branch', 'exclusive', 1, ['x', 'x', 'y'], ['x', 'y'], ['y', 'x']),
-        ('counting_one_branch', 'counting', 2, ['x', 'x', 'x'], ['x', 'x'], ['x', 'x']),
-        ('counting_of_one', 'counting', 1, ['x', 'x'], ['x'], ['x']),
-        ('no_branch', 'exclusive', 1, [None, None], [None], [None]),
-        ('no_branch_is_a_branch_of_its_own', 'exclusive', 1, [None, 'x'], [None, 'x'], ['x']),
-    ])
+    @parameterized.expand(
+        [
+            # who asks in this order -> who runs -> who runs when the first has finished
+            ('exclusive_one_branch', 'exclusive', 1, ['x', 'x'], ['x'], ['x']),
+            ('exclusive_two_branches', 'exclusive', 1, ['x', 'y'], ['x', 'y'], ['y']),
+            ('exclusive_next_branch', 'exclusive', 1, ['x', 'x', 'y'], ['x', 'y'], ['y', 'x']),
+            ('counting_one_branch', 'counting', 2, ['x', 'x', 'x'], ['x', 'x'], ['x', 'x']),
+            ('counting_of_one', 'counting', 1, ['x', 'x'], ['x'], ['x']),
+            ('no_branch', 'exclusive', 1, [None, None], [None], [None]),
+            ('no_branch_is_a_branch_of_its_own', 'exclusive', 1, [None, 'x'], [None, 'x'], ['x']),
+        ]
+    )
     @defer.inlineCallbacks
     def test_table(self, _, mode, max_count, asked, running, later):
         """Builds of one branch share the copy of that branch; of other branches, theirs."""
@@ -128,7 +130,7 @@ class NoBuildBeginsToWait(LabTestCase):
                 'b': {'steps': [GatedStep(self.locked)], 'locks': [self.lock.access('exclusive')]},
                 'free': {'steps': [GatedStep(self.free)]},
             },
-            [self.createLocalWorker('w1', max_builds=1), self.createLocalWorker('w2', max_builds=1)],
+            [self.createLocalWorker(name, max_builds=1) for name in TWO_WORKERS],
         )
 
     @defer.inlineCallbacks
@@ -193,14 +195,16 @@ class NoBuildBeginsToWait(LabTestCase):
             self.assertEqual(builder.building, [])
             self.assertTrue(all(w.isAvailable() for w in builder.workers))
 
-    @parameterized.expand([
-        ('addBuild',),
-        ('addStep',),
-        ('startStep',),
-        ('setBuildProperties',),
-        ('finishStep',),
-        ('finishBuild',),
-    ])
+    @parameterized.expand(
+        [
+            ('addBuild',),
+            ('addStep',),
+            ('startStep',),
+            ('setBuildProperties',),
+            ('finishStep',),
+            ('finishBuild',),
+        ]
+    )
     @defer.inlineCallbacks
     def test_database_error(self, update):
         """A write that fails gives back lock and worker, and the next request goes on."""
@@ -251,10 +255,12 @@ class NoBuildBeginsToWait(LabTestCase):
 
 
 class StepLevel(LabTestCase):
-    @parameterized.expand([
-        ('one_branch', ['x', 'x'], ['x']),
-        ('two_branches', ['x', 'y'], ['x', 'y']),
-    ])
+    @parameterized.expand(
+        [
+            ('one_branch', ['x', 'x'], ['x']),
+            ('two_branches', ['x', 'y'], ['x', 'y']),
+        ]
+    )
     @defer.inlineCallbacks
     def test_steps(self, _, asked, running):
         """Steps of one branch exclude each other, of unlike branches do not."""
@@ -279,10 +285,12 @@ class StepLevel(LabTestCase):
         first, second, rest = Gate(), Gate(), Gate()
         lock = MasterLock('lab')
         access = lock.access('exclusive')
-        yield self.setup_lab({
-            'a': {'steps': [GatedStep(first, locks=[access]), GatedStep(rest)]},
-            'b': {'steps': [GatedStep(second)], 'locks': [access]},
-        })
+        yield self.setup_lab(
+            {
+                'a': {'steps': [GatedStep(first, locks=[access]), GatedStep(rest)]},
+                'b': {'steps': [GatedStep(second)], 'locks': [access]},
+            }
+        )
         yield self.request('a')
         yield self.request('b')
         self.assertEqual(second.running, [])

@@ -62,7 +62,8 @@ class Life(unittest.SynchronousTestCase):
         self.twistd = ['twistd', '-ny', str(self.master / 'buildbot.tac')]
 
     def run_it(self, program, *arguments, **environment):
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(('BUILDBOT', 'PYTHON'))}
+        ours = ('BUILDBOT', 'PYTHON')
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
         return subprocess.run(
             [str(self.base / 'venv' / 'bin' / program), *arguments],
             cwd=self.base,

@@ -58,14 +58,16 @@ class Order(LabTestCase):
         yield self.request('a')
         return (yield self.step_rows())
 
-    @parameterized.expand([
-        # results of the steps in the group -> rows in it, result of group, result of build
-        ('success', [SUCCESS, SUCCESS], 2, SUCCESS, SUCCESS),
-        ('warnings', [WARNINGS, SUCCESS], 2, SUCCESS, SUCCESS),
-        ('failure_goes_on', [FAILURE, SUCCESS], 2, FAILURE, FAILURE),
-        ('exception_ends', [EXCEPTION, SUCCESS], 1, EXCEPTION, EXCEPTION),
-        ('skipped', [SKIPPED, SUCCESS], 2, SUCCESS, SUCCESS),
-    ])
+    @parameterized.expand(
+        [
+            # results of the steps in the group -> rows in it, result of group, result of build
+            ('success', [SUCCESS, SUCCESS], 2, SUCCESS, SUCCESS),
+            ('warnings', [WARNINGS, SUCCESS], 2, SUCCESS, SUCCESS),
+            ('failure_goes_on', [FAILURE, SUCCESS], 2, FAILURE, FAILURE),
+            ('exception_ends', [EXCEPTION, SUCCESS], 1, EXCEPTION, EXCEPTION),
+            ('skipped', [SKIPPED, SUCCESS], 2, SUCCESS, SUCCESS),
+        ]
+    )
     @defer.inlineCallbacks
     def test_results(self, _, results, count, of_group, of_build):
         """The results of the steps make that of the group, and this that of the build."""
@@ -75,14 +77,21 @@ class Order(LabTestCase):
         self.assertEqual(rows[: count + 1], expected)
         self.assertEqual((yield self.builds()), [of_build])
 
-    @parameterized.expand([
-        ('halts_group_not_build', {}, ['g', 'g/bad', 'g/clean', 'behind'], FAILURE),
-        ('halts_both', {'haltOnFailure': True}, ['g', 'g/bad', 'g/clean'], FAILURE),
-        ('build_goes_well', {'flunkOnFailure': False}, ['g', 'g/bad', 'g/clean', 'behind'], SUCCESS),
-    ])
+    @parameterized.expand(
+        [
+            ('halts_group_not_build', {}, ['g', 'g/bad', 'g/clean', 'behind'], FAILURE),
+            ('halts_both', {'haltOnFailure': True}, ['g', 'g/bad', 'g/clean'], FAILURE),
+            (
+                'build_is_well',
+                {'flunkOnFailure': False},
+                ['g', 'g/bad', 'g/clean', 'behind'],
+                SUCCESS,
+            ),
+        ]
+    )
     @defer.inlineCallbacks
     def test_halt(self, _, flags, names, result):
-        """haltOnFailure of a step ends the group but for alwaysRun; the group's flags do the rest."""
+        """A step's haltOnFailure ends the group but for alwaysRun; the group's flags say more."""
         inner = [
             Ends(FAILURE, name='bad', haltOnFailure=True),
             Ends(name='never'),
@@ -96,7 +105,8 @@ class Order(LabTestCase):
     def test_nested(self):
         """Groups in groups run in order, and their steps are named by their whole path."""
         inner = StepGroup(name='i', steps=[Ends(name='x'), Ends(name='y')])
-        rows = yield self.run_group(StepGroup(name='o', steps=[Ends(name='w'), inner, Ends(name='z')]))
+        outer = StepGroup(name='o', steps=[Ends(name='w'), inner, Ends(name='z')])
+        rows = yield self.run_group(outer)
         names = ['o', 'o/w', 'o/i', 'o/i/x', 'o/i/y', 'o/z', 'behind']
         self.assertEqual(rows, [(name, SUCCESS) for name in names])
 
@@ -152,10 +162,12 @@ class Ownership(LabTestCase):
     def start_two(self, first_steps, **words):
         access = self.lock.access('exclusive')
         last = GatedStep(self.second, name='other')
-        yield self.setup_lab({
-            'a': {'steps': [StepGroup(name='g', locks=[access], steps=first_steps, **words)]},
-            'b': {'steps': [StepGroup(name='g', locks=[access], steps=[last])]},
-        })
+        yield self.setup_lab(
+            {
+                'a': {'steps': [StepGroup(name='g', locks=[access], steps=first_steps, **words)]},
+                'b': {'steps': [StepGroup(name='g', locks=[access], steps=[last])]},
+            }
+        )
         yield self.request('a')
         yield self.request('b')
 
@@ -166,10 +178,12 @@ class Ownership(LabTestCase):
         self.assertEqual((yield self.builds()), [first_result, SUCCESS])
         self.assertEqual((yield self.owners(self.lock)), (0, 0))
 
-    @parameterized.expand([
-        ('plain', {}),
-        ('naming_the_lock', {'locks': True}),
-    ])
+    @parameterized.expand(
+        [
+            ('plain', {}),
+            ('naming_the_lock', {'locks': True}),
+        ]
+    )
     @defer.inlineCallbacks
     def test_held_between_steps(self, _, words):
         """Nobody gets the lock between two steps, whether or not they name it themselves."""
@@ -184,11 +198,13 @@ class Ownership(LabTestCase):
     @defer.inlineCallbacks
     def test_held_around_hidden_skipped_and_added(self):
         """The lock stays held while steps are skipped, hidden or added."""
-        yield self.start_two([
-            Ends(name='skipped', doStepIf=False),
-            Ends(name='hidden', hideStepIf=True),
-            Adds([GatedStep(self.first, name='added')], name='adds'),
-        ])
+        yield self.start_two(
+            [
+                Ends(name='skipped', doStepIf=False),
+                Ends(name='hidden', hideStepIf=True),
+                Adds([GatedStep(self.first, name='added')], name='adds'),
+            ]
+        )
         self.assertEqual((len(self.first.running), len(self.second.running)), (1, 0))
         self.open(self.first, SUCCESS)
         yield self.assert_second_goes_on(SUCCESS)
@@ -233,11 +249,13 @@ class Ownership(LabTestCase):
     @defer.inlineCallbacks
     def test_stop_while_running(self):
         """A stopped group cleans up with the lock held, and then lets it go."""
-        yield self.start_two([
-            GatedStep(self.first, name='x'),
-            GatedStep(self.first, name='never'),
-            GatedStep(self.clean, name='power off', alwaysRun=True),
-        ])
+        yield self.start_two(
+            [
+                GatedStep(self.first, name='x'),
+                GatedStep(self.first, name='never'),
+                GatedStep(self.clean, name='power off', alwaysRun=True),
+            ]
+        )
         yield self.stop_build(1)
         self.assertEqual(
             (len(self.first.running), len(self.clean.running), len(self.second.running)), (0, 1, 0)
@@ -260,10 +278,12 @@ class Ownership(LabTestCase):
     @defer.inlineCallbacks
     def test_stop_twice(self):
         """Stopping a second time, while the clean-up runs, stops that too and loses no lock."""
-        yield self.start_two([
-            GatedStep(self.first, name='x'),
-            GatedStep(self.clean, name='power off', alwaysRun=True),
-        ])
+        yield self.start_two(
+            [
+                GatedStep(self.first, name='x'),
+                GatedStep(self.clean, name='power off', alwaysRun=True),
+            ]
+        )
         yield self.stop_build(1)
         yield self.stop_build(1)
         self.assertEqual(self.clean.running, [])
@@ -272,10 +292,12 @@ class Ownership(LabTestCase):
     @defer.inlineCallbacks
     def test_lost_worker(self):
         """With a lost worker, no step of the group runs any more, and no holding is left."""
-        yield self.start_two([
-            GatedStep(self.first, name='x'),
-            GatedStep(self.clean, name='power off', alwaysRun=True),
-        ])
+        yield self.start_two(
+            [
+                GatedStep(self.first, name='x'),
+                GatedStep(self.clean, name='power off', alwaysRun=True),
+            ]
+        )
         self.lose_worker()
         self.assertEqual(self.clean.seen, 0)
         self.assertEqual((yield self.builds())[:2], [RETRY, RETRY])
@@ -301,9 +323,7 @@ class Ownership(LabTestCase):
     def test_group_in_a_build_that_holds_the_lock(self):
         """A group that names a lock of its build shares it."""
         lock = MasterLock('lab')
-        group = StepGroup(
-            name='g', locks=[lock.access('exclusive')], steps=[GatedStep(self.first)]
-        )
+        group = StepGroup(name='g', locks=[lock.access('exclusive')], steps=[GatedStep(self.first)])
         yield self.setup_lab({'a': {'steps': [group], 'locks': [lock.access('exclusive')]}})
         yield self.request('a')
         self.open(self.first, SUCCESS)

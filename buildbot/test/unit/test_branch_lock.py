@@ -30,16 +30,18 @@ class Stamp:
 
 
 class Limits(unittest.SynchronousTestCase):
-    @parameterized.expand([
-        ('plain', {}, 'x', 3),
-        ('no_branch', {'*': 1}, None, 3),
-        ('exact', {'x': 1}, 'x', 1),
-        ('other', {'x': 1}, 'y', 3),
-        ('pattern', {'release/*': 1}, 'release/2.0', 1),
-        ('pattern_of_case', {'release/*': 1}, 'Release/2.0', 3),
-        ('exact_before_pattern', {'release/*': 1, 'release/x': 2}, 'release/x', 2),
-        ('first_pattern', {'r*': 1, 'release/*': 2}, 'release/x', 1),
-    ])
+    @parameterized.expand(
+        [
+            ('plain', {}, 'x', 3),
+            ('no_branch', {'*': 1}, None, 3),
+            ('exact', {'x': 1}, 'x', 1),
+            ('other', {'x': 1}, 'y', 3),
+            ('pattern', {'release/*': 1}, 'release/2.0', 1),
+            ('pattern_of_case', {'release/*': 1}, 'Release/2.0', 3),
+            ('exact_before_pattern', {'release/*': 1, 'release/x': 2}, 'release/x', 2),
+            ('first_pattern', {'r*': 1, 'release/*': 2}, 'release/x', 1),
+        ]
+    )
     def test_table(self, _, limits, branch, expected):
         """The limit of a branch is that of its name, else of the first pattern, else maxCount."""
         lock = BranchLock('version', maxCount=3, maxCountForBranch=limits)
@@ -83,20 +85,22 @@ class Copies(unittest.SynchronousTestCase):
 
 
 class Identity(unittest.SynchronousTestCase):
-    @parameterized.expand([
-        ('same', BranchLock('a'), BranchLock('a'), True),
-        ('name', BranchLock('a'), BranchLock('b'), False),
-        ('count', BranchLock('a'), BranchLock('a', 2), False),
-        ('default', BranchLock('a'), BranchLock('a', defaultBranch='x'), False),
-        (
-            'order_of_patterns',
-            BranchLock('a', maxCountForBranch={'x*': 1, 'y*': 2}),
-            BranchLock('a', maxCountForBranch={'y*': 2, 'x*': 1}),
-            False,
-        ),
-        ('kind', BranchLock('a'), MasterLock('a'), False),
-        ('old_name', SlaveLock('a'), WorkerLock('a'), True),
-    ])
+    @parameterized.expand(
+        [
+            ('same', BranchLock('a'), BranchLock('a'), True),
+            ('name', BranchLock('a'), BranchLock('b'), False),
+            ('count', BranchLock('a'), BranchLock('a', 2), False),
+            ('default', BranchLock('a'), BranchLock('a', defaultBranch='x'), False),
+            (
+                'order_of_patterns',
+                BranchLock('a', maxCountForBranch={'x*': 1, 'y*': 2}),
+                BranchLock('a', maxCountForBranch={'y*': 2, 'x*': 1}),
+                False,
+            ),
+            ('kind', BranchLock('a'), MasterLock('a'), False),
+            ('old_name', SlaveLock('a'), WorkerLock('a'), True),
+        ]
+    )
     def test_equal(self, _, one, other, equal):
         """A reconfig sees a change of a lock exactly where there is one."""
         self.assertEqual(one == other, equal)
@@ -129,15 +133,17 @@ class BadInput(unittest.TestCase):
 
     lock = BranchLock('version')
 
-    @parameterized.expand([
-        ('word', ['version'], "builder 'lab': 'version' is not a lock"),
-        ('mere_lock', MasterLock('m'), "builder 'lab': locks must be a list of locks, not <"),
-        (
-            'twice',
-            [lock.access('exclusive'), lock.access('counting')],
-            "builder 'lab': the lock 'version' stands twice in one list",
-        ),
-    ])
+    @parameterized.expand(
+        [
+            ('word', ['version'], "builder 'lab': 'version' is not a lock"),
+            ('mere_lock', MasterLock('m'), "builder 'lab': locks must be a list of locks, not <"),
+            (
+                'twice',
+                [lock.access('exclusive'), lock.access('counting')],
+                "builder 'lab': the lock 'version' stands twice in one list",
+            ),
+        ]
+    )
     def test_builder(self, _, locks, sentence):
         """Each wrong thing in a builder's list is one sentence that names the builder."""
         (error,) = self.errors_of(builder_locks=locks)
@@ -154,22 +160,32 @@ class BadInput(unittest.TestCase):
         steps = [BuildStep(locks=[Interpolate('%(prop:branch)s')])]
         self.assertEqual(self.errors_of(locks, [WorkerLock('w')], steps), [])
 
-    @parameterized.expand([
-        ('step', lambda: BuildStep(name='s', locks=['x']), "step 's': 'x' is not a lock"),
-        ('access', lambda: LockAccess('x', 'counting'), "'x' is not a lock, so there is no access"),
-        ('no_steps', lambda: StepGroup(name='g'), "step group 'g' has no steps"),
-        ('empty', lambda: StepGroup(name='g', steps=[]), "step group 'g' has no steps"),
-        ('not_a_list', lambda: StepGroup(name='g', steps='s'), "'g': steps must be a list of steps"),
-        ('not_a_step', lambda: StepGroup(name='g', steps=[1]), "step group 'g': 1 is not a step"),
-        (
-            'long_path',
-            lambda: StepGroup(
-                name='g' * 20,
-                steps=[StepGroup(name='h' * 20, steps=[BuildStep(name='s' * 20)])],
+    @parameterized.expand(
+        [
+            ('step', lambda: BuildStep(name='s', locks=['x']), "step 's': 'x' is not a lock"),
+            (
+                'access',
+                lambda: LockAccess('x', 'counting'),
+                "'x' is not a lock, so there is no access",
             ),
-            "is longer than the 50 characters that the name of a step may have",
-        ),
-    ])
+            ('no_steps', lambda: StepGroup(name='g'), "step group 'g' has no steps"),
+            ('empty', lambda: StepGroup(name='g', steps=[]), "step group 'g' has no steps"),
+            ('not_a_list', lambda: StepGroup(name='g', steps='s'), "'g': steps must be a list"),
+            (
+                'not_a_step',
+                lambda: StepGroup(name='g', steps=[1]),
+                "step group 'g': 1 is not a step",
+            ),
+            (
+                'long_path',
+                lambda: StepGroup(
+                    name='g' * 20,
+                    steps=[StepGroup(name='h' * 20, steps=[BuildStep(name='s' * 20)])],
+                ),
+                "is longer than the 50 characters that the name of a step may have",
+            ),
+        ]
+    )
     def test_step(self, _, make, sentence):
         """Each wrong step is one sentence that names it."""
         error = self.assertRaises(ConfigErrors, make)

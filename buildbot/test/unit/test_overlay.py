@@ -61,8 +61,8 @@ class Liveness(unittest.SynchronousTestCase):
     def test_stale_base_is_found(self):
         """A class that was left behind with the release's base is named."""
         module = importlib.import_module('buildbot.process.builder')
-        left_behind = type('LeftBehind', (module.upstream.Builder,), {'__module__': module.__name__})
-        module.LeftBehind = left_behind
+        words = {'__module__': module.__name__}
+        module.LeftBehind = type('LeftBehind', (module.upstream.Builder,), words)
         self.addCleanup(delattr, module, 'LeftBehind')
         self.assertEqual(fit.stale_bases(module.__name__), ['LeftBehind <- Builder'])
 
@@ -120,20 +120,22 @@ def f(x):
 
 
 class Fingerprints(unittest.SynchronousTestCase):
-    @parameterized.expand([
-        ('comment', b'# why', b'# something else', []),
-        ('docstring', b'"""Doc."""', b'"""Other."""', []),
-        ('quotes', b'"b"', b"'b'", []),
-        ('wrapped', b'(self, a: int = 1)', b'(\n        self,\n        a: int = 1,\n    )', []),
-        ('type_hint', b' -> str', b'', []),
-        ('default', b'a: int = 1', b'a: int = 2', ['A', 'A.m']),
-        ('body', b'"b"', b'"c"', ['A', 'A.m']),
-        ('variable', b'X = 1', b'X = 3', ['X']),
-        ('base', b'class A:', b'class A(B):', ['A']),
-        ('kind', b'def f', b'async def f', ['f']),
-        ('class_variable', b'y: int = 2', b'y: int = 3', ['A', 'A.y']),
-        ('gone', b'def f', b'def g', ['f', 'g']),
-    ])
+    @parameterized.expand(
+        [
+            ('comment', b'# why', b'# something else', []),
+            ('docstring', b'"""Doc."""', b'"""Other."""', []),
+            ('quotes', b'"b"', b"'b'", []),
+            ('wrapped', b'(self, a: int = 1)', b'(\n        self,\n        a: int = 1,\n    )', []),
+            ('type_hint', b' -> str', b'', []),
+            ('default', b'a: int = 1', b'a: int = 2', ['A', 'A.m']),
+            ('body', b'"b"', b'"c"', ['A', 'A.m']),
+            ('variable', b'X = 1', b'X = 3', ['X']),
+            ('base', b'class A:', b'class A(B):', ['A']),
+            ('kind', b'def f', b'async def f', ['f']),
+            ('class_variable', b'y: int = 2', b'y: int = 3', ['A', 'A.y']),
+            ('gone', b'def f', b'def g', ['f', 'g']),
+        ]
+    )
     def test_table(self, _, old, new, changed):
         """What the code does changes the fingerprint of its name, and nothing else does."""
         before, after = (seams.fingerprints(s) for s in (SOURCE, SOURCE.replace(old, new)))
@@ -167,16 +169,18 @@ class Fingerprints(unittest.SynchronousTestCase):
 
 
 class Range(unittest.SynchronousTestCase):
-    @parameterized.expand([
-        ('4.3.0', True),
-        ('4.3.1.dev12', True),
-        ('4.3.99.post1', True),
-        ('4.2.1', False),
-        ('4.4.0', False),
-        ('5.0', False),
-        ('2025.05.12', False),
-        ('latest', False),
-    ])
+    @parameterized.expand(
+        [
+            ('4.3.0', True),
+            ('4.3.1.dev12', True),
+            ('4.3.99.post1', True),
+            ('4.2.1', False),
+            ('4.4.0', False),
+            ('5.0', False),
+            ('2025.05.12', False),
+            ('latest', False),
+        ]
+    )
     def test_table(self, version, expected):
         """The supported versions are those from the first bound up to without the second."""
         self.assertEqual(fit.supported(version), expected)
@@ -286,7 +290,8 @@ class Refusals(unittest.SynchronousTestCase):
 
     def test_unknown_switch(self):
         """A value of the switch that means nothing is refused, at the import only."""
-        self.assert_refused("BUILDBOT_INTERLOCK='no' is neither on nor off", BUILDBOT_INTERLOCK='no')
+        sentence = "BUILDBOT_INTERLOCK='no' is neither on nor off"
+        self.assert_refused(sentence, BUILDBOT_INTERLOCK='no')
 
     def test_no_release(self):
         """Without a release under it, the overlay says what to install."""

@@ -72,9 +72,7 @@ class LabTestCase(RunFakeMasterTestCase):
             of these steps, and the workers are all there are.
         :param workers: names, or workers as ``createLocalWorker`` makes them.
         """
-        self.lab_workers = [
-            self.createLocalWorker(w) if isinstance(w, str) else w for w in workers
-        ]
+        self.lab_workers = [self.createLocalWorker(w) if isinstance(w, str) else w for w in workers]
         yield self.setup_master(self.lab_config(builders, **config))
 
     def lab_config(self, builders: dict[str, dict[str, Any]], **config: Any) -> dict[str, Any]:
@@ -100,7 +98,8 @@ class LabTestCase(RunFakeMasterTestCase):
         :returns: Deferred of the build request's id.
         """
         builderid = yield self.master.data.updates.findBuilderId(builder)
-        stamp = {'codebase': '', 'repository': '', 'branch': branch, 'revision': None, 'project': ''}
+        stamp = dict.fromkeys(('codebase', 'repository', 'project'), '')
+        stamp.update(branch=branch, revision=None)
         _, brids = yield self.master.data.updates.addBuildset(
             waited_for=False, builderids=[builderid], sourcestamps=[stamp], **words
         )

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# make run | test | demo-check | dist | docs | lint | seams | news | check-upstream UPSTREAM=DIR | clean
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(CURDIR)/$(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+VERSION := $(shell sed -n "s/^__version__ = '\(.*\)'/\1/p" buildbot_overlay/__init__.py)
+WHEEL := $(CURDIR)/dist/buildbot_interlock-$(VERSION)-py3-none-any.whl
+SOURCES := setup.py pyproject.toml README.rst COPYING \
+	$(shell find buildbot buildbot_overlay -name '*.py' -o -name seams.txt)
+INSTALL = $(PIP) install --upgrade
+DEMO_PORT ?= 8010
+DEMO_WORKER_PORT ?= 9989
+
+.PHONY: run demo-check test dist docs lint seams news check-upstream clean
+
+run: $(VENV)/.bundle
+	@$(BIN)/python contrib/demo/demo.py run \
+		--port $(DEMO_PORT) --worker-port $(DEMO_WORKER_PORT)
+
+demo-check: $(VENV)/.bundle
+	@rm -rf $(VENV)/demo-check
+	@$(BIN)/python contrib/demo/demo.py check --dir $(VENV)/demo-check --port 0 --worker-port 0
+
+test: $(VENV)/.test
+	@echo 'test: running the tests against the installed wheel (a minute or two)'
+	@rm -rf $(VENV)/trial && mkdir $(VENV)/trial
+	@cd $(VENV)/trial && INTERLOCK_WHEEL=$(WHEEL) $(BIN)/trial buildbot.test
+	@$(MAKE) --no-print-directory demo-check
+
+docs: $(VENV)/.docs
+	@$(BIN)/sphinx-build -q -W --keep-going docs docs/_build/html
+	@$(BIN)/towncrier build --draft --version $(VERSION) > docs/_build/next-news.rst
+	@echo 'docs: see docs/_build/html/index.html'
+
+lint: $(VENV)/.lint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy buildbot_overlay contrib/demo/*.py contrib/upstream/*.py
+
+# Writes what the release's source is now into buildbot/seams.txt; git diff shows what has changed.
+seams: $(VENV)/.bundle
+	@$(BIN)/python -m buildbot_overlay seams
+
+news: $(VENV)/.docs
+	@$(BIN)/towncrier build --yes --version $(VERSION)
+
+dist: $(WHEEL)
+
+check-upstream: $(WHEEL)
+	@test -n '$(UPSTREAM)' || { echo 'make check-upstream UPSTREAM=DIR (a checkout of v4.3.0)'; exit 2; }
+	@$(PYTHON) contrib/upstream/check.py '$(UPSTREAM)' $(WHEEL)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info contrib/demo/run check-upstream docs/_build
+
+$(BIN)/python:
+	@command -v $(PYTHON) > /dev/null || { echo 'there is no $(PYTHON); set PYTHON=...'; exit 1; }
+	@echo 'making $(VENV)'
+	@$(PYTHON) -m venv $(VENV)
+
+# What an earlier build left in build/ would end up in the wheel.
+$(WHEEL): $(SOURCES) | $(BIN)/python
+	@echo 'building the wheel'
+	@rm -rf build dist
+	@$(PIP) --quiet wheel --no-deps --wheel-dir dist .
+
+$(VENV)/.bundle: $(WHEEL)
+	@echo 'installing the wheel with the web page and the worker (a minute the first time)'
+	@$(INSTALL) 'buildbot-interlock[bundle] @ file://$(WHEEL)'
+	@$(PIP) --quiet install --no-deps --force-reinstall $(WHEEL)
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.bundle
+	@echo 'installing what the tests need'
+	@$(INSTALL) 'buildbot-interlock[test] @ file://$(WHEEL)'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.bundle
+	@echo 'installing what the manual needs'
+	@$(INSTALL) 'buildbot-interlock[docs] @ file://$(WHEEL)'
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.bundle
+	@echo 'installing the linters'
+	@$(INSTALL) 'buildbot-interlock[lint] @ file://$(WHEEL)'
+	@touch $@

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0-only
+import re
+from pathlib import Path
+
+project = 'Interlock'
+copyright = 'the Interlock maintainers'
+source = (Path(__file__).parent.parent / 'buildbot_overlay' / '__init__.py').read_text()
+version = release = re.search(r"^__version__ = '(.+)'", source, re.MULTILINE).group(1)
+extensions = ['sphinx.ext.autodoc']
+exclude_patterns = ['_build']
+html_theme = 'alabaster'
+nitpicky = False
