@@ -79,9 +79,9 @@ class LabTestCase(RunFakeMasterTestCase):
         return {
             'builders': [self._builder(name, dict(words)) for name, words in builders.items()],
             'workers': self.lab_workers,
-            'protocols': {'null': {}},
-            'multiMaster': True,
             'collapseRequests': False,
+            'multiMaster': True,
+            'protocols': {'null': {}},
             **config,
         }
 
