@@ -1,0 +1,395 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: claims for locks, the lines in which they wait, and whose turn it is."""
+
+from __future__ import annotations
+
+import math
+from heapq import heapify
+from heapq import heappop
+from heapq import heappush
+from typing import Any
+from typing import Callable
+from typing import Iterable
+from typing import Iterator
+from typing import Sequence
+
+from buildbot.lockrule.pool import Holding
+from buildbot.lockrule.pool import Pool
+from buildbot.lockrule.pool import Want
+
+#: how often a claim for several locks lets later ones go first at the locks that are free
+PATIENCE = 4
+
+NEW, WAITING, GRANTED, ENDED = 'new', 'waiting', 'granted', 'ended'
+
+
+class Lock(Pool):
+    """A lock with units, which holders and those nested in them share.
+
+    :param capacity: units there are.
+    :ivar held: what each owner holds of it.
+    :ivar busy: the pools of it in which somebody waits.
+    """
+
+    __slots__ = ('busy', 'capacity', 'held')
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__(self)
+        self.capacity = capacity
+        self.held: dict[Any, list[Holding]] = {}
+        self.busy: dict[Pool, None] = {}
+
+    def __repr__(self) -> str:
+        return f'<Lock of {self.capacity}>'
+
+    def pool_for(self, ancestors: Iterable[Any]) -> Pool:
+        """Return where an owner's units come from: the nearest ancestor's holding, or the lock."""
+        for ancestor in ancestors:
+            for holding in self.held.get(ancestor, ()):
+                return holding.open_inside()
+        return self
+
+    def is_available(
+        self, exclusive: bool, units: int, ancestors: Iterable[Any] = (), key: Any = (math.inf,)
+    ) -> bool:
+        """Tell whether a claim of this lock alone would be granted at once.
+
+        :param key: its place in line; by default behind all who wait.
+        """
+        pool = self.pool_for(ancestors)
+        return not is_closed(pool, key) and pool.fits(exclusive, units)
+
+    def set_capacity(self, capacity: int) -> list[Claim]:
+        """Change the units there are. Holdings stay; if there are too many, the lock drains.
+
+        :returns: claims that waited and can never be granted any more; they have been cancelled.
+        """
+        hopeless = []
+        if capacity < self.capacity:
+            claims = [c for pool in self.busy for line in pool.lines.values() for c in line.claims()]
+            hopeless = [claim for claim in dict.fromkeys(claims) if claim.wants_more(self, capacity)]
+        self.capacity = capacity
+        for claim in hopeless:
+            claim.end()
+        serve(list(self.busy))
+        return hopeless
+
+
+class Claim:
+    """One owner's wish for some locks, all or none of them.
+
+    :param owner: who is to hold them; what is nested in it later names it as an ancestor. Owners are
+        told apart by ``==``.
+    :param wants: what of which locks; a lock may be named once.
+    :param key: the place in line, lowest first, unlike that of any other claim.
+    :param ancestors: owners that this one is nested in, from the nearest out.
+    :param granted: called without arguments when the claim holds its locks; not called from ``enter``,
+        which returns that.
+    :raises ValueError: a lock is named twice, or a want is more than its lock will ever have.
+    """
+
+    __slots__ = (
+        'ancestors',
+        'granted',
+        'holdings',
+        'key',
+        'line',
+        'owner',
+        'passed',
+        'pools',
+        'state',
+        'wants',
+    )
+
+    def __init__(
+        self,
+        owner: Any,
+        wants: Sequence[Want],
+        key: Any,
+        ancestors: Sequence[Any] = (),
+        granted: Callable[[], None] = lambda: None,
+    ) -> None:
+        if len({want.lock for want in wants}) < len(wants):
+            raise ValueError('a lock is named twice')
+        if any(not w.exclusive and not 0 < w.units <= w.lock.capacity for w in wants):
+            raise ValueError('more units are wanted than there are')
+        self.owner = owner
+        self.wants = wants
+        self.key = key
+        self.ancestors = ancestors
+        self.granted = granted
+        self.state = NEW
+        self.passed = 0
+        self.pools: list[Pool] = []
+        self.holdings: list[Holding] = []
+        self.line: Line | None = None
+
+    def __repr__(self) -> str:
+        return f'<Claim of {self.owner}, {self.state}>'
+
+    @property
+    def waiting(self) -> bool:
+        return self.state is WAITING
+
+    @property
+    def holds(self) -> bool:
+        return self.state is GRANTED
+
+    def wants_more(self, lock: Lock, capacity: int) -> bool:
+        """Tell whether so many units of a lock could never be enough for this claim."""
+        return any(w.lock is lock and not w.exclusive and w.units > capacity for w in self.wants)
+
+    def enter(self, wait: bool = True) -> bool:
+        """Take the locks if it is this claim's turn at once, else wait in line for them.
+
+        :param wait: whether to stay in line if it is not granted.
+        :returns: whether it holds its locks now.
+        """
+        self.pools = [want.lock.pool_for(self.ancestors) for want in self.wants]
+        if self._may_be_granted():
+            self._take(overtaken(self.pools, self.key))
+        elif wait:
+            self._queue()
+        return self.state is GRANTED
+
+    def end(self) -> None:
+        """Give back what the claim holds, or leave the line. Done again, it does nothing."""
+        state, self.state = self.state, ENDED
+        if state is GRANTED:
+            self._release()
+        elif state is WAITING:
+            assert self.line is not None
+            self.line.leave(self)
+            serve(self.pools)
+
+    def _queue(self) -> None:
+        self.state = WAITING
+        pools = frozenset(self.pools)
+        line = self.pools[0].lines.get(pools)
+        if line is None:
+            line = Line(self.pools)
+        self.line = line
+        line.join(self)
+        if self.passed >= PATIENCE:
+            self._drain()
+
+    def _may_be_granted(self) -> bool:
+        # indexed loops: this is the path that every claim takes
+        wants, pools, key = self.wants, self.pools, self.key
+        for i in range(len(pools)):
+            pool = pools[i]
+            if pool.lock.busy and is_closed(pool, key):
+                return False
+            if not pool.fits(wants[i].exclusive, wants[i].units):
+                return False
+        return True
+
+    def _take(self, passed: Iterable[Claim]) -> None:
+        self.state = GRANTED
+        for want, pool in zip(self.wants, self.pools):
+            holding = pool.take(self.owner, want.exclusive, want.units)
+            self.holdings.append(holding)
+            want.lock.held.setdefault(self.owner, []).append(holding)
+        for claim in passed:
+            claim.passed += 1
+            if claim.passed == PATIENCE:
+                claim._drain()
+
+    def _drain(self) -> None:
+        for pool in self.pools:
+            heappush(pool.draining, (self.key, self))
+
+    def _release(self) -> None:
+        freed: list[Pool] = []
+        moved: list[Claim] = []
+        for holding in self.holdings:
+            pool, lock = holding.pool, holding.pool.lock
+            of_owner = lock.held[self.owner]
+            of_owner.remove(holding)
+            if not of_owner:
+                del lock.held[self.owner]
+            inside = holding.inside
+            if inside is not None and inside.lines:
+                moved += [c for line in inside.lines.values() for c in line.claims()]
+            pool.give_back(holding)
+            freed.append(pool)
+        for claim in dict.fromkeys(moved):
+            claim._move()
+        serve(freed)
+
+    def _move(self) -> None:
+        # the holding it waited in is gone: it waits for what is around that
+        assert self.line is not None
+        self.line.leave(self)
+        self.pools = [want.lock.pool_for(self.ancestors) for want in self.wants]
+        self._queue()
+
+
+class Line:
+    """Those who wait for one set of pools, in order. The first decides for all of them.
+
+    :param pools: each of them once.
+    """
+
+    __slots__ = ('_claims', '_left', 'pools')
+
+    def __init__(self, pools: list[Pool]) -> None:
+        self.pools = pools
+        self._claims: list[tuple[Any, Claim]] = []
+        self._left = 0  # entries of claims that have left
+        key = frozenset(pools)
+        for pool in pools:
+            pool.lines[key] = self
+            pool.lock.busy[pool] = None
+        if len(pools) == 1:
+            pools[0].alone = self
+
+    def claims(self) -> Iterator[Claim]:
+        """Yield those who wait, in no order."""
+        return (claim for _, claim in self._claims if claim.line is self)
+
+    def first(self) -> Claim | None:
+        claims = self._claims
+        while claims and claims[0][1].line is not self:
+            heappop(claims)
+            self._left -= 1
+        return claims[0][1] if claims else None
+
+    def join(self, claim: Claim) -> None:
+        heappush(self._claims, (claim.key, claim))
+        if self._claims[0][1] is claim:
+            self._announce(claim)
+
+    def leave(self, claim: Claim) -> None:
+        was_first = self._claims[0][1] is claim
+        claim.line = None
+        self._left += 1
+        if 2 * self._left > len(self._claims) + 16:
+            self._claims = [entry for entry in self._claims if entry[1].line is self]
+            heapify(self._claims)
+            self._left = 0
+        first = self.first()
+        if first is None:
+            self._close()
+        elif was_first:
+            self._announce(first)
+
+    def _announce(self, first: Claim) -> None:
+        for pool in self.pools:
+            if len(pool.heads) > 4 * len(pool.lines) + 16:
+                firsts = [line.first() for line in pool.lines.values()]
+                pool.heads = [(claim.key, claim) for claim in firsts if claim is not None]
+                heapify(pool.heads)
+            heappush(pool.heads, (first.key, first))
+
+    def _close(self) -> None:
+        key = frozenset(self.pools)
+        for pool in self.pools:
+            del pool.lines[key]
+            if pool.alone is self:
+                pool.alone = None
+            if not pool.lines:
+                pool.heads.clear()
+                del pool.lock.busy[pool]
+
+
+def first_of_heads(pool: Pool) -> Claim | None:
+    """Return the first in line at a pool, of all its lines, and forget entries that are out of date."""
+    heads = pool.heads
+    while heads:
+        claim = heads[0][1]
+        if claim.line is not None and claim.line.first() is claim:
+            return claim
+        heappop(heads)
+    return None
+
+
+def is_closed(pool: Pool, key: Any) -> bool:
+    """Tell whether somebody ahead of a place in line makes it wait at a pool."""
+    lines = pool.lines
+    if lines:
+        alone = pool.alone
+        if alone is not None:
+            first = alone.first()
+            if first is not None and first.key < key:
+                return True
+        draining = pool.draining
+        while draining and not draining[0][1].waiting:
+            heappop(draining)
+        if draining and draining[0][0] < key:
+            return True
+    busy = pool.lock.busy
+    if len(busy) > (pool in busy):
+        return any(is_pressed(pool, nested) for nested in busy)
+    return False
+
+
+def is_pressed(pool: Pool, nested: Pool) -> bool:
+    """Tell whether somebody waits in a pool nested in this one for units from outside of it.
+
+    Those go first: who is around them holds units, and lets them go only after them.
+    """
+    if nested is pool or pool not in nested.around():
+        return False
+    for line in nested.lines.values():
+        first = line.first()
+        if first is not None:
+            want = first.wants[first.pools.index(nested)]
+            if not nested.fits(want.exclusive, want.units):
+                return True
+    return False
+
+
+def overtaken(pools: Iterable[Pool], key: Any) -> dict[Claim, None]:
+    """Return the claims that one at this place in line overtakes: the first one at each pool."""
+    found: dict[Claim, None] = {}
+    for pool in pools:
+        if pool.lines:
+            first = first_of_heads(pool)
+            if first is not None and first.key < key:
+                found[first] = None
+    return found
+
+
+def serve(pools: Iterable[Pool]) -> None:
+    """Grant all that can be granted, in order, where units have become free or a claim has left.
+
+    :param pools: where that happened.
+    """
+    granted: list[Claim] = []
+    todo = [outer for pool in pools for outer in pool.around()]
+    while todo:
+        pool = todo.pop()
+        # units flow inwards first: to who waits in a holding that has too few
+        nested = [other for other in pool.lock.busy if other is not pool and pool in other.around()]
+        for waited in (*nested, pool):
+            for claim in serve_pool(waited):
+                granted.append(claim)
+                # what was kept from others for its sake is free now, in all its pools
+                if claim.passed >= PATIENCE or waited is not pool:
+                    todo += [outer for own in claim.pools for outer in own.around()]
+    for claim in granted:
+        claim.granted()
+
+
+def serve_pool(pool: Pool) -> Iterator[Claim]:
+    passed_by: list[tuple[Any, Claim]] = []
+    while True:
+        claim = first_of_heads(pool)
+        if claim is None or is_closed(pool, claim.key):
+            break
+        if not pool.fits(False, 1) and not pool.fits(True, 1):
+            break  # nobody fits, so nobody needs to be tried
+        entry = heappop(pool.heads)
+        if not claim._may_be_granted():
+            passed_by.append(entry)
+            continue
+        passed = overtaken((p for p in claim.pools if p is not pool), claim.key)
+        if passed_by:
+            passed[passed_by[0][1]] = None
+        assert claim.line is not None
+        claim.line.leave(claim)
+        claim._take(passed)
+        yield claim
+    for entry in passed_by:
+        heappush(pool.heads, entry)

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: units of a lock that are shared, and the holdings among which they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Iterator
+from typing import NamedTuple
+
+if TYPE_CHECKING:
+    from buildbot.lockrule.line import Claim
+    from buildbot.lockrule.line import Line
+    from buildbot.lockrule.line import Lock
+
+
+class Want(NamedTuple):
+    """Some units of a lock, or all of it.
+
+    :param lock: which lock.
+    :param exclusive: whether nobody else may hold it.
+    :param units: how many, at least 1; of no meaning for an exclusive want.
+    """
+
+    lock: Lock
+    exclusive: bool
+    units: int
+
+
+class Pool:
+    """Units that holders share: those of a lock, or those that a holding gives to its nested ones.
+
+    :ivar lock: the lock whose units they are.
+    :ivar holding: the holding that gives them, or None for the lock's own.
+    :ivar holdings: who holds some of them; a dict for its order.
+    :ivar used: units taken by counting holdings, with what overflows from nested ones.
+    :ivar taken_whole: whether an exclusive holding is in it, itself or nested in a counting one.
+    :ivar alone: the line of those who wait for this pool and no other.
+    :ivar lines: the lines of those who wait here, by the set of pools that they wait for.
+    :ivar heads: a heap of (key, claim), the first of each line; entries may be out of date.
+    :ivar draining: a heap of (key, claim) that nobody may overtake any more.
+    """
+
+    __slots__ = (
+        'alone',
+        'draining',
+        'heads',
+        'holding',
+        'holdings',
+        'lines',
+        'lock',
+        'taken_whole',
+        'used',
+    )
+
+    def __init__(self, lock: Lock, holding: Holding | None = None) -> None:
+        self.lock = lock
+        self.holding = holding
+        self.holdings: dict[Holding, None] = {}
+        self.used = 0
+        self.taken_whole = False
+        self.alone: Line | None = None
+        self.lines: dict[frozenset[Pool], Line] = {}
+        self.heads: list[tuple[Any, Claim]] = []
+        self.draining: list[tuple[Any, Claim]] = []
+
+    def fits(self, exclusive: bool, units: int) -> bool:
+        """Tell whether one more holding would be within capacity, whoever waits."""
+        pool: Pool = self
+        chain = 0  # how many holdings of the pool are not others, but around the new one
+        while True:
+            if pool.taken_whole or (exclusive and len(pool.holdings) > chain):
+                return False
+            holding = pool.holding
+            if holding is None or holding.exclusive:
+                return exclusive or pool.used + units <= pool.lock.capacity
+            if not exclusive:
+                # only what goes beyond the units held around is taken from further out
+                units = max(holding.units, pool.used + units) - max(holding.units, pool.used)
+                if not units:
+                    return True
+            pool, chain = holding.pool, 1
+
+    def take(self, owner: Any, exclusive: bool, units: int) -> Holding:
+        """Add a holding that fits."""
+        holding = Holding(owner, self, exclusive, units)
+        self.holdings[holding] = None
+        if exclusive:
+            self._set_whole(True)
+        else:
+            self._use(units)
+        return holding
+
+    def give_back(self, holding: Holding) -> None:
+        """Remove a holding; what is nested in it is then nested in what is around it."""
+        del self.holdings[holding]
+        inside = holding.inside
+        if holding.exclusive and not (inside and inside.taken_whole):
+            self._set_whole(False)
+        self._use((inside.used if inside else 0) - holding.footprint())
+        for nested in inside.holdings if inside else ():
+            nested.pool = self
+            self.holdings[nested] = None
+
+    def _use(self, units: int) -> None:
+        # a negative number gives units back; what is around sees what goes beyond its holding only
+        pool: Pool = self
+        while units:
+            holding = pool.holding
+            before = holding.footprint() if holding else 0
+            pool.used += units
+            if holding is None or holding.exclusive:
+                return
+            units = holding.footprint() - before
+            pool = holding.pool
+
+    def _set_whole(self, taken: bool) -> None:
+        for pool in self.around():
+            pool.taken_whole = taken
+
+    def around(self) -> Iterator[Pool]:
+        """Yield this pool and those whose units can flow into it, from the inside out."""
+        pool: Pool = self
+        yield pool
+        while pool.holding is not None and not pool.holding.exclusive:
+            pool = pool.holding.pool
+            yield pool
+
+
+class Holding:
+    """What one owner holds of one lock.
+
+    :ivar owner: who holds it; whatever the claim named.
+    :ivar pool: where its units come from.
+    :ivar inside: the pool that it is for what is nested in the owner; None until there is any.
+    """
+
+    __slots__ = ('exclusive', 'inside', 'owner', 'pool', 'units')
+
+    def __init__(self, owner: Any, pool: Pool, exclusive: bool, units: int) -> None:
+        self.owner = owner
+        self.pool = pool
+        self.exclusive = exclusive
+        self.units = units
+        self.inside: Pool | None = None
+
+    def footprint(self) -> int:
+        """Units taken of the pool around, by it and what is nested in it, counted once."""
+        if self.exclusive:
+            return 0
+        return max(self.units, self.inside.used) if self.inside else self.units
+
+    def open_inside(self) -> Pool:
+        if self.inside is None:
+            self.inside = Pool(self.pool.lock, self)
+        return self.inside

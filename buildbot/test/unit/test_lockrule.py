@@ -1,0 +1,536 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The lock rule: who holds, who asks, who gets it next; and generated histories against a model."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from hypothesis import HealthCheck
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine
+from hypothesis.stateful import invariant
+from hypothesis.stateful import precondition
+from hypothesis.stateful import rule
+from hypothesis.stateful import run_state_machine_as_test
+from parameterized import parameterized
+from twisted.trial import unittest
+
+from buildbot.lockrule import PATIENCE
+from buildbot.lockrule import Claim
+from buildbot.lockrule import Lock
+from buildbot.lockrule import Want
+
+ALL = 'all'  # exclusive, in the tables
+
+
+class Scene:
+    """Locks by letter, and owners by name who claim and end.
+
+    An owner ``a.b`` is nested in the owner ``a``.
+    """
+
+    def __init__(self, **capacities: int) -> None:
+        self.locks = {name: Lock(capacity) for name, capacity in capacities.items()}
+        self.claims: dict[str, Claim] = {}
+        self.told: list[str] = []
+        self._arrivals = itertools.count()
+
+    def ask(self, owner: str, priority: int = 0, **wants: Any) -> None:
+        outer = owner.split('.')[:-1]
+        ancestors = ['.'.join(outer[:i]) for i in range(len(outer), 0, -1)]
+        claim = Claim(
+            owner,
+            [Want(self.locks[k], n == ALL, 1 if n == ALL else n) for k, n in wants.items()],
+            (-priority, next(self._arrivals)),
+            ancestors,
+            lambda: self.told.append(owner),
+        )
+        self.claims[owner] = claim
+        claim.enter()
+
+    def end(self, *owners: str) -> None:
+        for owner in owners:
+            self.claims[owner].end()
+
+    @property
+    def holding(self) -> str:
+        return ' '.join(sorted(name for name, claim in self.claims.items() if claim.holds))
+
+
+class Turns(unittest.SynchronousTestCase):
+    """Each row: units of the locks, who asks in turn, who holds then; who ends, who holds then."""
+
+    @parameterized.expand([
+        ('exclusive', {'L': 1}, [('a', {'L': ALL}), ('b', {'L': ALL})], 'a', ['a'], 'b'),
+        ('counting', {'L': 2}, [('a', {'L': 1}), ('b', {'L': 1}), ('c', {'L': 1})], 'a b', ['a'], 'b c'),
+        (
+            'counting_then_exclusive',
+            {'L': 2},
+            [('a', {'L': 1}), ('b', {'L': ALL}), ('c', {'L': 1})],
+            'a',
+            ['a'],
+            'b',
+        ),
+        (
+            'large_is_not_overtaken',
+            {'L': 10},
+            [('a', {'L': 6}), ('b', {'L': 5}), ('c', {'L': 1})],
+            'a',
+            ['a'],
+            'b c',
+        ),
+        (
+            'units_ahead_count_not_heads',
+            {'L': 10},
+            [('a', {'L': 9}), ('b', {'L': 2}), ('c', {'L': 8})],
+            'a',
+            ['a'],
+            'b c',
+        ),
+        (
+            'cancelled_exclusive_wakes_those_behind',
+            {'L': 2},
+            [('a', {'L': 1}), ('b', {'L': ALL}), ('c', {'L': 1})],
+            'a',
+            ['b'],
+            'a c',
+        ),
+        (
+            'cancelled_large_wakes_those_behind',
+            {'L': 3},
+            [('a', {'L': 1}), ('b', {'L': 3}), ('c', {'L': 2})],
+            'a',
+            ['b'],
+            'a c',
+        ),
+        (
+            'priority_first',
+            {'L': 1},
+            [('a', {'L': 1}), ('b', {'L': 1}), ('c', {'L': 1, 'priority': 9})],
+            'a',
+            ['a'],
+            'c',
+        ),
+        (
+            'a_lock_each_way_round',
+            {'A': 1, 'B': 1},
+            [('a', {'A': 1, 'B': 1}), ('b', {'B': 1, 'A': 1})],
+            'a',
+            ['a'],
+            'b',
+        ),
+        (
+            'nothing_held_while_waiting',
+            {'A': 1, 'B': 1},
+            [('a', {'A': 1}), ('b', {'A': 1, 'B': 1}), ('c', {'B': 1})],
+            'a c',
+            ['a', 'c'],
+            'b',
+        ),
+        (
+            'cancelled_while_waiting_for_the_second',
+            {'A': 1, 'B': 1},
+            [('a', {'B': 1}), ('b', {'A': 1, 'B': 1}), ('c', {'A': 1})],
+            'a c',
+            ['b', 'a', 'c'],
+            '',
+        ),
+    ])
+    def test_table(self, _, capacities, asked, holding, ended, later):
+        """Who holds after these have asked, and who after those have ended."""
+        scene = Scene(**capacities)
+        for owner, wants in asked:
+            scene.ask(owner, **wants)
+        self.assertEqual(scene.holding, holding)
+        scene.end(*ended)
+        self.assertEqual(scene.holding, later)
+        scene.end(*scene.claims)
+        for lock in scene.locks.values():
+            self.assertEqual((lock.used, lock.holdings, lock.held, lock.busy), (0, {}, {}, {}))
+
+    @parameterized.expand([
+        (
+            'child_goes_past_who_waits',
+            {'L': 1},
+            [('p', {'L': 1}), ('x', {'L': ALL}), ('p.c', {'L': 1})],
+            'p p.c',
+            ['p.c'],
+            'p',
+        ),
+        (
+            'exclusive_in_exclusive',
+            {'L': 1},
+            [('p', {'L': ALL}), ('p.c', {'L': ALL}), ('p.d', {'L': ALL})],
+            'p p.c',
+            ['p.c'],
+            'p p.d',
+        ),
+        (
+            'siblings_share_the_whole',
+            {'L': 3},
+            [('p', {'L': ALL}), ('p.c', {'L': 2}), ('p.d', {'L': 2}), ('p.e', {'L': 1})],
+            'p p.c',
+            ['p.c'],
+            'p p.d p.e',
+        ),
+        (
+            'counts_are_counted_once',
+            {'L': 3},
+            [('p', {'L': 2}), ('p.c', {'L': 2}), ('x', {'L': 1})],
+            'p p.c x',
+            ['p.c'],
+            'p x',
+        ),
+        (
+            'more_than_held_is_taken_from_the_free',
+            {'L': 3},
+            [('p', {'L': 1}), ('p.c', {'L': 3}), ('x', {'L': 1})],
+            'p p.c',
+            ['p.c'],
+            'p x',
+        ),
+        (
+            'more_than_held_goes_before_outsiders',
+            {'L': 2},
+            [('p', {'L': 1}), ('x', {'L': 1}), ('p.c', {'L': 2}), ('y', {'L': 1})],
+            'p x',
+            ['x'],
+            'p p.c',
+        ),
+        (
+            'exclusive_in_counting_waits_for_outsiders_only',
+            {'L': 3},
+            [('p', {'L': 1}), ('x', {'L': 1}), ('p.c', {'L': ALL})],
+            'p x',
+            ['x'],
+            'p p.c',
+        ),
+        (
+            'grandchild_in_the_nearest',
+            {'L': 2},
+            [('p', {'L': ALL}), ('p.c', {'L': 1}), ('p.c.g', {'L': 1}), ('p.d', {'L': 1})],
+            'p p.c p.c.g p.d',
+            ['p.c'],
+            'p p.c.g p.d',
+        ),
+        (
+            'what_is_left_by_the_parent_stays',
+            {'L': 1},
+            [('p', {'L': ALL}), ('p.c', {'L': 1}), ('x', {'L': 1}), ('p.d', {'L': 1})],
+            'p p.c',
+            ['p'],
+            'p.c',
+        ),
+        (
+            'who_waited_in_the_parent_waits_outside',
+            {'L': 1},
+            [('p', {'L': ALL}), ('p.c', {'L': 1}), ('x', {'L': 1}), ('p.d', {'L': 1})],
+            'p p.c',
+            ['p', 'p.c', 'x'],
+            'p.d',
+        ),
+    ])
+    def test_tree(self, _, capacities, asked, holding, ended, later):
+        """What is nested in a holder takes of what that holds, and excludes its siblings there."""
+        self.test_table_row(capacities, asked, holding, ended, later)
+
+    def test_table_row(self, capacities=(), asked=(), holding='', ended=(), later=''):
+        """Nothing asked, nothing held; the row of the table above."""
+        scene = Scene(**dict(capacities))
+        for owner, wants in asked:
+            scene.ask(owner, **wants)
+        self.assertEqual(scene.holding, holding)
+        scene.end(*ended)
+        self.assertEqual(scene.holding, later)
+        scene.end(*reversed(scene.claims))
+        for lock in scene.locks.values():
+            self.assertEqual((lock.used, lock.taken_whole, lock.held), (0, False, {}))
+            self.assertEqual((lock.holdings, lock.busy), ({}, {}))
+
+    def test_told_once_and_only_if_granted(self):
+        """Who waits is told once, when it holds; who holds at once, and who cancels, is not told."""
+        scene = Scene(L=1)
+        for owner in 'abc':
+            scene.ask(owner, L=1)
+        scene.end('b', 'b', 'a', 'a')
+        self.assertEqual(scene.told, ['c'])
+
+    def test_patience(self):
+        """Who waits for two locks lets others use the free one so often, and then it drains."""
+        scene = Scene(A=1, B=1)
+        scene.ask('holds_b', B=1)
+        scene.ask('both', A=1, B=1)
+        for i in range(PATIENCE):
+            scene.ask(f'a{i}', A=1)
+            self.assertEqual(scene.holding, f'a{i} holds_b')
+            scene.end(f'a{i}')
+        scene.ask('late', A=1)
+        self.assertEqual(scene.holding, 'holds_b')
+        scene.end('holds_b')
+        self.assertEqual(scene.holding, 'both')
+        scene.end('both')
+        self.assertEqual(scene.holding, 'late')
+
+    def test_cancelled_drain_lets_others_go(self):
+        """When the claim for which a lock drains is cancelled, those it kept waiting go on."""
+        scene = Scene(A=1, B=1)
+        scene.ask('holds_b', B=1)
+        scene.ask('both', A=1, B=1)
+        for i in range(PATIENCE):
+            scene.ask(f'a{i}', A=1)
+            scene.end(f'a{i}')
+        scene.ask('late', A=1)
+        scene.end('both')
+        self.assertEqual(scene.holding, 'holds_b late')
+
+    @parameterized.expand([
+        ('raised', 1, 3, 'a b c', []),
+        ('lowered_below_holders', 2, 1, 'a b', []),
+    ])
+    def test_capacity(self, _, before, after, holding, hopeless):
+        """A raised limit grants at once; a lowered one drains."""
+        scene = Scene(L=before)
+        for owner in 'abcd':
+            scene.ask(owner, L=1)
+        self.assertEqual(scene.locks['L'].set_capacity(after), hopeless)
+        self.assertEqual(scene.holding, holding)
+
+    def test_lowered_below_a_waiter(self):
+        """Who can never be granted under a lowered limit is cancelled, and blocks nobody."""
+        scene = Scene(L=3)
+        scene.ask('a', L=1)
+        scene.ask('b', L=3)
+        scene.ask('c', L=1)
+        self.assertEqual(scene.locks['L'].set_capacity(2), [scene.claims['b']])
+        self.assertEqual(scene.holding, 'a c')
+
+    @parameterized.expand([
+        ('twice', [1, 1], 'a lock is named twice'),
+        ('too_many', [3], 'more units are wanted than there are'),
+        ('none', [0], 'more units are wanted than there are'),
+    ])
+    def test_bad_claim(self, _, units, sentence):
+        """A claim that can never be granted is refused when it is made."""
+        lock = Lock(2)
+        wants = [Want(lock, False, n) for n in units]
+        error = self.assertRaises(ValueError, Claim, 'a', wants, (0, 1))
+        self.assertEqual(str(error), sentence)
+
+    def test_available(self):
+        """A lock is available to who would get it at once, by its place in line."""
+        scene = Scene(L=2)
+        lock = scene.locks['L']
+        self.assertTrue(lock.is_available(True, 1))
+        scene.ask('a', L=1)
+        self.assertEqual((lock.is_available(False, 1), lock.is_available(False, 2)), (True, False))
+        scene.ask('b', L=2)
+        self.assertFalse(lock.is_available(False, 1))
+        self.assertTrue(lock.is_available(False, 1, key=(-5, 0)))
+        self.assertTrue(lock.is_available(False, 1, ['a']))
+
+    def test_nothing_is_left(self):
+        """Ten thousand waiters that come and go leave nothing in the lock."""
+        scene = Scene(L=1)
+        scene.ask('a', L=1)
+        for i in range(10_000):
+            scene.ask(f'w{i}', L=1)
+        scene.end(*(f'w{i}' for i in range(10_000)))
+        lock = scene.locks['L']
+        self.assertEqual((lock.lines, lock.heads, lock.busy), ({}, [], {}))
+
+
+class Histories(RuleBasedStateMachine):
+    """Any history, against a model that counts everything anew after each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.locks = [Lock(1), Lock(2), Lock(4)]
+        self.claims: list[Claim] = []
+        self.arrivals = itertools.count()
+        self.allowed: dict[Claim, int] = {}  # how often each may be overtaken
+        self.overtaken: dict[Claim, int] = {}
+        self.used_before = dict.fromkeys(self.locks, 0)
+
+    # -- what happens ---------------------------------------------------------------------------
+
+    @rule(data=st.data(), priority=st.integers(0, 2), nest=st.integers(0, 3), wait=st.booleans())
+    def ask(self, data, priority, nest, wait):
+        holders = [c for c in self.claims if c.holds]
+        outer = data.draw(st.sampled_from(holders)) if nest and holders else None
+        ancestors = [outer.owner, *outer.ancestors] if outer else []
+        locks = data.draw(st.lists(st.sampled_from(self.locks), min_size=1, unique=True))
+        wants = [
+            Want(lock, data.draw(st.booleans()), data.draw(st.integers(1, max(1, lock.capacity))))
+            for lock in locks
+            if lock.capacity
+        ]
+        if not wants:
+            return
+        number = next(self.arrivals)
+        claim = Claim(f'o{number}', wants, (-priority, number), ancestors)
+        self.claims.append(claim)
+        waiting = [c for c in self.claims if c.waiting]
+        claim.enter(wait or nest > 0)
+        if claim.waiting:
+            ahead = [c for c in waiting if c.key < claim.key and shared(c, claim)]
+            self.allowed[claim] = PATIENCE * (1 + len(ahead)) if len(wants) > 1 else 0
+            self.overtaken[claim] = 0
+        for other in waiting:
+            # one that comes later with a higher priority may have its own patience, too
+            if claim.waiting and other.waiting and claim.key < other.key and shared(claim, other):
+                self.allowed[other] += PATIENCE if len(other.wants) > 1 else 0
+        if claim.holds:
+            self.count([claim], waiting)
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data())
+    def end(self, data):
+        claim = data.draw(st.sampled_from(self.claims))
+        self.changing(claim.end)
+        assert not claim.holds and not claim.waiting
+
+    @rule(data=st.data(), capacity=st.integers(0, 5))
+    def change_limit(self, data, capacity):
+        lock = data.draw(st.sampled_from(self.locks))
+        over = [c for c in self.claims if c.waiting and wants_more(c, lock, capacity)]
+        hopeless = []
+        self.changing(lambda: hopeless.extend(lock.set_capacity(capacity)))
+        assert set(hopeless) == (set(over) if capacity < 5 else set(hopeless))
+
+    def changing(self, change):
+        waiting = [c for c in self.claims if c.waiting]
+        change()
+        self.count([c for c in waiting if c.holds], [c for c in waiting if not c.holds])
+
+    def count(self, granted, waiting):
+        for claim in granted:
+            for other in waiting:
+                if other.waiting and other.key < claim.key and shared(claim, other):
+                    self.overtaken[other] += 1
+
+    # -- what always holds ----------------------------------------------------------------------
+
+    @invariant()
+    def within_capacity(self):
+        for lock in self.locks:
+            check_alone(lock)
+            # a limit that was lowered under its holders is above capacity, but nothing is added
+            used = sum(map(used_by, lock.holdings))
+            assert used <= max(lock.capacity, self.used_before[lock]), 'over capacity'
+            self.used_before[lock] = used
+
+    @invariant()
+    def numbers_are_what_the_tree_says(self):
+        for lock in self.locks:
+            assert lock.used == sum(map(footprint, lock.holdings)), 'used'
+            assert lock.taken_whole == any(map(whole, lock.holdings)), 'whole'
+            owners = {o for o, held in lock.held.items() if held}
+            living = {c.owner for c in self.claims if c.holds and lock in [w.lock for w in c.wants]}
+            assert owners == living, 'held by the dead'
+
+    @invariant()
+    def nobody_waits_who_could_go(self):
+        for claim in self.claims:
+            if claim.waiting:
+                assert not could_go(claim, self.claims), f'{claim.owner} waits'
+
+    @invariant()
+    def overtaking_is_bounded(self):
+        for claim, times in self.overtaken.items():
+            assert times <= self.allowed[claim], f'{claim.owner} was overtaken {times} times'
+
+    def teardown(self):
+        for claim in self.claims:
+            claim.end()
+        for lock in self.locks:
+            assert (lock.used, lock.taken_whole) == (0, False), 'units are lost'
+            assert not (lock.holdings or lock.held or lock.busy or lock.lines)
+
+
+# The model: the rule, said once more without any of its shortcuts.
+
+
+def shared(one: Claim, other: Claim) -> bool:
+    return bool(set(one.pools) & set(other.pools))
+
+
+def wants_more(claim: Claim, lock: Lock, capacity: int) -> bool:
+    return any(w.lock is lock and not w.exclusive and w.units > capacity for w in claim.wants)
+
+
+def footprint(holding) -> int:
+    if holding.exclusive:
+        return 0
+    inside = holding.inside.holdings if holding.inside else ()
+    return max(holding.units, sum(map(footprint, inside)))
+
+
+def whole(holding) -> bool:
+    inside = holding.inside.holdings if holding.inside else ()
+    return holding.exclusive or any(map(whole, inside))
+
+
+def used_by(holding) -> int:
+    inside = sum(map(used_by, holding.inside.holdings)) if holding.inside else 0
+    return inside if holding.exclusive else max(holding.units, inside)
+
+
+def check_alone(pool) -> None:
+    if any(map(whole, pool.holdings)):
+        assert len(pool.holdings) == 1, 'exclusive, but not alone'
+    for holding in pool.holdings:
+        if holding.inside:
+            check_alone(holding.inside)
+
+
+def could_go(claim: Claim, claims: list[Claim]) -> bool:
+    for want, pool in zip(claim.wants, claim.pools):
+        for other in claims:
+            if not other.waiting or other is claim:
+                continue
+            if pool in other.pools and other.key < claim.key:
+                if len(other.pools) == 1 or other.passed >= PATIENCE:
+                    return False  # it is ahead, and nobody goes past it
+            for their_want, theirs in zip(other.wants, other.pools):
+                if theirs is not pool and pool in theirs.around():
+                    if not theirs.fits(their_want.exclusive, their_want.units):
+                        return False  # it is nested in a holder, and needs what is free here
+        if not fits(pool, want):
+            return False
+    return True
+
+
+def fits(pool, want) -> bool:
+    trial = pool.take('trial', want.exclusive, want.units)
+    *_, outer = pool.around()
+    good = want.exclusive or sum(map(footprint, outer.holdings)) <= outer.lock.capacity
+    for each in pool.around():
+        if any(map(whole, each.holdings)) and len(each.holdings) > 1:
+            good = False
+    pool.give_back(trial)
+    restore(pool)
+    return good
+
+
+def restore(pool) -> None:
+    # the trial may have been one too many; say anew what is taken
+    for inner in pool.around():
+        inner.used = sum(map(footprint, inner.holdings))
+        inner.taken_whole = any(map(whole, inner.holdings))
+
+
+class AnyHistory(unittest.SynchronousTestCase):
+    def test_histories(self):
+        """In no history is a lock over capacity, a wake-up lost, or somebody overtaken for ever."""
+        run_state_machine_as_test(
+            Histories,
+            settings=settings(
+                max_examples=200,
+                stateful_step_count=40,
+                deadline=None,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
