@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Beside the release's locks: ``BranchLock``, one copy per branch, and the name ``SlaveLock``."""
+"""Replaced wholly: the locks stand on ``buildbot.lockrule``, and there is one copy per branch too."""
 
 from __future__ import annotations
 
@@ -10,19 +10,316 @@ from typing import ClassVar
 from typing import Iterator
 from typing import Sequence
 
+from twisted.internet import defer
+
 from buildbot import config
+from buildbot import util
 from buildbot.interfaces import IRenderable
+from buildbot.lockrule import Claim
+from buildbot.lockrule import Lock
+from buildbot.lockrule import Want
 from buildbot.util import service
-from buildbot_overlay import release
+from buildbot.util import subscription
+from buildbot.util.eventual import eventually
 
 if TYPE_CHECKING:
     from buildbot.db.sourcestamps import SourceStampModel
 
-upstream = release(__name__)
+
+class LockError(Exception):
+    """A lock cannot be had as it is asked for, now or ever; the text says which and why."""
+
+
+class LockOwner:
+    """Who can hold locks and share them with what is nested in it: builds, groups and steps.
+
+    :cvar lock_parent: the owner that this one is nested in, or None.
+    :cvar lock_priority: the higher, the further in front of those who wait.
+    """
+
+    lock_parent: LockOwner | None = None
+    lock_priority: int = 0
+
+
+class _Owner:
+    # Two steps of one factory are equal, but never the same owner. What is compared is kept, so
+    # that its place is not taken by another.
+    __slots__ = ('thing',)
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Owner) and other.thing is self.thing
+
+    def __hash__(self) -> int:
+        return object.__hash__(self.thing)
+
+    def __repr__(self) -> str:
+        return repr(self.thing)
+
+
+def _ancestors(thing: Any) -> list[_Owner]:
+    found = []
+    parent = thing.lock_parent if isinstance(thing, LockOwner) else None
+    while parent is not None:
+        found.append(_Owner(parent))
+        parent = parent.lock_parent
+    return found
+
+
+def _priority(thing: Any) -> int:
+    return thing.lock_priority if isinstance(thing, LockOwner) else 0
+
+
+class Wait:
+    """One owner's way from asking for some locks to holding them.
+
+    The rule grants a claim before anybody else can ask; the owner hears of it a turn of the reactor
+    later, and takes each lock with ``claim``, or stops waiting and so gives it back.
+
+    :param owner: who waits.
+    :param accesses: pairs of lock and access, each lock once.
+    :raises LockError: more units of a lock are wanted than it has.
+    """
+
+    __slots__ = ('_eventual', 'accesses', 'claim', 'deferred', 'owner')
+
+    def __init__(self, owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) -> None:
+        self.owner = owner
+        self.accesses = accesses
+        self.deferred: defer.Deferred[BaseLock | None] | None = defer.Deferred()
+        for lock, access in accesses:
+            if access.mode == 'counting' and access.count > lock.maxCount:
+                raise LockError(lock._too_few(access))
+        wants = [Want(lock._rule, a.mode == 'exclusive', a.count) for lock, a in accesses]
+        self.claim = Claim(
+            _Owner(owner),
+            wants,
+            _priority(owner),
+            _ancestors(owner),
+            lambda: eventually(self._fire),
+        )
+        for lock, _ in accesses:
+            lock._waits[self.claim.owner] = self
+        if self.claim.enter():
+            eventually(self._fire)
+
+    def _fire(self) -> None:
+        if self.deferred is not None:
+            d, self.deferred = self.deferred, None
+            d.callback(self.accesses[0][0])
+
+    def stop(self) -> None:
+        """Wait no longer; what has been granted and not been taken goes to the next in line."""
+        woken = self.claim.holds
+        for lock, _ in self.accesses:
+            if lock._waits.get(self.claim.owner) is self:
+                del lock._waits[self.claim.owner]
+                self.claim.let_go(lock._rule)
+        self.claim.end()
+        self._tell()
+        if not woken:
+            self._fire()
+
+    def _tell(self) -> None:
+        # who does not wait here, but was refused because of this wait, may ask again
+        for lock, _ in self.accesses:
+            lock.release_subs.deliver()
+
+    def fail(self, why: str) -> None:
+        """End a wait that can never come to an end by itself."""
+        for lock, _ in self.accesses:
+            lock._waits.pop(self.claim.owner, None)
+        self._tell()
+        if self.deferred is not None:
+            d, self.deferred = self.deferred, None
+            d.errback(LockError(why))
+
+
+class BaseLock:
+    """One copy of a lock: who holds it, and who waits for it.
+
+    Owners are told apart by what they are, not by ``==``. An owner that is nested in a holder (see
+    ``LockOwner``) takes of what that holds.
+
+    :param name: of the lock.
+    :param maxCount: units there are.
+    """
+
+    description = '<BaseLock>'
+
+    def __init__(self, name: str, maxCount: int = 1) -> None:
+        super().__init__()
+        self.lockName = name
+        self._rule = Lock(maxCount)
+        self._waits: dict[_Owner, Wait] = {}
+        self._taken: dict[_Owner, list[tuple[LockAccess, Claim]]] = {}
+        self.release_subs = subscription.SubscriptionPoint(f'releases of lock {name}')
+
+    def __repr__(self) -> str:
+        return self.description
+
+    @property
+    def maxCount(self) -> int:
+        return self._rule.capacity
+
+    @property
+    def owners(self) -> list[Any]:
+        """Who holds it or has just been granted it, in the order in which they were."""
+        return [owner.thing for owner in self._rule.held]
+
+    @property
+    def waiting(self) -> list[Any]:
+        """Who waits for it."""
+        return [owner.thing for owner, wait in self._waits.items() if wait.claim.waiting]
+
+    def setMaxCount(self, count: int) -> None:
+        """Change the units there are. Those who waited for more than that fail, and say so."""
+        for claim in self._rule.set_capacity(count):
+            wait = self._waits[claim.owner]
+            access = next(access for lock, access in wait.accesses if lock is self)
+            wait.fail(self._too_few(access))
+
+    def _too_few(self, access: LockAccess) -> str:
+        return f'{access.count} units of {self} can never be had, for it has {self.maxCount}'
+
+    def isAvailable(self, requester: Any, access: LockAccess) -> bool:
+        """Tell whether the requester could claim it now, whose turn it is being considered."""
+        if not access.count:
+            return True
+        wait = self._waits.get(_Owner(requester)) if self._waits else None
+        if wait is not None:
+            return wait.claim.holds or wait.claim.could_have(self._rule)
+        return self._rule.is_available(
+            access.mode == 'exclusive', access.count, _ancestors(requester), _priority(requester)
+        )
+
+    def claim(self, owner: Any, access: LockAccess) -> None:
+        """Claim it; it must be available."""
+        assert owner is not None, 'a lock needs an owner'
+        check_access(access)
+        if not access.count:
+            return
+        key = _Owner(owner)
+        wait = self._waits.pop(key, None) if self._waits else None
+        if wait is None:
+            want = Want(self._rule, access.mode == 'exclusive', access.count)
+            claim = Claim(key, [want], _priority(owner), _ancestors(owner))
+            assert claim.enter(wait=False), 'ask for isAvailable() first'
+        else:
+            claim = wait.claim
+            assert claim.holds, 'ask for isAvailable() first'
+        self._taken.setdefault(key, []).append((access, claim))
+
+    def subscribeToReleases(self, callback: Any) -> subscription.Subscription:
+        """Call back, without arguments, each time that it is released or somebody waits no longer."""
+        return self.release_subs.subscribe(callback)
+
+    def release(self, owner: Any, access: LockAccess) -> None:
+        """Release what was claimed with this access; if it was not, nothing happens."""
+        key = _Owner(owner)
+        taken = self._taken.get(key, ())
+        for entry in taken:
+            if entry[0] == access:
+                self._taken[key].remove(entry)
+                if not self._taken[key]:
+                    del self._taken[key]
+                entry[1].let_go(self._rule)
+                self.release_subs.deliver()
+                return
+
+    def waitUntilMaybeAvailable(self, owner: Any, access: LockAccess) -> defer.Deferred:
+        """Wait in line for it.
+
+        :returns: Deferred that fires when the owner may claim it, which must then be done, or
+            ``stopWaitingUntilAvailable`` be called.
+        """
+        if self.isAvailable(owner, access):
+            return defer.succeed(self)
+        assert _Owner(owner) not in self._waits, f'{owner} waits for {self} already'
+        return Wait(owner, [(self, access)]).deferred
+
+    def stopWaitingUntilAvailable(self, owner: Any, access: LockAccess, d: defer.Deferred) -> None:
+        """Wait no longer, for this lock and for those that were asked for together with it.
+
+        :param d: what was returned to wait with. It is fired if it has not been.
+        """
+        wait = self._waits.get(_Owner(owner))
+        assert wait is not None, f'{owner} does not wait for {self}'
+        assert wait.claim.holds or d is wait.deferred, (
+            'this is not the Deferred that was waited with'
+        )
+        wait.stop()
+
+    def isOwner(self, owner: Any, access: LockAccess) -> bool:
+        """Tell whether the owner has claimed it with this access, and not released it."""
+        return any(taken == access for taken, _ in self._taken.get(_Owner(owner), ()))
+
+
+class RealMasterLock(BaseLock, service.SharedService):
+    """The copy of a ``MasterLock``. Its limit arrives with ``updateFromLockId``."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, 0)
+        self.config_version = -1
+        self._describe()
+
+    def _describe(self) -> None:
+        self.description = f'<MasterLock({self.lockName}, {self.maxCount})>'
+
+    def getLockForWorker(self, workername: str) -> RealMasterLock:
+        return self
+
+    def updateFromLockId(self, lockid: MasterLock, config_version: int) -> None:
+        """Take over the limit of a newer configuration."""
+        assert self.lockName == lockid.name
+        self.config_version = config_version
+        self.setMaxCount(lockid.maxCount)
+        self._describe()
+
+
+class RealWorkerLock(service.SharedService):
+    """The copies of a ``WorkerLock``, one for each worker that was asked for."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.lockName = name
+        self.maxCount: int | None = None
+        self.maxCountForWorker: dict[str, int] = {}
+        self.config_version = -1
+        self.locks: dict[str, BaseLock] = {}
+
+    @property
+    def description(self) -> str:
+        return f'<WorkerLock({self.lockName}, {self.maxCount}, {self.maxCountForWorker})>'
+
+    def __repr__(self) -> str:
+        return self.description
+
+    def _limit(self, workername: str, lock: BaseLock) -> None:
+        lock.setMaxCount(self.maxCountForWorker.get(workername, self.maxCount))
+        lock.description = f'<WorkerLock({self.lockName}, {lock.maxCount})[{workername}]>'
+
+    def getLockForWorker(self, workername: str) -> BaseLock:
+        lock = self.locks.get(workername)
+        if lock is None:
+            lock = self.locks[workername] = BaseLock(self.lockName, 0)
+            self._limit(workername, lock)
+        return lock
+
+    def updateFromLockId(self, lockid: WorkerLock, config_version: int) -> None:
+        """Take over the limits of a newer configuration, for the copies in use too."""
+        assert self.lockName == lockid.name
+        self.config_version = config_version
+        self.maxCountForWorker = lockid.maxCountForWorker
+        self.maxCount = lockid.maxCount
+        for workername, lock in self.locks.items():
+            self._limit(workername, lock)
 
 
 class RealBranchLock(service.SharedService):
-    """The copies of one ``BranchLock``: a ``BaseLock`` for each codebase and branch.
+    """The copies of a ``BranchLock``: a ``BaseLock`` for each codebase and branch.
 
     A copy is made when first asked for. The limits arrive with ``updateFromLockId``.
     """
@@ -32,7 +329,7 @@ class RealBranchLock(service.SharedService):
         self.lockName = name
         self.config_version = -1
         self.lockid: BranchLock | None = None
-        self.copies: dict[tuple[str, str | None], upstream.BaseLock] = {}
+        self.copies: dict[tuple[str, str | None], BaseLock] = {}
 
     def __repr__(self) -> str:
         return f'<BranchLock({self.lockName})>'
@@ -41,7 +338,7 @@ class RealBranchLock(service.SharedService):
         """Return itself: which copy is meant depends on the branch, not on the worker."""
         return self
 
-    def locks_for_sources(self, sources: Sequence[SourceStampModel]) -> list[upstream.BaseLock]:
+    def locks_for_sources(self, sources: Sequence[SourceStampModel]) -> list[BaseLock]:
         """Return the copies that a build of these sources takes: one for each codebase.
 
         :param sources: source stamps with ``codebase`` and ``branch``; none at all count as one
@@ -52,11 +349,11 @@ class RealBranchLock(service.SharedService):
         default = self.lockid.defaultBranch
         return [self._copy(codebase, branch or default) for codebase, branch in pairs]
 
-    def _copy(self, codebase: str, branch: str | None) -> upstream.BaseLock:
+    def _copy(self, codebase: str, branch: str | None) -> BaseLock:
         assert self.lockid is not None
         lock = self.copies.get((codebase, branch))
         if lock is None:
-            lock = upstream.BaseLock(self.lockName, self.lockid.max_count_for(branch))
+            lock = BaseLock(self.lockName, self.lockid.max_count_for(branch))
             place = f'{codebase}:{branch}' if codebase else f'{branch}'
             lock.description = f'<BranchLock({self.lockName})[{place}]>'
             self.copies[codebase, branch] = lock
@@ -71,19 +368,88 @@ class RealBranchLock(service.SharedService):
             lock.setMaxCount(lockid.max_count_for(branch))
 
 
-class LockAccess(upstream.LockAccess):
-    """One way to take a lock: which one, ``counting`` or ``exclusive``, and how many units."""
+def check_access(access: LockAccess) -> None:
+    assert isinstance(access, LockAccess), f'{access!r} is not an access to a lock'
+    assert access.mode in ('counting', 'exclusive'), f'{access.mode!r} is no way to take a lock'
+    assert isinstance(access.count, int) and access.count >= 0, f'{access.count!r} units of a lock'
+    assert access.mode == 'counting' or access.count == 1, 'exclusive access is 1 unit'
+
+
+class LockAccess(util.ComparableMixin):
+    """One way to take a lock.
+
+    :param lockid: a ``MasterLock``, ``WorkerLock`` or ``BranchLock``.
+    :param mode: ``counting`` or ``exclusive``.
+    :param count: units, 0 or more; 1 for exclusive access, which takes all of them.
+    :raises ConfigErrors: this is no lock.
+    """
+
+    compare_attrs: ClassVar[Sequence[str]] = ('lockid', 'mode', 'count')
 
     def __init__(self, lockid: Any, mode: str, count: int = 1) -> None:
-        if not isinstance(lockid, upstream.BaseLockId):
+        if not isinstance(lockid, BaseLockId):
             config.error(f'{lockid!r} is not a lock, so there is no access to it')
-        assert mode in ('counting', 'exclusive'), f'{mode!r} is neither counting nor exclusive'
-        assert isinstance(count, int) and count >= 0, f'{count!r} units of a lock make no sense'
-        assert mode == 'counting' or count == 1, f'exclusive access is 1 unit, not {count}'
         self.lockid, self.mode, self.count = lockid, mode, count
+        check_access(self)
 
 
-class BranchLock(upstream.BaseLockId):
+class BaseLockId(util.ComparableMixin):
+    """What a configuration says of a lock. The master finds the lock that is meant by its name.
+
+    :cvar lockClass: class of the service that has the copies.
+    """
+
+    lockClass: ClassVar[Any]
+    name: str
+
+    def __repr__(self) -> str:
+        given = [(attr.lstrip('_'), getattr(self, attr)) for attr in self.compare_attrs]
+        words = [f'{attr}={value!r}' for attr, value in given[1:] if value not in (None, ())]
+        return f'{type(self).__name__}({", ".join([repr(self.name), *words])})'
+
+    def access(self, mode: str, count: int = 1) -> LockAccess:
+        """Say how the lock is to be taken; see ``LockAccess``."""
+        return LockAccess(self, mode, count)
+
+    def defaultAccess(self) -> LockAccess:
+        """Return how it is taken where only the lock is named."""
+        return self.access('counting')
+
+
+class MasterLock(BaseLockId):
+    """A lock of which the master has one copy.
+
+    :param name: of the lock; no other lock of the configuration may have it.
+    :param maxCount: units: how many ``counting`` holders of one unit there may be.
+    """
+
+    compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount')
+    lockClass = RealMasterLock
+
+    def __init__(self, name: str, maxCount: int = 1) -> None:
+        self.name, self.maxCount = name, maxCount
+
+
+class WorkerLock(BaseLockId):
+    """A lock with a copy of its own for each worker.
+
+    :param name: of the lock; no other lock of the configuration may have it.
+    :param maxCount: units of a copy: how many ``counting`` holders of one unit there may be.
+    :param maxCountForWorker: units by worker name, where they differ from ``maxCount``.
+    """
+
+    compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount', '_maxCountForWorkerList')
+    lockClass = RealWorkerLock
+
+    def __init__(
+        self, name: str, maxCount: int = 1, maxCountForWorker: dict[str, int] | None = None
+    ) -> None:
+        self.name, self.maxCount = name, maxCount
+        self.maxCountForWorker = maxCountForWorker or {}
+        self._maxCountForWorkerList = tuple(sorted(self.maxCountForWorker.items()))
+
+
+class BranchLock(BaseLockId):
     """A lock with a copy of its own for each branch of the code that is built.
 
     Builders, steps and step groups that may not work on one branch at the same time share it,
@@ -122,9 +488,6 @@ class BranchLock(upstream.BaseLockId):
         # the order of patterns has a meaning, so it is part of what is compared
         self._maxCountForBranchList = tuple(self.maxCountForBranch.items())
 
-    def __repr__(self) -> str:
-        return f'BranchLock({self.name!r}, maxCount={self.maxCount})'
-
     def max_count_for(self, branch: str | None) -> int:
         """Return the units that the copy of this branch has."""
         if branch is None:
@@ -138,7 +501,7 @@ class BranchLock(upstream.BaseLockId):
 
 
 # what a worker was called when configurations of that age were written
-SlaveLock = upstream.WorkerLock
+SlaveLock = WorkerLock
 
 
 def check_accesses(accesses: Any, where: str, branches: bool = True) -> bool:
@@ -165,8 +528,8 @@ def _problems(accesses: Any, branches: bool) -> Iterator[str]:
     for access in accesses:
         if IRenderable.providedBy(access):
             continue
-        lockid = access.lockid if isinstance(access, upstream.LockAccess) else access
-        if not isinstance(lockid, upstream.BaseLockId):
+        lockid = access.lockid if isinstance(access, LockAccess) else access
+        if not isinstance(lockid, BaseLockId):
             yield f'{lockid!r} is not a lock'
         elif not branches and isinstance(lockid, BranchLock):
             yield f'{lockid!r} cannot stand here, where no branch is known'

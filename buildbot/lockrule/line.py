@@ -29,15 +29,17 @@ class Lock(Pool):
     :param capacity: units there are.
     :ivar held: what each owner holds of it.
     :ivar busy: the pools of it in which somebody waits.
+    :ivar clock: the highest arrival number that a claim of it has had.
     """
 
-    __slots__ = ('busy', 'capacity', 'held')
+    __slots__ = ('busy', 'capacity', 'clock', 'held')
 
     def __init__(self, capacity: int) -> None:
         super().__init__(self)
         self.capacity = capacity
         self.held: dict[Any, list[Holding]] = {}
         self.busy: dict[Pool, None] = {}
+        self.clock = 0
 
     def __repr__(self) -> str:
         return f'<Lock of {self.capacity}>'
@@ -50,14 +52,11 @@ class Lock(Pool):
         return self
 
     def is_available(
-        self, exclusive: bool, units: int, ancestors: Iterable[Any] = (), key: Any = (math.inf,)
+        self, exclusive: bool, units: int, ancestors: Iterable[Any] = (), priority: int = 0
     ) -> bool:
-        """Tell whether a claim of this lock alone would be granted at once.
-
-        :param key: its place in line; by default behind all who wait.
-        """
+        """Tell whether a claim of this lock alone would be granted at once."""
         pool = self.pool_for(ancestors)
-        return not is_closed(pool, key) and pool.fits(exclusive, units)
+        return not is_closed(pool, (-priority, math.inf)) and pool.fits(exclusive, units)
 
     def set_capacity(self, capacity: int) -> list[Claim]:
         """Change the units there are. Holdings stay; if there are too many, the lock drains.
@@ -66,8 +65,12 @@ class Lock(Pool):
         """
         hopeless = []
         if capacity < self.capacity:
-            claims = [c for pool in self.busy for line in pool.lines.values() for c in line.claims()]
-            hopeless = [claim for claim in dict.fromkeys(claims) if claim.wants_more(self, capacity)]
+            claims = [
+                c for pool in self.busy for line in pool.lines.values() for c in line.claims()
+            ]
+            hopeless = [
+                claim for claim in dict.fromkeys(claims) if claim.wants_more(self, capacity)
+            ]
         self.capacity = capacity
         for claim in hopeless:
             claim.end()
@@ -81,7 +84,7 @@ class Claim:
     :param owner: who is to hold them; what is nested in it later names it as an ancestor. Owners are
         told apart by ``==``.
     :param wants: what of which locks; a lock may be named once.
-    :param key: the place in line, lowest first, unlike that of any other claim.
+    :param priority: the higher, the further in front.
     :param ancestors: owners that this one is nested in, from the nearest out.
     :param granted: called without arguments when the claim holds its locks; not called from ``enter``,
         which returns that.
@@ -105,7 +108,7 @@ class Claim:
         self,
         owner: Any,
         wants: Sequence[Want],
-        key: Any,
+        priority: int = 0,
         ancestors: Sequence[Any] = (),
         granted: Callable[[], None] = lambda: None,
     ) -> None:
@@ -115,7 +118,13 @@ class Claim:
             raise ValueError('more units are wanted than there are')
         self.owner = owner
         self.wants = wants
-        self.key = key
+        # Arrival is counted as by Lamport's clocks ("Time, clocks, and the ordering of events in a
+        # distributed system", 1978), each lock having one: at a lock, who comes later has the
+        # higher number, and of two claims that meet at two locks, the same one is ahead at both.
+        number = 1 + max(want.lock.clock for want in wants)
+        for want in wants:
+            want.lock.clock = number
+        self.key = (-priority, number)
         self.ancestors = ancestors
         self.granted = granted
         self.state = NEW
@@ -139,6 +148,13 @@ class Claim:
         """Tell whether so many units of a lock could never be enough for this claim."""
         return any(w.lock is lock and not w.exclusive and w.units > capacity for w in self.wants)
 
+    def could_have(self, lock: Lock) -> bool:
+        """Tell whether one lock of several, for which it waits, would be granted by itself."""
+        for want, pool in zip(self.wants, self.pools):
+            if want.lock is lock:
+                return not is_closed(pool, self.key) and pool.fits(want.exclusive, want.units)
+        return False
+
     def enter(self, wait: bool = True) -> bool:
         """Take the locks if it is this claim's turn at once, else wait in line for them.
 
@@ -154,13 +170,21 @@ class Claim:
 
     def end(self) -> None:
         """Give back what the claim holds, or leave the line. Done again, it does nothing."""
-        state, self.state = self.state, ENDED
-        if state is GRANTED:
-            self._release()
-        elif state is WAITING:
+        if self.state is GRANTED:
+            holdings, self.holdings = self.holdings, []
+            self._release(holdings)
+        elif self.state is WAITING:
+            self.state = ENDED
             assert self.line is not None
             self.line.leave(self)
             serve(self.pools)
+
+    def let_go(self, lock: Lock) -> None:
+        """Give back one lock of those that the claim holds."""
+        if self.state is GRANTED:
+            released = [h for h in self.holdings if h.pool.lock is lock]
+            self.holdings = [h for h in self.holdings if h.pool.lock is not lock]
+            self._release(released)
 
     def _queue(self) -> None:
         self.state = WAITING
@@ -199,10 +223,12 @@ class Claim:
         for pool in self.pools:
             heappush(pool.draining, (self.key, self))
 
-    def _release(self) -> None:
+    def _release(self, holdings: list[Holding]) -> None:
+        if not self.holdings:
+            self.state = ENDED
         freed: list[Pool] = []
         moved: list[Claim] = []
-        for holding in self.holdings:
+        for holding in holdings:
             pool, lock = holding.pool, holding.pool.lock
             of_owner = lock.held[self.owner]
             of_owner.remove(holding)

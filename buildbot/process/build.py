@@ -10,23 +10,38 @@ from twisted.internet import defer
 from twisted.python import log
 from twisted.python.failure import Failure
 
+from buildbot.locks import LockOwner
 from buildbot.process import metrics
 from buildbot.process.locks import claim_all
 from buildbot.process.locks import release_all
+from buildbot.process.locks import together
+from buildbot.process.locks import wait_for_all
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
+from buildbot.process.results import FAILURE
+from buildbot.process.results import RETRY
 from buildbot.process.results import worst_status
+from buildbot.util import Notifier
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
+    from buildbot.process.builder import Builder
+    from buildbot.process.buildrequest import BuildRequest
+    from buildbot.process.locks import Claims
     from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
 
 upstream = release(__name__)
 
 
-class Build(upstream.Build):
-    # whether the locks were claimed before the build began
-    _claimed = False
+class Build(upstream.Build, LockOwner):
+    # what was claimed before the build began, of the builder's locks and the worker's; None if it
+    # was not, and why not
+    _claimed: Claims | None = None
+    _cannot_claim: Failure | None = None
+
+    def __init__(self, requests: list[BuildRequest], builder: Builder) -> None:
+        super().__init__(requests, builder)
+        self._ended: Notifier[None] = Notifier()
 
     @staticmethod
     @defer.inlineCallbacks
@@ -48,25 +63,55 @@ class Build(upstream.Build):
             cannot be found out; it then fails and says why.
         """
         self.workerforbuilder = workerforbuilder
+        self.lock_priority = max(getattr(request, 'priority', 0) for request in self.requests)
         try:
             yield self._setup_locks()
         except Exception:
-            return True  # startBuild meets the same error, with a build to show it on
-        self._claimed = claim_all(self, self._locks_to_acquire)
-        return self._claimed
+            self._cannot_claim = Failure()
+        if workerforbuilder.worker is None or not self.builder.running:
+            return False  # lost or removed while the locks were found out
+        if self._cannot_claim is not None:
+            return True
+        claims = together(self._locks_to_acquire, getattr(workerforbuilder.worker, 'locks', []))
+        if not claim_all(self, claims):
+            return False
+        self._claimed = claims
+        return True
+
+    def lock_owner_of(self, brid: int) -> LockOwner:
+        """Return the owner that a build of a request is nested in.
+
+        :param brid: id of a build request that a step of this build triggered and waits for.
+        """
+        for step in reversed(self.executedSteps):
+            if step.results is None and brid in getattr(step, 'brids', ()):
+                return step
+        return self
 
     @defer.inlineCallbacks
     def _setup_locks(self) -> Any:
-        if not self._claimed:
+        if self._cannot_claim is not None:
+            self._cannot_claim.raiseException()
+        if self._claimed is None:
             yield super()._setup_locks()
 
     def acquireLocks(self, res: Any = None) -> Any:
-        if self._claimed:
+        """Claim the builder's locks of a build that has begun without them.
+
+        :returns: Deferred that fires when they are held, or when the build is stopped.
+        """
+        self._acquiringLock = None
+        if self._claimed is not None or self.stopped or claim_all(self, self._locks_to_acquire):
             return defer.succeed(None)
-        return super().acquireLocks(res)
+        log.msg(f'{self} waits for {[lock for lock, _ in self._locks_to_acquire]}')
+        d = wait_for_all(self, self._locks_to_acquire)
+        lock, access = next(claim for claim in self._locks_to_acquire if claim[1].count)
+        self._acquiringLock = (lock, access, d)
+        d.addCallback(self.acquireLocks)
+        return d
 
     def releaseLocks(self) -> None:
-        release_all(self, self._locks_to_acquire)
+        release_all(self, self._locks_to_acquire if self._claimed is None else self._claimed)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)
 
     @defer.inlineCallbacks
@@ -79,12 +124,27 @@ class Build(upstream.Build):
             return
         if isinstance(result, Failure):
             log.err(result, f'{self} could not begin')
-            if self._preparation_step is not None and self._preparation_step.stepid is not None:
-                yield self._preparation_step.addLogWithFailure(result)
-            yield self.buildFinished(['build', 'could', 'not', 'begin'], EXCEPTION)
+            # a worker is not to be suspected for locks that cannot be found out
+            results = EXCEPTION if self._cannot_claim is None else FAILURE
+            if self.workerforbuilder.worker is None:
+                results = RETRY
+            yield self._end_preparation(result, results)
+            yield self.buildFinished([f'could not begin: {result.getErrorMessage()}'], results)
         elif self.stopped and self._preparation_step is None:
             metrics.MetricCountEvent.log('active_builds', 1)
             yield self.buildFinished([f'cancelled ({self.stopped_reason})'], CANCELLED)
+
+    @defer.inlineCallbacks
+    def _end_preparation(self, why: Failure, results: int) -> Any:
+        step = self._preparation_step
+        if step is None or step.stepid is None:
+            return
+        try:
+            yield step.addLogWithFailure(why)
+            yield self.master.data.updates.setStepStateString(step.stepid, 'could not begin')
+            yield self.master.data.updates.finishStep(step.stepid, results, False)
+        except Exception as e:
+            log.err(e, f'while showing why {self} could not begin')
 
     @defer.inlineCallbacks
     def _start_next_step_impl(self, step: Any) -> Any:
@@ -98,20 +158,28 @@ class Build(upstream.Build):
     @defer.inlineCallbacks
     def buildFinished(self, text: list[str], results: int) -> Any:
         yield super().buildFinished(text, results)
-        self._give_back(results)
+        if not self._build_finished:
+            self._give_back(results)
+        self._ended.notify(None)
+
+    @defer.inlineCallbacks
+    def waitUntilFinished(self) -> Any:
+        """Wait until the build has ended, also if the database or the message queue know not of it."""
+        if not self.finished:
+            yield self._ended.wait()
 
     def _give_back(self, results: int) -> None:
         # An error in the ending (the database, say) leaves what came behind it undone.
-        if self._build_finished:
-            return
         self.finished = True
         self.results = worst_status(self.results, results)
-        for give_back in (
-            self.releaseLocks,
-            self.workerforbuilder.buildFinished,
-            lambda: self.builder.buildFinished(self, self.workerforbuilder),
-            lambda: self._tryScheduleBuildsAfterLockUnlock(build_finished=True),
-        ):
+        endings = [self.releaseLocks]
+        if self in self.builder.building:
+            endings += [
+                self.workerforbuilder.buildFinished,
+                lambda: self.builder.buildFinished(self, self.workerforbuilder),
+            ]
+        endings.append(lambda: self._tryScheduleBuildsAfterLockUnlock(build_finished=True))
+        for give_back in endings:
             try:
                 give_back()
             except Exception as e:

@@ -11,18 +11,29 @@ from twisted.internet import defer
 from twisted.python import log
 
 from buildbot.interfaces import IRenderable
+from buildbot.locks import LockOwner
 from buildbot.process.build import Build
+from buildbot.process.buildrequest import BuildRequest
 from buildbot.process.locks import get_real_locks_from_accesses_raw
+from buildbot.process.locks import together
+from buildbot.process.results import CANCELLED
+from buildbot.process.results import EXCEPTION
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
     from buildbot.locks import BaseLock
-    from buildbot.process.buildrequest import BuildRequest
-    from buildbot.process.locks import Claim
+    from buildbot.process.locks import Claims
     from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
     from buildbot.util.subscription import Subscription
 
 upstream = release(__name__)
+
+
+class Nested(LockOwner):
+    """Stands for a build that does not exist yet, when it is asked what that could claim."""
+
+    def __init__(self, parent: LockOwner) -> None:
+        self.lock_parent = parent
 
 
 class Builder(upstream.Builder):
@@ -60,33 +71,46 @@ class Builder(upstream.Builder):
             return True
 
         if claims and not self._can_acquire_locks(claims):
-            return False
+            parent = yield self._find_parent(buildrequest)
+            if parent is None or not self._can_acquire_locks(claims, Nested(parent)):
+                return False
         if callable(self.config.canStartBuild):
             return (yield self.config.canStartBuild(self, workerforbuilder, buildrequest))
         return True
 
     @defer.inlineCallbacks
+    def _find_parent(self, buildrequest: BuildRequest) -> Any:
+        # the step of a build on this master that triggered the request and waits for it
+        if not getattr(buildrequest, 'waitedFor', False):
+            return None
+        buildset = yield self.master.data.get(('buildsets', str(buildrequest.bsid)))
+        for builder in self.master.botmaster.builders.values():
+            for build in builder.building:
+                if buildset and build.buildid == buildset['parent_buildid']:
+                    return build.lock_owner_of(buildrequest.id)
+        return None
+
+    @defer.inlineCallbacks
     def _find_claims(self, workerforbuilder: Any, buildrequest: BuildRequest, props: Any) -> Any:
         # the locks that the build will claim, found with the properties it will claim them with
         locks = self.config.locks
-        if not IRenderable.providedBy(locks):
+        if not IRenderable.providedBy(locks) and not any(map(IRenderable.providedBy, locks)):
             props = None  # there is nothing to render
         elif props is None:
             props = yield self._setup_props_if_needed(None, workerforbuilder, buildrequest)
-        return (
-            yield get_real_locks_from_accesses_raw(
-                locks,
-                props,
-                self,
-                workerforbuilder,
-                self.config_version,
-                lambda: buildrequest.mergeSourceStampsWith([]),
-            )
+        of_builder = yield get_real_locks_from_accesses_raw(
+            locks,
+            props,
+            self,
+            workerforbuilder,
+            self.config_version,
+            lambda: buildrequest.mergeSourceStampsWith([]),
         )
+        return together(of_builder, getattr(workerforbuilder.worker, 'locks', []))
 
-    def _can_acquire_locks(self, lock_list: list[Claim]) -> bool:
+    def _can_acquire_locks(self, lock_list: Claims, owner: LockOwner | None = None) -> bool:
         for lock, access in lock_list:
-            if not lock.isAvailable(None, access):
+            if not lock.isAvailable(owner, access):
                 self._wake_on_release(lock)
                 return False
         return True
@@ -101,25 +125,61 @@ class Builder(upstream.Builder):
             self.botmaster.maybeStartBuildsForBuilder(self.name)
 
     @defer.inlineCallbacks
+    def _setup_props_if_needed(self, props: Any, workerforbuilder: Any, buildrequest: Any) -> Any:
+        if props is None:
+            props = yield super()._setup_props_if_needed(props, workerforbuilder, buildrequest)
+            if isinstance(buildrequest, BuildRequest):
+                # as in a build: Interpolate('%(src::branch)s') asks the build for its sources
+                props.build = Build([buildrequest], self)
+        return props
+
+    @defer.inlineCallbacks
+    def maybeStartBuild(
+        self, workerforbuilder: AbstractWorkerForBuilder, breqs: list[BuildRequest]
+    ) -> Any:
+        started = yield super().maybeStartBuild(workerforbuilder, breqs)
+        if not started and breqs and self.running:
+            started = yield self._complete_if_cancelled(breqs)
+        return started
+
+    @defer.inlineCallbacks
+    def _complete_if_cancelled(self, buildrequests: list[BuildRequest]) -> Any:
+        # A request may be cancelled while it is tried whether it can start. If it cannot, there is
+        # no build that would hear of it.
+        botmaster = self.master.botmaster
+        cancelled = [
+            r.id
+            for r in buildrequests
+            if isinstance(botmaster._starting_brid_to_cancel.get(r.id), str)
+        ]
+        if len(cancelled) < len(buildrequests):
+            return False
+        for brid in cancelled:
+            botmaster.remove_in_progress_buildrequest(brid)
+        yield self.master.data.updates.completeBuildRequests(cancelled, CANCELLED)
+        return True
+
+    @defer.inlineCallbacks
     def _startBuildFor(
         self, workerforbuilder: AbstractWorkerForBuilder, buildrequests: list[BuildRequest]
     ) -> Any:
         """Begin a build, if its locks can be claimed.
 
         :returns: Deferred of a bool: whether the build has begun, and so holds its locks. If not,
-            nothing is held, no row is written and the worker is as it was.
+            nothing is held, no row is written and the worker is as it was. It is True, too, if the
+            build could not even be made: then its requests are completed, and the log says why.
         """
-        build = self.config.factory.newBuild(buildrequests, self)
-        build.getProperties().build = build
-        yield Build.setup_properties_known_before_build_starts(
-            build.getProperties(), build.requests, build.builder, workerforbuilder
-        )
-        if self.config.env:
-            build.setWorkerEnvironment(self.config.env)
-        build.setLocks(self.config.locks)
-
         if workerforbuilder.worker is None:
             return False  # its connection was lost in the meantime
+        try:
+            build = yield self._make_build(workerforbuilder, buildrequests)
+        except Exception as e:
+            if workerforbuilder.worker is None or not self.running:
+                return False
+            brids = [request.id for request in buildrequests]
+            log.err(e, f'builder {self.name!r} could not make a build of requests {brids}')
+            yield self.master.data.updates.completeBuildRequests(brids, EXCEPTION)
+            return True
         if not (yield build.claim_locks(workerforbuilder)):
             return False
 
@@ -129,3 +189,16 @@ class Builder(upstream.Builder):
         workerforbuilder.buildStarted()
         defer.maybeDeferred(build.startBuild, workerforbuilder).addBoth(build.ensure_begun)
         return True
+
+    @defer.inlineCallbacks
+    def _make_build(self, workerforbuilder: Any, buildrequests: list[BuildRequest]) -> Any:
+        build = self.config.factory.newBuild(buildrequests, self)
+        build.getProperties().build = build
+        yield Build.setup_properties_known_before_build_starts(
+            build.getProperties(), build.requests, build.builder, workerforbuilder
+        )
+        if self.config.env:
+            build.setWorkerEnvironment(self.config.env)
+        build.setLocks(self.config.locks)
+        build.lock_parent = yield self._find_parent(buildrequests[0])
+        return build

@@ -5,25 +5,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
-from typing import Iterator
 
 from twisted.internet import defer
+from twisted.python import log
 
+from buildbot.locks import LockOwner
 from buildbot.locks import check_accesses
-from buildbot.process.locks import covers
+from buildbot.process.locks import claim_all
 from buildbot.process.locks import get_real_locks_from_accesses
 from buildbot.process.locks import release_all
+from buildbot.process.locks import wait_for_all
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
-    from buildbot.process.locks import Claim
     from buildbot.process.stepgroup import StepGroup
     from buildbot.worker.protocols.base import Connection
 
 upstream = release(__name__)
 
 
-class BuildStep(upstream.BuildStep):
+class BuildStep(upstream.BuildStep, LockOwner):
     #: the group that this step is one of the steps of, or None for a step of the build itself
     group: StepGroup | None = None
 
@@ -52,21 +53,38 @@ class BuildStep(upstream.BuildStep):
 
     @defer.inlineCallbacks
     def _setup_locks(self) -> Any:
-        wanted = yield get_real_locks_from_accesses(self.locks, self.build)
-        held = dict(self._held_around())
-        for lock, access in wanted:
-            if lock in held and not covers(held[lock], access):
-                raise RuntimeError(
-                    f'step {self.name!r} wants {access.mode} access to {access.count} of {lock},'
-                    ' which is more than its build or group holds of it'
-                )
-        self._locks_to_acquire = [(lock, access) for lock, access in wanted if lock not in held]
+        self._locks_to_acquire = yield get_real_locks_from_accesses(self.locks, self.build)
 
-    def _held_around(self) -> Iterator[Claim]:
-        yield from self.build._locks_to_acquire
-        if self.group is not None:
-            yield from self.group._held_around()
-            yield from self.group._locks_to_acquire
+    @property
+    def lock_parent(self) -> LockOwner | None:  # type: ignore[override]
+        """The owner whose locks this step shares: its group, else its build."""
+        around = self.group if self.group is not None else self.build
+        return around if isinstance(around, LockOwner) else None
+
+    @property
+    def lock_priority(self) -> int:  # type: ignore[override]
+        """The priority of the build's request."""
+        return self.build.lock_priority if isinstance(self.build, LockOwner) else 0
+
+    def acquireLocks(self, res: Any = None) -> Any:
+        """Claim the step's locks together.
+
+        :returns: Deferred that fires when they are held, or when the step is stopped. It fails with
+            ``LockError`` if they can never be had.
+        """
+        self._acquiringLocks = []
+        self._waitingForLocks = False
+        if self.stopped or claim_all(self, self._locks_to_acquire):
+            return defer.succeed(None)
+        log.msg(f'step {self.name} waits for {[lock for lock, _ in self._locks_to_acquire]}')
+        self._waitingForLocks = True
+        d = wait_for_all(self, self._locks_to_acquire)
+        if not d.called:
+            lock, access = next(claim for claim in self._locks_to_acquire if claim[1].count)
+            self._acquiringLocks = [(lock, access, d)]
+        d.addCallback(self.acquireLocks)
+        return d
 
     def releaseLocks(self) -> None:
+        """Release the locks that the step holds; doing it again does nothing."""
         release_all(self, self._locks_to_acquire)

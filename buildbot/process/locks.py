@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Locks are found with the branch of the build, and claimed all or none."""
+"""Locks are found with the branch of the build, and claimed together."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Callable
 
 from twisted.internet import defer
 
+from buildbot.locks import LockAccess
+from buildbot.locks import LockError
 from buildbot.locks import RealBranchLock
+from buildbot.locks import Wait
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
     from buildbot.locks import BaseLock
-    from buildbot.locks import LockAccess
 
-    Claim = tuple[BaseLock, LockAccess]
+    Claims = list[tuple[BaseLock, LockAccess]]
 
 upstream = release(__name__)
 
@@ -35,21 +37,28 @@ def get_real_locks_from_accesses_raw(
     :param locks: list of accesses, or a renderable of it.
     :param props: what to render ``locks`` with; None leaves it as it is.
     :param get_sources: returns the source stamps of the build; called only if a branch matters.
-    :returns: Deferred of a list of (lock, access).
+    :returns: Deferred of a list of (lock, access), each lock once.
+    :raises LockError: a lock stands twice in the list.
     """
     found = yield upstream.get_real_locks_from_accesses_raw(
         locks, props, builder, workerforbuilder, config_version
     )
-    claims = []
+    claims: Claims = []
     for lock, access in found:
+        if not isinstance(access, LockAccess):
+            access = access.defaultAccess()
         if isinstance(lock, RealBranchLock):
             claims += [(copy, access) for copy in lock.locks_for_sources(get_sources())]
         else:
             claims.append((lock, access))
+    if len({lock for lock, _ in claims}) < len(claims):
+        names = [lock.lockName for lock, _ in claims]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise LockError(f'the lock {twice!r} stands twice in one list')
     return claims
 
 
-def get_real_locks_from_accesses(locks: Any, build: Any) -> defer.Deferred[list[Claim]]:
+def get_real_locks_from_accesses(locks: Any, build: Any) -> defer.Deferred[Claims]:
     """Turn what a configuration says into the lock copies that are meant for a build."""
     return get_real_locks_from_accesses_raw(
         locks,
@@ -61,7 +70,20 @@ def get_real_locks_from_accesses(locks: Any, build: Any) -> defer.Deferred[list[
     )
 
 
-def claim_all(owner: object, claims: list[Claim]) -> bool:
+def together(*lists: Claims) -> Claims:
+    """Make one list of several, in which each lock stands once, as the strongest of its accesses."""
+    strongest: dict[BaseLock, LockAccess] = {}
+    for lock, access in (claim for claims in lists for claim in claims):
+        known = strongest.get(lock)
+        if known is None or (access.mode == 'exclusive', access.count) > (
+            known.mode == 'exclusive',
+            known.count,
+        ):
+            strongest[lock] = access
+    return list(strongest.items())
+
+
+def claim_all(owner: object, claims: Claims) -> bool:
     """Claim all of the locks, or none if one of them is not available.
 
     :param owner: who holds them from now on.
@@ -74,15 +96,23 @@ def claim_all(owner: object, claims: list[Claim]) -> bool:
     return True
 
 
-def release_all(owner: object, claims: list[Claim]) -> None:
+def wait_for_all(owner: object, claims: Claims) -> defer.Deferred:
+    """Wait in line for locks, none of which is held meanwhile.
+
+    :returns: Deferred that fires when they can be claimed, which must be done then; or when the wait
+        is ended with ``stopWaitingUntilAvailable`` of one of them. It fails with ``LockError`` if
+        they can never be had.
+    """
+    try:
+        wait = Wait(owner, [(lock, access) for lock, access in claims if access.count])
+    except LockError as e:
+        return defer.fail(e)
+    assert wait.deferred is not None
+    return wait.deferred
+
+
+def release_all(owner: object, claims: Claims) -> None:
     """Release those of the locks that the owner holds; doing it again does nothing."""
     for lock, access in claims:
         if lock.isOwner(owner, access):
             lock.release(owner, access)
-
-
-def covers(held: LockAccess, wanted: LockAccess) -> bool:
-    """Tell whether who holds a lock in one way may let somebody nested in it use it in another."""
-    if held.mode == 'exclusive':
-        return True
-    return wanted.mode == 'counting' and wanted.count <= held.count

@@ -10,12 +10,14 @@ from typing import Iterator
 from typing import Sequence
 
 from twisted.internet import defer
+from twisted.python import log
 
 from buildbot import config
 from buildbot.db import model_config
 from buildbot.interfaces import IBuildStep
 from buildbot.interfaces import IBuildStepFactory
 from buildbot.process import buildstep
+from buildbot.process.results import EXCEPTION
 from buildbot.process.results import RETRY
 from buildbot.process.results import SKIPPED
 from buildbot.process.results import SUCCESS
@@ -55,6 +57,7 @@ class StepGroup(buildstep.BuildStep):
         self.longest_path = self._check_paths(steps)
         self.current: buildstep.BuildStep | None = None
         self._to_come: deque[buildstep.BuildStep] = deque()
+        self._going = False  # whether there will be a next step, if one is added
         self._begun = 0
         self._total = len(self.step_factories)
         self._not_well: list[str] = []
@@ -88,31 +91,47 @@ class StepGroup(buildstep.BuildStep):
             )
         return longest
 
-    def innermost_group(self) -> StepGroup:
+    def innermost_group(self) -> StepGroup | None:
+        if not self._going:
+            return self.group  # steps added before or after its own come behind it
         return (self.current and self.current.innermost_group()) or self
 
     @defer.inlineCallbacks
     def run(self) -> Any:
         self._to_come.extend(self._create(self.step_factories))
         results, halted = SUCCESS, False
+        self._going = True
         while True:
             step = self._next_step(halted)
             if step is None:
                 break
-            self.current = step
-            self._begun += 1
-            self.updateSummary()
-            self.build.executedSteps.append(step)
-            result = yield step.startStep(self.build.conn)
-            self.current = None
-            yield self.master.data.updates.setBuildProperties(self.build.buildid, self.build)
+            try:
+                result = yield self._run_step(step)
+            except Exception as e:
+                # an error of the master's own (the database, say): what always runs still does
+                log.err(e, f'in step {step.name!r}')
+                result = EXCEPTION
 
             if result not in (SUCCESS, WARNINGS, SKIPPED):
                 self._not_well.append(f'{step.name.rpartition("/")[2]} {statusToString(result)}')
             results, terminate = computeResultAndTermination(step, result, results)
             halted = halted or terminate
+        self._going = False
         # without a connection the build is tried again, as when it is lost inside a mere step
         return results if self.build.conn else RETRY
+
+    @defer.inlineCallbacks
+    def _run_step(self, step: buildstep.BuildStep) -> Any:
+        self.current = step
+        self._begun += 1
+        self.updateSummary()
+        self.build.executedSteps.append(step)
+        try:
+            result = yield step.startStep(self.build.conn)
+        finally:
+            self.current = None
+        yield self.master.data.updates.setBuildProperties(self.build.buildid, self.build)
+        return result
 
     def _create(self, step_factories: list) -> list[buildstep.BuildStep]:
         steps = self.build.setupBuildSteps(step_factories)
@@ -139,7 +158,7 @@ class StepGroup(buildstep.BuildStep):
         # The group is marked as stopped first, so that the end of the step starts no other; and the
         # step hears of it even if the group cannot write its log.
         ds = [super().interrupt(reason)]
-        if self.current is not None:
+        if self.current is not None and self.current.results is None:
             ds.append(defer.maybeDeferred(self.current.interrupt, reason))
         return defer.gatherResults(ds, consumeErrors=True).addCallback(lambda _: None)
 

@@ -7,6 +7,7 @@ from parameterized import parameterized
 from twisted.internet import defer
 
 from buildbot.locks import BranchLock
+from buildbot.locks import LockError
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import util
@@ -14,6 +15,7 @@ from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
+from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
@@ -107,8 +109,111 @@ class BuilderLevel(LabTestCase):
         yield self.request('a', 'bad')
         yield self.request('b', 'good')
         self.assertEqual(self.branches(self.gate), ['good'])
-        self.assertEqual((yield self.builds()), [EXCEPTION, None])
+        self.assertEqual((yield self.builds()), [FAILURE, None])
         self.assertTrue(self.flushLoggedErrors(ValueError))
+
+    @defer.inlineCallbacks
+    def test_rendered_with_the_sources(self):
+        """A renderable that asks the build for its sources is judged quietly, and waits in line."""
+        lock_of = util.Interpolate('version-%(src::branch)s')
+
+        @renderer
+        def locks(props):
+            d = props.render(lock_of)
+            return d.addCallback(lambda name: [MasterLock(name).access('exclusive')])
+
+        yield self.setup_two(locks)
+        claims = []
+        claim = self.master.data.updates.claimBuildRequests
+
+        def count(brids, **kwargs):
+            claims.append(brids)
+            return claim(brids, **kwargs)
+
+        self.patch(self.master.data.updates, 'claimBuildRequests', count)
+        for builder in 'ab':
+            yield self.request(builder, 'x')
+        self.reactor.pump([0.1] * 50)
+        self.assertEqual((self.branches(self.gate), len(claims)), (['x'], 1))
+        self.open(self.gate, SUCCESS)
+        self.assertEqual(self.branches(self.gate), ['x'])
+
+    @defer.inlineCallbacks
+    def test_rendered_twice(self):
+        """A lock that is rendered twice into one list fails the request and is held by nobody."""
+        lock = MasterLock('lab')
+
+        @renderer
+        def locks(props):
+            times = 2 if props.getProperty('branch') == 'twice' else 1
+            return [lock.access('exclusive')] * times
+
+        yield self.setup_two(locks)
+        yield self.request('a', 'twice')
+        yield self.request('b', 'once')
+        self.assertEqual(self.branches(self.gate), ['once'])
+        self.assertEqual((yield self.builds()), [FAILURE, None])
+        (error, *_) = self.flushLoggedErrors(LockError)
+        self.assertIn("the lock 'lab' stands twice in one list", str(error.value))
+
+    @parameterized.expand([('mere_lock',), ('renderable',)])
+    @defer.inlineCallbacks
+    def test_list_of(self, what):
+        """A builder's list may hold a lock without its access, and a renderable of one."""
+        lock = MasterLock('lab')
+
+        @renderer
+        def access(props):
+            return lock.access('exclusive')
+
+        yield self.setup_two([lock if what == 'mere_lock' else access])
+        yield self.request('a', 'x')
+        yield self.request('b', 'y')
+        self.assertEqual(self.branches(self.gate), ['x'])
+        self.open(self.gate, SUCCESS)
+        self.assertEqual(self.branches(self.gate), ['y'])
+
+    @defer.inlineCallbacks
+    def lose_while(self, do):
+        # the second time that the locks are rendered, which is for the claim, takes a while
+        lock, renderings = MasterLock('lab'), []
+
+        @renderer
+        def locks(props):
+            d = defer.Deferred()
+            d.addCallback(lambda _: [lock.access('exclusive')])
+            renderings.append(d)
+            if len(renderings) != 2:
+                d.callback(None)
+            return d
+
+        yield self.setup_two(locks)
+        yield self.request('a', 'x')
+        yield do()
+        renderings[1].callback(None)
+        self.settle()
+        self.assertEqual((yield self.owners(lock))[0], len(self.gate.running))
+
+    def test_worker_lost_while_locks_are_rendered(self):
+        """A worker that is lost while the locks are found out leaves no lock held."""
+        return self.lose_while(lambda: [self.lose_worker(name) for name in TWO_WORKERS])
+
+    def test_builder_removed_while_locks_are_rendered(self):
+        """A builder that is removed while the locks are found out leaves no lock held."""
+        config = self.lab_config
+        steps = {'steps': []}
+        return self.lose_while(lambda: self.reconfig_master(config({'b': steps})))
+
+    @defer.inlineCallbacks
+    def test_build_that_cannot_be_made(self):
+        """A request of which no build can be made is completed, and the next one is tried."""
+        yield self.setup_two([])
+        factory = self.master.botmaster.builders['a'].config.factory
+        self.patch(factory, 'newBuild', lambda *args: 1 / 0)
+        brid = yield self.request('a', 'x')
+        request = yield self.master.data.get(('buildrequests', brid))
+        self.assertEqual((request['complete'], request['results']), (True, EXCEPTION))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     @defer.inlineCallbacks
     def test_plugin_names(self):
@@ -166,6 +271,53 @@ class NoBuildBeginsToWait(LabTestCase):
         real.release(self, access)
         self.settle()
         self.assertEqual(len(self.locked.running), 1)
+
+    @defer.inlineCallbacks
+    def test_cancel_while_the_claim_is_refused(self):
+        """A request that is cancelled while its claim is refused stays cancelled."""
+        real = yield self.master.botmaster.getLockByID(self.lock, 0)
+        access = self.lock.access('exclusive')
+        claim = self.master.data.updates.claimBuildRequests
+
+        @defer.inlineCallbacks
+        def claim_and_lose_lock(brids, **kwargs):
+            claimed = yield claim(brids, **kwargs)
+            real.claim(self, access)
+            self.master.data.control('cancel', {'reason': 'enough'}, ('buildrequests', brids[0]))
+            self.reactor.advance(0)
+            return claimed
+
+        self.patch(self.master.data.updates, 'claimBuildRequests', claim_and_lose_lock)
+        brid = yield self.request('a')
+        real.release(self, access)
+        self.settle()
+        request = yield self.master.data.get(('buildrequests', brid))
+        self.assertEqual((request['complete'], request['results']), (True, CANCELLED))
+        self.assertEqual((yield self.builds()), [])
+
+    @parameterized.expand([('addBuild',), ('addStep',), ('setBuildStateString',)])
+    @defer.inlineCallbacks
+    def test_worker_lost_while_the_build_begins(self, update):
+        """A build whose worker is lost before its first step is tried again."""
+        good, waiting = getattr(self.master.data.updates, update), []
+
+        def slowly(*args, **kwargs):
+            d = defer.Deferred()
+            d.addCallback(lambda _: good(*args, **kwargs))
+            waiting.append(d)
+            return d
+
+        self.patch(self.master.data.updates, update, slowly)
+        yield self.request('a')
+        self.patch(self.master.data.updates, update, good)
+        (build,) = self.master.botmaster.builders['a'].building
+        self.lose_worker(build.workerforbuilder.worker.workername)
+        waiting.pop().callback(None)
+        self.settle()
+        self.assertEqual((yield self.builds())[0], RETRY)
+        self.assertEqual((yield self.owners(self.lock))[0], len(self.locked.running))
+        self.assertTrue(len(self.locked.running), 1)
+        self.flushLoggedErrors()
 
     @defer.inlineCallbacks
     def test_cancel_while_the_build_is_created(self):
@@ -311,13 +463,26 @@ class StepLevel(LabTestCase):
 
     @defer.inlineCallbacks
     def test_step_wants_more_than_its_build_holds(self):
-        """A step cannot have exclusively what its build holds one unit of, and says so."""
-        gate, lock = Gate(), MasterLock('lab', maxCount=2)
+        """A step has exclusively what its build holds a unit of, once others have let it go."""
+        gate, other, lock = Gate(), Gate(), MasterLock('lab', maxCount=2)
         step = GatedStep(gate, locks=[lock.access('exclusive')])
-        yield self.setup_lab({'a': {'steps': [step], 'locks': [lock.access('counting')]}})
+        words = {'locks': [lock.access('counting')]}
+        yield self.setup_lab(
+            {
+                'a': {'steps': [step], **words},
+                'b': {'steps': [GatedStep(other)], **words},
+                'c': {'steps': [GatedStep(other)], **words},
+            }
+        )
+        yield self.request('b')
         yield self.request('a')
-        self.assertEqual((yield self.builds()), [EXCEPTION])
-        self.assertIn('more than its build', str(self.flushLoggedErrors(RuntimeError)[0].value))
+        yield self.request('c')
+        self.assertEqual((len(gate.running), len(other.running)), (0, 1))
+        self.open(other, SUCCESS)
+        self.assertEqual((len(gate.running), len(other.running)), (1, 0))
+        self.open(gate, SUCCESS)
+        self.open(other, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS] * 3)
         self.assertEqual((yield self.owners(lock)), (0, 0))
 
     @defer.inlineCallbacks

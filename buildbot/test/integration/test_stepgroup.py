@@ -301,9 +301,13 @@ class Ownership(LabTestCase):
         self.lose_worker()
         self.assertEqual(self.clean.seen, 0)
         self.assertEqual((yield self.builds())[:2], [RETRY, RETRY])
-        # the worker connects again, and one of the two requests has the lock
-        owners, waiting = yield self.owners(self.lock)
-        self.assertEqual(owners, len(self.first.running) + len(self.second.running))
+        # the worker connects again; the requests are tried again, one after the other
+        for gate in (self.second, self.first, self.clean):
+            running = len(self.first.running) + len(self.second.running) + len(self.clean.running)
+            self.assertEqual((yield self.owners(self.lock))[0], running)
+            if gate.running:
+                self.open(gate, SUCCESS)
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
 
     @parameterized.expand([('addStep',), ('startStep',), ('finishStep',), ('setBuildProperties',)])
     @defer.inlineCallbacks

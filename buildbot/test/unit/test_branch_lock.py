@@ -136,7 +136,11 @@ class BadInput(unittest.TestCase):
     @parameterized.expand(
         [
             ('word', ['version'], "builder 'lab': 'version' is not a lock"),
-            ('mere_lock', MasterLock('m'), "builder 'lab': locks must be a list of locks, not <"),
+            (
+                'mere_lock',
+                MasterLock('m'),
+                "builder 'lab': locks must be a list of locks, not MasterLock('m', maxCount=1)",
+            ),
             (
                 'twice',
                 [lock.access('exclusive'), lock.access('counting')],
@@ -153,6 +157,46 @@ class BadInput(unittest.TestCase):
         """A worker has no branch, so it cannot have a branch lock."""
         (error,) = self.errors_of(worker_locks=[self.lock.access('counting')])
         self.assertIn("worker 'w': BranchLock('version', maxCount=1) cannot stand here", error)
+
+    @parameterized.expand(
+        [
+            ('builder_and_worker', [MasterLock('m', 1)], [MasterLock('m', 2)], [], "of worker 'w'"),
+            (
+                'builder_and_step',
+                [MasterLock('m', 1)],
+                [],
+                [BuildStep(name='s', locks=[WorkerLock('m')])],
+                "of step 's' of builder 'lab'",
+            ),
+            (
+                'steps_in_groups',
+                [],
+                [],
+                [
+                    StepGroup(name='g', steps=[BuildStep(name='s', locks=[lock])]),
+                    StepGroup(
+                        name='h',
+                        steps=[
+                            StepGroup(
+                                name='i', locks=[BranchLock('version', 2)], steps=[BuildStep()]
+                            )
+                        ],
+                    ),
+                ],
+                "of step 'i' in group 'h' of builder 'lab'",
+            ),
+        ]
+    )
+    def test_unlike_locks_of_one_name(self, _, of_builder, of_worker, of_steps, where):
+        """Two unlike locks of one name are an error that names both places."""
+        (error,) = self.errors_of(of_builder, of_worker, of_steps)
+        self.assertIn('Two locks share the name', error)
+        self.assertTrue(error.endswith(where), error)
+
+    def test_equal_locks_of_one_name(self):
+        """Two equal definitions are one lock."""
+        steps = [BuildStep(locks=[MasterLock('m')])]
+        self.assertEqual(self.errors_of([MasterLock('m')], [MasterLock('m')], steps), [])
 
     def test_good(self):
         """Locks, accesses and renderables are all fine."""
@@ -213,4 +257,4 @@ class GroupTemplate(unittest.SynchronousTestCase):
         factory = StepGroup(name='g', steps=[BuildStep()]).get_step_factory()
         one, other = factory.buildStep(), factory.buildStep()
         self.assertIsNot(one, other)
-        self.assertEqual(one.innermost_group(), one)
+        self.assertIsNot(one.step_factories, other.step_factories)

@@ -35,7 +35,6 @@ class Scene:
         self.locks = {name: Lock(capacity) for name, capacity in capacities.items()}
         self.claims: dict[str, Claim] = {}
         self.told: list[str] = []
-        self._arrivals = itertools.count()
 
     def ask(self, owner: str, priority: int = 0, **wants: Any) -> None:
         outer = owner.split('.')[:-1]
@@ -43,7 +42,7 @@ class Scene:
         claim = Claim(
             owner,
             [Want(self.locks[k], n == ALL, 1 if n == ALL else n) for k, n in wants.items()],
-            (-priority, next(self._arrivals)),
+            priority,
             ancestors,
             lambda: self.told.append(owner),
         )
@@ -62,82 +61,91 @@ class Scene:
 class Turns(unittest.SynchronousTestCase):
     """Each row: units of the locks, who asks in turn, who holds then; who ends, who holds then."""
 
-    @parameterized.expand([
-        ('exclusive', {'L': 1}, [('a', {'L': ALL}), ('b', {'L': ALL})], 'a', ['a'], 'b'),
-        ('counting', {'L': 2}, [('a', {'L': 1}), ('b', {'L': 1}), ('c', {'L': 1})], 'a b', ['a'], 'b c'),
-        (
-            'counting_then_exclusive',
-            {'L': 2},
-            [('a', {'L': 1}), ('b', {'L': ALL}), ('c', {'L': 1})],
-            'a',
-            ['a'],
-            'b',
-        ),
-        (
-            'large_is_not_overtaken',
-            {'L': 10},
-            [('a', {'L': 6}), ('b', {'L': 5}), ('c', {'L': 1})],
-            'a',
-            ['a'],
-            'b c',
-        ),
-        (
-            'units_ahead_count_not_heads',
-            {'L': 10},
-            [('a', {'L': 9}), ('b', {'L': 2}), ('c', {'L': 8})],
-            'a',
-            ['a'],
-            'b c',
-        ),
-        (
-            'cancelled_exclusive_wakes_those_behind',
-            {'L': 2},
-            [('a', {'L': 1}), ('b', {'L': ALL}), ('c', {'L': 1})],
-            'a',
-            ['b'],
-            'a c',
-        ),
-        (
-            'cancelled_large_wakes_those_behind',
-            {'L': 3},
-            [('a', {'L': 1}), ('b', {'L': 3}), ('c', {'L': 2})],
-            'a',
-            ['b'],
-            'a c',
-        ),
-        (
-            'priority_first',
-            {'L': 1},
-            [('a', {'L': 1}), ('b', {'L': 1}), ('c', {'L': 1, 'priority': 9})],
-            'a',
-            ['a'],
-            'c',
-        ),
-        (
-            'a_lock_each_way_round',
-            {'A': 1, 'B': 1},
-            [('a', {'A': 1, 'B': 1}), ('b', {'B': 1, 'A': 1})],
-            'a',
-            ['a'],
-            'b',
-        ),
-        (
-            'nothing_held_while_waiting',
-            {'A': 1, 'B': 1},
-            [('a', {'A': 1}), ('b', {'A': 1, 'B': 1}), ('c', {'B': 1})],
-            'a c',
-            ['a', 'c'],
-            'b',
-        ),
-        (
-            'cancelled_while_waiting_for_the_second',
-            {'A': 1, 'B': 1},
-            [('a', {'B': 1}), ('b', {'A': 1, 'B': 1}), ('c', {'A': 1})],
-            'a c',
-            ['b', 'a', 'c'],
-            '',
-        ),
-    ])
+    @parameterized.expand(
+        [
+            ('exclusive', {'L': 1}, [('a', {'L': ALL}), ('b', {'L': ALL})], 'a', ['a'], 'b'),
+            (
+                'counting',
+                {'L': 2},
+                [('a', {'L': 1}), ('b', {'L': 1}), ('c', {'L': 1})],
+                'a b',
+                ['a'],
+                'b c',
+            ),
+            (
+                'counting_then_exclusive',
+                {'L': 2},
+                [('a', {'L': 1}), ('b', {'L': ALL}), ('c', {'L': 1})],
+                'a',
+                ['a'],
+                'b',
+            ),
+            (
+                'large_is_not_overtaken',
+                {'L': 10},
+                [('a', {'L': 6}), ('b', {'L': 5}), ('c', {'L': 1})],
+                'a',
+                ['a'],
+                'b c',
+            ),
+            (
+                'units_ahead_count_not_heads',
+                {'L': 10},
+                [('a', {'L': 9}), ('b', {'L': 2}), ('c', {'L': 8})],
+                'a',
+                ['a'],
+                'b c',
+            ),
+            (
+                'cancelled_exclusive_wakes_those_behind',
+                {'L': 2},
+                [('a', {'L': 1}), ('b', {'L': ALL}), ('c', {'L': 1})],
+                'a',
+                ['b'],
+                'a c',
+            ),
+            (
+                'cancelled_large_wakes_those_behind',
+                {'L': 3},
+                [('a', {'L': 1}), ('b', {'L': 3}), ('c', {'L': 2})],
+                'a',
+                ['b'],
+                'a c',
+            ),
+            (
+                'priority_first',
+                {'L': 1},
+                [('a', {'L': 1}), ('b', {'L': 1}), ('c', {'L': 1, 'priority': 9})],
+                'a',
+                ['a'],
+                'c',
+            ),
+            (
+                'a_lock_each_way_round',
+                {'A': 1, 'B': 1},
+                [('a', {'A': 1, 'B': 1}), ('b', {'B': 1, 'A': 1})],
+                'a',
+                ['a'],
+                'b',
+            ),
+            (
+                'nothing_held_while_waiting',
+                {'A': 1, 'B': 1},
+                [('a', {'A': 1}), ('b', {'A': 1, 'B': 1}), ('c', {'B': 1})],
+                'a c',
+                ['a', 'c'],
+                'b',
+            ),
+            (
+                'cancelled_while_waiting_for_the_second',
+                {'A': 1, 'B': 1},
+                [('a', {'B': 1}), ('b', {'A': 1, 'B': 1}), ('c', {'A': 1})],
+                'a c',
+                ['b', 'a', 'c'],
+                '',
+            ),
+        ]
+    )
     def test_table(self, _, capacities, asked, holding, ended, later):
         """Who holds after these have asked, and who after those have ended."""
         scene = Scene(**capacities)
@@ -150,88 +158,90 @@ class Turns(unittest.SynchronousTestCase):
         for lock in scene.locks.values():
             self.assertEqual((lock.used, lock.holdings, lock.held, lock.busy), (0, {}, {}, {}))
 
-    @parameterized.expand([
-        (
-            'child_goes_past_who_waits',
-            {'L': 1},
-            [('p', {'L': 1}), ('x', {'L': ALL}), ('p.c', {'L': 1})],
-            'p p.c',
-            ['p.c'],
-            'p',
-        ),
-        (
-            'exclusive_in_exclusive',
-            {'L': 1},
-            [('p', {'L': ALL}), ('p.c', {'L': ALL}), ('p.d', {'L': ALL})],
-            'p p.c',
-            ['p.c'],
-            'p p.d',
-        ),
-        (
-            'siblings_share_the_whole',
-            {'L': 3},
-            [('p', {'L': ALL}), ('p.c', {'L': 2}), ('p.d', {'L': 2}), ('p.e', {'L': 1})],
-            'p p.c',
-            ['p.c'],
-            'p p.d p.e',
-        ),
-        (
-            'counts_are_counted_once',
-            {'L': 3},
-            [('p', {'L': 2}), ('p.c', {'L': 2}), ('x', {'L': 1})],
-            'p p.c x',
-            ['p.c'],
-            'p x',
-        ),
-        (
-            'more_than_held_is_taken_from_the_free',
-            {'L': 3},
-            [('p', {'L': 1}), ('p.c', {'L': 3}), ('x', {'L': 1})],
-            'p p.c',
-            ['p.c'],
-            'p x',
-        ),
-        (
-            'more_than_held_goes_before_outsiders',
-            {'L': 2},
-            [('p', {'L': 1}), ('x', {'L': 1}), ('p.c', {'L': 2}), ('y', {'L': 1})],
-            'p x',
-            ['x'],
-            'p p.c',
-        ),
-        (
-            'exclusive_in_counting_waits_for_outsiders_only',
-            {'L': 3},
-            [('p', {'L': 1}), ('x', {'L': 1}), ('p.c', {'L': ALL})],
-            'p x',
-            ['x'],
-            'p p.c',
-        ),
-        (
-            'grandchild_in_the_nearest',
-            {'L': 2},
-            [('p', {'L': ALL}), ('p.c', {'L': 1}), ('p.c.g', {'L': 1}), ('p.d', {'L': 1})],
-            'p p.c p.c.g p.d',
-            ['p.c'],
-            'p p.c.g p.d',
-        ),
-        (
-            'what_is_left_by_the_parent_stays',
-            {'L': 1},
-            [('p', {'L': ALL}), ('p.c', {'L': 1}), ('x', {'L': 1}), ('p.d', {'L': 1})],
-            'p p.c',
-            ['p'],
-            'p.c',
-        ),
-        (
-            'who_waited_in_the_parent_waits_outside',
-            {'L': 1},
-            [('p', {'L': ALL}), ('p.c', {'L': 1}), ('x', {'L': 1}), ('p.d', {'L': 1})],
-            'p p.c',
-            ['p', 'p.c', 'x'],
-            'p.d',
-        ),
-    ])
+    @parameterized.expand(
+        [
+            (
+                'child_goes_past_who_waits',
+                {'L': 1},
+                [('p', {'L': 1}), ('x', {'L': ALL}), ('p.c', {'L': 1})],
+                'p p.c',
+                ['p.c'],
+                'p',
+            ),
+            (
+                'exclusive_in_exclusive',
+                {'L': 1},
+                [('p', {'L': ALL}), ('p.c', {'L': ALL}), ('p.d', {'L': ALL})],
+                'p p.c',
+                ['p.c'],
+                'p p.d',
+            ),
+            (
+                'siblings_share_the_whole',
+                {'L': 3},
+                [('p', {'L': ALL}), ('p.c', {'L': 2}), ('p.d', {'L': 2}), ('p.e', {'L': 1})],
+                'p p.c',
+                ['p.c'],
+                'p p.d p.e',
+            ),
+            (
+                'counts_are_counted_once',
+                {'L': 3},
+                [('p', {'L': 2}), ('p.c', {'L': 2}), ('x', {'L': 1})],
+                'p p.c x',
+                ['p.c'],
+                'p x',
+            ),
+            (
+                'more_than_held_is_taken_from_the_free',
+                {'L': 3},
+                [('p', {'L': 1}), ('p.c', {'L': 3}), ('x', {'L': 1})],
+                'p p.c',
+                ['p.c'],
+                'p x',
+            ),
+            (
+                'more_than_held_goes_before_outsiders',
+                {'L': 2},
+                [('p', {'L': 1}), ('x', {'L': 1}), ('p.c', {'L': 2}), ('y', {'L': 1})],
+                'p x',
+                ['x'],
+                'p p.c',
+            ),
+            (
+                'exclusive_in_counting_waits_for_outsiders_only',
+                {'L': 3},
+                [('p', {'L': 1}), ('x', {'L': 1}), ('p.c', {'L': ALL})],
+                'p x',
+                ['x'],
+                'p p.c',
+            ),
+            (
+                'grandchild_in_the_nearest',
+                {'L': 2},
+                [('p', {'L': ALL}), ('p.c', {'L': 1}), ('p.c.g', {'L': 1}), ('p.d', {'L': 1})],
+                'p p.c p.c.g p.d',
+                ['p.c'],
+                'p p.c.g p.d',
+            ),
+            (
+                'what_is_left_by_the_parent_stays',
+                {'L': 1},
+                [('p', {'L': ALL}), ('p.c', {'L': 1}), ('x', {'L': 1}), ('p.d', {'L': 1})],
+                'p p.c',
+                ['p'],
+                'p.c',
+            ),
+            (
+                'who_waited_in_the_parent_waits_outside',
+                {'L': 1},
+                [('p', {'L': ALL}), ('p.c', {'L': 1}), ('x', {'L': 1}), ('p.d', {'L': 1})],
+                'p p.c',
+                ['p', 'p.c', 'x'],
+                'p.d',
+            ),
+        ]
+    )
     def test_tree(self, _, capacities, asked, holding, ended, later):
         """What is nested in a holder takes of what that holds, and excludes its siblings there."""
         self.test_table_row(capacities, asked, holding, ended, later)
@@ -285,10 +295,12 @@ class Turns(unittest.SynchronousTestCase):
         scene.end('both')
         self.assertEqual(scene.holding, 'holds_b late')
 
-    @parameterized.expand([
-        ('raised', 1, 3, 'a b c', []),
-        ('lowered_below_holders', 2, 1, 'a b', []),
-    ])
+    @parameterized.expand(
+        [
+            ('raised', 1, 3, 'a b c', []),
+            ('lowered_below_holders', 2, 1, 'a b', []),
+        ]
+    )
     def test_capacity(self, _, before, after, holding, hopeless):
         """A raised limit grants at once; a lowered one drains."""
         scene = Scene(L=before)
@@ -306,16 +318,18 @@ class Turns(unittest.SynchronousTestCase):
         self.assertEqual(scene.locks['L'].set_capacity(2), [scene.claims['b']])
         self.assertEqual(scene.holding, 'a c')
 
-    @parameterized.expand([
-        ('twice', [1, 1], 'a lock is named twice'),
-        ('too_many', [3], 'more units are wanted than there are'),
-        ('none', [0], 'more units are wanted than there are'),
-    ])
+    @parameterized.expand(
+        [
+            ('twice', [1, 1], 'a lock is named twice'),
+            ('too_many', [3], 'more units are wanted than there are'),
+            ('none', [0], 'more units are wanted than there are'),
+        ]
+    )
     def test_bad_claim(self, _, units, sentence):
         """A claim that can never be granted is refused when it is made."""
         lock = Lock(2)
         wants = [Want(lock, False, n) for n in units]
-        error = self.assertRaises(ValueError, Claim, 'a', wants, (0, 1))
+        error = self.assertRaises(ValueError, Claim, 'a', wants)
         self.assertEqual(str(error), sentence)
 
     def test_available(self):
@@ -327,7 +341,7 @@ class Turns(unittest.SynchronousTestCase):
         self.assertEqual((lock.is_available(False, 1), lock.is_available(False, 2)), (True, False))
         scene.ask('b', L=2)
         self.assertFalse(lock.is_available(False, 1))
-        self.assertTrue(lock.is_available(False, 1, key=(-5, 0)))
+        self.assertTrue(lock.is_available(False, 1, priority=5))
         self.assertTrue(lock.is_available(False, 1, ['a']))
 
     def test_nothing_is_left(self):
@@ -348,7 +362,7 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.locks = [Lock(1), Lock(2), Lock(4)]
         self.claims: list[Claim] = []
-        self.arrivals = itertools.count()
+        self.numbers = itertools.count()
         self.allowed: dict[Claim, int] = {}  # how often each may be overtaken
         self.overtaken: dict[Claim, int] = {}
         self.used_before = dict.fromkeys(self.locks, 0)
@@ -368,8 +382,7 @@ class Histories(RuleBasedStateMachine):
         ]
         if not wants:
             return
-        number = next(self.arrivals)
-        claim = Claim(f'o{number}', wants, (-priority, number), ancestors)
+        claim = Claim(f'o{next(self.numbers)}', wants, priority, ancestors)
         self.claims.append(claim)
         waiting = [c for c in self.claims if c.waiting]
         claim.enter(wait or nest > 0)
