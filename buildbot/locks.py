@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Replaced wholly: the locks stand on ``buildbot.lockrule``, and there is one copy per branch too."""
+"""Replaced wholly: the locks stand on ``buildbot.lockrule``, and may have a copy per branch."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 from typing import ClassVar
 from typing import Iterator
 from typing import Sequence
+from weakref import WeakValueDictionary
 
 from twisted.internet import defer
+from twisted.python.reflect import accumulateClassList
 
 from buildbot import config
 from buildbot import util
@@ -18,6 +20,7 @@ from buildbot.interfaces import IRenderable
 from buildbot.lockrule import Claim
 from buildbot.lockrule import Lock
 from buildbot.lockrule import Want
+from buildbot.lockrule import find_deadlock
 from buildbot.util import service
 from buildbot.util import subscription
 from buildbot.util.eventual import eventually
@@ -35,10 +38,16 @@ class LockOwner:
 
     :cvar lock_parent: the owner that this one is nested in, or None.
     :cvar lock_priority: the higher, the further in front of those who wait.
+    :cvar lock_waits: the waits of this owner and of what is nested in it; None before the first.
     """
 
     lock_parent: LockOwner | None = None
     lock_priority: int = 0
+    lock_waits: dict[Wait, None] | None = None
+
+    def lock_name(self) -> str:
+        """Return the words with which people are told of this owner."""
+        return str(self)
 
 
 class _Owner:
@@ -56,16 +65,23 @@ class _Owner:
         return object.__hash__(self.thing)
 
     def __repr__(self) -> str:
-        return repr(self.thing)
+        return self.thing.lock_name() if isinstance(self.thing, LockOwner) else repr(self.thing)
+
+    def waits(self) -> Iterator[Claim]:
+        """Yield the claims that it, or what is nested in it, waits with."""
+        if isinstance(self.thing, LockOwner):
+            yield from (wait.claim for wait in self.thing.lock_waits or ())
+
+
+def _around(thing: Any) -> Iterator[LockOwner]:
+    parent = thing.lock_parent if isinstance(thing, LockOwner) else None
+    while parent is not None:
+        yield parent
+        parent = parent.lock_parent
 
 
 def _ancestors(thing: Any) -> list[_Owner]:
-    found = []
-    parent = thing.lock_parent if isinstance(thing, LockOwner) else None
-    while parent is not None:
-        found.append(_Owner(parent))
-        parent = parent.lock_parent
-    return found
+    return [_Owner(parent) for parent in _around(thing)]
 
 
 def _priority(thing: Any) -> int:
@@ -80,30 +96,64 @@ class Wait:
 
     :param owner: who waits.
     :param accesses: pairs of lock and access, each lock once.
-    :raises LockError: more units of a lock are wanted than it has.
+    :ivar deferred: fires when the locks can be claimed; None once it has.
+    :raises LockError: more units of a lock are wanted than it has; or to wait would close a circle
+        of those who wait for one another, so that none of them would ever go on.
     """
 
-    __slots__ = ('_eventual', 'accesses', 'claim', 'deferred', 'owner')
+    __slots__ = ('accesses', 'claim', 'deferred', 'lines')
 
     def __init__(self, owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) -> None:
-        self.owner = owner
         self.accesses = accesses
         self.deferred: defer.Deferred[BaseLock | None] | None = defer.Deferred()
         for lock, access in accesses:
             if access.mode == 'counting' and access.count > lock.maxCount:
                 raise LockError(lock._too_few(access))
         wants = [Want(lock._rule, a.mode == 'exclusive', a.count) for lock, a in accesses]
-        self.claim = Claim(
-            _Owner(owner),
-            wants,
-            _priority(owner),
-            _ancestors(owner),
-            lambda: eventually(self._fire),
-        )
+        self.claim = Claim(_Owner(owner), wants, _priority(owner), _ancestors(owner), self._granted)
+        self.lines = [*([owner] if isinstance(owner, LockOwner) else ()), *_around(owner)]
         for lock, _ in accesses:
             lock._waits[self.claim.owner] = self
         if self.claim.enter():
             eventually(self._fire)
+            return
+        for thing in self.lines:
+            if thing.lock_waits is None:
+                thing.lock_waits = {}
+            thing.lock_waits[self] = None
+        circle = find_deadlock(self.claim, _Owner.waits)
+        if circle:
+            why = '; '.join(wait.tell() for c in circle for wait in self._waits_with(c))
+            self._leave()
+            self.claim.end()
+            raise LockError(f'these would wait for one another for ever: {why}')
+
+    def _waits_with(self, claim: Claim) -> Iterator[Wait]:
+        waits = claim.owner.thing.lock_waits if claim is not self.claim else [self]
+        yield from (wait for wait in waits if wait.claim is claim)
+
+    def tell(self) -> str:
+        """Say who waits for what, and who holds it."""
+        held = [
+            f'{lock} held by {" and ".join(map(repr, lock._rule.held)) or "nobody"}'
+            for lock, _ in self.accesses
+        ]
+        return f'{self.claim.owner!r} waits for {", ".join(held)}'
+
+    def _leave(self) -> None:
+        for lock, _ in self.accesses:
+            if lock._waits.get(self.claim.owner) is self:
+                del lock._waits[self.claim.owner]
+        self._wait_no_more()
+
+    def _wait_no_more(self) -> None:
+        for thing in self.lines:
+            if thing.lock_waits is not None:
+                thing.lock_waits.pop(self, None)
+
+    def _granted(self) -> None:
+        self._wait_no_more()
+        eventually(self._fire)
 
     def _fire(self) -> None:
         if self.deferred is not None:
@@ -115,26 +165,26 @@ class Wait:
         woken = self.claim.holds
         for lock, _ in self.accesses:
             if lock._waits.get(self.claim.owner) is self:
-                del lock._waits[self.claim.owner]
                 self.claim.let_go(lock._rule)
-        self.claim.end()
-        self._tell()
+        self._leave()
+        if not woken:
+            self.claim.end()
+        self._tell_refused()
         if not woken:
             self._fire()
 
-    def _tell(self) -> None:
-        # who does not wait here, but was refused because of this wait, may ask again
-        for lock, _ in self.accesses:
-            lock.release_subs.deliver()
-
     def fail(self, why: str) -> None:
         """End a wait that can never come to an end by itself."""
-        for lock, _ in self.accesses:
-            lock._waits.pop(self.claim.owner, None)
-        self._tell()
+        self._leave()
+        self._tell_refused()
         if self.deferred is not None:
             d, self.deferred = self.deferred, None
             d.errback(LockError(why))
+
+    def _tell_refused(self) -> None:
+        # who does not wait here, but was refused because of this wait, may ask again
+        for lock, _ in self.accesses:
+            lock.release_subs.deliver()
 
 
 class BaseLock:
@@ -213,7 +263,7 @@ class BaseLock:
         self._taken.setdefault(key, []).append((access, claim))
 
     def subscribeToReleases(self, callback: Any) -> subscription.Subscription:
-        """Call back, without arguments, each time that it is released or somebody waits no longer."""
+        """Call back, without arguments, when it is released or somebody waits no longer."""
         return self.release_subs.subscribe(callback)
 
     def release(self, owner: Any, access: LockAccess) -> None:
@@ -319,9 +369,10 @@ class RealWorkerLock(service.SharedService):
 
 
 class RealBranchLock(service.SharedService):
-    """The copies of a ``BranchLock``: a ``BaseLock`` for each codebase and branch.
+    """The copies of a ``BranchLock``: a ``BaseLock`` for each codebase and branch, or for each key.
 
-    A copy is made when first asked for. The limits arrive with ``updateFromLockId``.
+    A copy is made when first asked for, and lives as long as somebody has it: who holds it, waits
+    for it or is about to. The limits arrive with ``updateFromLockId``.
     """
 
     def __init__(self, name: str) -> None:
@@ -329,7 +380,7 @@ class RealBranchLock(service.SharedService):
         self.lockName = name
         self.config_version = -1
         self.lockid: BranchLock | None = None
-        self.copies: dict[tuple[str, str | None], BaseLock] = {}
+        self.copies: WeakValueDictionary[tuple[str, str | None], BaseLock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
         return f'<BranchLock({self.lockName})>'
@@ -343,11 +394,24 @@ class RealBranchLock(service.SharedService):
 
         :param sources: source stamps with ``codebase`` and ``branch``; none at all count as one
             without a branch.
+        :raises LockError: the lock is for one codebase, of which there is no source.
         """
         assert self.lockid is not None
+        codebase = self.lockid.codebase
         pairs = [(source.codebase or '', source.branch) for source in sources] or [('', None)]
+        if codebase is not None:
+            pairs = [pair for pair in pairs if pair[0] == codebase]
+            if not pairs:
+                raise LockError(
+                    f'the lock {self.lockName!r} is for the codebase {codebase!r},'
+                    ' of which this build has no source'
+                )
         default = self.lockid.defaultBranch
         return [self._copy(codebase, branch or default) for codebase, branch in pairs]
+
+    def lock_for_key(self, key: Any) -> BaseLock:
+        """Return the copy for what the lock's ``key`` was rendered to."""
+        return self._copy('', key if key is None else str(key))
 
     def _copy(self, codebase: str, branch: str | None) -> BaseLock:
         assert self.lockid is not None
@@ -364,7 +428,7 @@ class RealBranchLock(service.SharedService):
         assert self.lockName == lockid.name
         self.config_version = config_version
         self.lockid = lockid
-        for (_, branch), lock in self.copies.items():
+        for (_, branch), lock in list(self.copies.items()):
             lock.setMaxCount(lockid.max_count_for(branch))
 
 
@@ -436,17 +500,55 @@ class WorkerLock(BaseLockId):
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units of a copy: how many ``counting`` holders of one unit there may be.
     :param maxCountForWorker: units by worker name, where they differ from ``maxCount``.
+    :param maxCountForSlave: the name of that when a worker was called a slave.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount', '_maxCountForWorkerList')
     lockClass = RealWorkerLock
 
     def __init__(
-        self, name: str, maxCount: int = 1, maxCountForWorker: dict[str, int] | None = None
+        self,
+        name: str,
+        maxCount: int = 1,
+        maxCountForWorker: dict[str, int] | None = None,
+        maxCountForSlave: dict[str, int] | None = None,
     ) -> None:
         self.name, self.maxCount = name, maxCount
-        self.maxCountForWorker = maxCountForWorker or {}
+        if maxCountForWorker and maxCountForSlave:
+            config.error(f'lock {name!r} has both maxCountForWorker and maxCountForSlave')
+        self.maxCountForWorker = maxCountForWorker or maxCountForSlave or {}
         self._maxCountForWorkerList = tuple(sorted(self.maxCountForWorker.items()))
+
+
+class _Key:
+    # Renderables make a renderable of `==`, so their parts are compared instead.
+    __slots__ = ('key',)
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and _alike(self.key, other.key)
+
+    def __hash__(self) -> int:
+        return hash(type(self.key))
+
+    def __repr__(self) -> str:
+        return repr(self.key)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, util.ComparableMixin):
+        names: list[str] = []
+        accumulateClassList(type(one), 'compare_attrs', names)
+        return all(_alike(getattr(one, n, None), getattr(other, n, None)) for n in names)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_alike(one[k], other[k]) for k in one)
+    return one is other if IRenderable.providedBy(one) else bool(one == other)
 
 
 class BranchLock(BaseLockId):
@@ -462,15 +564,20 @@ class BranchLock(BaseLockId):
     :param maxCountForBranch: units by branch name where they differ from ``maxCount``. A name may
         be a shell pattern such as ``release/*``; an exact name goes before a pattern, and of
         patterns the first one written that fits.
+    :param codebase: the only codebase whose branch counts. A build without it is refused.
     :param defaultBranch: the branch of a source stamp that names none; without it, those share a
         copy of their own.
+    :param key: a renderable of what takes the place of the branch, for anything else that a copy is
+        wanted for: ``Interpolate('%(src::repository)s#%(src::branch)s')``, a property.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = (
         'name',
         'maxCount',
-        'defaultBranch',
         '_maxCountForBranchList',
+        'codebase',
+        'defaultBranch',
+        '_key',
     )
     lockClass = RealBranchLock
 
@@ -479,14 +586,22 @@ class BranchLock(BaseLockId):
         name: str,
         maxCount: int = 1,
         maxCountForBranch: dict[str, int] | None = None,
+        codebase: str | None = None,
         defaultBranch: str | None = None,
+        key: Any = None,
     ) -> None:
-        self.name = name
-        self.maxCount = maxCount
+        self.name, self.maxCount = name, maxCount
         self.maxCountForBranch = dict(maxCountForBranch or {})
+        self.codebase = codebase
         self.defaultBranch = defaultBranch
+        self.key = key
+        if key is not None and (codebase is not None or defaultBranch is not None):
+            config.error(
+                f'lock {name!r} has a key, so it can have no codebase and no defaultBranch'
+            )
         # the order of patterns has a meaning, so it is part of what is compared
         self._maxCountForBranchList = tuple(self.maxCountForBranch.items())
+        self._key = None if key is None else _Key(key)
 
     def max_count_for(self, branch: str | None) -> int:
         """Return the units that the copy of this branch has."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: who may hold a lock, and who is next. Plain and synchronous: no Deferred, database or master.
+"""New: who may hold a lock, and who is next; without Deferreds, database or master.
 
 What always holds, after every call:
 
@@ -10,24 +10,26 @@ What always holds, after every call:
    are any. What is nested in a holder is counted once, never waits for those outside, and excludes
    its siblings in the pool by the same rules.
 3. *All or nothing.* A claim for several locks holds all of them or none.
-4. *Order.* By priority, then arrival. Who waits for one lock is never overtaken at it. Who waits for
-   several lets later ones use those of them that are free, ``PATIENCE`` times for itself and for
-   each such claim ahead of it; then these locks drain for it.
+4. *Order.* By priority, then arrival. Who waits for one lock is never overtaken at it. Who waits
+   for several lets later ones use those of them that are free, ``PATIENCE`` times for itself and
+   for each such claim ahead of it; then these locks drain for it.
 5. *No lost wake-up.* The first in line, of those that nobody makes wait, does not wait if its claim
    could be granted.
 6. Who has ended holds nothing and waits for nothing.
 
-To enter, to be granted, to release and to cancel cost O(log n) for n claims that wait for the same set
-of locks, times the number of different sets that wait for one lock (there are as many as there are
-different lists of locks in a configuration, not as many as waiters). To ask costs O(1).
+To enter, to be granted, to release and to cancel cost O(log n) for n claims that wait for the same
+set of locks, times the number of different sets that wait for one lock (there are as many as there
+are different lists of locks in a configuration, not as many as waiters). To ask costs O(1).
 
-``pool`` has the units and the tree, ``line`` the order. The shape is that of ``trio``'s parking lot:
-who is granted is told, and holds, before anybody else can ask.
+``pool`` has the units and the tree, ``line`` the order, ``deadlock`` the circles of those who wait
+for one another. The shape is that of ``trio``'s parking lot: who is granted is told, and holds,
+before anybody else can ask.
 """
 
+from buildbot.lockrule.deadlock import find_deadlock
 from buildbot.lockrule.line import PATIENCE
 from buildbot.lockrule.line import Claim
 from buildbot.lockrule.line import Lock
 from buildbot.lockrule.pool import Want
 
-__all__ = ['PATIENCE', 'Claim', 'Lock', 'Want']
+__all__ = ['PATIENCE', 'Claim', 'Lock', 'Want', 'find_deadlock']

@@ -81,13 +81,13 @@ class Lock(Pool):
 class Claim:
     """One owner's wish for some locks, all or none of them.
 
-    :param owner: who is to hold them; what is nested in it later names it as an ancestor. Owners are
-        told apart by ``==``.
+    :param owner: who is to hold them; what is nested in it later names it as an ancestor. Owners
+        are told apart by ``==``.
     :param wants: what of which locks; a lock may be named once.
     :param priority: the higher, the further in front.
     :param ancestors: owners that this one is nested in, from the nearest out.
-    :param granted: called without arguments when the claim holds its locks; not called from ``enter``,
-        which returns that.
+    :param granted: called without arguments when the claim holds its locks; not called from
+        ``enter``, which returns that.
     :raises ValueError: a lock is named twice, or a want is more than its lock will ever have.
     """
 
@@ -320,7 +320,7 @@ class Line:
 
 
 def first_of_heads(pool: Pool) -> Claim | None:
-    """Return the first in line at a pool, of all its lines, and forget entries that are out of date."""
+    """Return the first in line at a pool, of all its lines; forget entries that are out of date."""
     heads = pool.heads
     while heads:
         claim = heads[0][1]

@@ -78,6 +78,9 @@ class Build(upstream.Build, LockOwner):
         self._claimed = claims
         return True
 
+    def lock_name(self) -> str:
+        return f'{self.builder.name} #{self.number}'
+
     def lock_owner_of(self, brid: int) -> LockOwner:
         """Return the owner that a build of a request is nested in.
 
@@ -164,7 +167,7 @@ class Build(upstream.Build, LockOwner):
 
     @defer.inlineCallbacks
     def waitUntilFinished(self) -> Any:
-        """Wait until the build has ended, also if the database or the message queue know not of it."""
+        """Wait until the build has ended, also if the database knows nothing of it."""
         if not self.finished:
             yield self._ended.wait()
 

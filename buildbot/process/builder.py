@@ -10,11 +10,11 @@ from typing import Any
 from twisted.internet import defer
 from twisted.python import log
 
-from buildbot.interfaces import IRenderable
 from buildbot.locks import LockOwner
 from buildbot.process.build import Build
 from buildbot.process.buildrequest import BuildRequest
 from buildbot.process.locks import get_real_locks_from_accesses_raw
+from buildbot.process.locks import must_be_rendered
 from buildbot.process.locks import together
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
@@ -94,7 +94,7 @@ class Builder(upstream.Builder):
     def _find_claims(self, workerforbuilder: Any, buildrequest: BuildRequest, props: Any) -> Any:
         # the locks that the build will claim, found with the properties it will claim them with
         locks = self.config.locks
-        if not IRenderable.providedBy(locks) and not any(map(IRenderable.providedBy, locks)):
+        if not must_be_rendered(locks):
             props = None  # there is nothing to render
         elif props is None:
             props = yield self._setup_props_if_needed(None, workerforbuilder, buildrequest)

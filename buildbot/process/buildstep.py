@@ -61,6 +61,9 @@ class BuildStep(upstream.BuildStep, LockOwner):
         around = self.group if self.group is not None else self.build
         return around if isinstance(around, LockOwner) else None
 
+    def lock_name(self) -> str:
+        return f'step {self.name!r} of {self.build.lock_name()}'
+
     @property
     def lock_priority(self) -> int:  # type: ignore[override]
         """The priority of the build's request."""

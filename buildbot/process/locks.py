@@ -9,6 +9,7 @@ from typing import Callable
 
 from twisted.internet import defer
 
+from buildbot.interfaces import IRenderable
 from buildbot.locks import LockAccess
 from buildbot.locks import LockError
 from buildbot.locks import RealBranchLock
@@ -47,7 +48,10 @@ def get_real_locks_from_accesses_raw(
     for lock, access in found:
         if not isinstance(access, LockAccess):
             access = access.defaultAccess()
-        if isinstance(lock, RealBranchLock):
+        if isinstance(lock, RealBranchLock) and access.lockid.key is not None:
+            key = yield props.render(access.lockid.key)
+            claims.append((lock.lock_for_key(key), access))
+        elif isinstance(lock, RealBranchLock):
             claims += [(copy, access) for copy in lock.locks_for_sources(get_sources())]
         else:
             claims.append((lock, access))
@@ -70,8 +74,16 @@ def get_real_locks_from_accesses(locks: Any, build: Any) -> defer.Deferred[Claim
     )
 
 
+def must_be_rendered(locks: Any) -> bool:
+    """Tell whether it takes the properties of a build to say which locks are meant."""
+    if IRenderable.providedBy(locks):
+        return True
+    lockids = [getattr(lock, 'lockid', lock) for lock in locks]
+    return any(IRenderable.providedBy(i) or getattr(i, 'key', None) is not None for i in lockids)
+
+
 def together(*lists: Claims) -> Claims:
-    """Make one list of several, in which each lock stands once, as the strongest of its accesses."""
+    """Make one list of several, in which each lock stands once, with its strongest access."""
     strongest: dict[BaseLock, LockAccess] = {}
     for lock, access in (claim for claims in lists for claim in claims):
         known = strongest.get(lock)
@@ -99,9 +111,9 @@ def claim_all(owner: object, claims: Claims) -> bool:
 def wait_for_all(owner: object, claims: Claims) -> defer.Deferred:
     """Wait in line for locks, none of which is held meanwhile.
 
-    :returns: Deferred that fires when they can be claimed, which must be done then; or when the wait
-        is ended with ``stopWaitingUntilAvailable`` of one of them. It fails with ``LockError`` if
-        they can never be had.
+    :returns: Deferred that fires when they can be claimed, which must be done then; or when the
+        wait is ended with ``stopWaitingUntilAvailable`` of one of them. It fails with
+        ``LockError`` if they can never be had.
     """
     try:
         wait = Wait(owner, [(lock, access) for lock, access in claims if access.count])

@@ -21,6 +21,7 @@ from buildbot.lockrule import PATIENCE
 from buildbot.lockrule import Claim
 from buildbot.lockrule import Lock
 from buildbot.lockrule import Want
+from buildbot.lockrule import find_deadlock
 
 ALL = 'all'  # exclusive, in the tables
 
@@ -52,6 +53,10 @@ class Scene:
     def end(self, *owners: str) -> None:
         for owner in owners:
             self.claims[owner].end()
+
+    def waits_of(self, owner: str) -> list[Claim]:
+        waiting = [claim for claim in self.claims.values() if claim.waiting]
+        return [c for c in waiting if owner in (c.owner, *c.ancestors)]
 
     @property
     def holding(self) -> str:
@@ -260,7 +265,7 @@ class Turns(unittest.SynchronousTestCase):
             self.assertEqual((lock.holdings, lock.busy), ({}, {}))
 
     def test_told_once_and_only_if_granted(self):
-        """Who waits is told once, when it holds; who holds at once, and who cancels, is not told."""
+        """Who waits is told once, when it holds; who need not wait, or cancels, is not told."""
         scene = Scene(L=1)
         for owner in 'abc':
             scene.ask(owner, L=1)
@@ -353,6 +358,96 @@ class Turns(unittest.SynchronousTestCase):
         scene.end(*(f'w{i}' for i in range(10_000)))
         lock = scene.locks['L']
         self.assertEqual((lock.lines, lock.heads, lock.busy), ({}, [], {}))
+
+
+class Deadlocks(unittest.SynchronousTestCase):
+    """Each row: units of the locks, who asks in turn; who is in the circle that the last closes."""
+
+    @parameterized.expand(
+        [
+            ('nobody_waits', {'A': 1}, [('a', {'A': 1})], ''),
+            ('no_circle', {'A': 1}, [('a', {'A': 1}), ('b', {'A': 1})], ''),
+            (
+                'two',
+                {'A': 1, 'B': 1},
+                [('a', {'A': 1}), ('b', {'B': 1}), ('a.s', {'B': 1}), ('b.s', {'A': 1})],
+                'a.s b.s',
+            ),
+            (
+                'three',
+                {'A': 1, 'B': 1, 'C': 1},
+                [
+                    ('a', {'A': 1}),
+                    ('b', {'B': 1}),
+                    ('c', {'C': 1}),
+                    ('a.s', {'B': 1}),
+                    ('b.s', {'C': 1}),
+                    ('c.s', {'A': 1}),
+                ],
+                'a.s b.s c.s',
+            ),
+            (
+                'another_unit_will_come_free',
+                {'A': 2, 'B': 1},
+                [
+                    ('a', {'A': 1}),
+                    ('x', {'A': 1}),
+                    ('b', {'B': 1}),
+                    ('a.s', {'B': 1}),
+                    ('b.s', {'A': 1}),
+                ],
+                '',
+            ),
+            (
+                'no_other_unit_will_come_free',
+                {'A': 2, 'B': 1},
+                [('a', {'A': 2}), ('b', {'B': 1}), ('a.s', {'B': 1}), ('b.s', {'A': 1})],
+                'a.s b.s',
+            ),
+            (
+                'both_want_all_of_what_both_hold',
+                {'A': 2},
+                [('a', {'A': 1}), ('b', {'A': 1}), ('a.s', {'A': ALL}), ('b.s', {'A': ALL})],
+                'a.s b.s',
+            ),
+            (
+                'both_want_a_unit_more',
+                {'A': 3},
+                [
+                    ('a', {'A': 1}),
+                    ('b', {'A': 1}),
+                    ('x', {'A': 1}),
+                    ('a.s', {'A': 2}),
+                    ('b.s', {'A': 2}),
+                ],
+                '',
+            ),
+            (
+                'siblings_in_one_holding',
+                {'A': 1},
+                [('a', {'A': ALL}), ('a.s', {'A': ALL}), ('a.t', {'A': ALL})],
+                '',
+            ),
+            (
+                'through_a_child',
+                {'A': 1, 'B': 1},
+                [('a', {'A': 1}), ('b', {'B': 1}), ('a.t.c.s', {'B': 1}), ('b.s', {'A': 1})],
+                'a.t.c.s b.s',
+            ),
+        ]
+    )
+    def test_table(self, _, capacities, asked, circle):
+        """Those who wait for one another for ever are found when the last of them begins to."""
+        scene = Scene(**capacities)
+        found = []
+        for owner, wants in asked:
+            scene.ask(owner, **wants)
+            found = find_deadlock(scene.claims[owner], scene.waits_of)
+            if owner != asked[-1][0]:
+                self.assertEqual(found, [])
+        self.assertEqual(' '.join(sorted(c.owner for c in found)), circle)
+        if circle:
+            self.assertIs(found[0], scene.claims[asked[-1][0]])
 
 
 class Histories(RuleBasedStateMachine):
