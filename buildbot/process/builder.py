@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet import defer
 from twisted.python import log
 
+from buildbot.config.locks import locks_of_builder
 from buildbot.locks import LockOwner
 from buildbot.process.build import Build
 from buildbot.process.buildrequest import BuildRequest
@@ -41,6 +42,13 @@ class Builder(upstream.Builder):
         super().__init__(name)
         # locks that kept a request of this builder from starting
         self._refused_by: dict[BaseLock, Subscription] = {}
+
+    @defer.inlineCallbacks
+    def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
+        yield super().reconfigServiceWithBuildbotConfig(new_config)
+        # those who wait under the old limits hear of the new ones now, not at the next build
+        for lockid, _ in locks_of_builder(self.config):
+            yield self.botmaster.getLockByID(lockid, self.config_version)
 
     def stopService(self) -> Any:
         for subscription in self._refused_by.values():

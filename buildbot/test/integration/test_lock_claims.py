@@ -1,0 +1,468 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Locks of every kind, taken in every way, by builders, steps, groups and workers."""
+
+from __future__ import annotations
+
+import gc
+
+from parameterized import parameterized
+from twisted.internet import defer
+
+from buildbot.locks import BranchLock
+from buildbot.locks import LockError
+from buildbot.locks import MasterLock
+from buildbot.locks import WorkerLock
+from buildbot.plugins import schedulers
+from buildbot.plugins import steps
+from buildbot.plugins import util
+from buildbot.process.properties import Property
+from buildbot.process.results import CANCELLED
+from buildbot.process.results import EXCEPTION
+from buildbot.process.results import FAILURE
+from buildbot.process.results import RETRY
+from buildbot.process.results import SKIPPED
+from buildbot.process.results import SUCCESS
+from buildbot.process.stepgroup import StepGroup
+from buildbot.test.util.lab import Gate
+from buildbot.test.util.lab import GatedStep
+from buildbot.test.util.lab import LabTestCase
+
+LOCKS = [
+    ('master', lambda n: MasterLock('l', n)),
+    ('worker', lambda n: WorkerLock('l', n)),
+    ('branch', lambda n: BranchLock('l', n)),
+    ('branch_key', lambda n: BranchLock('l', n, key=Property('branch'))),
+]
+# units, access, how many of three run at a time
+MODES = [
+    ('exclusive', 3, lambda lock: lock.access('exclusive'), 1),
+    ('counting', 2, lambda lock: lock.access('counting'), 2),
+    ('counting_more', 3, lambda lock: lock.access('counting', 2), 1),
+    ('counting_nothing', 1, lambda lock: lock.access('counting', 0), 3),
+    ('default', 2, lambda lock: lock, 2),
+]
+LEVELS = ['builder', 'step', 'group']
+
+
+class EveryKind(LabTestCase):
+    @parameterized.expand(
+        [
+            (f'{kind}_{mode}_{level}', make(units), access, running, level)
+            for kind, make in LOCKS
+            for mode, units, access, running in MODES
+            for level in LEVELS
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_table(self, _, lock, access, running, level):
+        """Of three builds, as many run at a time as the lock allows, and nothing is left of it."""
+        gate = Gate()
+        locks = [access(lock)]
+        step = GatedStep(gate, locks=locks if level == 'step' else [])
+        if level == 'group':
+            step = StepGroup(name='g', locks=locks, steps=[step])
+        words = {'steps': [step], 'locks': locks if level == 'builder' else []}
+        yield self.setup_lab({name: words for name in 'abc'})
+        for builder in 'abc':
+            yield self.request(builder, 'x')
+        for left in (3, 2, 1):
+            self.assertEqual(len(gate.running), min(running, left))
+            self.open(gate, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS] * 3)
+        self.assertEqual((yield self.owners(lock)), (0, 0))
+
+
+class SeveralLocks(LabTestCase):
+    @defer.inlineCallbacks
+    def setUp(self):
+        super().setUp()
+        self.a, self.b = MasterLock('A'), MasterLock('B')
+        self.gates = {name: Gate() for name in ('holder', 'ab', 'ba')}
+        a, b = self.a.access('exclusive'), self.b.access('exclusive')
+        yield self.setup_lab(
+            {
+                'holder': {'steps': [GatedStep(self.gates['holder'], locks=[b])]},
+                'ab': {'steps': [GatedStep(self.gates['ab'], locks=[a, b])]},
+                'ba': {'steps': [GatedStep(self.gates['ba'], locks=[b, a])]},
+            }
+        )
+
+    @defer.inlineCallbacks
+    def test_each_way_round(self):
+        """Two steps that name two locks each way round both end."""
+        yield self.request('ab')
+        yield self.request('ba')
+        self.open(self.gates['ab'], SUCCESS)
+        self.open(self.gates['ba'], SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS, SUCCESS])
+
+    @parameterized.expand([('stopped', CANCELLED), ('lost', RETRY)])
+    @defer.inlineCallbacks
+    def test_no_trace(self, how, result):
+        """A build that ends while its step waits for the second lock leaves no trace in either."""
+        yield self.request('holder')
+        yield self.request('ab')
+        if how == 'stopped':
+            yield self.stop_build(2)
+            yield self.stop_build(2)
+        else:
+            self.lose_worker()
+        self.assertEqual((yield self.builds())[1], result)
+        for gate in self.gates.values():
+            while gate.running:
+                self.open(gate, SUCCESS)
+        for lock in (self.a, self.b):
+            self.assertEqual((yield self.owners(lock)), (0, 0))
+
+    @defer.inlineCallbacks
+    def test_stopped_while_it_is_woken(self):
+        """A step that is stopped just when it is granted its locks gives them to the next."""
+        yield self.request('holder')
+        yield self.request('ab')
+        yield self.request('ba')
+        self.gates['holder'].open(SUCCESS)  # granted now, told a turn of the reactor later
+        yield self.stop_build(2)
+        yield self.stop_build(2)
+        self.assertEqual((yield self.builds()), [SUCCESS, CANCELLED, None])
+        self.assertEqual(len(self.gates['ba'].running), 1)
+
+
+class Circles(LabTestCase):
+    @defer.inlineCallbacks
+    def test_two_builds(self):
+        """Of two builds that wait for what the other holds, the later fails and says in what."""
+        a, b = MasterLock('A'), MasterLock('B')
+        gates = [Gate(), Gate()]
+
+        def builder(gate, first, second):
+            inner = GatedStep(gate, name='inner', locks=[second.access('exclusive')])
+            return {
+                'steps': [GatedStep(gate, name='first'), inner],
+                'locks': [first.access('exclusive')],
+            }
+
+        yield self.setup_lab({'x': builder(gates[0], a, b), 'y': builder(gates[1], b, a)})
+        yield self.request('x')
+        yield self.request('y')
+        self.open(gates[0], SUCCESS)
+        self.open(gates[1], SUCCESS)
+        self.assertEqual((yield self.builds()), [None, EXCEPTION])
+        (error,) = self.flushLoggedErrors(LockError)
+        text = str(error.value)
+        self.assertIn("step 'inner' of y #1 waits for <MasterLock(A, 1)> held by x #1", text)
+        self.assertIn("step 'inner' of x #1 waits for <MasterLock(B, 1)> held by y #1", text)
+        self.open(gates[0], SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS, EXCEPTION])
+
+    @defer.inlineCallbacks
+    def test_more_than_there_will_ever_be(self):
+        """A step that wants more units than there are fails and says so, instead of waiting."""
+        lock = MasterLock('L', maxCount=2)
+        yield self.setup_lab(
+            {'a': {'steps': [GatedStep(Gate(), locks=[lock.access('counting', 3)])]}}
+        )
+        yield self.request('a')
+        self.assertEqual((yield self.builds()), [EXCEPTION])
+        (error,) = self.flushLoggedErrors(LockError)
+        self.assertIn('3 units of <MasterLock(L, 2)> can never be had', str(error.value))
+
+
+class Limits(LabTestCase):
+    @defer.inlineCallbacks
+    def setup_limit(self, count, wanted):
+        self.gates = {name: Gate() for name in wanted}
+        self.config = lambda count: {
+            name: {
+                'steps': [
+                    GatedStep(
+                        self.gates[name],
+                        locks=[MasterLock('L', count).access('counting', units)],
+                    )
+                ]
+            }
+            for name, units in wanted.items()
+        }
+        yield self.setup_lab(self.config(count))
+        for name in wanted:
+            yield self.request(name)
+
+    def running(self):
+        return ''.join(name for name, gate in self.gates.items() if gate.running)
+
+    @defer.inlineCallbacks
+    def test_raised(self):
+        """A limit raised by a new configuration reaches those who wait, once it is known."""
+        yield self.setup_limit(1, {'a': 1, 'b': 1, 'c': 1})
+        self.assertEqual(self.running(), 'a')
+        real = yield self.master.botmaster.getLockByID(MasterLock('L', 3), 10)
+        self.settle()
+        self.assertEqual((self.running(), real.maxCount), ('abc', 3))
+
+    @defer.inlineCallbacks
+    def test_lowered_below_a_waiter(self):
+        """A waiter that wants more than a lowered limit fails and says so, and blocks nobody."""
+        yield self.setup_limit(3, {'a': 1, 'b': 3, 'c': 1})
+        self.assertEqual(self.running(), 'a')
+        yield self.master.botmaster.getLockByID(MasterLock('L', 2), 10)
+        self.settle()
+        self.assertEqual(self.running(), 'ac')
+        self.assertEqual((yield self.builds()), [None, EXCEPTION, None])
+        (error,) = self.flushLoggedErrors(LockError)
+        self.assertIn('3 units of', str(error.value))
+
+    @defer.inlineCallbacks
+    def test_reconfig(self):
+        """A reconfig that raises a limit lets a waiting step go on without any release."""
+        yield self.setup_limit(1, {'a': 1, 'b': 1})
+        self.assertEqual(self.running(), 'a')
+        yield self.reconfig_master(self.lab_config(self.config(2)))
+        self.settle()
+        self.assertEqual(self.running(), 'ab')
+
+
+class WorkersLocks(LabTestCase):
+    @defer.inlineCallbacks
+    def setup_workers(self, builders, **words):
+        self.lock = MasterLock('L')
+        self.gate = Gate()
+        words.setdefault('locks', [self.lock.access('exclusive')])
+        workers = [self.createLocalWorker(name, **words) for name in ('w1', 'w2')]
+        builders = {name: {'steps': [GatedStep(self.gate)], **b} for name, b in builders.items()}
+        yield self.setup_lab(builders, workers)
+
+    @defer.inlineCallbacks
+    def test_one_at_a_time(self):
+        """Two workers that share a lock never both build, and nothing is tried again for it."""
+        yield self.setup_workers({'a': {}, 'b': {}, 'c': {}})
+        for name in 'abc':
+            yield self.request(name)
+        for _ in range(3):
+            self.assertEqual(len(self.gate.running), 1)
+            self.open(self.gate, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS] * 3)
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
+        for worker in self.master.workers.workers.values():
+            self.assertIsNone(worker.quarantine_timer)
+
+    @defer.inlineCallbacks
+    def test_skipped_build_releases_nothing_of_others(self):
+        """A build that is skipped leaves the lock to the build that holds it."""
+        shared = WorkerLock('S', maxCount=2)
+        yield self.setup_workers(
+            {
+                'a': {'workernames': ['w1']},
+                'skipped': {'workernames': ['w1'], 'do_build_if': lambda build: False},
+                'c': {'workernames': ['w1'], 'locks': [shared.access('exclusive')]},
+            },
+            locks=[shared.access('counting')],
+        )
+        yield self.request('a')
+        yield self.request('skipped')
+        yield self.request('c')
+        self.assertEqual((yield self.builds()), [None, SKIPPED])
+        self.assertEqual(len(self.gate.running), 1)
+        self.open(self.gate, SUCCESS)
+        self.assertEqual(len(self.gate.running), 1)
+
+    @defer.inlineCallbacks
+    def test_shared_with_the_builder(self):
+        """A lock of both worker and builder is claimed once, not waited for for ever."""
+        lock = MasterLock('L')
+        yield self.setup_workers({'a': {'locks': [lock.access('exclusive')]}})
+        yield self.request('a')
+        self.open(self.gate, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS])
+        self.assertEqual((yield self.owners(lock)), (0, 0))
+
+    @defer.inlineCallbacks
+    def test_two_builds_on_a_lost_worker(self):
+        """A worker that is lost with two builds on it leaves nothing held."""
+        lock = MasterLock('L', maxCount=2)
+        yield self.setup_workers(
+            {'a': {'workernames': ['w1']}, 'b': {'workernames': ['w1']}},
+            locks=[lock.access('counting')],
+        )
+        yield self.request('a')
+        yield self.request('b')
+        self.assertEqual((yield self.owners(lock)), (2, 0))
+        self.lose_worker('w1')
+        self.assertEqual((yield self.builds())[:2], [RETRY, RETRY])
+        self.assertEqual((yield self.owners(lock))[0], len(self.gate.running))
+
+    @parameterized.expand([('removed', []), ('changed', [MasterLock('M').access('exclusive')])])
+    @defer.inlineCallbacks
+    def test_reconfig_while_a_build_runs(self, _, locks):
+        """A worker's lock that a new configuration removes or changes is not lost by its build."""
+        yield self.setup_workers({'a': {'workernames': ['w1']}})
+        yield self.request('a')
+        self.lab_workers = [self.createLocalWorker(name, locks=locks) for name in ('w1', 'w2')]
+        steps = {'steps': [GatedStep(self.gate)], 'workernames': ['w1']}
+        yield self.reconfig_master(self.lab_config({'a': steps}))
+        self.settle()
+        while self.gate.running:
+            self.open(self.gate, SUCCESS)
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
+        self.assertEqual((yield self.owners(MasterLock('M'))), (0, 0))
+
+
+class Children(LabTestCase):
+    """A build triggers another and waits for it; both name one lock."""
+
+    @defer.inlineCallbacks
+    def setup_family(self, parent, children, limit=1, outsider=None, group=None):
+        self.lock = MasterLock('L', limit)
+        self.child, self.other = Gate(), Gate()
+        names = [f'c{i}' for i in range(len(children))]
+        step = steps.Trigger(schedulerNames=['t'], waitForFinish=True, name='trigger')
+        access = [parent(self.lock)]
+        if group:
+            step = StepGroup(name='g', locks=access, steps=[step])
+        builders = {
+            'p': {'steps': [step], 'locks': [] if group else access},
+            'x': {'steps': [GatedStep(self.other)], 'locks': [(outsider or parent)(self.lock)]},
+        }
+        for name, child in zip(names, children):
+            builders[name] = {'steps': [GatedStep(self.child)], 'locks': [child(self.lock)]}
+        triggerable = schedulers.Triggerable(name='t', builderNames=names)
+        yield self.setup_lab(builders, schedulers=[triggerable])
+        yield self.request('p', 'main')
+        yield self.request('x', 'main')
+        self.settle()
+
+    @parameterized.expand(
+        [
+            ('counting_in_counting', 1, 'counting', 'counting', 'exclusive', False),
+            ('exclusive_in_exclusive', 1, 'exclusive', 'exclusive', 'exclusive', False),
+            ('counting_in_exclusive', 2, 'exclusive', 'counting', 'counting', False),
+            ('exclusive_in_counting', 2, 'counting', 'exclusive', 'exclusive', False),
+            ('in_a_group', 1, 'exclusive', 'exclusive', 'exclusive', True),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_child_shares(self, _, limit, parent, child, outsider, group):
+        """A child that is waited for goes past an outsider that waits, and the outsider is next."""
+        yield self.setup_family(
+            lambda lock: lock.access(parent),
+            [lambda lock: lock.access(child)],
+            limit,
+            lambda lock: lock.access(outsider),
+            group,
+        )
+        self.assertEqual((len(self.child.running), len(self.other.running)), (1, 0))
+        self.open(self.child, SUCCESS)
+        self.assertEqual((len(self.child.running), len(self.other.running)), (0, 1))
+        self.open(self.other, SUCCESS)
+        self.assertEqual(sorted((yield self.builds())), [SUCCESS] * 3)
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
+
+    @defer.inlineCallbacks
+    def test_two_children(self):
+        """Two children that both want the parent's lock exclusively run one after the other."""
+
+        def exclusive(lock):
+            return lock.access('exclusive')
+
+        yield self.setup_family(exclusive, [exclusive, exclusive])
+        for _ in range(2):
+            self.assertEqual((len(self.child.running), len(self.other.running)), (1, 0))
+            self.open(self.child, SUCCESS)
+        self.assertEqual((len(self.child.running), len(self.other.running)), (0, 1))
+
+    @defer.inlineCallbacks
+    def test_stopped_parent(self):
+        """When the parent is stopped, nothing is left held by it or its child."""
+
+        def exclusive(lock):
+            return lock.access('exclusive')
+
+        yield self.setup_family(exclusive, [exclusive])
+        yield self.stop_build(1)
+        self.settle()
+        self.assertEqual((len(self.child.running), len(self.other.running)), (0, 1))
+        self.open(self.other, SUCCESS)
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
+
+
+class Branches(LabTestCase):
+    @defer.inlineCallbacks
+    def start(self, lock, *stamps):
+        self.gate = Gate()
+        words = {'steps': [GatedStep(self.gate)], 'locks': [lock.access('exclusive')]}
+        yield self.setup_lab({'a': words, 'b': words})
+        for builder, codebases in zip('ab', stamps):
+            builderid = yield self.master.data.updates.findBuilderId(builder)
+            sources = [
+                {
+                    'codebase': codebase,
+                    'branch': branch,
+                    'repository': 'r',
+                    'revision': None,
+                    'project': '',
+                }
+                for codebase, branch in codebases.items()
+            ]
+            yield self.master.data.updates.addBuildset(
+                waited_for=False, builderids=[builderid], sourcestamps=sources
+            )
+            self.settle()
+
+    @parameterized.expand(
+        [
+            ('same', {}, {'app': 'x'}, {'app': 'x'}, 1),
+            ('other_codebase', {}, {'app': 'x'}, {'lib': 'x'}, 2),
+            ('one_in_common', {}, {'app': 'x', 'lib': 'y'}, {'lib': 'y'}, 1),
+            (
+                'only_one_counts',
+                {'codebase': 'app'},
+                {'app': 'x', 'lib': 'y'},
+                {'app': 'z', 'lib': 'y'},
+                2,
+            ),
+            (
+                'only_one_counts_same',
+                {'codebase': 'app'},
+                {'app': 'x', 'lib': 'y'},
+                {'app': 'x'},
+                1,
+            ),
+            ('key', {'key': util.Interpolate('%(src:app:branch)s')}, {'app': 'x'}, {'app': 'x'}, 1),
+            (
+                'other_key',
+                {'key': util.Interpolate('%(src:app:branch)s')},
+                {'app': 'x'},
+                {'app': 'y'},
+                2,
+            ),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_table(self, _, words, one, other, running):
+        """Builds exclude each other exactly where a (codebase, branch) or key is the same."""
+        yield self.start(BranchLock('version', **words), one, other)
+        self.assertEqual(len(self.gate.running), running)
+        while self.gate.running:
+            self.open(self.gate, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS, SUCCESS])
+
+    @defer.inlineCallbacks
+    def test_missing_codebase(self):
+        """A build without the codebase of the lock is refused with a sentence; others go on."""
+        yield self.start(BranchLock('version', codebase='app'), {'lib': 'x'}, {'app': 'x'})
+        self.assertEqual((yield self.builds()), [FAILURE, None])
+        error = self.flushLoggedErrors(LockError)[0]
+        self.assertIn("'version' is for the codebase 'app', of which this build", str(error.value))
+
+    @defer.inlineCallbacks
+    def test_dead_branches_leave_nothing(self):
+        """Branches that come and go leave no copy behind."""
+        lock = BranchLock('version')
+        yield self.start(lock)
+        real = yield self.master.botmaster.getLockByID(lock, 0)
+        services = len(self.master.botmaster.services)
+        for i in range(20):
+            yield self.request('a', f'branch-{i}')
+            self.open(self.gate, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS] * 20)
+        gc.collect()
+        self.assertLessEqual(len(real.copies), 1)  # a build's last frame may still be around
+        self.assertEqual(len(self.master.botmaster.services), services)
