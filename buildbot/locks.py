@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
+from typing import Iterable
 from typing import Iterator
 from typing import Sequence
 from weakref import WeakValueDictionary
@@ -17,6 +18,7 @@ from twisted.python.reflect import accumulateClassList
 from buildbot import config
 from buildbot import util
 from buildbot.interfaces import IRenderable
+from buildbot.lockrule import GRANTED
 from buildbot.lockrule import Claim
 from buildbot.lockrule import Lock
 from buildbot.lockrule import Want
@@ -39,53 +41,72 @@ class LockOwner:
     :cvar lock_parent: the owner that this one is nested in, or None.
     :cvar lock_priority: the higher, the further in front of those who wait.
     :cvar lock_waits: the waits of this owner and of what is nested in it; None before the first.
+    :cvar lock_count: how many locks it holds itself.
+    :cvar lock_key: what stands for it in the lock rule; None before it is needed.
     """
 
     lock_parent: LockOwner | None = None
     lock_priority: int = 0
     lock_waits: dict[Wait, None] | None = None
+    lock_count: int = 0
+    lock_key: _Key | None = None
 
     def lock_name(self) -> str:
         """Return the words with which people are told of this owner."""
         return str(self)
 
 
-class _Owner:
-    # Two steps of one factory are equal, but never the same owner. What is compared is kept, so
-    # that its place is not taken by another.
+class _Key:
+    # Stands for an owner in the lock rule. Two steps of one factory are equal, but never the same
+    # owner, so it is this object that is compared, and it keeps the owner's place from being taken.
     __slots__ = ('thing',)
 
     def __init__(self, thing: Any) -> None:
         self.thing = thing
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Owner) and other.thing is self.thing
-
-    def __hash__(self) -> int:
-        return object.__hash__(self.thing)
 
     def __repr__(self) -> str:
         return self.thing.lock_name() if isinstance(self.thing, LockOwner) else repr(self.thing)
 
     def waits(self) -> Iterator[Claim]:
         """Yield the claims that it, or what is nested in it, waits with."""
-        if isinstance(self.thing, LockOwner):
-            yield from (wait.claim for wait in self.thing.lock_waits or ())
+        return (wait.claim for wait in self.thing.lock_waits or ())
 
 
-def _around(thing: Any) -> Iterator[LockOwner]:
+class _KeyOfEqual(_Key):
+    # for an owner from outside that has an `==` of its own, and no place for a key
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _KeyOfEqual) and other.thing is self.thing
+
+    def __hash__(self) -> int:
+        return object.__hash__(self.thing)
+
+
+def _key_of(thing: Any) -> Any:
+    if isinstance(thing, LockOwner):
+        key = thing.lock_key
+        if key is None:
+            key = thing.lock_key = _Key(thing)
+        return key
+    return thing if type(thing).__hash__ is object.__hash__ else _KeyOfEqual(thing)
+
+
+def _thing(key: Any) -> Any:
+    return key.thing if isinstance(key, _Key) else key
+
+
+def _waits_of(key: Any) -> Iterable[Claim]:
+    return key.waits() if isinstance(key, _Key) and isinstance(key.thing, LockOwner) else ()
+
+
+def _owners_around(thing: Any) -> list[LockOwner]:
+    found = []
     parent = thing.lock_parent if isinstance(thing, LockOwner) else None
     while parent is not None:
-        yield parent
+        found.append(parent)
         parent = parent.lock_parent
-
-
-def _ancestors(thing: Any) -> list[_Owner]:
-    return [_Owner(parent) for parent in _around(thing)]
-
-
-def _priority(thing: Any) -> int:
-    return thing.lock_priority if isinstance(thing, LockOwner) else 0
+    return found
 
 
 class Wait:
@@ -95,33 +116,49 @@ class Wait:
     later, and takes each lock with ``claim``, or stops waiting and so gives it back.
 
     :param owner: who waits.
-    :param accesses: pairs of lock and access, each lock once.
+    :param accesses: pairs of lock and access, each lock once; not all of them were available when
+        asked right before.
     :ivar deferred: fires when the locks can be claimed; None once it has.
     :raises LockError: more units of a lock are wanted than it has; or to wait would close a circle
         of those who wait for one another, so that none of them would ever go on.
     """
 
-    __slots__ = ('accesses', 'claim', 'deferred', 'lines')
+    __slots__ = ('accesses', 'around', 'claim', 'deferred')
 
     def __init__(self, owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) -> None:
         self.accesses = accesses
         self.deferred: defer.Deferred[BaseLock | None] | None = defer.Deferred()
+        wants = []
         for lock, access in accesses:
-            if access.mode == 'counting' and access.count > lock.maxCount:
+            exclusive = access.mode == 'exclusive'
+            if not exclusive and access.count > lock._rule.capacity:
                 raise LockError(lock._too_few(access))
-        wants = [Want(lock._rule, a.mode == 'exclusive', a.count) for lock, a in accesses]
-        self.claim = Claim(_Owner(owner), wants, _priority(owner), _ancestors(owner), self._granted)
-        self.lines = [*([owner] if isinstance(owner, LockOwner) else ()), *_around(owner)]
+            wants.append(Want(lock._rule, exclusive, access.count))
+        key = _key_of(owner)
+        self.around: list[LockOwner] = []
+        ancestors: Sequence[Any] = ()
+        priority = 0
+        if isinstance(owner, LockOwner):
+            self.around = _owners_around(owner)
+            ancestors = [_key_of(thing) for thing in self.around]
+            self.around.append(owner)
+            priority = owner.lock_priority
+        self.claim = Claim(key, wants, priority, ancestors, self._granted)
         for lock, _ in accesses:
-            lock._waits[self.claim.owner] = self
-        if self.claim.enter():
-            eventually(self._fire)
-            return
-        for thing in self.lines:
+            assert key not in lock._waits, f'{owner} waits for {lock} already'
+            lock._waits[key] = self
+        self.claim.enter_line()
+        if self.around:
+            self._begin_to_wait()
+
+    def _begin_to_wait(self) -> None:
+        for thing in self.around:
             if thing.lock_waits is None:
                 thing.lock_waits = {}
             thing.lock_waits[self] = None
-        circle = find_deadlock(self.claim, _Owner.waits)
+        if not any(thing.lock_count for thing in self.around):
+            return  # it keeps nothing from anybody, so it closes no circle
+        circle = find_deadlock(self.claim, _waits_of)
         if circle:
             why = '; '.join(wait.tell() for c in circle for wait in self._waits_with(c))
             self._leave()
@@ -147,12 +184,13 @@ class Wait:
         self._wait_no_more()
 
     def _wait_no_more(self) -> None:
-        for thing in self.lines:
+        for thing in self.around:
             if thing.lock_waits is not None:
                 thing.lock_waits.pop(self, None)
 
     def _granted(self) -> None:
-        self._wait_no_more()
+        if self.around:
+            self._wait_no_more()
         eventually(self._fire)
 
     def _fire(self) -> None:
@@ -203,8 +241,8 @@ class BaseLock:
         super().__init__()
         self.lockName = name
         self._rule = Lock(maxCount)
-        self._waits: dict[_Owner, Wait] = {}
-        self._taken: dict[_Owner, list[tuple[LockAccess, Claim]]] = {}
+        self._waits: dict[Any, Wait] = {}
+        self._taken: dict[Any, list[tuple[LockAccess, Claim]]] = {}
         self.release_subs = subscription.SubscriptionPoint(f'releases of lock {name}')
 
     def __repr__(self) -> str:
@@ -217,12 +255,12 @@ class BaseLock:
     @property
     def owners(self) -> list[Any]:
         """Who holds it or has just been granted it, in the order in which they were."""
-        return [owner.thing for owner in self._rule.held]
+        return [_thing(key) for key in self._rule.held]
 
     @property
     def waiting(self) -> list[Any]:
         """Who waits for it."""
-        return [owner.thing for owner, wait in self._waits.items() if wait.claim.waiting]
+        return [_thing(key) for key, wait in self._waits.items() if wait.claim.waiting]
 
     def setMaxCount(self, count: int) -> None:
         """Change the units there are. Those who waited for more than that fail, and say so."""
@@ -238,29 +276,36 @@ class BaseLock:
         """Tell whether the requester could claim it now, whose turn it is being considered."""
         if not access.count:
             return True
-        wait = self._waits.get(_Owner(requester)) if self._waits else None
+        wait = self._waits.get(_key_of(requester)) if self._waits else None
         if wait is not None:
-            return wait.claim.holds or wait.claim.could_have(self._rule)
-        return self._rule.is_available(
-            access.mode == 'exclusive', access.count, _ancestors(requester), _priority(requester)
-        )
+            return wait.claim.state is GRANTED or wait.claim.could_have(self._rule)
+        exclusive = access.mode == 'exclusive'
+        if not isinstance(requester, LockOwner):
+            return self._rule.is_available(exclusive, access.count)
+        ancestors = [_key_of(owner) for owner in _owners_around(requester)]
+        return self._rule.is_available(exclusive, access.count, ancestors, requester.lock_priority)
 
     def claim(self, owner: Any, access: LockAccess) -> None:
         """Claim it; it must be available."""
         assert owner is not None, 'a lock needs an owner'
-        check_access(access)
+        if type(access) is not LockAccess:
+            check_access(access)
         if not access.count:
             return
-        key = _Owner(owner)
+        key = _key_of(owner)
         wait = self._waits.pop(key, None) if self._waits else None
         if wait is None:
             want = Want(self._rule, access.mode == 'exclusive', access.count)
-            claim = Claim(key, [want], _priority(owner), _ancestors(owner))
+            ancestors = [_key_of(thing) for thing in _owners_around(owner)]
+            priority = owner.lock_priority if isinstance(owner, LockOwner) else 0
+            claim = Claim(key, [want], priority, ancestors)
             assert claim.enter(wait=False), 'ask for isAvailable() first'
         else:
             claim = wait.claim
-            assert claim.holds, 'ask for isAvailable() first'
+            assert claim.state is GRANTED, 'ask for isAvailable() first'
         self._taken.setdefault(key, []).append((access, claim))
+        if isinstance(owner, LockOwner):
+            owner.lock_count += 1
 
     def subscribeToReleases(self, callback: Any) -> subscription.Subscription:
         """Call back, without arguments, when it is released or somebody waits no longer."""
@@ -268,13 +313,16 @@ class BaseLock:
 
     def release(self, owner: Any, access: LockAccess) -> None:
         """Release what was claimed with this access; if it was not, nothing happens."""
-        key = _Owner(owner)
-        taken = self._taken.get(key, ())
+        key = _key_of(owner)
+        taken = self._taken.get(key, [])
         for entry in taken:
-            if entry[0] == access:
-                self._taken[key].remove(entry)
-                if not self._taken[key]:
+            if entry[0] is access or entry[0] == access:
+                if len(taken) == 1:
                     del self._taken[key]
+                else:
+                    taken.remove(entry)
+                if isinstance(owner, LockOwner):
+                    owner.lock_count -= 1
                 entry[1].let_go(self._rule)
                 self.release_subs.deliver()
                 return
@@ -287,15 +335,14 @@ class BaseLock:
         """
         if self.isAvailable(owner, access):
             return defer.succeed(self)
-        assert _Owner(owner) not in self._waits, f'{owner} waits for {self} already'
-        return Wait(owner, [(self, access)]).deferred
+        return Wait(owner, ((self, access),)).deferred
 
     def stopWaitingUntilAvailable(self, owner: Any, access: LockAccess, d: defer.Deferred) -> None:
         """Wait no longer, for this lock and for those that were asked for together with it.
 
         :param d: what was returned to wait with. It is fired if it has not been.
         """
-        wait = self._waits.get(_Owner(owner))
+        wait = self._waits.get(_key_of(owner))
         assert wait is not None, f'{owner} does not wait for {self}'
         assert wait.claim.holds or d is wait.deferred, (
             'this is not the Deferred that was waited with'
@@ -304,7 +351,8 @@ class BaseLock:
 
     def isOwner(self, owner: Any, access: LockAccess) -> bool:
         """Tell whether the owner has claimed it with this access, and not released it."""
-        return any(taken == access for taken, _ in self._taken.get(_Owner(owner), ()))
+        taken = self._taken.get(_key_of(owner), ())
+        return any(a is access or a == access for a, _ in taken)
 
 
 class RealMasterLock(BaseLock, service.SharedService):
@@ -520,7 +568,7 @@ class WorkerLock(BaseLockId):
         self._maxCountForWorkerList = tuple(sorted(self.maxCountForWorker.items()))
 
 
-class _Key:
+class _RenderedKey:
     # Renderables make a renderable of `==`, so their parts are compared instead.
     __slots__ = ('key',)
 
@@ -528,7 +576,7 @@ class _Key:
         self.key = key
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and _alike(self.key, other.key)
+        return isinstance(other, _RenderedKey) and _alike(self.key, other.key)
 
     def __hash__(self) -> int:
         return hash(type(self.key))
@@ -601,7 +649,7 @@ class BranchLock(BaseLockId):
             )
         # the order of patterns has a meaning, so it is part of what is compared
         self._maxCountForBranchList = tuple(self.maxCountForBranch.items())
-        self._key = None if key is None else _Key(key)
+        self._key = None if key is None else _RenderedKey(key)
 
     def max_count_for(self, branch: str | None) -> int:
         """Return the units that the copy of this branch has."""

@@ -10,9 +10,10 @@ What always holds, after every call:
    are any. What is nested in a holder is counted once, never waits for those outside, and excludes
    its siblings in the pool by the same rules.
 3. *All or nothing.* A claim for several locks holds all of them or none.
-4. *Order.* By priority, then arrival. Who waits for one lock is never overtaken at it. Who waits
-   for several lets later ones use those of them that are free, ``PATIENCE`` times for itself and
-   for each such claim ahead of it; then these locks drain for it.
+4. *Order.* By priority, then arrival. Who waits for one lock is never overtaken at it, nor is
+   anybody by who waits for the same locks. Who waits for several lets those who wait for others
+   use those of them that are free, ``PATIENCE`` times for itself and for each such claim ahead of
+   it; then these locks drain for it.
 5. *No lost wake-up.* The first in line, of those that nobody makes wait, does not wait if its claim
    could be granted.
 6. Who has ended holds nothing and waits for nothing.
@@ -27,9 +28,10 @@ before anybody else can ask.
 """
 
 from buildbot.lockrule.deadlock import find_deadlock
+from buildbot.lockrule.line import GRANTED
 from buildbot.lockrule.line import PATIENCE
 from buildbot.lockrule.line import Claim
 from buildbot.lockrule.line import Lock
 from buildbot.lockrule.pool import Want
 
-__all__ = ['PATIENCE', 'Claim', 'Lock', 'Want', 'find_deadlock']
+__all__ = ['GRANTED', 'PATIENCE', 'Claim', 'Lock', 'Want', 'find_deadlock']

@@ -46,7 +46,7 @@ class Lock(Pool):
 
     def pool_for(self, ancestors: Iterable[Any]) -> Pool:
         """Return where an owner's units come from: the nearest ancestor's holding, or the lock."""
-        for ancestor in ancestors:
+        for ancestor in ancestors if self.held else ():
             for holding in self.held.get(ancestor, ()):
                 return holding.open_inside()
         return self
@@ -112,16 +112,20 @@ class Claim:
         ancestors: Sequence[Any] = (),
         granted: Callable[[], None] = lambda: None,
     ) -> None:
-        if len({want.lock for want in wants}) < len(wants):
+        if len(wants) > 1 and len({want.lock for want in wants}) < len(wants):
             raise ValueError('a lock is named twice')
-        if any(not w.exclusive and not 0 < w.units <= w.lock.capacity for w in wants):
-            raise ValueError('more units are wanted than there are')
+        number = 0
+        for lock, exclusive, units in wants:
+            if not exclusive and not 0 < units <= lock.capacity:
+                raise ValueError('more units are wanted than there are')
+            if lock.clock > number:
+                number = lock.clock
         self.owner = owner
         self.wants = wants
         # Arrival is counted as by Lamport's clocks ("Time, clocks, and the ordering of events in a
         # distributed system", 1978), each lock having one: at a lock, who comes later has the
         # higher number, and of two claims that meet at two locks, the same one is ahead at both.
-        number = 1 + max(want.lock.clock for want in wants)
+        number += 1
         for want in wants:
             want.lock.clock = number
         self.key = (-priority, number)
@@ -129,7 +133,7 @@ class Claim:
         self.granted = granted
         self.state = NEW
         self.passed = 0
-        self.pools: list[Pool] = []
+        self.pools: Sequence[Pool] = ()
         self.holdings: list[Holding] = []
         self.line: Line | None = None
 
@@ -161,12 +165,24 @@ class Claim:
         :param wait: whether to stay in line if it is not granted.
         :returns: whether it holds its locks now.
         """
-        self.pools = [want.lock.pool_for(self.ancestors) for want in self.wants]
+        self._find_pools()
         if self._may_be_granted():
             self._take(overtaken(self.pools, self.key))
         elif wait:
             self._queue()
         return self.state is GRANTED
+
+    def enter_line(self) -> None:
+        """Wait in line without asking again, right after it was found not to be its turn."""
+        self._find_pools()
+        self._queue()
+
+    def _find_pools(self) -> None:
+        ancestors = self.ancestors
+        if ancestors:
+            self.pools = [want.lock.pool_for(ancestors) for want in self.wants]
+        else:
+            self.pools = [want.lock for want in self.wants]
 
     def end(self) -> None:
         """Give back what the claim holds, or leave the line. Done again, it does nothing."""
@@ -181,15 +197,21 @@ class Claim:
 
     def let_go(self, lock: Lock) -> None:
         """Give back one lock of those that the claim holds."""
-        if self.state is GRANTED:
-            released = [h for h in self.holdings if h.pool.lock is lock]
-            self.holdings = [h for h in self.holdings if h.pool.lock is not lock]
-            self._release(released)
+        if self.state is not GRANTED:
+            return
+        if len(self.wants) == 1:
+            self.end()
+            return
+        released = [h for h in self.holdings if h.pool.lock is lock]
+        self.holdings = [h for h in self.holdings if h.pool.lock is not lock]
+        self._release(released)
 
     def _queue(self) -> None:
         self.state = WAITING
-        pools = frozenset(self.pools)
-        line = self.pools[0].lines.get(pools)
+        if len(self.pools) == 1:
+            line = self.pools[0].alone
+        else:
+            line = self.pools[0].lines.get(frozenset(self.pools))
         if line is None:
             line = Line(self.pools)
         self.line = line
@@ -231,15 +253,16 @@ class Claim:
         for holding in holdings:
             pool, lock = holding.pool, holding.pool.lock
             of_owner = lock.held[self.owner]
-            of_owner.remove(holding)
-            if not of_owner:
+            if len(of_owner) == 1:
                 del lock.held[self.owner]
+            else:
+                of_owner.remove(holding)
             inside = holding.inside
             if inside is not None and inside.lines:
                 moved += [c for line in inside.lines.values() for c in line.claims()]
             pool.give_back(holding)
             freed.append(pool)
-        for claim in dict.fromkeys(moved):
+        for claim in dict.fromkeys(moved) if moved else ():
             claim._move()
         serve(freed)
 
@@ -247,7 +270,7 @@ class Claim:
         # the holding it waited in is gone: it waits for what is around that
         assert self.line is not None
         self.line.leave(self)
-        self.pools = [want.lock.pool_for(self.ancestors) for want in self.wants]
+        self._find_pools()
         self._queue()
 
 
@@ -257,17 +280,15 @@ class Line:
     :param pools: each of them once.
     """
 
-    __slots__ = ('_claims', '_left', 'pools')
+    __slots__ = ('_claims', '_key', '_left', 'pools')
 
-    def __init__(self, pools: list[Pool]) -> None:
+    def __init__(self, pools: Sequence[Pool]) -> None:
         self.pools = pools
         self._claims: list[tuple[Any, Claim]] = []
         self._left = 0  # entries of claims that have left
-        key = frozenset(pools)
-        for pool in pools:
-            pool.lines[key] = self
-            pool.lock.busy[pool] = None
+        self._key: Any = frozenset(pools)
         if len(pools) == 1:
+            self._key = pools[0]
             pools[0].alone = self
 
     def claims(self) -> Iterator[Claim]:
@@ -282,6 +303,10 @@ class Line:
         return claims[0][1] if claims else None
 
     def join(self, claim: Claim) -> None:
+        if len(self._claims) == self._left:
+            for pool in self.pools:
+                pool.lines[self._key] = self
+                pool.lock.busy[pool] = None
         heappush(self._claims, (claim.key, claim))
         if self._claims[0][1] is claim:
             self._announce(claim)
@@ -309,11 +334,8 @@ class Line:
             heappush(pool.heads, (first.key, first))
 
     def _close(self) -> None:
-        key = frozenset(self.pools)
         for pool in self.pools:
-            del pool.lines[key]
-            if pool.alone is self:
-                pool.alone = None
+            del pool.lines[self._key]
             if not pool.lines:
                 pool.heads.clear()
                 del pool.lock.busy[pool]
@@ -383,11 +405,17 @@ def serve(pools: Iterable[Pool]) -> None:
     :param pools: where that happened.
     """
     granted: list[Claim] = []
-    todo = [outer for pool in pools for outer in pool.around()]
+    todo: list[Pool] = []
+    for pool in pools:
+        if pool.lock.busy:
+            todo += pool.around() if pool.holding is not None else (pool,)
     while todo:
         pool = todo.pop()
         # units flow inwards first: to who waits in a holding that has too few
-        nested = [other for other in pool.lock.busy if other is not pool and pool in other.around()]
+        busy = pool.lock.busy
+        nested: Iterable[Pool] = ()
+        if len(busy) > (pool in busy):
+            nested = [p for p in busy if p is not pool and pool in p.around()]
         for waited in (*nested, pool):
             for claim in serve_pool(waited):
                 granted.append(claim)
@@ -398,24 +426,34 @@ def serve(pools: Iterable[Pool]) -> None:
         claim.granted()
 
 
-def serve_pool(pool: Pool) -> Iterator[Claim]:
+def serve_pool(pool: Pool) -> list[Claim]:
+    granted: list[Claim] = []
     passed_by: list[tuple[Any, Claim]] = []
     while True:
         claim = first_of_heads(pool)
-        if claim is None or is_closed(pool, claim.key):
+        if claim is None:
             break
-        if not pool.fits(False, 1) and not pool.fits(True, 1):
+        if (len(pool.lines) > 1 or len(pool.lock.busy) > 1) and is_closed(pool, claim.key):
+            break
+        if len(pool.lines) > 1 and not pool.fits(False, 1) and not pool.fits(True, 1):
             break  # nobody fits, so nobody needs to be tried
-        entry = heappop(pool.heads)
-        if not claim._may_be_granted():
-            passed_by.append(entry)
-            continue
-        passed = overtaken((p for p in claim.pools if p is not pool), claim.key)
+        passed: dict[Claim, None] = {}
+        if len(claim.pools) == 1:
+            if not pool.fits(claim.wants[0].exclusive, claim.wants[0].units):
+                break  # nobody goes past who waits for this pool alone
+            heappop(pool.heads)
+        else:
+            entry = heappop(pool.heads)
+            if not claim._may_be_granted():
+                passed_by.append(entry)
+                continue
+            passed = overtaken((p for p in claim.pools if p is not pool), claim.key)
         if passed_by:
             passed[passed_by[0][1]] = None
         assert claim.line is not None
         claim.line.leave(claim)
         claim._take(passed)
-        yield claim
+        granted.append(claim)
     for entry in passed_by:
         heappush(pool.heads, entry)
+    return granted

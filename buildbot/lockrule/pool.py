@@ -35,8 +35,8 @@ class Pool:
     :ivar holdings: who holds some of them; a dict for its order.
     :ivar used: units taken by counting holdings, with what overflows from nested ones.
     :ivar taken_whole: whether an exclusive holding is in it, itself or nested in a counting one.
-    :ivar alone: the line of those who wait for this pool and no other.
-    :ivar lines: the lines of those who wait here, by the set of pools that they wait for.
+    :ivar alone: the line of those who wait for this pool and no other; None before the first.
+    :ivar lines: the lines in which somebody waits here, by the set of pools they wait for.
     :ivar heads: a heap of (key, claim), the first of each line; entries may be out of date.
     :ivar draining: a heap of (key, claim) that nobody may overtake any more.
     """
@@ -60,7 +60,7 @@ class Pool:
         self.used = 0
         self.taken_whole = False
         self.alone: Line | None = None
-        self.lines: dict[frozenset[Pool], Line] = {}
+        self.lines: dict[Any, Line] = {}
         self.heads: list[tuple[Any, Claim]] = []
         self.draining: list[tuple[Any, Claim]] = []
 
@@ -95,10 +95,16 @@ class Pool:
         """Remove a holding; what is nested in it is then nested in what is around it."""
         del self.holdings[holding]
         inside = holding.inside
-        if holding.exclusive and not (inside and inside.taken_whole):
+        if inside is None:
+            if holding.exclusive:
+                self._set_whole(False)
+            else:
+                self._use(-holding.units)
+            return
+        if holding.exclusive and not inside.taken_whole:
             self._set_whole(False)
-        self._use((inside.used if inside else 0) - holding.footprint())
-        for nested in inside.holdings if inside else ():
+        self._use(inside.used - holding.footprint())
+        for nested in inside.holdings:
             nested.pool = self
             self.holdings[nested] = None
 
@@ -115,7 +121,8 @@ class Pool:
             pool = holding.pool
 
     def _set_whole(self, taken: bool) -> None:
-        for pool in self.around():
+        self.taken_whole = taken
+        for pool in self.around() if self.holding is not None else ():
             pool.taken_whole = taken
 
     def around(self) -> Iterator[Pool]:
