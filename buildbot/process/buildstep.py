@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -76,11 +77,18 @@ class BuildStep(upstream.BuildStep, LockOwner):
             ``LockError`` if they can never be had.
         """
         self._acquiringLocks = []
-        self._waitingForLocks = False
-        if self.stopped or claim_all(self, self._locks_to_acquire):
+        if self.stopped:
+            return defer.succeed(None)  # the log of the stop tells that it waited
+        if self._waitingForLocks:
+            self._waitingForLocks = False
+            del self.interrupt
+        if claim_all(self, self._locks_to_acquire):
             return defer.succeed(None)
         log.msg(f'step {self.name} waits for {[lock for lock, _ in self._locks_to_acquire]}')
         self._waitingForLocks = True
+        # What a kind of step does to interrupt its work (to stop the builds that it has triggered,
+        # say) is not for one that has not begun: the wait is interrupted.
+        self.interrupt = partial(BuildStep.interrupt, self)  # type: ignore[method-assign]
         d = wait_for_all(self, self._locks_to_acquire)
         if not d.called:
             lock, access = next(claim for claim in self._locks_to_acquire if claim[1].count)

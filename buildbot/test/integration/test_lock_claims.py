@@ -127,6 +127,38 @@ class SeveralLocks(LabTestCase):
         self.assertEqual(len(self.gates['ba'].running), 1)
 
 
+class DeafStep(GatedStep):
+    """A step whose way of being interrupted is not to be."""
+
+    def interrupt(self, reason):
+        raise AssertionError('it has not begun')
+
+
+class Stops(LabTestCase):
+    @parameterized.expand([(False,), (True,)])
+    @defer.inlineCallbacks
+    def test_step_with_an_interrupt_of_its_own(self, in_group):
+        """A step that waits can be stopped, whatever it does to be interrupted when it runs."""
+        lock = MasterLock('L')
+        access = lock.access('exclusive')
+        gate = Gate()
+        step = DeafStep(gate, locks=[access])
+        yield self.setup_lab(
+            {
+                'a': {'steps': [GatedStep(gate, locks=[access])]},
+                'b': {'steps': [StepGroup(name='g', steps=[step]) if in_group else step]},
+            }
+        )
+        yield self.request('a')
+        yield self.request('b')
+        yield self.stop_build(2)
+        self.assertEqual((yield self.builds()), [None, CANCELLED])
+        self.assertEqual((yield self.owners(lock)), (1, 0))
+        *_, last = yield self.master.data.get(('builds', 2, 'steps'))
+        (log,) = yield self.master.data.get(('steps', last['stepid'], 'logs'))
+        self.assertEqual(log['name'], 'cancelled while waiting for locks')
+
+
 class Circles(LabTestCase):
     @defer.inlineCallbacks
     def test_two_builds(self):

@@ -215,6 +215,14 @@ class Turns(unittest.SynchronousTestCase):
                 'p p.c',
             ),
             (
+                'more_than_held_is_kept_from_newcomers',
+                {'L': 3},
+                [('p', {'L': 1}), ('x', {'L': 1}), ('p.c', {'L': 3}), ('y', {'L': 1})],
+                'p x',
+                ['x'],
+                'p p.c',
+            ),
+            (
                 'exclusive_in_counting_waits_for_outsiders_only',
                 {'L': 3},
                 [('p', {'L': 1}), ('x', {'L': 1}), ('p.c', {'L': ALL})],
