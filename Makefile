@@ -13,6 +13,10 @@ INSTALL = $(PIP) install --upgrade
 DEMO_PORT ?= 8010
 DEMO_WORKER_PORT ?= 9989
 
+ifneq ($(word 2,$(CURDIR)),)
+$(error the path of the checkout has a space in it: $(CURDIR))
+endif
+
 .PHONY: run demo-check test dist docs lint seams news check-upstream clean
 
 run: $(VENV)/.bundle
@@ -58,7 +62,8 @@ clean:
 $(BIN)/python:
 	@command -v $(PYTHON) > /dev/null || { echo 'there is no $(PYTHON); set PYTHON=...'; exit 1; }
 	@echo 'making $(VENV)'
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9) and "Python 3.9 or later is needed")'
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 # What an earlier build left in build/ would end up in the wheel.
 $(WHEEL): $(SOURCES) | $(BIN)/python

@@ -13,6 +13,7 @@ from typing import Sequence
 from weakref import WeakValueDictionary
 
 from twisted.internet import defer
+from twisted.python import log
 from twisted.python.reflect import accumulateClassList
 
 from buildbot import config
@@ -264,7 +265,13 @@ class BaseLock:
 
     def setMaxCount(self, count: int) -> None:
         """Change the units there are. Those who waited for more than that fail, and say so."""
-        for claim in self._rule.set_capacity(count):
+        before = self._rule.capacity
+        if before and before != count:
+            log.msg(f'{self} has {count} units now; it had {before}')
+        hopeless = self._rule.set_capacity(count)
+        if count > before:
+            self.release_subs.deliver()
+        for claim in hopeless:
             wait = self._waits[claim.owner]
             access = next(access for lock, access in wait.accesses if lock is self)
             wait.fail(self._too_few(access))
@@ -503,6 +510,10 @@ class LockAccess(util.ComparableMixin):
             config.error(f'{lockid!r} is not a lock, so there is no access to it')
         self.lockid, self.mode, self.count = lockid, mode, count
         check_access(self)
+
+    def __repr__(self) -> str:
+        units = f', {self.count}' if self.count != 1 else ''
+        return f'{self.lockid!r}.access({self.mode!r}{units})'
 
 
 class BaseLockId(util.ComparableMixin):

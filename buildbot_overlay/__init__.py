@@ -113,7 +113,7 @@ def find_release(ours: str) -> str:
     """
     from importlib.machinery import PathFinder
 
-    finders = [finder for finder in sys.meta_path if finder is not PathFinder]
+    finders = [f for f in sys.meta_path if f is not PathFinder and hasattr(f, 'find_spec')]
     found = [PathFinder.find_spec(PACKAGE, [entry]) for entry in sys.path]
     found += [finder.find_spec(PACKAGE, None) for finder in finders]
     for spec in found:

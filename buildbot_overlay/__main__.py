@@ -61,6 +61,9 @@ def status() -> tuple[list[str], bool]:
     if not hasattr(package, 'upstream'):
         return [*lines, f'off: {why_off(package)}', f'{overlay.PACKAGE} {package.version}'], False
     problems = [f'stale: {stale}' for stale in stale_bases(package)]
+    tree = os.path.realpath(package.__path__[0])
+    if tree != os.path.realpath(os.path.join(overlay.TREE, overlay.PACKAGE)):
+        problems.append(f'not the installed tree: {tree} stands in front of it; run from elsewhere')
     low, high = overlay.SUPPORTED
     lines += [
         'on',
@@ -73,11 +76,13 @@ def status() -> tuple[list[str], bool]:
         *(f'    {state:<8}{seam}' for seam, state in fit.seam_states(package)),
         *problems,
     ]
-    return lines, len(copies) == 1 and not problems
+    return lines, len(copies) < 2 and not problems
 
 
 def installed_copies() -> list[str]:
-    entries = dict.fromkeys(os.path.realpath(entry or '.') for entry in sys.path)
+    # a checkout of the overlay as working directory is none
+    entries = dict.fromkeys(os.path.realpath(entry) for entry in sys.path if entry)
+    entries.pop(os.path.realpath('.'), None)
     found = [os.path.join(entry, overlay.__name__) for entry in entries]
     return [path for path in found if os.path.isfile(os.path.join(path, '__init__.py'))]
 
@@ -93,7 +98,7 @@ def why_off(package: object) -> str:
         )
     return (
         f'{where} stands before the overlay on the path and wins; an upstream checkout as working'
-        ' directory or in PYTHONPATH does that; run from another directory'
+        ' directory does that; run from another directory'
     )
 
 

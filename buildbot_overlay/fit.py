@@ -22,8 +22,11 @@ def check(package: ModuleType) -> None:
     :param package: the outermost package of the tree, extended by the release.
     :raises UnsupportedRelease: with one sentence that names version, seams and ways out.
     """
-    version = package.version
-    halves = list(missing_modules(package))
+    try:
+        halves = list(missing_modules(package))
+    except (OSError, ValueError) as e:
+        halves = [f'seams.txt ({e})']
+    version = getattr(package, 'version', 'one without a version')
     if halves:
         raise overlay.UnsupportedRelease(
             f'{overlay.DISTRIBUTION} {overlay.__version__} is half installed:'

@@ -25,6 +25,7 @@ from typing import NamedTuple
 from typing import Sequence
 
 KINDS = ('overlays', 'calls', 'adds')
+END = '# end'
 LENGTH = 16  # hexadecimal digits of SHA-256; chance, not malice, is what changes a release
 
 
@@ -49,10 +50,10 @@ class Seam(NamedTuple):
 def read(path: str) -> list[Seam]:
     """Read ``seams.txt``.
 
-    :raises ValueError: naming a line that is not of its form.
+    :raises ValueError: naming a line that is not of its form; or the end is missing.
     """
     seams = []
-    kind = module = ''
+    kind = module = line = ''
     with open(path, encoding='utf-8') as lines:
         for line in lines:
             words = line.partition('#')[0].split()
@@ -66,6 +67,8 @@ def read(path: str) -> list[Seam]:
                 seams.append(Seam(kind, module, words[0], ''.join(words[1:])))
             else:
                 raise ValueError(f'{path}: cannot read {line.strip()!r}')
+    if line.strip() != END:
+        raise ValueError(f'{path}: the end is missing')
     return seams
 
 
@@ -159,7 +162,10 @@ def fingerprints(source: bytes) -> dict[str, str]:
             elif isinstance(node, (ast.If, ast.Try, ast.ExceptHandler, ast.With)):
                 walk(list(ast.iter_child_nodes(node)), prefix)
 
-    walk(ast.parse(source).body, '')
+    try:
+        walk(ast.parse(source).body, '')
+    except SyntaxError:
+        return {}  # nothing in it is what it was
     return {
         name: hashlib.sha256(repr([meaning(n) for n in nodes]).encode()).hexdigest()[:LENGTH]
         for name, nodes in found.items()

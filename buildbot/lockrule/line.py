@@ -399,7 +399,7 @@ def overtaken(pools: Iterable[Pool], key: Any) -> dict[Claim, None]:
     return found
 
 
-def serve(pools: Iterable[Pool]) -> None:
+def serve(pools: Sequence[Pool]) -> None:
     """Grant all that can be granted, in order, where units have become free or a claim has left.
 
     :param pools: where that happened.
@@ -407,8 +407,14 @@ def serve(pools: Iterable[Pool]) -> None:
     granted: list[Claim] = []
     todo: list[Pool] = []
     for pool in pools:
-        if pool.lock.busy:
-            todo += pool.around() if pool.holding is not None else (pool,)
+        if not pool.lock.busy:
+            continue  # nobody waits
+        if pool.holding is not None:
+            todo += pool.around()
+        elif len(pool.lock.busy) == len(pool.lines) == len(pools) == 1 and pool in pool.lines:
+            granted += serve_pool(pool)  # the usual case: all who wait are in one line
+        else:
+            todo.append(pool)
     while todo:
         pool = todo.pop()
         # units flow inwards first: to who waits in a holding that has too few

@@ -67,6 +67,8 @@ class Builder(upstream.Builder):
         """
         props = None
         worker = workerforbuilder.worker
+        if worker is None:
+            return False  # its connection was lost in the meantime
         if worker.builds_may_be_incompatible:
             props = yield self._setup_props_if_needed(props, workerforbuilder, buildrequest)
             if not (yield worker.isCompatibleWithBuild(props)):
@@ -75,6 +77,8 @@ class Builder(upstream.Builder):
         try:
             claims = yield self._find_claims(workerforbuilder, buildrequest, props)
         except Exception as e:
+            if workerforbuilder.worker is None:
+                return False
             log.err(e, f'builder {self.name!r}: locks of build request {buildrequest.id}')
             return True
 

@@ -10,6 +10,8 @@ status tells. A port of 0 takes a free one.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -20,7 +22,6 @@ import sys
 import threading
 from pathlib import Path
 from typing import Iterator
-from urllib.request import urlopen
 
 import judge
 
@@ -30,6 +31,8 @@ BRANCHES = ('main', 'release/1.0', 'feature/probe')
 WORKERS = ('board-1', 'board-2')
 COMMITS = 2  # for each branch; two builders build each
 BUILDS = 2 * COMMITS * len(BRANCHES)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PATIENCE = 120  # seconds that a master or worker may take to start
 COMPILE = 'echo "compiling $1 of version $(cat version)"; sleep 1\n'
 TEST = 'echo "$1: the board runs version $(cat version)"; sleep 1\n'
 #: what of the master's log is told, and in which words
@@ -53,7 +56,17 @@ class CannotRun(Exception):
 
 
 def say(text: str) -> None:
-    print(f'demo: {text}', flush=True)
+    tell(f'demo: {text}')
+
+
+def tell(text: str) -> None:
+    with contextlib.suppress(OSError):  # nobody reads it any more; what runs must still be stopped
+        print(text, flush=True)
+
+
+def without_git() -> dict[str, str]:
+    """Return the environment without what would make git work on another repository."""
+    return {k: v for k, v in os.environ.items() if not k.startswith('GIT_')}
 
 
 class Repository:
@@ -64,15 +77,23 @@ class Repository:
         self.clone = base / 'clone'
 
     def git(self, *arguments: str, cwd: Path | None = None) -> None:
-        name = ['-c', 'user.name=demo', '-c', 'user.email=demo@localhost']
+        words = ('user.name=demo', 'user.email=demo@localhost', 'commit.gpgsign=false')
+        settings = [part for word in words for part in ('-c', word)]
         subprocess.run(
-            ['git', *name, *arguments], cwd=cwd or self.clone, check=True, capture_output=True
+            ['git', *settings, *arguments],
+            cwd=cwd or self.clone,
+            env=without_git(),
+            check=True,
+            capture_output=True,
         )
 
     def create(self) -> None:
-        if self.bare.exists():
+        complete = self.bare.parent / 'repository.complete'
+        if complete.exists():
             say(f'reusing the repository {self.bare}')
             return
+        for directory in (self.bare, self.clone):  # what an interrupted run has left
+            shutil.rmtree(directory, ignore_errors=True)
         say(f'making the repository {self.bare} with the branches {", ".join(BRANCHES)}')
         self.git('init', '--bare', '-b', BRANCHES[0], str(self.bare), cwd=self.bare.parent)
         self.git('clone', str(self.bare), str(self.clone), cwd=self.bare.parent)
@@ -85,6 +106,7 @@ class Repository:
         for branch in BRANCHES:
             self.git('checkout', '-B', branch)
             self.git('push', 'origin', branch)
+        complete.touch()
 
     def push(self) -> None:
         """Push commits to every branch."""
@@ -101,8 +123,9 @@ class Repository:
 class Service:
     """A master or worker process with its directory; its output goes to ``twistd.log`` there."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, lock: int) -> None:
         self.directory = directory
+        self.lock = lock  # held by all that run, so that nobody else runs there
         self.process: subprocess.Popen[str] | None = None
 
     def create(self, *command: str) -> None:
@@ -118,7 +141,8 @@ class Service:
         self.process = subprocess.Popen(
             [str(BIN / 'twistd'), '--nodaemon', '--pidfile=', '-y', 'buildbot.tac'],
             cwd=self.directory,
-            env={**os.environ, **environment},
+            env={**without_git(), **environment},
+            pass_fds=[self.lock],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -138,31 +162,39 @@ class Service:
     def wait_for(self, text: str, times: int = 1) -> None:
         """Read the log until a text has come so many times.
 
-        :raises CannotRun: the process ended before.
+        :raises CannotRun: the process ended before, or was stopped because the text did not come.
         """
         tail: list[str] = []
-        for line in self.lines():
-            tail = [*tail[-15:], line]
-            times -= text in line
-            if not times:
-                return
-        raise CannotRun('\n'.join([f'{self.directory.name} ended while starting:', *tail]))
+        deadline = threading.Timer(PATIENCE, self.terminate)
+        deadline.start()
+        try:
+            for line in self.lines():
+                tail = [*tail[-15:], line]
+                times -= text in line
+                if not times:
+                    return
+        finally:
+            deadline.cancel()
+        raise CannotRun('\n'.join([f'{self.directory.name} did not start:', *tail]))
 
-    def follow(self, tell: bool) -> None:
+    def follow(self, aloud: bool) -> None:
         """Go on reading the log, so that the process never waits for a reader."""
 
         def read() -> None:
             for line in self.lines():
                 for pattern, words in WORTH_TELLING.items():
-                    match = tell and pattern.search(line)
+                    match = aloud and pattern.search(line)
                     if match:
-                        print(f'  {match.expand(words)}', flush=True)
+                        tell(f'  {match.expand(words)}')
 
         threading.Thread(target=read, daemon=True).start()
 
-    def stop(self) -> None:
+    def terminate(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
+
+    def stop(self) -> None:
+        if self.process is not None:
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
@@ -174,12 +206,17 @@ def free_port(wanted: int, option: str) -> int:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             s.bind(('127.0.0.1', wanted))
-        except OSError:
-            raise CannotRun(f'port {wanted} is taken; choose another with {option} N') from None
+        except (OSError, OverflowError) as e:
+            why = getattr(e, 'strerror', None) or str(e)
+            raise CannotRun(f'cannot use port {wanted} ({why}); choose another: {option}') from None
         return s.getsockname()[1]
 
 
-def prepare(base: Path) -> None:
+def prepare(base: Path) -> int:
+    """Look whether the demo can run in a directory.
+
+    :returns: file descriptor of a lock, which goes when the last process that has it ends.
+    """
     if shutil.which('git') is None:
         raise CannotRun('there is no git; install it (on Debian: apt-get install git)')
     try:
@@ -189,11 +226,17 @@ def prepare(base: Path) -> None:
         probe.unlink()
     except OSError as e:
         raise CannotRun(f'cannot write to {base}: {e.strerror}') from None
+    lock = os.open(base / '.lock', os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise CannotRun(f'a demo runs in {base} already; stop it, or give another --dir') from None
+    return lock
 
 
 def finished(url: str) -> Iterator[int]:
     """Yield the count of builds finished from now on, as the master's event stream tells."""
-    with urlopen(f'{url}sse/listen/builds/*/finished') as stream:
+    with judge.urlopen(f'{url}sse/listen/builds/*/finished') as stream:
         count = 0
         yield count
         for line in stream:
@@ -204,13 +247,15 @@ def finished(url: str) -> Iterator[int]:
 
 def demo(options: argparse.Namespace) -> int:
     base = options.dir.resolve()
-    prepare(base)
-    web = free_port(options.port, '--port')
-    pb = free_port(options.worker_port, '--worker-port')
+    lock = prepare(base)
+    web = free_port(options.port, 'make run DEMO_PORT=N')
+    pb = free_port(options.worker_port, 'make run DEMO_WORKER_PORT=N')
+    if web == pb:
+        raise CannotRun(f'the web page and the workers cannot both have port {web}')
     url = f'http://localhost:{web}/'
     repository = Repository(base)
-    master = Service(base / 'master')
-    workers = [Service(base / name) for name in WORKERS]
+    master = Service(base / 'master', lock)
+    workers = [Service(base / name, lock) for name in WORKERS]
 
     repository.create()
     master.create('buildbot', 'create-master', '--no-logrotate', str(master.directory))
@@ -229,14 +274,19 @@ def demo(options: argparse.Namespace) -> int:
         say(f'starting the workers {" and ".join(WORKERS)}')
         for worker in workers:
             worker.start()
-            worker.follow(tell=False)
+            worker.follow(aloud=False)
         master.wait_for(' attached to firmware-', times=2 * len(WORKERS))
-        master.follow(tell=True)
+        master.follow(aloud=True)
         say(f'the web page is {url} and the log {master.directory / "twistd.log"}')
         return check(url, repository) if options.what == 'check' else run(url, repository)
     finally:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # or a second one would leave services behind
         say('stopping')
-        for service in [*workers, master]:
+        services = [master, *workers]
+        for service in services:
+            service.terminate()
+        for service in services:
             service.stop()
 
 
@@ -273,7 +323,8 @@ def main() -> int:
     parser.add_argument('--dir', type=Path, default=HERE / 'run', help='where to keep its files')
     parser.add_argument('--port', type=int, default=8010, help='of the web page (0: free)')
     parser.add_argument('--worker-port', type=int, default=9989, help='for workers (0: free)')
-    signal.signal(signal.SIGTERM, interrupted)
+    for number in SIGNALS:
+        signal.signal(number, interrupted)
     try:
         return demo(parser.parse_args())
     except CannotRun as e:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from parameterized import parameterized
 from twisted.trial import unittest
 
@@ -19,6 +21,7 @@ from buildbot.locks import WorkerLock
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.properties import Interpolate
+from buildbot.process.properties import Property
 from buildbot.process.stepgroup import StepGroup
 from buildbot.worker import Worker
 
@@ -78,6 +81,19 @@ class Copies(unittest.SynchronousTestCase):
         real.updateFromLockId(BranchLock('version', maxCountForBranch={'x': 5}), 2)
         self.assertEqual(copy.maxCount, 5)
 
+    def test_dead_branches(self):
+        """Ten thousand branches that nobody has any more leave no copy."""
+        real = self.real()
+        held, *_ = real.locks_for_sources([Stamp('held')])
+        access = BranchLock('version').access('exclusive')
+        for i in range(10_000):
+            (copy,) = real.locks_for_sources([Stamp(f'b{i}')])
+            copy.claim(self, access)
+            copy.release(self, access)
+        del copy
+        gc.collect()
+        self.assertEqual(list(real.copies.values()), [held])
+
     def test_description_names_the_branch(self):
         """A log reader sees lock and branch."""
         (copy,) = self.real().locks_for_sources([Stamp('main')])
@@ -99,6 +115,38 @@ class Identity(unittest.SynchronousTestCase):
             ),
             ('kind', BranchLock('a'), MasterLock('a'), False),
             ('old_name', SlaveLock('a'), WorkerLock('a'), True),
+            (
+                'old_words',
+                SlaveLock('a', maxCountForSlave={'w': 2}),
+                WorkerLock('a', maxCountForWorker={'w': 2}),
+                True,
+            ),
+            ('codebase', BranchLock('a'), BranchLock('a', codebase='app'), False),
+            ('key', BranchLock('a', key=Property('x')), BranchLock('a', key=Property('x')), True),
+            (
+                'other_key',
+                BranchLock('a', key=Property('x')),
+                BranchLock('a', key=Property('y')),
+                False,
+            ),
+            (
+                'interpolated_key',
+                BranchLock('a', key=Interpolate('%(prop:x)s')),
+                BranchLock('a', key=Interpolate('%(prop:x)s')),
+                True,
+            ),
+            (
+                'other_interpolated_key',
+                BranchLock('a', key=Interpolate('%(prop:x)s')),
+                BranchLock('a', key=Interpolate('%(prop:y)s')),
+                False,
+            ),
+            (
+                'kind_of_key',
+                BranchLock('a', key=Property('x')),
+                BranchLock('a', key=Interpolate('x')),
+                False,
+            ),
         ]
     )
     def test_equal(self, _, one, other, equal):
@@ -109,6 +157,9 @@ class Identity(unittest.SynchronousTestCase):
         """An access to a branch lock is made as to any lock."""
         lock = BranchLock('a', maxCount=3)
         self.assertEqual(lock.access('counting', 2), LockAccess(lock, 'counting', 2))
+        self.assertNotEqual(lock.access('counting', 2), LockAccess(lock, 'counting', 1))
+        text = "BranchLock('a', maxCount=3).access('counting', 2)"
+        self.assertEqual(repr(lock.access('counting', 2)), text)
         self.assertEqual(lock.defaultAccess(), lock.access('counting'))
 
 

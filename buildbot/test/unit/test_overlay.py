@@ -170,7 +170,7 @@ class Fingerprints(unittest.SynchronousTestCase):
     def test_unreadable_line(self):
         """A line of another form is named."""
         path = self.mktemp()
-        Path(path).write_text('overlooks buildbot\n')
+        Path(path).write_text('overlooks buildbot\n# end\n')
         error = self.assertRaises(ValueError, seams.read, path)
         self.assertIn("cannot read 'overlooks buildbot'", str(error))
 
@@ -315,10 +315,24 @@ class Refusals(unittest.SynchronousTestCase):
         (self.package / 'tree' / 'buildbot' / 'locks.py').unlink()
         self.assert_refused('half installed: buildbot.locks is not in')
 
+    @parameterized.expand([('empty', ''), ('cut', None), ('unreadable', 'what is this\n')])
+    def test_half_a_list(self, _, text):
+        """With a list of seams that is cut off or cannot be read, the overlay says so."""
+        path = self.package / 'tree' / 'buildbot' / 'seams.txt'
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text(''.join(lines[: len(lines) // 2]) if text is None else text)
+        self.assert_refused('half installed: seams.txt')
+
+    def test_syntax_error(self):
+        """A release whose module cannot be parsed is refused by the names in it."""
+        self.drop_seam('version')
+        self.change('process/builder.py', 'def _startBuildFor', 'def def')
+        self.assert_refused('buildbot.process.builder.Builder._startBuildFor (gone)')
+
     def status(self, **environment):
         code = 'import buildbot_overlay as o; o.activate(); import runpy;'
         code += "runpy.run_module('buildbot_overlay', run_name='__main__')"
-        return self.run_python('-c', code, **environment)
+        return self.run_python('-c', code, cwd=self.site.parent, **environment)
 
     def test_status_of_a_refusal(self):
         """The status command says why it is off, and fails."""
