@@ -16,6 +16,9 @@ from twisted.trial import unittest
 
 import buildbot
 import buildbot_overlay as overlay
+from buildbot.interfaces import IWorker
+from buildbot.plugins.db import get_plugins
+from buildbot.worker import AbstractWorker
 from buildbot_overlay import fit
 from buildbot_overlay import seams
 
@@ -368,6 +371,15 @@ class Refusals(unittest.SynchronousTestCase):
         done = self.status(PYTHONPATH=path)
         self.assertEqual(done.returncode, 1)
         self.assertIn(f'installed twice: {self.package} and {twin}', done.stdout)
+
+
+class Plugins(unittest.SynchronousTestCase):
+    def test_workers(self):
+        """Every kind of worker of the release is found, and is one of our workers."""
+        plugins = get_plugins('worker', IWorker, load_now=True)
+        self.assertIn('LocalWorker', plugins.names)
+        for name in plugins.names:
+            self.assertTrue(issubclass(plugins.get(name), AbstractWorker), name)
 
 
 class NoCopiedText(unittest.SynchronousTestCase):
