@@ -41,7 +41,7 @@ docs: $(VENV)/.docs
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy buildbot_overlay contrib/demo/*.py contrib/upstream/*.py
+	@$(BIN)/mypy buildbot_overlay contrib/bench/*.py contrib/demo/*.py contrib/upstream/*.py
 
 # Writes what the release's source is now into buildbot/seams.txt; git diff shows what has changed.
 seams: $(VENV)/.bundle
