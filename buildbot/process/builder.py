@@ -30,11 +30,18 @@ if TYPE_CHECKING:
 upstream = release(__name__)
 
 
-class Nested(LockOwner):
+class ToBe(LockOwner):
     """Stands for a build that does not exist yet, when it is asked what that could claim."""
 
-    def __init__(self, parent: LockOwner) -> None:
+    def __init__(self, priority: int, parent: LockOwner | None = None) -> None:
+        self.lock_priority = priority
         self.lock_parent = parent
+
+    @classmethod
+    def if_special(cls, buildrequest: BuildRequest) -> list[ToBe]:
+        """Return who asks for a request; none for one that asks like everybody."""
+        priority = getattr(buildrequest, 'priority', 0)
+        return [cls(priority)] if priority else []
 
 
 class Builder(upstream.Builder):
@@ -82,9 +89,11 @@ class Builder(upstream.Builder):
             log.err(e, f'builder {self.name!r}: locks of build request {buildrequest.id}')
             return True
 
-        if claims and not self._can_acquire_locks(claims):
+        if claims and not self._can_acquire_locks(claims, *ToBe.if_special(buildrequest)):
             parent = yield self._find_parent(buildrequest)
-            if parent is None or not self._can_acquire_locks(claims, Nested(parent)):
+            if parent is None:
+                return False
+            if not self._can_acquire_locks(claims, ToBe(buildrequest.priority, parent)):
                 return False
         if callable(self.config.canStartBuild):
             return (yield self.config.canStartBuild(self, workerforbuilder, buildrequest))

@@ -272,6 +272,38 @@ class NoBuildBeginsToWait(LabTestCase):
         self.settle()
         self.assertEqual(len(self.locked.running), 1)
 
+    @parameterized.expand([(-5,), (0,), (5,)])
+    @defer.inlineCallbacks
+    def test_judged_with_its_priority(self, priority):
+        """A request is judged with the priority with which it claims, so no claim is in vain."""
+        # a step waits with a priority in between, for more than there is
+        step = GatedStep(self.free, locks=[self.lock.access('exclusive')])
+        yield self.reconfig_master(
+            self.lab_config(
+                {
+                    'a': {
+                        'steps': [GatedStep(self.locked)],
+                        'locks': [self.lock.access('exclusive')],
+                    },
+                    'waits': {'steps': [step]},
+                }
+            )
+        )
+        yield self.request('a')
+        yield self.request('waits', priority=-3)
+        claims = []
+        claim = self.master.data.updates.claimBuildRequests
+        self.patch(
+            self.master.data.updates,
+            'claimBuildRequests',
+            lambda brids, **kwargs: claims.append(brids) or claim(brids, **kwargs),
+        )
+        yield self.request('a', priority=priority)
+        self.open(self.locked, SUCCESS)
+        self.reactor.pump([0.1] * 50)
+        self.assertEqual(len(self.locked.running) + len(self.free.running), 1)
+        self.assertLessEqual(len(claims), 1)
+
     @defer.inlineCallbacks
     def test_cancel_while_the_claim_is_refused(self):
         """A request that is cancelled while its claim is refused stays cancelled."""
