@@ -86,10 +86,11 @@ class Build(upstream.Build, LockOwner):
 
         :param brid: id of a build request that a step of this build triggered and waits for.
         """
-        for step in reversed(self.executedSteps):
-            if step.results is None and brid in getattr(step, 'brids', ()):
+        running = [step for step in reversed(self.executedSteps) if step.results is None]
+        for step in running:
+            if brid in getattr(step, 'brids', ()):
                 return step
-        return self
+        return running[0] if running else self
 
     @defer.inlineCallbacks
     def _setup_locks(self) -> Any:
