@@ -10,10 +10,10 @@ from typing import Callable
 from twisted.internet import defer
 
 from buildbot.interfaces import IRenderable
+from buildbot.lockcopies import RealBranchLock
+from buildbot.lockcopy import LockError
+from buildbot.lockcopy import Wait
 from buildbot.locks import LockAccess
-from buildbot.locks import LockError
-from buildbot.locks import RealBranchLock
-from buildbot.locks import Wait
 from buildbot_overlay import release
 
 if TYPE_CHECKING:

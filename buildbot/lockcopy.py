@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: one copy of a lock, on the lock rule, with the Deferreds of those who wait for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Iterator
+from typing import Sequence
+
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot.lockowner import LockOwner
+from buildbot.lockowner import key_of
+from buildbot.lockowner import owners_around
+from buildbot.lockowner import thing_of
+from buildbot.lockowner import waits_of
+from buildbot.lockrule import GRANTED
+from buildbot.lockrule import Claim
+from buildbot.lockrule import Lock
+from buildbot.lockrule import Want
+from buildbot.lockrule import find_deadlock
+from buildbot.util import subscription
+from buildbot.util.eventual import eventually
+
+if TYPE_CHECKING:
+    from buildbot.locks import LockAccess
+
+
+class LockError(Exception):
+    """A lock cannot be had as it is asked for, now or ever; the text says which and why."""
+
+
+class Wait:
+    """One owner's way from asking for some locks to holding them.
+
+    The rule grants a claim before anybody else can ask; the owner hears of it a turn of the reactor
+    later, and takes each lock with ``claim``, or stops waiting and so gives it back.
+
+    :param owner: who waits.
+    :param accesses: pairs of lock and access, each lock once; not all of them were available when
+        asked right before.
+    :ivar deferred: fires when the locks can be claimed; None once it has.
+    :raises LockError: more units of a lock are wanted than it has; or to wait would close a circle
+        of those who wait for one another, so that none of them would ever go on.
+    """
+
+    __slots__ = ('accesses', 'around', 'claim', 'deferred')
+
+    def __init__(self, owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) -> None:
+        self.accesses = accesses
+        self.deferred: defer.Deferred[BaseLock | None] | None = defer.Deferred()
+        wants = []
+        for lock, access in accesses:
+            exclusive = access.mode == 'exclusive'
+            if not exclusive and access.count > lock._rule.capacity:
+                raise LockError(lock._too_few(access))
+            wants.append(Want(lock._rule, exclusive, access.count))
+        key = key_of(owner)
+        self.around: list[LockOwner] = []
+        ancestors: Sequence[Any] = ()
+        priority = 0
+        if isinstance(owner, LockOwner):
+            self.around = owners_around(owner)
+            ancestors = [key_of(thing) for thing in self.around]
+            self.around.append(owner)
+            priority = owner.lock_priority
+        self.claim = Claim(key, wants, priority, ancestors, self._granted)
+        for lock, _ in accesses:
+            assert key not in lock._waits, f'{owner} waits for {lock} already'
+            lock._waits[key] = self
+        self.claim.enter_line()
+        if self.around:
+            self._begin_to_wait()
+
+    def _begin_to_wait(self) -> None:
+        for thing in self.around:
+            if thing.lock_waits is None:
+                thing.lock_waits = {}
+            thing.lock_waits[self] = None
+        if not any(thing.lock_count for thing in self.around):
+            return  # it keeps nothing from anybody, so it closes no circle
+        circle = find_deadlock(self.claim, waits_of)
+        if circle:
+            why = '; '.join(wait.tell() for c in circle for wait in self._waits_with(c))
+            self._leave()
+            self.claim.end()
+            raise LockError(f'these would wait for one another for ever: {why}')
+
+    def _waits_with(self, claim: Claim) -> Iterator[Wait]:
+        waits = claim.owner.thing.lock_waits if claim is not self.claim else [self]
+        yield from (wait for wait in waits if wait.claim is claim)
+
+    def tell(self) -> str:
+        """Say who waits for what, and who holds it."""
+        held = [
+            f'{lock} held by {" and ".join(map(repr, lock._rule.held)) or "nobody"}'
+            for lock, _ in self.accesses
+        ]
+        return f'{self.claim.owner!r} waits for {", ".join(held)}'
+
+    def _leave(self) -> None:
+        for lock, _ in self.accesses:
+            if lock._waits.get(self.claim.owner) is self:
+                del lock._waits[self.claim.owner]
+        self._wait_no_more()
+
+    def _wait_no_more(self) -> None:
+        for thing in self.around:
+            if thing.lock_waits is not None:
+                thing.lock_waits.pop(self, None)
+
+    def _granted(self) -> None:
+        if self.around:
+            self._wait_no_more()
+        eventually(self._fire)
+
+    def _fire(self) -> None:
+        if self.deferred is not None:
+            d, self.deferred = self.deferred, None
+            d.callback(self.accesses[0][0])
+
+    def stop(self) -> None:
+        """Wait no longer; what has been granted and not been taken goes to the next in line."""
+        woken = self.claim.holds
+        for lock, _ in self.accesses:
+            if lock._waits.get(self.claim.owner) is self:
+                self.claim.let_go(lock._rule)
+        self._leave()
+        if not woken:
+            self.claim.end()
+        self._tell_refused()
+        if not woken:
+            self._fire()
+
+    def fail(self, why: str) -> None:
+        """End a wait that can never come to an end by itself."""
+        self._leave()
+        self._tell_refused()
+        if self.deferred is not None:
+            d, self.deferred = self.deferred, None
+            d.errback(LockError(why))
+
+    def _tell_refused(self) -> None:
+        # who does not wait here, but was refused because of this wait, may ask again
+        for lock, _ in self.accesses:
+            lock.release_subs.deliver()
+
+
+class BaseLock:
+    """One copy of a lock: who holds it, and who waits for it.
+
+    Owners are told apart by what they are, not by ``==``. An owner that is nested in a holder (see
+    ``LockOwner``) takes of what that holds.
+
+    :param name: of the lock.
+    :param maxCount: units there are.
+    """
+
+    description = '<BaseLock>'
+
+    def __init__(self, name: str, maxCount: int = 1) -> None:
+        super().__init__()
+        self.lockName = name
+        self._rule = Lock(maxCount)
+        self._waits: dict[Any, Wait] = {}
+        self._taken: dict[Any, list[tuple[LockAccess, Claim]]] = {}
+        self.release_subs = subscription.SubscriptionPoint(f'releases of lock {name}')
+
+    def __repr__(self) -> str:
+        return self.description
+
+    @property
+    def maxCount(self) -> int:
+        return self._rule.capacity
+
+    @property
+    def owners(self) -> list[Any]:
+        """Who holds it or has just been granted it, in the order in which they were."""
+        return [thing_of(key) for key in self._rule.held]
+
+    @property
+    def waiting(self) -> list[Any]:
+        """Who waits for it."""
+        return [thing_of(key) for key, wait in self._waits.items() if wait.claim.waiting]
+
+    def setMaxCount(self, count: int) -> None:
+        """Change the units there are. Those who waited for more than that fail, and say so."""
+        before = self._rule.capacity
+        if before and before != count:
+            log.msg(f'{self} has {count} units now; it had {before}')
+        hopeless = self._rule.set_capacity(count)
+        if count > before:
+            self.release_subs.deliver()
+        for claim in hopeless:
+            wait = self._waits[claim.owner]
+            access = next(access for lock, access in wait.accesses if lock is self)
+            wait.fail(self._too_few(access))
+
+    def _too_few(self, access: LockAccess) -> str:
+        return f'{access.count} units of {self} can never be had, for it has {self.maxCount}'
+
+    def isAvailable(self, requester: Any, access: LockAccess) -> bool:
+        """Tell whether the requester could claim it now, whose turn it is being considered."""
+        if not access.count:
+            return True
+        wait = self._waits.get(key_of(requester)) if self._waits else None
+        if wait is not None:
+            return wait.claim.state is GRANTED or wait.claim.could_have(self._rule)
+        exclusive = access.mode == 'exclusive'
+        if not isinstance(requester, LockOwner):
+            return self._rule.is_available(exclusive, access.count)
+        ancestors = [key_of(owner) for owner in owners_around(requester)]
+        return self._rule.is_available(exclusive, access.count, ancestors, requester.lock_priority)
+
+    def claim(self, owner: Any, access: LockAccess) -> None:
+        """Claim it; it must be available."""
+        assert owner is not None, 'a lock needs an owner'
+        if access.checked is not True:
+            check_access(access)
+        if not access.count:
+            return
+        key = key_of(owner)
+        wait = self._waits.pop(key, None) if self._waits else None
+        if wait is None:
+            want = Want(self._rule, access.mode == 'exclusive', access.count)
+            ancestors = [key_of(thing) for thing in owners_around(owner)]
+            priority = owner.lock_priority if isinstance(owner, LockOwner) else 0
+            claim = Claim(key, [want], priority, ancestors)
+            assert claim.enter(wait=False), 'ask for isAvailable() first'
+        else:
+            claim = wait.claim
+            assert claim.state is GRANTED, 'ask for isAvailable() first'
+        self._taken.setdefault(key, []).append((access, claim))
+        if isinstance(owner, LockOwner):
+            owner.lock_count += 1
+
+    def subscribeToReleases(self, callback: Any) -> subscription.Subscription:
+        """Call back, without arguments, when it is released or somebody waits no longer."""
+        return self.release_subs.subscribe(callback)
+
+    def release(self, owner: Any, access: LockAccess) -> None:
+        """Release what was claimed with this access; if it was not, nothing happens."""
+        key = key_of(owner)
+        taken = self._taken.get(key, [])
+        for entry in taken:
+            if entry[0] is access or entry[0] == access:
+                if len(taken) == 1:
+                    del self._taken[key]
+                else:
+                    taken.remove(entry)
+                if isinstance(owner, LockOwner):
+                    owner.lock_count -= 1
+                entry[1].let_go(self._rule)
+                self.release_subs.deliver()
+                return
+
+    def waitUntilMaybeAvailable(self, owner: Any, access: LockAccess) -> defer.Deferred:
+        """Wait in line for it.
+
+        :returns: Deferred that fires when the owner may claim it, which must then be done, or
+            ``stopWaitingUntilAvailable`` be called.
+        """
+        if self.isAvailable(owner, access):
+            return defer.succeed(self)
+        return Wait(owner, ((self, access),)).deferred
+
+    def stopWaitingUntilAvailable(self, owner: Any, access: LockAccess, d: defer.Deferred) -> None:
+        """Wait no longer, for this lock and for those that were asked for together with it.
+
+        :param d: what was returned to wait with. It is fired if it has not been.
+        """
+        wait = self._waits.get(key_of(owner))
+        assert wait is not None, f'{owner} does not wait for {self}'
+        assert wait.claim.holds or d is wait.deferred, (
+            'this is not the Deferred that was waited with'
+        )
+        wait.stop()
+
+    def isOwner(self, owner: Any, access: LockAccess) -> bool:
+        """Tell whether the owner has claimed it with this access, and not released it."""
+        taken = self._taken.get(key_of(owner), ())
+        return any(a is access or a == access for a, _ in taken)
+
+
+def check_access(access: LockAccess) -> None:
+    assert access.mode in ('counting', 'exclusive'), f'{access.mode!r} is no way to take a lock'
+    assert isinstance(access.count, int) and access.count >= 0, f'{access.count!r} units of a lock'
+    assert access.mode == 'counting' or access.count == 1, 'exclusive access is 1 unit'

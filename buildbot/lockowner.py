@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: who holds locks, and what stands for it in the lock rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Iterable
+from typing import Iterator
+
+if TYPE_CHECKING:
+    from buildbot.lockcopy import Wait
+    from buildbot.lockrule import Claim
+
+
+class LockOwner:
+    """Who can hold locks and share them with what is nested in it: builds, groups and steps.
+
+    :cvar lock_parent: the owner that this one is nested in, or None.
+    :cvar lock_priority: the higher, the further in front of those who wait.
+    :cvar lock_waits: the waits of this owner and of what is nested in it; None before the first.
+    :cvar lock_count: how many locks it holds itself.
+    :cvar lock_key: what stands for it in the lock rule; None before it is needed.
+    """
+
+    lock_parent: LockOwner | None = None
+    lock_priority: int = 0
+    lock_waits: dict[Wait, None] | None = None
+    lock_count: int = 0
+    lock_key: _Key | None = None
+
+    def lock_name(self) -> str:
+        """Return the words with which people are told of this owner."""
+        return str(self)
+
+
+class _Key:
+    # Stands for an owner in the lock rule. Two steps of one factory are equal, but never the same
+    # owner, so it is this object that is compared, and it keeps the owner's place from being taken.
+    __slots__ = ('thing',)
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __repr__(self) -> str:
+        return self.thing.lock_name() if isinstance(self.thing, LockOwner) else repr(self.thing)
+
+    def waits(self) -> Iterator[Claim]:
+        """Yield the claims that it, or what is nested in it, waits with."""
+        return (wait.claim for wait in self.thing.lock_waits or ())
+
+
+class _KeyOfEqual(_Key):
+    # for an owner from outside that has an `==` of its own, and no place for a key
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _KeyOfEqual) and other.thing is self.thing
+
+    def __hash__(self) -> int:
+        return object.__hash__(self.thing)
+
+
+def key_of(thing: Any) -> Any:
+    if isinstance(thing, LockOwner):
+        key = thing.lock_key
+        if key is None:
+            key = thing.lock_key = _Key(thing)
+        return key
+    return thing if type(thing).__hash__ is object.__hash__ else _KeyOfEqual(thing)
+
+
+def thing_of(key: Any) -> Any:
+    return key.thing if isinstance(key, _Key) else key
+
+
+def waits_of(key: Any) -> Iterable[Claim]:
+    return key.waits() if isinstance(key, _Key) and isinstance(key.thing, LockOwner) else ()
+
+
+def owners_around(thing: Any) -> list[LockOwner]:
+    found = []
+    parent = thing.lock_parent if isinstance(thing, LockOwner) else None
+    while parent is not None:
+        found.append(parent)
+        parent = parent.lock_parent
+    return found
