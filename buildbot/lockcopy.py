@@ -51,12 +51,6 @@ class Wait:
     def __init__(self, owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) -> None:
         self.accesses = accesses
         self.deferred: defer.Deferred[BaseLock | None] | None = defer.Deferred()
-        wants = []
-        for lock, access in accesses:
-            exclusive = access.mode == 'exclusive'
-            if not exclusive and access.count > lock._rule.capacity:
-                raise LockError(lock._too_few(access))
-            wants.append(Want(lock._rule, exclusive, access.count))
         key = key_of(owner)
         self.around: list[LockOwner] = []
         ancestors: Sequence[Any] = ()
@@ -66,7 +60,13 @@ class Wait:
             ancestors = [key_of(thing) for thing in self.around]
             self.around.append(owner)
             priority = owner.lock_priority
-        self.claim = Claim(key, wants, priority, ancestors, self._granted)
+        wants = []
+        for lock, access in accesses:
+            exclusive = access.mode == 'exclusive'
+            if not exclusive and access.count > lock._rule.most_for(ancestors):
+                raise LockError(lock._too_few(access))
+            wants.append(Want(lock._rule, exclusive, access.count))
+        self.claim = Claim(key, wants, priority, ancestors, self._granted, self._drains)
         for lock, _ in accesses:
             assert key not in lock._waits, f'{owner} waits for {lock} already'
             lock._waits[key] = self
@@ -79,8 +79,16 @@ class Wait:
             if thing.lock_waits is None:
                 thing.lock_waits = {}
             thing.lock_waits[self] = None
-        if not any(thing.lock_count for thing in self.around):
-            return  # it keeps nothing from anybody, so it closes no circle
+        held = [lock for thing in self.around for lock in thing.locks_held or ()]
+        if any(lock._rule.busy for lock in held) or self.claim.may_be_in_front():
+            self.check_circle()
+        # else it keeps nothing from anybody, so it closes no circle
+
+    def check_circle(self) -> None:
+        """End the wait if it is one of those who wait for one another.
+
+        :raises LockError: it is.
+        """
         circle = find_deadlock(self.claim, waits_of)
         if circle:
             why = '; '.join(wait.tell() for c in circle for wait in self._waits_with(c))
@@ -114,7 +122,16 @@ class Wait:
     def _granted(self) -> None:
         if self.around:
             self._wait_no_more()
+        if len(self.accesses) > 1:
+            self._tell_refused()  # a lock that has drained for it may have units left for others
         eventually(self._fire)
+
+    def _drains(self) -> None:
+        eventually(self._check_drain)
+
+    def _check_drain(self) -> None:
+        if self.claim.is_draining and find_deadlock(self.claim, waits_of):
+            self.claim.be_patient()
 
     def _fire(self) -> None:
         if self.deferred is not None:
@@ -133,6 +150,13 @@ class Wait:
         self._tell_refused()
         if not woken:
             self._fire()
+
+    def fail_in_circle(self) -> None:
+        """End the wait with its failure if it is one of those who wait for one another."""
+        try:
+            self.check_circle()
+        except LockError as e:
+            self.fail(str(e))
 
     def fail(self, why: str) -> None:
         """End a wait that can never come to an end by itself."""
@@ -193,6 +217,10 @@ class BaseLock:
         hopeless = self._rule.set_capacity(count)
         if count > before:
             self.release_subs.deliver()
+        elif count < before:
+            for wait in list(self._waits.values()):
+                if wait.claim.waiting:
+                    wait.fail_in_circle()
         for claim in hopeless:
             wait = self._waits[claim.owner]
             access = next(access for lock, access in wait.accesses if lock is self)
@@ -234,7 +262,9 @@ class BaseLock:
             assert claim.state is GRANTED, 'ask for isAvailable() first'
         self._taken.setdefault(key, []).append((access, claim))
         if isinstance(owner, LockOwner):
-            owner.lock_count += 1
+            if owner.locks_held is None:
+                owner.locks_held = {}
+            owner.locks_held[self] = owner.locks_held.get(self, 0) + 1
 
     def subscribeToReleases(self, callback: Any) -> subscription.Subscription:
         """Call back, without arguments, when it is released or somebody waits no longer."""
@@ -250,8 +280,10 @@ class BaseLock:
                     del self._taken[key]
                 else:
                     taken.remove(entry)
-                if isinstance(owner, LockOwner):
-                    owner.lock_count -= 1
+                if isinstance(owner, LockOwner) and owner.locks_held:
+                    left = owner.locks_held[self] = owner.locks_held[self] - 1
+                    if not left:
+                        del owner.locks_held[self]
                 entry[1].let_go(self._rule)
                 self.release_subs.deliver()
                 return

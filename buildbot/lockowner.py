@@ -9,6 +9,7 @@ from typing import Iterable
 from typing import Iterator
 
 if TYPE_CHECKING:
+    from buildbot.lockcopy import BaseLock
     from buildbot.lockcopy import Wait
     from buildbot.lockrule import Claim
 
@@ -19,14 +20,14 @@ class LockOwner:
     :cvar lock_parent: the owner that this one is nested in, or None.
     :cvar lock_priority: the higher, the further in front of those who wait.
     :cvar lock_waits: the waits of this owner and of what is nested in it; None before the first.
-    :cvar lock_count: how many locks it holds itself.
+    :cvar locks_held: how often it holds which locks itself; None before the first.
     :cvar lock_key: what stands for it in the lock rule; None before it is needed.
     """
 
     lock_parent: LockOwner | None = None
     lock_priority: int = 0
     lock_waits: dict[Wait, None] | None = None
-    lock_count: int = 0
+    locks_held: dict[BaseLock, int] | None = None
     lock_key: _Key | None = None
 
     def lock_name(self) -> str:

@@ -54,11 +54,19 @@ class BaseLockId(util.ComparableMixin):
 
     lockClass: ClassVar[Any]
     name: str
+    maxCount: int
 
     def __repr__(self) -> str:
         given = [(attr.lstrip('_'), getattr(self, attr)) for attr in self.compare_attrs]
         words = [f'{attr}={value!r}' for attr, value in given[1:] if value not in (None, ())]
         return f'{type(self).__name__}({", ".join([repr(self.name), *words])})'
+
+    def most_units(self) -> int:
+        """Return the units of the copy that has most of them."""
+        return max([self.maxCount, *self._other_limits().values()])
+
+    def _other_limits(self) -> dict[str, int]:
+        return {}
 
     def access(self, mode: str, count: int = 1) -> LockAccess:
         """Say how the lock is to be taken; see ``LockAccess``."""
@@ -107,6 +115,9 @@ class WorkerLock(BaseLockId):
             config.error(f'lock {name!r} has both maxCountForWorker and maxCountForSlave')
         self.maxCountForWorker = maxCountForWorker or maxCountForSlave or {}
         self._maxCountForWorkerList = tuple(sorted(self.maxCountForWorker.items()))
+
+    def _other_limits(self) -> dict[str, int]:
+        return self.maxCountForWorker
 
 
 class _RenderedKey:
@@ -192,6 +203,9 @@ class BranchLock(BaseLockId):
         self._maxCountForBranchList = tuple(self.maxCountForBranch.items())
         self._key = None if key is None else _RenderedKey(key)
 
+    def _other_limits(self) -> dict[str, int]:
+        return self.maxCountForBranch
+
     def max_count_for(self, branch: str | None) -> int:
         """Return the units that the copy of this branch has."""
         if branch is None:
@@ -237,6 +251,8 @@ def _problems(accesses: Any, branches: bool) -> Iterator[str]:
             yield f'{lockid!r} is not a lock'
         elif not branches and isinstance(lockid, BranchLock):
             yield f'{lockid!r} cannot stand here, where no branch is known'
+        elif isinstance(access, LockAccess) and access.count > max(lockid.most_units(), 1):
+            yield f'{access.count} units of {lockid!r} can never be had'
         elif lockid.name in names:
             yield f'the lock {lockid.name!r} stands twice in one list'
         else:

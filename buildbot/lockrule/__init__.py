@@ -18,9 +18,13 @@ What always holds, after every call:
    could be granted.
 6. Who has ended holds nothing and waits for nothing.
 
+7. *No circle.* Of those who would wait for one another for ever, the last is told so
+   (``find_deadlock``).
+
 To enter, to be granted, to release and to cancel cost O(log n) for n claims that wait for the same
 set of locks, times the number of different sets that wait for one lock (there are as many as there
-are different lists of locks in a configuration, not as many as waiters). To ask costs O(1).
+are different lists of locks in a configuration, not as many as waiters). To ask costs O(1). To look
+for a circle costs O(n), and is needed only for who holds what others wait for.
 
 ``pool`` has the units and the tree, ``line`` the order, ``deadlock`` the circles of those who wait
 for one another. The shape is that of ``trio``'s parking lot: who is granted is told, and holds,

@@ -31,7 +31,11 @@ def find_deadlock(claim: Claim, waits_of: Callable[[Any], Iterable[Claim]]) -> l
     left = reachable(claim, waits_of)
     while left:
         stuck = {owner for c in left for owner in (c.owner, *c.ancestors)}
-        staying = {c: None for c in left if not could_go(c, stuck)}
+        staying = {
+            c: None
+            for c in left
+            if not could_go(c, stuck) or any(other in left for other in c.ahead())
+        }
         if len(staying) == len(left):
             break
         left = staying
@@ -39,7 +43,7 @@ def find_deadlock(claim: Claim, waits_of: Callable[[Any], Iterable[Claim]]) -> l
 
 
 def reachable(claim: Claim, waits_of: Callable[[Any], Iterable[Claim]]) -> dict[Claim, None]:
-    """Return this claim, those that wait in holders of what it waits for, and so on."""
+    """Return this claim, those that wait in holders of what it waits for or ahead, and so on."""
     found: dict[Claim, None] = {}
     todo = [claim]
     while todo:
@@ -48,6 +52,7 @@ def reachable(claim: Claim, waits_of: Callable[[Any], Iterable[Claim]]) -> dict[
             found[one] = None
             around = {pool: None for own in one.pools for pool in own.around()}
             todo += [c for pool in around for h in pool.holdings for c in waits_of(h.owner)]
+            todo += one.ahead()
     return found
 
 

@@ -30,9 +30,10 @@ class Lock(Pool):
     :ivar held: what each owner holds of it.
     :ivar busy: the pools of it in which somebody waits.
     :ivar clock: the highest arrival number that a claim of it has had.
+    :ivar last: place in line behind which nobody has waited since somebody has; by priority only.
     """
 
-    __slots__ = ('busy', 'capacity', 'clock', 'held')
+    __slots__ = ('busy', 'capacity', 'clock', 'held', 'last')
 
     def __init__(self, capacity: int) -> None:
         super().__init__(self)
@@ -40,6 +41,7 @@ class Lock(Pool):
         self.held: dict[Any, list[Holding]] = {}
         self.busy: dict[Pool, None] = {}
         self.clock = 0
+        self.last: float = -math.inf
 
     def __repr__(self) -> str:
         return f'<Lock of {self.capacity}>'
@@ -50,6 +52,14 @@ class Lock(Pool):
             for holding in self.held.get(ancestor, ()):
                 return holding.open_inside()
         return self
+
+    def most_for(self, ancestors: Iterable[Any]) -> int:
+        """Return the most units that an owner could ever have.
+
+        It is more than there are if what is held around it has been held since there were more.
+        """
+        pool = self.pool_for(ancestors)
+        return self.capacity if pool.holding is None else pool.holding.most()
 
     def is_available(
         self, exclusive: bool, units: int, ancestors: Iterable[Any] = (), priority: int = 0
@@ -88,11 +98,14 @@ class Claim:
     :param ancestors: owners that this one is nested in, from the nearest out.
     :param granted: called without arguments when the claim holds its locks; not called from
         ``enter``, which returns that.
+    :param drains: called without arguments when its patience is at an end, so that others begin to
+        wait for it.
     :raises ValueError: a lock is named twice, or a want is more than its lock will ever have.
     """
 
     __slots__ = (
         'ancestors',
+        'drains',
         'granted',
         'holdings',
         'key',
@@ -111,12 +124,13 @@ class Claim:
         priority: int = 0,
         ancestors: Sequence[Any] = (),
         granted: Callable[[], None] = lambda: None,
+        drains: Callable[[], None] = lambda: None,
     ) -> None:
         if len(wants) > 1 and len({want.lock for want in wants}) < len(wants):
             raise ValueError('a lock is named twice')
         number = 0
         for lock, exclusive, units in wants:
-            if not exclusive and not 0 < units <= lock.capacity:
+            if not exclusive and not 0 < units <= lock.most_for(ancestors):
                 raise ValueError('more units are wanted than there are')
             if lock.clock > number:
                 number = lock.clock
@@ -131,6 +145,7 @@ class Claim:
         self.key = (-priority, number)
         self.ancestors = ancestors
         self.granted = granted
+        self.drains = drains
         self.state = NEW
         self.passed = 0
         self.pools: Sequence[Pool] = ()
@@ -145,12 +160,36 @@ class Claim:
         return self.state is WAITING
 
     @property
+    def is_draining(self) -> bool:
+        return self.state is WAITING and self.passed >= PATIENCE
+
+    def ahead(self) -> Iterator[Claim]:
+        """Yield those that this one waits for because of their place in line."""
+        for pool in self.pools:
+            for line in pool.lines.values():
+                for other in line.claims():
+                    strict = len(other.pools) == 1 or line is self.line or other.is_draining
+                    if strict and other.key < self.key:
+                        yield other
+            for nested in pool.lock.busy:
+                if nested is not pool and is_pressed(pool, nested):
+                    yield from (c for line in nested.lines.values() for c in line.claims())
+
+    def may_be_in_front(self) -> bool:
+        """Tell whether it may have joined in front of somebody."""
+        return any(pool.lock.last > self.key[0] for pool in self.pools)
+
+    @property
     def holds(self) -> bool:
         return self.state is GRANTED
 
     def wants_more(self, lock: Lock, capacity: int) -> bool:
         """Tell whether so many units of a lock could never be enough for this claim."""
-        return any(w.lock is lock and not w.exclusive and w.units > capacity for w in self.wants)
+        for want, pool in zip(self.wants, self.pools):
+            if want.lock is lock and not want.exclusive and want.units > capacity:
+                around = pool.holding
+                return around is None or around.exclusive or want.units > around.units
+        return False
 
     def could_have(self, lock: Lock) -> bool:
         """Tell whether one lock of several, for which it waits, would be granted by itself."""
@@ -244,6 +283,12 @@ class Claim:
     def _drain(self) -> None:
         for pool in self.pools:
             heappush(pool.draining, (self.key, self))
+        self.drains()
+
+    def be_patient(self) -> None:
+        """Let others go first once more, because who waits for this claim is waited for by it."""
+        self.passed = 0
+        serve(self.pools)
 
     def _release(self, holdings: list[Holding]) -> None:
         if not self.holdings:
@@ -307,6 +352,9 @@ class Line:
             for pool in self.pools:
                 pool.lines[self._key] = self
                 pool.lock.busy[pool] = None
+        for pool in self.pools:
+            if claim.key[0] > pool.lock.last:
+                pool.lock.last = claim.key[0]
         heappush(self._claims, (claim.key, claim))
         if self._claims[0][1] is claim:
             self._announce(claim)
@@ -339,6 +387,8 @@ class Line:
             if not pool.lines:
                 pool.heads.clear()
                 del pool.lock.busy[pool]
+                if not pool.lock.busy:
+                    pool.lock.last = -math.inf
 
 
 def first_of_heads(pool: Pool) -> Claim | None:
@@ -362,7 +412,7 @@ def is_closed(pool: Pool, key: Any) -> bool:
             if first is not None and first.key < key:
                 return True
         draining = pool.draining
-        while draining and not draining[0][1].waiting:
+        while draining and not draining[0][1].is_draining:
             heappop(draining)
         if draining and draining[0][0] < key:
             return True

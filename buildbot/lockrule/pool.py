@@ -157,6 +157,10 @@ class Holding:
             return 0
         return max(self.units, self.inside.used) if self.inside else self.units
 
+    def most(self) -> int:
+        """Return the most units that what is nested in it could have."""
+        return max(self.pool.lock.capacity, 0 if self.exclusive else self.units)
+
     def open_inside(self) -> Pool:
         if self.inside is None:
             self.inside = Pool(self.pool.lock, self)

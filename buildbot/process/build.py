@@ -73,9 +73,12 @@ class Build(upstream.Build, LockOwner):
         if self._cannot_claim is not None:
             return True
         claims = together(self._locks_to_acquire, getattr(workerforbuilder.worker, 'locks', []))
-        if not claim_all(self, claims):
-            return False
-        self._claimed = claims
+        try:
+            if not claim_all(self, claims):
+                return False
+            self._claimed = claims
+        except Exception:
+            self._cannot_claim = Failure()
         return True
 
     def lock_name(self) -> str:

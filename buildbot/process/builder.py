@@ -37,12 +37,6 @@ class ToBe(LockOwner):
         self.lock_priority = priority
         self.lock_parent = parent
 
-    @classmethod
-    def if_special(cls, buildrequest: BuildRequest) -> list[ToBe]:
-        """Return who asks for a request; none for one that asks like everybody."""
-        priority = getattr(buildrequest, 'priority', 0)
-        return [cls(priority)] if priority else []
-
 
 class Builder(upstream.Builder):
     def __init__(self, name: str) -> None:
@@ -89,11 +83,12 @@ class Builder(upstream.Builder):
             log.err(e, f'builder {self.name!r}: locks of build request {buildrequest.id}')
             return True
 
-        if claims and not self._can_acquire_locks(claims, *ToBe.if_special(buildrequest)):
+        if claims:
+            # judged as who it will be when it claims
             parent = yield self._find_parent(buildrequest)
-            if parent is None:
-                return False
-            if not self._can_acquire_locks(claims, ToBe(buildrequest.priority, parent)):
+            priority = getattr(buildrequest, 'priority', 0)
+            special = [ToBe(priority, parent)] if parent or priority else []
+            if not self._can_acquire_locks(claims, *special):
                 return False
         if callable(self.config.canStartBuild):
             return (yield self.config.canStartBuild(self, workerforbuilder, buildrequest))

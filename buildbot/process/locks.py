@@ -103,8 +103,12 @@ def claim_all(owner: object, claims: Claims) -> bool:
     """
     if not all(lock.isAvailable(owner, access) for lock, access in claims):
         return False
-    for lock, access in claims:
-        lock.claim(owner, access)
+    try:
+        for lock, access in claims:
+            lock.claim(owner, access)
+    except BaseException:
+        release_all(owner, claims)
+        raise
     return True
 
 

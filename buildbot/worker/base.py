@@ -3,12 +3,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.internet import defer
+
 from buildbot_overlay import release
 
 upstream = release(__name__)
 
 
 class AbstractWorker(upstream.AbstractWorker):
+    @defer.inlineCallbacks
+    def reconfigService(self, *args: Any, **kwargs: Any) -> Any:
+        yield super().reconfigService(*args, **kwargs)
+        if self.botmaster is not None:
+            # its locks may be others now, and who was refused for the old ones can start
+            self.botmaster.maybeStartBuildsForWorker(self.name)
+
     def locksAvailable(self) -> bool:
         """Return True: whether its locks are free is asked for each request, by the builder.
 

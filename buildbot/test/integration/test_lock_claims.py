@@ -16,6 +16,7 @@ from buildbot.plugins import schedulers
 from buildbot.plugins import steps
 from buildbot.plugins import util
 from buildbot.process.properties import Property
+from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
@@ -189,14 +190,99 @@ class Circles(LabTestCase):
     @defer.inlineCallbacks
     def test_more_than_there_will_ever_be(self):
         """A step that wants more units than there are fails and says so, instead of waiting."""
-        lock = MasterLock('L', maxCount=2)
-        yield self.setup_lab(
-            {'a': {'steps': [GatedStep(Gate(), locks=[lock.access('counting', 3)])]}}
-        )
+
+        @renderer
+        def access(props):
+            return MasterLock('L', maxCount=2).access('counting', 3)
+
+        yield self.setup_lab({'a': {'steps': [GatedStep(Gate(), locks=[access])]}})
         yield self.request('a')
         self.assertEqual((yield self.builds()), [EXCEPTION])
         (error,) = self.flushLoggedErrors(LockError)
         self.assertIn('3 units of <MasterLock(L, 2)> can never be had', str(error.value))
+
+    @defer.inlineCallbacks
+    def setup_line(self, x_locks):
+        self.gates = {name: Gate() for name in 'xyzw'}
+        a, b = MasterLock('A', 3).access('counting'), MasterLock('B').access('exclusive')
+        gates = self.gates
+        yield self.setup_lab(
+            {
+                'y': {
+                    'steps': [GatedStep(gates['y']), GatedStep(gates['y'], locks=[b])],
+                    'locks': [a],
+                },
+                'z': {
+                    'steps': [GatedStep(gates['z']), GatedStep(gates['z'], locks=[a])],
+                    'locks': [b],
+                },
+                'x': {'steps': [GatedStep(gates['x'], locks=x_locks)]},
+                'w': {'steps': [GatedStep(gates['w'], locks=[a])]},
+            }
+        )
+        yield self.request('y')
+        yield self.request('z')
+
+    def open_all(self, gates):
+        while any(gate.running for gate in gates):
+            for gate in gates:
+                if gate.running:
+                    self.open(gate, SUCCESS)
+
+    @defer.inlineCallbacks
+    def test_behind_who_waits_for_all(self):
+        """A circle that comes of the order in line is found, too."""
+        yield self.setup_line([MasterLock('A', 3).access('exclusive')])
+        yield self.request('x')
+        self.open(self.gates['z'], SUCCESS)
+        self.open(self.gates['y'], SUCCESS)
+        self.assertEqual((yield self.builds())[0], EXCEPTION)
+        self.assertEqual(len(self.flushLoggedErrors(LockError)), 1)
+        self.open_all(self.gates.values())
+        self.assertEqual((yield self.builds()), [EXCEPTION, SUCCESS, SUCCESS])
+
+    @defer.inlineCallbacks
+    def test_behind_who_drains(self):
+        """Who waits for several locks lets who is behind go first, if it waits for that."""
+        a, d = MasterLock('A', 3), MasterLock('D')
+        yield self.setup_line([a.access('exclusive'), d.access('exclusive')])
+        yield self.request('x')
+        self.open(self.gates['y'], SUCCESS)  # it waits for z
+        for _ in range(6):  # these go past x, until it drains
+            yield self.request('w')
+        self.open_all([self.gates['w']])
+        self.open(self.gates['z'], SUCCESS)  # it waits behind x, which waits for y
+        self.open_all(self.gates.values())
+        self.assertNotIn(None, (yield self.builds()))
+        self.flushLoggedErrors(LockError)
+
+    @defer.inlineCallbacks
+    def test_circle_by_a_lowered_limit(self):
+        """A circle that a lowered limit closes is found, too."""
+        a, b = MasterLock('A', 3), MasterLock('B')
+        gates = [Gate(), Gate(), Gate()]
+
+        def builder(gate, own, *inner):
+            steps = [GatedStep(gate), *(GatedStep(gate, locks=[access]) for access in inner)]
+            return {'steps': steps, 'locks': [own]}
+
+        yield self.setup_lab(
+            {
+                'y': builder(gates[0], a.access('counting'), b.access('exclusive')),
+                'z': builder(gates[1], b.access('exclusive'), a.access('counting', 2)),
+                'v': builder(gates[2], a.access('counting')),
+            }
+        )
+        for name in 'yzv':
+            yield self.request(name)
+        self.open(gates[0], SUCCESS)
+        self.open(gates[1], SUCCESS)
+        self.assertEqual((yield self.builds()), [None] * 3)
+        yield self.master.botmaster.getLockByID(MasterLock('A', 2), 10)
+        self.settle()
+        self.assertEqual(len(self.flushLoggedErrors(LockError)), 1)
+        self.open_all(gates)
+        self.assertEqual(sorted((yield self.builds())), [SUCCESS, SUCCESS, EXCEPTION])
 
 
 class Limits(LabTestCase):
@@ -335,6 +421,25 @@ class WorkersLocks(LabTestCase):
             self.open(self.gate, SUCCESS)
         self.assertEqual((yield self.owners(self.lock)), (0, 0))
         self.assertEqual((yield self.owners(MasterLock('M'))), (0, 0))
+
+
+class Lowered(LabTestCase):
+    @defer.inlineCallbacks
+    def test_nested_under_a_lowered_limit(self):
+        """A lowered limit takes nothing from what is nested in a holder of more."""
+        lock, other = MasterLock('L', 3), MasterLock('K')
+        gate, inner = Gate(), Gate()
+        locks = [other.access('exclusive'), lock.access('counting', 3)]
+        steps = [GatedStep(gate), GatedStep(inner, locks=locks)]
+        yield self.setup_lab({'p': {'steps': steps, 'locks': [lock.access('counting', 3)]}})
+        yield self.request('p')
+        yield self.master.botmaster.getLockByID(MasterLock('L', 2), 10)
+        self.open(gate, SUCCESS)
+        self.assertEqual(len(inner.running), 1)
+        self.open(inner, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS])
+        self.assertEqual((yield self.owners(lock)), (0, 0))
+        self.assertEqual((yield self.owners(other)), (0, 0))
 
 
 class Children(LabTestCase):

@@ -263,6 +263,13 @@ class BadInput(unittest.TestCase):
                 lambda: LockAccess('x', 'counting'),
                 "'x' is not a lock, so there is no access",
             ),
+            (
+                'too_many',
+                lambda: BuildStep(
+                    name='s', locks=[WorkerLock('w', 1, {'a': 2}).access('counting', 3)]
+                ),
+                "step 's': 3 units of WorkerLock('w'",
+            ),
             ('no_steps', lambda: StepGroup(name='g'), "step group 'g' has no steps"),
             ('empty', lambda: StepGroup(name='g', steps=[]), "step group 'g' has no steps"),
             ('not_a_list', lambda: StepGroup(name='g', steps='s'), "'g': steps must be a list"),

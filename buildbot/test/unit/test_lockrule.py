@@ -432,6 +432,31 @@ class Deadlocks(unittest.SynchronousTestCase):
                 '',
             ),
             (
+                'behind_who_waits_for_all',
+                {'A': 3, 'B': 1},
+                [
+                    ('y', {'A': 1}),
+                    ('z', {'B': 1}),
+                    ('x', {'A': ALL}),
+                    ('z.s', {'A': 1}),
+                    ('y.s', {'B': 1}),
+                ],
+                'x y.s z.s',
+            ),
+            (
+                'behind_who_needs_more_inside',
+                {'A': 3, 'B': 1},
+                [
+                    ('p', {'A': 1}),
+                    ('y', {'A': 1}),
+                    ('z', {'B': 1}),
+                    ('p.s', {'A': ALL}),
+                    ('z.s', {'A': 1}),
+                    ('y.s', {'B': 1}),
+                ],
+                'p.s y.s z.s',
+            ),
+            (
                 'siblings_in_one_holding',
                 {'A': 1},
                 [('a', {'A': ALL}), ('a.s', {'A': ALL}), ('a.t', {'A': ALL})],
@@ -574,7 +599,12 @@ def shared(one: Claim, other: Claim) -> bool:
 
 
 def wants_more(claim: Claim, lock: Lock, capacity: int) -> bool:
-    return any(w.lock is lock and not w.exclusive and w.units > capacity for w in claim.wants)
+    for want, pool in zip(claim.wants, claim.pools):
+        if want.lock is lock and not want.exclusive and want.units > capacity:
+            # what was held around it when there were more units still has them
+            around = pool.holding
+            return around is None or around.exclusive or want.units > around.units
+    return False
 
 
 def footprint(holding) -> int:
