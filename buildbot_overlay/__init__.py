@@ -143,6 +143,8 @@ def release(name: str) -> 'SimpleNamespace':
 
     :param name: ``__name__`` of the module.
     :returns: the names that the release's module bound.
+    :raises UnsupportedRelease: one of them is a name that the overlay's module has bound to another
+        thing before.
     """
     from importlib.machinery import SourceFileLoader
     from types import SimpleNamespace
@@ -153,10 +155,16 @@ def release(name: str) -> 'SimpleNamespace':
     else:
         parent, _, leaf = name.rpartition('.')
         filename = os.path.join(sys.modules[parent].__path__[-1], leaf + '.py')
-    known = set(module.__dict__)
+    known = dict(module.__dict__)
     doc, module.__file__ = module.__doc__, filename
     code = SourceFileLoader(name, filename).get_code(name)
     assert code is not None  # a source file that could be read has code
     exec(code, module.__dict__)
     module.__doc__ = doc
+    for key, value in known.items():
+        if not key.startswith('__') and module.__dict__[key] is not value:
+            raise UnsupportedRelease(
+                f'{DISTRIBUTION} {__version__} and {PACKAGE} mean unlike things by {name}.{key};'
+                f' {way_out()}'
+            )
     return SimpleNamespace(**{k: v for k, v in module.__dict__.items() if k not in known})

@@ -164,6 +164,9 @@ class Build(upstream.Build, LockOwner):
 
     @defer.inlineCallbacks
     def buildFinished(self, text: list[str], results: int) -> Any:
+        if self.builder.master is None:
+            # it was removed from the configuration, and is still needed to end this build
+            self.builder.master, self.builder.botmaster = self.master, self.master.botmaster
         yield super().buildFinished(text, results)
         if not self._build_finished:
             self._give_back(results)

@@ -19,6 +19,7 @@ from buildbot.process.locks import must_be_rendered
 from buildbot.process.locks import together
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
+from buildbot.util.service import SharedService
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
@@ -28,6 +29,20 @@ if TYPE_CHECKING:
     from buildbot.util.subscription import Subscription
 
 upstream = release(__name__)
+
+
+class RunningBuilds(SharedService):
+    """The builds that run on this master, those of builders that have been removed included."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.builds: dict[Build, None] = {}
+
+    @defer.inlineCallbacks
+    def add(self, build: Build) -> Any:
+        self.builds[build] = None
+        yield build.waitUntilFinished()
+        del self.builds[build]
 
 
 class ToBe(LockOwner):
@@ -100,10 +115,10 @@ class Builder(upstream.Builder):
         if not getattr(buildrequest, 'waitedFor', False):
             return None
         buildset = yield self.master.data.get(('buildsets', str(buildrequest.bsid)))
-        for builder in self.master.botmaster.builders.values():
-            for build in builder.building:
-                if buildset and build.buildid == buildset['parent_buildid']:
-                    return build.lock_owner_of(buildrequest.id)
+        running = yield RunningBuilds.getService(self.botmaster, 'running builds')
+        for build in running.builds:
+            if buildset and build.buildid == buildset['parent_buildid']:
+                return build.lock_owner_of(buildrequest.id)
         return None
 
     @defer.inlineCallbacks
@@ -196,12 +211,14 @@ class Builder(upstream.Builder):
             log.err(e, f'builder {self.name!r} could not make a build of requests {brids}')
             yield self.master.data.updates.completeBuildRequests(brids, EXCEPTION)
             return True
+        running = yield RunningBuilds.getService(self.botmaster, 'running builds')
         if not (yield build.claim_locks(workerforbuilder)):
             return False
 
         # From the claim to here nothing waits, so nothing can come in between.
         log.msg(f'{build} begins on {workerforbuilder}')
         self.building.append(build)
+        running.add(build)
         workerforbuilder.buildStarted()
         defer.maybeDeferred(build.startBuild, workerforbuilder).addBoth(build.ensure_begun)
         return True

@@ -520,6 +520,42 @@ class Children(LabTestCase):
         self.assertEqual((yield self.owners(self.lock)), (0, 0))
 
 
+class RemovedBuilder(LabTestCase):
+    @defer.inlineCallbacks
+    def test_its_build_ends_properly(self):
+        """A build whose builder is removed ends with its request, and its lock and worker go on."""
+        gate, other, lock = Gate(), Gate(), MasterLock('L')
+        access = lock.access('exclusive')
+        kept = {'b': {'steps': [GatedStep(other)], 'locks': [access]}}
+        yield self.setup_lab({'a': {'steps': [GatedStep(gate)], 'locks': [access]}, **kept})
+        brid = yield self.request('a')
+        yield self.request('b')
+        yield self.reconfig_master(self.lab_config(kept))
+        self.open(gate, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS, None])
+        self.assertEqual(len(other.running), 1)
+        request = yield self.master.data.get(('buildrequests', brid))
+        self.assertEqual((request['complete'], request['results']), (True, SUCCESS))
+
+    @defer.inlineCallbacks
+    def test_its_children_share(self):
+        """A child that is triggered after its parent's builder was removed shares its locks."""
+        gate, child, lock = Gate(), Gate(), MasterLock('L')
+        access = lock.access('exclusive')
+        kept = {'c': {'steps': [GatedStep(child)], 'locks': [access]}}
+        trigger = steps.Trigger(schedulerNames=['t'], waitForFinish=True)
+        words = {'schedulers': [schedulers.Triggerable(name='t', builderNames=['c'])]}
+        parent = {'steps': [GatedStep(gate), trigger], 'locks': [access]}
+        yield self.setup_lab({'p': parent, **kept}, **words)
+        yield self.request('p')
+        yield self.reconfig_master(self.lab_config(kept, **words))
+        self.open(gate, SUCCESS)
+        self.settle()
+        self.assertEqual(len(child.running), 1)
+        self.open(child, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS, SUCCESS])
+
+
 class Branches(LabTestCase):
     @defer.inlineCallbacks
     def start(self, lock, *stamps):
@@ -595,10 +631,11 @@ class Branches(LabTestCase):
         lock = BranchLock('version')
         yield self.start(lock)
         real = yield self.master.botmaster.getLockByID(lock, 0)
-        services = len(self.master.botmaster.services)
+        services = None
         for i in range(20):
             yield self.request('a', f'branch-{i}')
             self.open(self.gate, SUCCESS)
+            services = services or len(self.master.botmaster.services)
         self.assertEqual((yield self.builds()), [SUCCESS] * 20)
         gc.collect()
         self.assertLessEqual(len(real.copies), 1)  # a build's last frame may still be around

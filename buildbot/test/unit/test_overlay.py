@@ -286,6 +286,17 @@ class Refusals(unittest.SynchronousTestCase):
         self.change('process/builder.py', 'def _startBuildFor', 'def _start_build_for')
         self.assert_refused('buildbot.process.builder.Builder._startBuildFor (gone)')
 
+    def test_name_with_two_meanings(self):
+        """A release that binds a name of our module to another thing is refused by that name."""
+        self.drop_seam('version')
+        code = "from buildbot_overlay import extend\nhere = 1\nextend(__name__)\n"
+        (self.package / 'tree' / 'buildbot' / 'worker' / '__init__.py').write_text(code)
+        (self.release / 'worker' / '__init__.py').write_text('here = 2\n')
+        done = self.run_python(
+            '-c', 'import buildbot_overlay as o; o.activate(); import buildbot.worker'
+        )
+        self.assertIn('mean unlike things by buildbot.worker.here', done.stderr)
+
     def test_comment_changed(self):
         """A release in which only a comment changed fits."""
         self.drop_seam('version')
