@@ -151,8 +151,9 @@ class Builder(upstream.Builder):
             self._refused_by[lock] = lock.subscribeToReleases(partial(self._released, lock))
 
     def _released(self, lock: BaseLock) -> None:
-        self._refused_by.pop(lock).unsubscribe()
-        if self.running:
+        subscription = self._refused_by.pop(lock, None)
+        if subscription is not None:  # else it was told while all were being taken back
+            subscription.unsubscribe()
             self.botmaster.maybeStartBuildsForBuilder(self.name)
 
     @defer.inlineCallbacks
