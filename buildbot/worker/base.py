@@ -15,9 +15,10 @@ upstream = release(__name__)
 class AbstractWorker(upstream.AbstractWorker):
     @defer.inlineCallbacks
     def reconfigService(self, *args: Any, **kwargs: Any) -> Any:
+        before = self.access
         yield super().reconfigService(*args, **kwargs)
-        if self.botmaster is not None:
-            # its locks may be others now, and who was refused for the old ones can start
+        if self.access != before:
+            # who was refused for the old locks may be able to start under the new ones
             self.botmaster.maybeStartBuildsForWorker(self.name)
 
     def locksAvailable(self) -> bool:

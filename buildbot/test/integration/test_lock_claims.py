@@ -407,6 +407,23 @@ class WorkersLocks(LabTestCase):
         self.assertEqual((yield self.builds())[:2], [RETRY, RETRY])
         self.assertEqual((yield self.owners(lock))[0], len(self.gate.running))
 
+    @defer.inlineCallbacks
+    def test_request_goes_on_when_the_lock_is_removed(self):
+        """A request refused for a worker's lock starts when a new configuration has it no more."""
+        yield self.setup_workers({'a': {'workernames': ['w1']}, 'b': {'workernames': ['w2']}})
+        yield self.request('a')
+        yield self.request('b')
+        self.assertEqual(len(self.gate.running), 1)
+        self.lab_workers = [self.createLocalWorker(name) for name in ('w1', 'w2')]
+        steps = [GatedStep(self.gate)]
+        builders = {
+            'a': {'steps': steps, 'workernames': ['w1']},
+            'b': {'steps': steps, 'workernames': ['w2']},
+        }
+        yield self.reconfig_master(self.lab_config(builders))
+        self.settle()
+        self.assertEqual(len(self.gate.running), 2)
+
     @parameterized.expand([('removed', []), ('changed', [MasterLock('M').access('exclusive')])])
     @defer.inlineCallbacks
     def test_reconfig_while_a_build_runs(self, _, locks):
