@@ -256,7 +256,8 @@ class BaseLock:
             ancestors = [key_of(thing) for thing in owners_around(owner)]
             priority = owner.lock_priority if isinstance(owner, LockOwner) else 0
             claim = Claim(key, [want], priority, ancestors)
-            assert claim.enter(wait=False), 'ask for isAvailable() first'
+            granted = claim.enter(wait=False)  # not in the assert, which Python may leave out
+            assert granted, 'ask for isAvailable() first'
         else:
             claim = wait.claim
             assert claim.state is GRANTED, 'ask for isAvailable() first'

@@ -111,9 +111,8 @@ class Build(upstream.Build, LockOwner):
         if self._claimed is not None or self.stopped or claim_all(self, self._locks_to_acquire):
             return defer.succeed(None)
         log.msg(f'{self} waits for {[lock for lock, _ in self._locks_to_acquire]}')
-        d = wait_for_all(self, self._locks_to_acquire)
-        lock, access = next(claim for claim in self._locks_to_acquire if claim[1].count)
-        self._acquiringLock = (lock, access, d)
+        self._acquiringLock = wait_for_all(self, self._locks_to_acquire)
+        d = self._acquiringLock[2]
         d.addCallback(self.acquireLocks)
         return d
 

@@ -89,9 +89,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
         # What a kind of step does to interrupt its work (to stop the builds that it has triggered,
         # say) is not for one that has not begun: the wait is interrupted.
         self.interrupt = partial(BuildStep.interrupt, self)  # type: ignore[method-assign]
-        d = wait_for_all(self, self._locks_to_acquire)
+        lock, access, d = wait_for_all(self, self._locks_to_acquire)
         if not d.called:
-            lock, access = next(claim for claim in self._locks_to_acquire if claim[1].count)
             self._acquiringLocks = [(lock, access, d)]
         d.addCallback(self.acquireLocks)
         return d

@@ -112,19 +112,20 @@ def claim_all(owner: object, claims: Claims) -> bool:
     return True
 
 
-def wait_for_all(owner: object, claims: Claims) -> defer.Deferred:
+def wait_for_all(owner: object, claims: Claims) -> tuple[BaseLock, LockAccess, defer.Deferred]:
     """Wait in line for locks, none of which is held meanwhile.
 
-    :returns: Deferred that fires when they can be claimed, which must be done then; or when the
-        wait is ended with ``stopWaitingUntilAvailable`` of one of them. It fails with
-        ``LockError`` if they can never be had.
+    :returns: one of the locks, with its access, and a Deferred that fires when all can be claimed,
+        which must be done then; or when the wait is ended, with the three of them, by
+        ``stopWaitingUntilAvailable``. It fails with ``LockError`` if they can never be had.
     """
+    wanted = [(lock, access) for lock, access in claims if access.count]
     try:
-        wait = Wait(owner, [(lock, access) for lock, access in claims if access.count])
+        wait = Wait(owner, wanted)
     except LockError as e:
-        return defer.fail(e)
+        return (*wanted[0], defer.fail(e))
     assert wait.deferred is not None
-    return wait.deferred
+    return (*wanted[0], wait.deferred)
 
 
 def release_all(owner: object, claims: Claims) -> None:

@@ -154,15 +154,8 @@ class Turns(unittest.SynchronousTestCase):
     )
     def test_table(self, _, capacities, asked, holding, ended, later):
         """Who holds after these have asked, and who after those have ended."""
-        scene = Scene(**capacities)
-        for owner, wants in asked:
-            scene.ask(owner, **wants)
-        self.assertEqual(scene.holding, holding)
-        scene.end(*ended)
-        self.assertEqual(scene.holding, later)
-        scene.end(*scene.claims)
-        for lock in scene.locks.values():
-            self.assertEqual((lock.used, lock.holdings, lock.held, lock.busy), (0, {}, {}, {}))
+        scene = self.play(capacities, asked, holding, ended, later)
+        self.assert_all_can_leave(scene, scene.claims)
 
     @parameterized.expand(
         [
@@ -258,17 +251,20 @@ class Turns(unittest.SynchronousTestCase):
     )
     def test_tree(self, _, capacities, asked, holding, ended, later):
         """What is nested in a holder takes of what that holds, and excludes its siblings there."""
-        self.test_table_row(capacities, asked, holding, ended, later)
+        scene = self.play(capacities, asked, holding, ended, later)
+        self.assert_all_can_leave(scene, reversed(scene.claims))
 
-    def test_table_row(self, capacities=(), asked=(), holding='', ended=(), later=''):
-        """Nothing asked, nothing held; the row of the table above."""
-        scene = Scene(**dict(capacities))
+    def play(self, capacities, asked, holding, ended, later):
+        scene = Scene(**capacities)
         for owner, wants in asked:
             scene.ask(owner, **wants)
         self.assertEqual(scene.holding, holding)
         scene.end(*ended)
         self.assertEqual(scene.holding, later)
-        scene.end(*reversed(scene.claims))
+        return scene
+
+    def assert_all_can_leave(self, scene, order):
+        scene.end(*order)
         for lock in scene.locks.values():
             self.assertEqual((lock.used, lock.taken_whole, lock.held), (0, False, {}))
             self.assertEqual((lock.holdings, lock.busy), ({}, {}))
