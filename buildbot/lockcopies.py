@@ -67,6 +67,7 @@ class RealWorkerLock(service.SharedService):
         lock = self.locks.get(workername)
         if lock is None:
             lock = self.locks[workername] = BaseLock(self.lockName, 0)
+            lock.label = f'{self.lockName}[{workername}]'
             self._limit(workername, lock)
         return lock
 
@@ -131,6 +132,7 @@ class RealBranchLock(service.SharedService):
         if lock is None:
             lock = BaseLock(self.lockName, self.lockid.max_count_for(branch))
             place = f'{codebase}:{branch}' if codebase else f'{branch}'
+            lock.label = f'{self.lockName}[{place}]'
             lock.description = f'<BranchLock({self.lockName})[{place}]>'
             self.copies[codebase, branch] = lock
         return lock

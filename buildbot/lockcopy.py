@@ -180,6 +180,7 @@ class BaseLock:
 
     :param name: of the lock.
     :param maxCount: units there are.
+    :ivar label: the name with which people are told of this copy.
     """
 
     description = '<BaseLock>'
@@ -187,6 +188,7 @@ class BaseLock:
     def __init__(self, name: str, maxCount: int = 1) -> None:
         super().__init__()
         self.lockName = name
+        self.label = name
         self._rule = Lock(maxCount)
         self._waits: dict[Any, Wait] = {}
         self._taken: dict[Any, list[tuple[LockAccess, Claim]]] = {}
@@ -208,6 +210,14 @@ class BaseLock:
     def waiting(self) -> list[Any]:
         """Who waits for it."""
         return [thing_of(key) for key, wait in self._waits.items() if wait.claim.waiting]
+
+    def tell_holders(self) -> str:
+        """Say what its name is, and who holds it: three of them, and how many others."""
+        held = list(self._rule.held)
+        if not held:
+            return f'{self.label}, for which others wait'
+        more = f' and {len(held) - 3} others' if len(held) > 3 else ''
+        return f'{self.label}, held by {", ".join(map(repr, held[:3]))}{more}'
 
     def setMaxCount(self, count: int) -> None:
         """Change the units there are. Those who waited for more than that fail, and say so."""

@@ -79,6 +79,15 @@ def waits_of(key: Any) -> Iterable[Claim]:
     return key.waits() if isinstance(key, _Key) and isinstance(key.thing, LockOwner) else ()
 
 
+def owner_around_all(owners: list[LockOwner]) -> LockOwner | None:
+    """Return the nearest owner that several are nested in; None if there is none."""
+    common = [{key_of(around) for around in owners_around(owner)} for owner in owners[1:]]
+    for around in owners_around(owners[0]):
+        if all(key_of(around) in keys for keys in common):
+            return around
+    return None
+
+
 def owners_around(thing: Any) -> list[LockOwner]:
     found = []
     parent = thing.lock_parent if isinstance(thing, LockOwner) else None

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``checkconfig`` says which locks are wrong, wherever they stand."""
+"""``checkconfig`` says which locks and step groups are wrong, wherever they stand."""
 
 from __future__ import annotations
 
 from buildbot.config.errors import error
 from buildbot.config.locks import locks_of_builder
 from buildbot.config.locks import locks_of_worker
+from buildbot.config.steps import check_steps
 from buildbot.locks import BaseLockId
 from buildbot.locks import check_accesses
 from buildbot_overlay import release
@@ -15,9 +16,13 @@ upstream = release(__name__)
 
 class MasterConfig(upstream.MasterConfig):
     def check_locks(self) -> None:
-        """Report lists of locks that are wrong in themselves, and names that mean unlike locks."""
+        """Report lists of locks that are wrong in themselves, and names that mean unlike locks.
+
+        The steps with their groups, which are walked for it, are checked as well.
+        """
         places = []
         for builder in self.builders:
+            check_steps(builder)
             check_accesses(builder.locks, f'builder {builder.name!r}')
             places += locks_of_builder(builder)
         for worker in self.workers:

@@ -77,10 +77,20 @@ def fits(pool: Pool, want: Want, stuck: set[Any]) -> bool:
 
 
 def footprint(holding: Holding, stuck: set[Any]) -> int:
-    inside = holding.inside.holdings if holding.inside else ()
-    return max(holding.units, sum(footprint(h, stuck) for h in inside if h.owner in stuck))
+    units: dict[Holding, int] = {}
+    for one in reversed(nested(holding, stuck)):  # from the inside out
+        inner = one.inside.holdings if one.inside else ()
+        units[one] = max(one.units, sum(units[h] for h in inner if h.owner in stuck))
+    return units[holding]
 
 
 def is_whole(holding: Holding, stuck: set[Any]) -> bool:
-    inside = holding.inside.holdings if holding.inside else ()
-    return holding.exclusive or any(is_whole(h, stuck) for h in inside if h.owner in stuck)
+    return any(one.exclusive for one in nested(holding, stuck))
+
+
+def nested(holding: Holding, stuck: set[Any]) -> list[Holding]:
+    """Return a holding and those of the stuck in it, each behind the one that it is nested in."""
+    found = [holding]
+    for one in found:  # grows as it goes
+        found += [h for h in one.inside.holdings if h.owner in stuck] if one.inside else []
+    return found

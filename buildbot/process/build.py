@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A build holds its locks from before it begins until it has ended, however it ends."""
+"""A build holds its locks from before it begins until it has ended, however it ends.
+
+It puts steps that are added behind the step that adds them, and knows which of its steps triggered
+a request.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,10 @@ from twisted.internet import defer
 from twisted.python import log
 from twisted.python.failure import Failure
 
+from buildbot.lockowner import owner_around_all
 from buildbot.locks import LockOwner
 from buildbot.process import metrics
+from buildbot.process.buildstep import step_that_runs
 from buildbot.process.locks import claim_all
 from buildbot.process.locks import release_all
 from buildbot.process.locks import together
@@ -22,6 +28,7 @@ from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import worst_status
 from buildbot.util import Notifier
+from buildbot.worker.lane import Lanes
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
@@ -42,6 +49,11 @@ class Build(upstream.Build, LockOwner):
     def __init__(self, requests: list[BuildRequest], builder: Builder) -> None:
         super().__init__(requests, builder)
         self._ended: Notifier[None] = Notifier()
+        self._writing = defer.DeferredLock()
+        # builders whose requests were judged before their step knew that it had made them
+        self._asked_early: dict[int, str] = {}
+        #: of its worker, those that steps which run beside others use
+        self.lanes = Lanes()
 
     @staticmethod
     @defer.inlineCallbacks
@@ -84,16 +96,37 @@ class Build(upstream.Build, LockOwner):
     def lock_name(self) -> str:
         return f'{self.builder.name} #{self.number}'
 
-    def lock_owner_of(self, brid: int) -> LockOwner:
+    def lock_owner_of(self, brid: int, builder_name: str) -> LockOwner:
         """Return the owner that a build of a request is nested in.
 
         :param brid: id of a build request that a step of this build triggered and waits for.
+        :param builder_name: its builder, which is woken if it asked before that step was known.
         """
-        running = [step for step in reversed(self.executedSteps) if step.results is None]
+        running = [step for step in self.executedSteps if step.results is None]
         for step in running:
             if brid in getattr(step, 'brids', ()):
                 return step
-        return running[0] if running else self
+        # The step has not been told yet which requests it has made.
+        groups = [step.group for step in running]
+        inner = [step for step in running if not any(step is group for group in groups)]
+        triggers = [step for step in inner if hasattr(step, 'brids')] or inner
+        if len(triggers) > 1:
+            self._asked_early[brid] = builder_name
+            return owner_around_all(triggers) or self
+        return triggers[0] if triggers else self
+
+    def has_triggered(self, brid: int) -> None:
+        """Take note that a step knows a request that it has made.
+
+        :param brid: id of the build request.
+        """
+        builder_name = self._asked_early.pop(brid, None)
+        if builder_name is not None:
+            self.master.botmaster.maybeStartBuildsForBuilder(builder_name)
+
+    def write_properties(self) -> defer.Deferred[None]:
+        """Write the properties that have changed, after those who write them already."""
+        return self._writing.run(self.master.data.updates.setBuildProperties, self.buildid, self)
 
     @defer.inlineCallbacks
     def _setup_locks(self) -> Any:
@@ -195,9 +228,12 @@ class Build(upstream.Build, LockOwner):
                 log.err(e, f'while ending {self}')
 
     def addStepsAfterCurrentStep(self, step_factories: list) -> None:
-        """Add steps right behind the one that runs, inside the group that it runs in."""
-        group = self.currentStep.innermost_group() if self.currentStep is not None else None
+        """Add steps right behind the one that adds them, inside the group that it runs in."""
+        step = step_that_runs.get()
+        if step is None or step.build is not self or step.results is not None:
+            step = self.currentStep
+        group = step.group_to_add_to() if step is not None else None
         if group is not None:
-            group.add_steps_after_current_step(step_factories)
+            group.add_steps(step_factories)
         else:
             super().addStepsAfterCurrentStep(step_factories)

@@ -118,7 +118,7 @@ class Builder(upstream.Builder):
         running = yield RunningBuilds.getService(self.botmaster, 'running builds')
         for build in running.builds:
             if buildset and build.buildid == buildset['parent_buildid']:
-                return build.lock_owner_of(buildrequest.id)
+                return build.lock_owner_of(buildrequest.id, self.name)
         return None
 
     @defer.inlineCallbacks

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import time
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
@@ -10,47 +12,175 @@ from typing import Any
 from twisted.internet import defer
 from twisted.python import log
 
+from buildbot.db import model_config
+from buildbot.interfaces import IRenderable
 from buildbot.locks import LockOwner
 from buildbot.locks import check_accesses
 from buildbot.process.locks import claim_all
 from buildbot.process.locks import get_real_locks_from_accesses
+from buildbot.process.locks import names_of_locks
 from buildbot.process.locks import release_all
 from buildbot.process.locks import wait_for_all
+from buildbot.util import ComparableMixin
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
     from buildbot.process.stepgroup import StepGroup
     from buildbot.worker.protocols.base import Connection
 
 upstream = release(__name__)
 
+#: the step whose code runs: what it adds to its build has its place behind it
+step_that_runs: ContextVar[BuildStep | None] = ContextVar('step_that_runs', default=None)
+
+
+def __getattr__(name: str) -> Any:
+    if name == 'StepGroup':  # it is made of what is here, so it cannot be imported above
+        from buildbot.process.stepgroup import StepGroup
+
+        return StepGroup
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+class _BuildStepFactory(upstream._BuildStepFactory):
+    # what a class is made with may be the same while the class is not
+    # (those of the base are compared too; to name them here would compare them twice)
+    compare_attrs = ('step_class', 'added_steps')
+
+    __hash__ = upstream._BuildStepFactory.__hash__
+
+    def __init__(self, step_class: type[BuildStep], *args: Any, **kwargs: Any) -> None:
+        super().__init__(step_class, *args, **kwargs)
+        #: what was added to a group after it was written down
+        self.added_steps: list[Any] = []
+
+    def __eq__(self, other: object) -> bool:
+        return is_equal(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not is_equal(self, other)
+
+
+def is_equal(one: Any, other: Any) -> bool:
+    """Compare what steps are made with, of groups in groups too.
+
+    A stack of its own takes the place of recursion, which ends after some hundred groups.
+    Renderables are compared by what they are made of, for their ``==`` makes another renderable.
+    """
+    pairs = [(one, other)]
+    while pairs:
+        one, other = pairs.pop()
+        if one is other:
+            continue
+        if isinstance(one, ComparableMixin) and (
+            IRenderable.providedBy(one)
+            or isinstance(one, _BuildStepFactory)
+            or type(one).__eq__ is ComparableMixin.__eq__
+        ):
+            is_comparable, one, other = one._cmp_common(other)
+            if not is_comparable:
+                return False
+        elif type(one) is not type(other) or not isinstance(one, (dict, list, tuple)):
+            if not (one == other):
+                return False
+            continue
+        if len(one) != len(other):
+            return False
+        if isinstance(one, dict):
+            if one.keys() != other.keys():
+                return False
+            pairs += [(value, other[key]) for key, value in one.items()]
+        else:
+            pairs += zip(one, other)
+    return True
+
 
 class BuildStep(upstream.BuildStep, LockOwner):
     #: the group that this step is one of the steps of, or None for a step of the build itself
     group: StepGroup | None = None
+    #: in which of the worker's lanes the step's commands run
+    lane = 0
+
+    _waiting_since = 0.0
+    _name_too_long: str | None = None
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_accesses(self.locks, f'step {self.name!r}')
 
-    def innermost_group(self) -> StepGroup | None:
-        """Return the innermost group that runs in this step or around it; None if there is none."""
+    def group_to_add_to(self) -> StepGroup | None:
+        """Return the group that steps which this one adds are put in; None if it is the build."""
         return self.group
+
+    @property
+    def workdir(self) -> Any:
+        """The step's own directory, else that of the groups around it, else that of the build."""
+        if self._workdir is None and self.group is not None:
+            return self.group.workdir
+        return upstream.BuildStep.workdir.fget(self)
+
+    @workdir.setter
+    def workdir(self, workdir: str | None) -> None:
+        self._workdir = workdir
 
     @defer.inlineCallbacks
     def addStep(self) -> Any:
-        if self.group is not None:
+        prefix = self.group.path if self.group is not None else ''
+        if prefix:
             name = yield self.build.render(self.name)
-            self.name = f'{self.group.name}/{name}'
+            path = f'{prefix}/{name}'
+            limit = model_config.step_name_length
+            if len(path) > limit:
+                # it still has its row, so that it can be seen why it does not run
+                self._name_too_long = (
+                    f'the path {path!r} is longer than the {limit} characters that the name of a'
+                    ' step may have'
+                )
+            self.name = path[:limit]
         yield super().addStep()
+
+    def interrupt(self, reason: str | Failure) -> defer.Deferred[None]:
+        d = super().interrupt(reason)
+        if self.stepid is None:  # it has no row yet whose logs could tell of it
+            d.addErrback(lambda why: why.trap(upstream.BuildStepCancelled) and None)
+        return d
 
     @defer.inlineCallbacks
     def startStep(self, remote: Connection) -> Any:
+        step_that_runs.set(self)  # of this method and what it calls: each such method has its own
         try:
             results = yield super().startStep(remote)
         finally:
             self.releaseLocks()
         return results
+
+    @defer.inlineCallbacks
+    def _render_renderables(self) -> Any:
+        if self._name_too_long:
+            raise ValueError(self._name_too_long)
+        yield super()._render_renderables()
+        if self.group is not None:
+            self.group.give_defaults(self)
+
+    @defer.inlineCallbacks
+    def _update_summary_impl(self) -> Any:
+        if self._waitingForLocks and self.results is None and self.stepid is not None:
+            summary = self.build.properties.cleanupTextFromSecrets(self.waiting_summary())
+            yield self.master.data.updates.setStepStateString(self.stepid, summary)
+        else:
+            yield super()._update_summary_impl()
+
+    def waiting_summary(self) -> str:
+        """Return what the row of the step says while the step waits for its locks."""
+        since = time.strftime('%Y-%m-%d %H:%M', time.gmtime(self._waiting_since))
+        return f'waiting since {since} UTC for {self.locks_in_the_way()}'
+
+    def locks_in_the_way(self) -> str:
+        """Tell which of its locks the step cannot have now, and who holds them."""
+        refused = [lk for lk, access in self._locks_to_acquire if not lk.isAvailable(self, access)]
+        return '; '.join(lock.tell_holders() for lock in refused)
 
     @defer.inlineCallbacks
     def _setup_locks(self) -> Any:
@@ -79,21 +209,27 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._acquiringLocks = []
         if self.stopped:
             return defer.succeed(None)  # the log of the stop tells that it waited
-        if self._waitingForLocks:
-            self._waitingForLocks = False
-            del self.interrupt
+        self._wait_no_more()
         if claim_all(self, self._locks_to_acquire):
             return defer.succeed(None)
-        log.msg(f'step {self.name} waits for {[lock for lock, _ in self._locks_to_acquire]}')
+        log.msg(f'step {self.name} waits for {names_of_locks(self._locks_to_acquire)}')
         self._waitingForLocks = True
+        self._waiting_since = self._waiting_since or self.master.reactor.seconds()
         # What a kind of step does to interrupt its work (to stop the builds that it has triggered,
         # say) is not for one that has not begun: the wait is interrupted.
         self.interrupt = partial(BuildStep.interrupt, self)  # type: ignore[method-assign]
         lock, access, d = wait_for_all(self, self._locks_to_acquire)
         if not d.called:
             self._acquiringLocks = [(lock, access, d)]
+            self.updateSummary()
         d.addCallback(self.acquireLocks)
         return d
+
+    def _wait_no_more(self) -> None:
+        if self._waitingForLocks:
+            self._waitingForLocks = False
+            del self.interrupt
+            self.updateSummary()
 
     def releaseLocks(self) -> None:
         """Release the locks that the step holds; doing it again does nothing."""

@@ -82,6 +82,11 @@ def must_be_rendered(locks: Any) -> bool:
     return any(IRenderable.providedBy(i) or getattr(i, 'key', None) is not None for i in lockids)
 
 
+def names_of_locks(claims: Claims) -> str:
+    """Return the names of locks as people are told them."""
+    return ', '.join(lock.label for lock, _ in claims)
+
+
 def together(*lists: Claims) -> Claims:
     """Make one list of several, in which each lock stands once, with its strongest access."""
     strongest: dict[BaseLock, LockAccess] = {}

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Iterator
@@ -13,24 +12,26 @@ from twisted.internet import defer
 from twisted.python import log
 
 from buildbot import config
-from buildbot.db import model_config
 from buildbot.interfaces import IBuildStep
 from buildbot.interfaces import IBuildStepFactory
+from buildbot.interfaces import IRenderable
 from buildbot.process import buildstep
-from buildbot.process.results import EXCEPTION
-from buildbot.process.results import RETRY
-from buildbot.process.results import SKIPPED
+from buildbot.process.grouprun import GroupRun
+from buildbot.process.locks import names_of_locks
 from buildbot.process.results import SUCCESS
 from buildbot.process.results import WARNINGS
-from buildbot.process.results import computeResultAndTermination
 from buildbot.process.results import statusToString
+from buildbot.process.tally import short_name
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
     from twisted.python.failure import Failure
+
+    from buildbot.worker.protocols.base import Connection
 
 
 class StepGroup(buildstep.BuildStep):
-    """Steps that run one after another under the locks of the group.
+    """Steps that run one after another, or some at a time, under the locks of the group.
 
     The locks are claimed once, before the first step, and let go after the last one, whatever
     happens in between; nobody else gets them between two steps. A step in the group that names a
@@ -41,141 +42,279 @@ class StepGroup(buildstep.BuildStep):
     then say what its result means to what is around it. It is not a build of its own: its steps run
     on the build's worker with the build's properties, and are rows ``group/step`` of the build.
 
-    :param steps: the steps, step factories or groups in it, at least one.
+    :param steps: the steps, step factories or groups in it; or a renderable of such a list. More
+        can be added with ``addStep`` and ``addSteps``, as to a factory.
+    :param parallel: how many of its steps may run at a time, on the one worker. A step that always
+        runs starts when all before it have ended.
+    :param interruptOnFailure: whether a failure that ends the group interrupts the steps that run
+        beside the failed one, but for those that always run.
+    :param maxTime: seconds after which the group is ended, counted from when it holds its locks; it
+        has failed then. What always runs still runs, for as long as it takes.
+    :param waitTimeout: seconds after which it waits for its locks no longer, and has failed.
+    :param env: environment variables for its steps, where they do not set them themselves.
     :param kwargs: what every step takes, such as ``name``, ``locks``, ``doStepIf``,
-        ``haltOnFailure``.
-    :raises ConfigErrors: there are no steps, one of them is not a step, or the path of one is
-        longer than the database can hold.
+        ``haltOnFailure``. ``workdir`` is for the steps that have none of their own; ``hideStepIf``
+        hides the rows of its steps too. With ``name=''`` the group is left out of their paths.
+    :raises ConfigErrors: something in ``steps`` is not a step, or an argument is not what it must
+        be.
     """
 
     name = 'group'
+    renderables = ('env', 'interruptOnFailure', 'maxTime', 'parallel', 'waitTimeout')
 
-    def __init__(self, steps: Sequence[Any] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        steps: Any = (),
+        parallel: Any = 1,
+        interruptOnFailure: Any = False,
+        maxTime: Any = None,
+        waitTimeout: Any = None,
+        env: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        self.steps = steps
+        self.parallel = parallel
+        self.interruptOnFailure = interruptOnFailure
+        self.maxTime = maxTime
+        self.waitTimeout = waitTimeout
+        self.env = env
         super().__init__(**kwargs)
-        steps = list(self._check_steps(steps))
-        self.step_factories = [buildstep.get_factory_from_step_or_factory(step) for step in steps]
-        self.longest_path = self._check_paths(steps)
-        self.current: buildstep.BuildStep | None = None
-        self._to_come: deque[buildstep.BuildStep] = deque()
-        self._going = False  # whether there will be a next step, if one is added
-        self._begun = 0
-        self._total = len(self.step_factories)
-        self._not_well: list[str] = []
+        for what_is_wrong in self._check_arguments():
+            config.error(f'step group {self.name!r}: {what_is_wrong}')
+        #: what comes before the names of its steps, without the slash
+        self.path = ''
+        #: the run of its steps; None before it has begun
+        self.group_run: GroupRun | None = None
+        self._gave_up: str | None = None
+        self._timer: IDelayedCall | None = None
+        self._hide_if: Any = None
+        self._hidden = False
 
-    def _check_steps(self, steps: Any) -> Iterator[Any]:
-        if not isinstance(steps, (list, tuple, type(None))):
-            config.error(f'step group {self.name!r}: steps must be a list of steps, not {steps!r}')
-        elif not steps:
-            config.error(f'step group {self.name!r} has no steps')
-        else:
-            for step in steps:
-                if IBuildStep.providedBy(step) or IBuildStepFactory.providedBy(step):
-                    yield step
-                else:
-                    config.error(f'step group {self.name!r}: {step!r} is not a step')
+    def __repr__(self) -> str:
+        # all the steps in it would make a line that nobody can read
+        return f'StepGroup(name={self.name!r})'
 
-    def _check_paths(self, steps: list[Any]) -> str:
-        # names that are rendered are known in a build only, and measured there by the database
-        longest = ''
+    __str__ = __repr__
+
+    def _check_arguments(self) -> Iterator[str]:
+        def is_known(value: Any) -> bool:
+            return value is not None and not IRenderable.providedBy(value)
+
+        if is_known(self.steps) and not isinstance(self.steps, (list, tuple)):
+            yield f'steps must be a list of steps, not {self.steps!r}'
+        elif is_known(self.steps):
+            yield from (f'{step!r} is not a step' for step in self.steps if not is_step(step))
+        if not IRenderable.providedBy(self.parallel) and (
+            type(self.parallel) is not int or self.parallel < 1
+        ):
+            yield f'parallel must be a number of steps, not {self.parallel!r}'
+        for name in ('maxTime', 'waitTimeout'):
+            value = getattr(self, name)
+            if is_known(value) and (type(value) not in (int, float) or value < 0):
+                yield f'{name} must be a number of seconds, not {value!r}'
+        if is_known(self.env) and not isinstance(self.env, dict):
+            yield f'env must be a dictionary, not {self.env!r}'
+
+    @property
+    def step_factories(self) -> list[Any]:
+        """The factories of its steps, as far as they are known without a build."""
+        known = () if IRenderable.providedBy(self.steps) else self.steps or ()
+        steps = [*known, *self._factory.added_steps]
+        return [buildstep.get_factory_from_step_or_factory(step) for step in steps]
+
+    def has_steps(self) -> bool:
+        """Tell whether it may have any steps."""
+        return bool(IRenderable.providedBy(self.steps) or self.step_factories)
+
+    def addStep(self, step: Any = None) -> Any:
+        """Add a step at the end of the group, when the configuration is written.
+
+        Without a step it does what it does for every step: it writes the row of the group.
+
+        :raises ConfigErrors: it is not a step.
+        """
+        return self._add_row() if step is None else self.addSteps([step])
+
+    def addSteps(self, steps: Sequence[Any]) -> None:
+        """Add steps at the end of the group, when the configuration is written.
+
+        :raises ConfigErrors: one of them is not a step.
+        """
         for step in steps:
-            if not IBuildStep.providedBy(step):
-                step = step.buildStep()
-            name = step.longest_path if isinstance(step, StepGroup) else step.name
-            if isinstance(self.name, str) and isinstance(name, str):
-                longest = max(longest, f'{self.name}/{name}', key=len)
-        limit = model_config.step_name_length
-        if len(longest) > limit:
-            config.error(
-                f'step group {self.name!r}: the path {longest!r} is longer than the {limit}'
-                ' characters that the name of a step may have'
-            )
-        return longest
+            if is_step(step):
+                self._factory.added_steps.append(step)
+            else:
+                config.error(f'step group {self.name!r}: {step!r} is not a step')
 
-    def innermost_group(self) -> StepGroup | None:
-        if not self._going:
-            return self.group  # steps added before or after its own come behind it
-        return (self.current and self.current.innermost_group()) or self
+    @defer.inlineCallbacks
+    def _add_row(self) -> Any:
+        around = self.group.path if self.group is not None else ''
+        name = yield self.build.render(self.name)
+        self.name = name or StepGroup.name
+        yield super().addStep()
+        self.path = self.name if name else around
+
+    @defer.inlineCallbacks
+    def _render_renderables(self) -> Any:
+        yield super()._render_renderables()
+        self._check_rendered()
+        if callable(self.hideStepIf):
+            self._hide_if, self.hideStepIf = self.hideStepIf, self._hide_all_if
+
+    def _check_rendered(self) -> None:
+        for what_is_wrong in self._check_arguments():
+            raise ValueError(f'step group {self.name!r}: {what_is_wrong}')
+
+    def _hide_all_if(self, results: int, step: buildstep.BuildStep) -> bool:
+        self._hidden = bool(self._hide_if(results, step))
+        return self._hidden
+
+    def give_defaults(self, step: buildstep.BuildStep) -> None:
+        """Give a step, of which all is known, what the group has and the step has not."""
+        env = getattr(step, 'env', self)  # not every step has one
+        if self.env and (env is None or isinstance(env, dict)):
+            step.env = {**self.env, **(env or {})}
+        if self.hideStepIf is True:
+            step.hideStepIf = True
+
+    @defer.inlineCallbacks
+    def startStep(self, remote: Connection) -> Any:
+        try:
+            results = yield super().startStep(remote)
+        finally:
+            self._stop_timer()
+        if self._hidden:
+            yield self._hide_rows()
+        return results
+
+    @defer.inlineCallbacks
+    def _hide_rows(self) -> Any:
+        # whether they are hidden depends on how the group ended, so it was not known before
+        groups = [self]
+        while groups:
+            run = groups.pop().group_run
+            for step in run.begun if run is not None else ():
+                if step.stepid is not None and step.results is not None:
+                    yield self.master.data.updates.finishStep(step.stepid, step.results, True)
+                if isinstance(step, StepGroup):
+                    groups.append(step)
+
+    def acquireLocks(self, res: Any = None) -> Any:
+        if self._gave_up is not None and not self.stopped:
+            return self._end_in_time()
+        d = super().acquireLocks(res)
+        if not self._waitingForLocks:
+            self._stop_timer()
+        elif self.waitTimeout is not None and self._timer is None:
+            self._timer = self.master.reactor.callLater(self.waitTimeout, self._give_up)
+        return d
+
+    def _give_up(self) -> None:
+        self._gave_up = f'waited {self.waitTimeout} seconds in vain for {self.locks_in_the_way()}'
+        for lock, access, d in self._acquiringLocks:
+            lock.stopWaitingUntilAvailable(self, access, d)
+
+    @defer.inlineCallbacks
+    def _end_in_time(self) -> Any:
+        self._wait_no_more()
+        yield self.addCompleteLog('gave up', f'step group {self.name!r} {self._gave_up}\n')
+        raise buildstep.BuildStepFailed
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
 
     @defer.inlineCallbacks
     def run(self) -> Any:
-        self._to_come.extend(self._create(self.step_factories))
-        results, halted = SUCCESS, False
-        self._going = True
-        while True:
-            step = self._next_step(halted)
-            if step is None:
-                break
-            try:
-                result = yield self._run_step(step)
-            except Exception as e:
-                # an error of the master's own (the database, say): what always runs still does
-                log.err(e, f'in step {step.name!r}')
-                result = EXCEPTION
+        if IRenderable.providedBy(self.steps):
+            self.steps = yield self.build.render(self.steps)
+            self._check_rendered()
+        run = GroupRun(self)
+        run.agenda.add(run.create(self.step_factories))
+        self.group_run = run
+        if self.maxTime is not None:
+            self._timer = self.master.reactor.callLater(self.maxTime, self._out_of_time)
+        return (yield run.run())
 
-            if result not in (SUCCESS, WARNINGS, SKIPPED):
-                self._not_well.append(f'{step.name.rpartition("/")[2]} {statusToString(result)}')
-            results, terminate = computeResultAndTermination(step, result, results)
-            halted = halted or terminate
-        self._going = False
-        # without a connection the build is tried again, as when it is lost inside a mere step
-        return results if self.build.conn else RETRY
+    def _out_of_time(self) -> None:
+        if not self.group_run.going:
+            return  # all has ended already
+        self.timed_out = True
+        self.group_run.tally.fail()
+        why = f'step group {self.name!r} was ended after {self.maxTime} seconds'
+        d = self.addCompleteLog('timed out', f'{why}\n')
+        d.addErrback(log.err, f'while {why}')
+        self.group_run.interrupt_steps(why)
 
-    @defer.inlineCallbacks
-    def _run_step(self, step: buildstep.BuildStep) -> Any:
-        self.current = step
-        self._begun += 1
-        self.updateSummary()
-        self.build.executedSteps.append(step)
-        try:
-            result = yield step.startStep(self.build.conn)
-        finally:
-            self.current = None
-        yield self.master.data.updates.setBuildProperties(self.build.buildid, self.build)
-        return result
+    def group_to_add_to(self) -> StepGroup | None:
+        if not _has_steps(self):
+            return self.group  # what is added before or after its own steps comes behind it
+        group: StepGroup = self
+        while len(running := group.group_run.agenda.running) == 1 and _has_steps(running[0]):
+            group = running[0]
+        return group
 
-    def _create(self, step_factories: list) -> list[buildstep.BuildStep]:
-        steps = self.build.setupBuildSteps(step_factories)
-        for step in steps:
-            step.group = self
-        return steps
-
-    def _next_step(self, halted: bool) -> buildstep.BuildStep | None:
-        while self._to_come and self.build.conn:
-            step = self._to_come.popleft()
-            if step.alwaysRun or not (halted or self.stopped):
-                return step
-        return None
-
-    def add_steps_after_current_step(self, step_factories: list) -> None:
-        """Run further steps right behind the one that runs now.
+    def add_steps(self, step_factories: list) -> None:
+        """Run further steps right behind those that run now.
 
         :param step_factories: steps or step factories.
         """
-        self._to_come.extendleft(reversed(self._create(step_factories)))
-        self._total += len(step_factories)
+        assert self.group_run is not None
+        self.group_run.agenda.add_next(self.group_run.create(step_factories))
 
     def interrupt(self, reason: str | Failure) -> defer.Deferred[None]:
-        # The group is marked as stopped first, so that the end of the step starts no other; and the
-        # step hears of it even if the group cannot write its log.
-        ds = [super().interrupt(reason)]
-        if self.current is not None and self.current.results is None:
-            ds.append(defer.maybeDeferred(self.current.interrupt, reason))
+        # All groups are marked as stopped first, so that the end of a step starts no other; and the
+        # steps hear of it even if a group cannot write its log.
+        inside = list(self.group_run.steps_inside()) if self.group_run is not None else []
+        groups = [self, *(step for step in inside if _has_steps(step))]
+        ds = [buildstep.BuildStep.interrupt(group, reason) for group in groups]
+        for step in inside:
+            if not _has_steps(step):
+                ds.append(defer.maybeDeferred(step.interrupt, reason))
         return defer.gatherResults(ds, consumeErrors=True).addCallback(lambda _: None)
 
     def getCurrentSummary(self) -> dict[str, str]:
-        if self.description is not None or self.current is None:
+        agenda = self.group_run.agenda if self.group_run is not None else None
+        if self.description is not None or agenda is None or not agenda.running:
             return super().getCurrentSummary()
-        name = str(self.current.name).rpartition('/')[2]
-        return {'step': f'{self._begun} of {self._total}: {name}'}
+        names = ', '.join(map(short_name, agenda.running))
+        summary = f'{agenda.begun} of {agenda.total}: {names}'
+        if self._locks_to_acquire:
+            summary += f' (holds {names_of_locks(self._locks_to_acquire)})'
+        return {'step': summary}
 
     def getResultSummary(self) -> dict[str, str]:
         if self.results is None:
             return {'step': 'waiting to start'}
         if self.description is not None or self.descriptionDone is not None:
             return super().getResultSummary()
-        summary = f'{self._begun} of {self._total} steps'
-        if self._not_well:
-            summary += f': {", ".join(self._not_well)}'
+        if self._gave_up is not None:
+            return {'step': f'{self._gave_up} ({statusToString(self.results)})'}
+        if self.group_run is None:
+            return super().getResultSummary()
+        agenda, tally = self.group_run.agenda, self.group_run.tally
+        summary = f'{agenda.begun} of {agenda.total} steps'
+        if tally.not_well:
+            summary += f': {", ".join(tally.not_well)}'
         elif self.results != SUCCESS:
             summary += f' ({statusToString(self.results)})'
+        if self.timed_out:
+            summary += ' (timed out)'
         return {'step': summary}
+
+    @defer.inlineCallbacks
+    def getBuildResultSummary(self) -> Any:
+        summary = yield super().getBuildResultSummary()
+        said = self.group_run.tally.said if self.group_run is not None else []
+        if said and ('build' in summary or self.results in (SUCCESS, WARNINGS)):
+            summary['build'] = ' '.join(said)  # the steps' own words say more
+        return summary
+
+
+def _has_steps(step: buildstep.BuildStep) -> bool:
+    return isinstance(step, StepGroup) and step.group_run is not None and step.group_run.going
+
+
+def is_step(thing: Any) -> bool:
+    return IBuildStep.providedBy(thing) or IBuildStepFactory.providedBy(thing)

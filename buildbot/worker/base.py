@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The locks of a worker belong to the builds on it, which claim them before they begin."""
+"""A worker's locks belong to the builds on it, and it may run several commands of one at a time."""
 
 from __future__ import annotations
 
@@ -7,12 +7,46 @@ from typing import Any
 
 from twisted.internet import defer
 
+from buildbot.worker.lane import name_in_lane
 from buildbot_overlay import release
 
 upstream = release(__name__)
 
 
 class AbstractWorker(upstream.AbstractWorker):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # for each builder, how many lanes the worker is told of besides the builder itself
+        self._lanes: dict[str, int] = {}
+
+    @defer.inlineCallbacks
+    def open_lane(self, builder_name: str, lane: int) -> Any:
+        """Make sure that the connected worker knows a lane of a builder.
+
+        :param lane: its number, at least 1.
+        :returns: Deferred that fires when commands can be sent there. It fails if the connection is
+            lost.
+        """
+        if lane > self._lanes.get(builder_name, 0):
+            self._lanes[builder_name] = lane
+            yield self.sendBuilderList()
+
+    @defer.inlineCallbacks
+    def sendBuilderList(self) -> Any:
+        builders = self.botmaster.getBuildersForWorker(self.name)
+        wanted = [
+            (name_in_lane(builder.name, lane), builder.config.workerbuilddir)
+            for builder in builders
+            for lane in range(self._lanes.get(builder.name, 0) + 1)
+        ]
+        if wanted != self._old_builder_list:
+            known = yield self.conn.remoteSetBuilderList(builders=wanted)
+            self._old_builder_list = wanted
+            attached = [b for b in map(self.botmaster.builders.get, known or ()) if b is not None]
+            yield defer.DeferredList(
+                [self.attachBuilder(builder) for builder in attached], consumeErrors=True
+            )
+
     @defer.inlineCallbacks
     def reconfigService(self, *args: Any, **kwargs: Any) -> Any:
         before = self.access

@@ -270,49 +270,9 @@ class BadInput(unittest.TestCase):
                 ),
                 "step 's': 3 units of WorkerLock('w'",
             ),
-            ('no_steps', lambda: StepGroup(name='g'), "step group 'g' has no steps"),
-            ('empty', lambda: StepGroup(name='g', steps=[]), "step group 'g' has no steps"),
-            ('not_a_list', lambda: StepGroup(name='g', steps='s'), "'g': steps must be a list"),
-            (
-                'not_a_step',
-                lambda: StepGroup(name='g', steps=[1]),
-                "step group 'g': 1 is not a step",
-            ),
-            (
-                'long_path',
-                lambda: StepGroup(
-                    name='g' * 20,
-                    steps=[StepGroup(name='h' * 20, steps=[BuildStep(name='s' * 20)])],
-                ),
-                "is longer than the 50 characters that the name of a step may have",
-            ),
         ]
     )
     def test_step(self, _, make, sentence):
         """Each wrong step is one sentence that names it."""
         error = self.assertRaises(ConfigErrors, make)
         self.assertIn(sentence, str(error))
-
-
-class GroupTemplate(unittest.SynchronousTestCase):
-    def test_equal_groups(self):
-        """A reconfig sees no change of a group where there is none."""
-
-        def group(name):
-            return StepGroup(name='g', steps=[BuildStep(name=name)])
-
-        self.assertEqual(group('x'), group('x'))
-        self.assertNotEqual(group('x'), group('y'))
-
-    def test_set_step_arg(self):
-        """Arguments of a group can be changed as those of any step."""
-        group = StepGroup(name='g', steps=[BuildStep()])
-        group.set_step_arg('name', 'h')
-        self.assertEqual(group.get_step_factory().buildStep().name, 'h')
-
-    def test_each_build_has_its_own_steps(self):
-        """Two builds of one factory share no step object."""
-        factory = StepGroup(name='g', steps=[BuildStep()]).get_step_factory()
-        one, other = factory.buildStep(), factory.buildStep()
-        self.assertIsNot(one, other)
-        self.assertIsNot(one.step_factories, other.step_factories)

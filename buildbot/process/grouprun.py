@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: one run of the steps of a group, from the first to the last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Iterator
+
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot.process.agenda import Agenda
+from buildbot.process.results import CANCELLED
+from buildbot.process.results import EXCEPTION
+from buildbot.process.results import RETRY
+from buildbot.process.tally import Tally
+from buildbot.util.eventual import fireEventually
+from buildbot.worker.lane import LaneConnection
+
+if TYPE_CHECKING:
+    from buildbot.process.buildstep import BuildStep
+    from buildbot.process.stepgroup import StepGroup
+
+
+class GroupRun:
+    """The steps of a group while they run.
+
+    :param group: whose steps they are; it holds its locks, and its arguments are rendered.
+    :ivar agenda: what is to come, and what runs.
+    :ivar tally: what the results come to.
+    :ivar begun: the steps that were begun, in order.
+    :ivar going: whether a step that is added now will be run.
+    """
+
+    def __init__(self, group: StepGroup) -> None:
+        self.group = group
+        self.build = group.build
+        self.agenda = Agenda(group.parallel)
+        self.tally = Tally()
+        self.begun: list[BuildStep] = []
+        self.going = True
+        self._changed: defer.Deferred[None] | None = None
+
+    def create(self, step_factories: list) -> list[BuildStep]:
+        """Return steps of the group, made for its build."""
+        steps = self.build.setupBuildSteps(step_factories)
+        for step in steps:
+            step.group = self.group
+        return steps
+
+    @defer.inlineCallbacks
+    def run(self) -> Any:
+        """Run all there is on the agenda.
+
+        :returns: Deferred of the result of the group.
+        """
+        # A turn of the reactor before the first step and after the last keeps groups in groups from
+        # being calls in calls.
+        yield fireEventually()
+        while True:
+            step = self._start_next()
+            if step is not None:
+                self._run_step(step)
+            elif self.agenda.running:
+                self._changed = defer.Deferred()
+                yield self._changed
+            else:
+                break
+        self.going = False
+        yield fireEventually()
+        # without a connection the build is tried again, as when it is lost inside a mere step
+        return self.tally.result if self.build.conn else RETRY
+
+    def _start_next(self) -> BuildStep | None:
+        if not self.build.conn:
+            self.agenda.clear()
+        return self.agenda.start(halted=self._is_halted())
+
+    def _is_halted(self) -> bool:
+        return self.tally.halted or self.group.stopped
+
+    @defer.inlineCallbacks
+    def _run_step(self, step: BuildStep) -> Any:
+        self.begun.append(step)
+        self.build.executedSteps.append(step)
+        self.group.updateSummary()
+        # lane 0 is for what runs alone
+        step.lane = self.build.lanes.take() if self.agenda.parallel > 1 else self.group.lane
+        try:
+            yield self._start_step(step)
+        except Exception as e:
+            # an error of the master's own (the database, say): what always runs still does
+            log.err(e, f'in {step.lock_name()}')
+            step.results = EXCEPTION
+            yield self._finish_row(step)
+        if step.lane != self.group.lane:
+            self.build.lanes.give_back(step.lane)
+        if self.tally.take(step, step.results) and self.group.interruptOnFailure:
+            self.interrupt_steps(f'{step.lock_name()} did not succeed')
+        self.agenda.end(step)
+        self.group.updateSummary()
+        if self._changed is not None:
+            changed, self._changed = self._changed, None
+            changed.callback(None)
+
+    @defer.inlineCallbacks
+    def _start_step(self, step: BuildStep) -> Any:
+        connection = self.build.conn
+        if step.lane:
+            yield step.worker.open_lane(self.build.builder.name, step.lane)
+            connection = LaneConnection(connection, step.lane)
+        if self._is_halted() and not step.alwaysRun:
+            step.results = CANCELLED  # while its lane was opened
+            return
+        yield step.startStep(connection)
+        yield self.build.write_properties()
+        summary = yield step.getBuildResultSummary()
+        if 'build' in summary:
+            self.tally.said.append(summary['build'])
+
+    @defer.inlineCallbacks
+    def _finish_row(self, step: BuildStep) -> Any:
+        if step.stepid is not None:
+            try:
+                yield self.build.master.data.updates.finishStep(step.stepid, step.results, False)
+            except Exception as e:
+                log.err(e, f'while ending the row of {step.lock_name()}')
+
+    def interrupt_steps(self, reason: str) -> None:
+        """Interrupt the steps that run, but for those that always run; the group goes on."""
+        steps = [step for step in self._interruptible() if not step.alwaysRun]
+        self.tally.set_aside(steps)
+        for step in steps:
+            d = defer.maybeDeferred(step.interrupt, reason)
+            d.addErrback(log.err, f'while interrupting {step.lock_name()}')
+
+    def _interruptible(self) -> list[BuildStep]:
+        return [step for step in self.agenda.running if step.results is None]
+
+    def steps_inside(self) -> Iterator[BuildStep]:
+        """Yield the steps that run, and behind each group those that run in it."""
+        todo = self._interruptible()
+        while todo:
+            step = todo.pop(0)
+            yield step
+            inner = getattr(step, 'group_run', None)
+            if inner is not None and inner.going:
+                todo += inner._interruptible()

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what the results of a group's steps come to; plain data, without Deferreds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from buildbot.process.results import FAILURE
+from buildbot.process.results import SKIPPED
+from buildbot.process.results import SUCCESS
+from buildbot.process.results import WARNINGS
+from buildbot.process.results import computeResultAndTermination
+from buildbot.process.results import statusToString
+from buildbot.process.results import worst_status
+
+if TYPE_CHECKING:
+    from buildbot.process.buildstep import BuildStep
+
+
+class Tally:
+    """The result of a group so far, from those of its steps and their flags.
+
+    :ivar result: of the group, as one of ``buildbot.process.results``.
+    :ivar halted: whether only what always runs may still start.
+    :ivar not_well: the names of the steps that did not succeed, each with its result.
+    :ivar said: what its steps have to say of the build.
+    """
+
+    def __init__(self) -> None:
+        self.result: int = SUCCESS
+        self.halted = False
+        self.not_well: list[str] = []
+        self.said: list[str] = []
+        self._set_aside: list[BuildStep] = []
+
+    def set_aside(self, steps: list[BuildStep]) -> None:
+        """Let the results of steps not count: the group interrupts them for a reason of its own."""
+        self._set_aside += steps
+
+    def take(self, step: BuildStep, result: int) -> bool:
+        """Count the result of a step.
+
+        :returns: whether this result, and none before, halts the group.
+        """
+        if result not in (SUCCESS, WARNINGS, SKIPPED):
+            self.not_well.append(f'{short_name(step)} {statusToString(result)}')
+        # two steps may be equal, and are not the same one
+        if any(step is other for other in self._set_aside):
+            return False
+        self.result, terminate = computeResultAndTermination(step, result, self.result)
+        halts = terminate and not self.halted
+        self.halted = self.halted or terminate
+        return halts
+
+    def fail(self) -> None:
+        """Halt the group with a failure that is not one of a step."""
+        self.halted = True
+        self.result = worst_status(self.result, FAILURE)
+
+
+def short_name(step: BuildStep) -> str:
+    """Return the name of a step without the path of its group."""
+    return str(step.name).rpartition('/')[2]
