@@ -141,11 +141,12 @@ class BuildStep(upstream.BuildStep, LockOwner):
             self.name = path[:limit]
         yield super().addStep()
 
-    def interrupt(self, reason: str | Failure) -> defer.Deferred[None]:
-        d = super().interrupt(reason)
-        if self.stepid is None:  # it has no row yet whose logs could tell of it
-            d.addErrback(lambda why: why.trap(upstream.BuildStepCancelled) and None)
-        return d
+    @defer.inlineCallbacks
+    def _interrupt_impl(self, reason: str | Failure) -> Any:
+        if self.stepid is None and not self._acquiringLocks:
+            self.stopped = True  # it has no row yet whose logs could tell of it
+        else:
+            yield super()._interrupt_impl(reason)
 
     @defer.inlineCallbacks
     def startStep(self, remote: Connection) -> Any:
@@ -184,6 +185,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     @defer.inlineCallbacks
     def _setup_locks(self) -> Any:
+        if self.stopped:
+            raise upstream.BuildStepCancelled  # the worker may be gone, whose locks are meant
         self._locks_to_acquire = yield get_real_locks_from_accesses(self.locks, self.build)
 
     @property

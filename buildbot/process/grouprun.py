@@ -69,8 +69,9 @@ class GroupRun:
                 break
         self.going = False
         yield fireEventually()
-        # without a connection the build is tried again, as when it is lost inside a mere step
-        return self.tally.result if self.build.conn else RETRY
+        if not self.build.conn:
+            return RETRY  # the build is tried again, as when the worker is lost inside a mere step
+        return CANCELLED if self.group.stopped else self.tally.result
 
     def _start_next(self) -> BuildStep | None:
         if not self.build.conn:

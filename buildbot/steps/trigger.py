@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A step that triggers builds tells its build of them, and triggers none once it is stopped."""
+"""A step that triggers builds tells its build of them, and leaves none behind if it is stopped."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
 
-from twisted.python import log
+from twisted.internet import defer
 
 from buildbot.locks import LockOwner
 from buildbot.process.buildstep import BuildStep
+from buildbot.util.eventual import fireEventually
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
@@ -19,18 +20,28 @@ upstream = release(__name__)
 
 
 class Trigger(upstream.Trigger):
+    # how many requests it knew when it was stopped; one may have been in the making
+    _known_when_stopped = 0
+
     def interrupt(self, reason: str | Failure) -> Any:
         if not self.running:
             return BuildStep.interrupt(self, reason)  # there is nothing yet to be taken back
+        if not self.ended:
+            self._known_when_stopped = len(self.brids)
         return super().interrupt(reason)
+
+    @defer.inlineCallbacks
+    def run(self) -> Any:
+        results = yield super().run()
+        if self.ended:
+            # Its scheduler must have subscribed to the end of a request before that comes.
+            yield fireEventually()
+            for brid in self.brids[self._known_when_stopped :]:
+                why = {'reason': 'its parent build was stopped'}
+                yield self.master.data.control('cancel', why, ('buildrequests', brid))
+        return results
 
     def _add_results(self, brid: int) -> Any:
         if isinstance(self.build, LockOwner):
             self.build.has_triggered(brid)
-        if self.ended:
-            # it was stopped while this request was being made
-            d = self.master.data.control(
-                'cancel', {'reason': 'its parent build was stopped'}, ('buildrequests', brid)
-            )
-            d.addErrback(log.err, f'while cancelling build request {brid}')
         return super()._add_results(brid)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from typing import Any
+from typing import Callable
 
 from twisted.internet import defer
 
@@ -59,6 +60,26 @@ class GatedStep(BuildStep):
         return d
 
 
+class HeldWrite:
+    """A write to the database that waits until the test lets it go on, or fail.
+
+    :param updates: the master's ``data.updates``.
+    :param name: which kind of write.
+    :param is_meant: tells from its arguments whether this is the one; the first such is held.
+    """
+
+    def __init__(self, updates: Any, name: str, is_meant: Callable[..., bool]) -> None:
+        self.held: defer.Deferred[None] | None = None
+        self._is_meant = is_meant
+        self._write = getattr(updates, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.held is not None or not self._is_meant(*args, **kwargs):
+            return self._write(*args, **kwargs)
+        self.held = defer.Deferred()
+        return self.held.addCallback(lambda _: self._write(*args, **kwargs))
+
+
 class LabTestCase(RunFakeMasterTestCase):
     """Builds on a master in memory, with requests for branches."""
 
@@ -105,6 +126,13 @@ class LabTestCase(RunFakeMasterTestCase):
         )
         self.settle()
         return brids[builderid]
+
+    def hold_write(self, name: str, is_meant: Callable[..., bool]) -> HeldWrite:
+        """Hold the next write of a kind that is meant; others go through."""
+        updates = self.master.data.updates
+        held = HeldWrite(updates, name, is_meant)
+        self.patch(updates, name, held)
+        return held
 
     def settle(self) -> None:
         """Let all that is due happen: what the master puts off waits less than a second."""
