@@ -56,7 +56,9 @@ setup(
     python_requires='>=3.9',
     packages=['buildbot_overlay', *('buildbot_overlay.tree.' + package for package in tree)],
     package_dir={'buildbot_overlay.tree.buildbot': 'buildbot'},
-    package_data={'buildbot_overlay.tree.buildbot': ['seams.txt']},
+    package_data={
+        'buildbot_overlay.tree.buildbot': ['seams.txt', 'test/integration/examples/*.cfg'],
+    },
     cmdclass={'build_py': build_py_with_start},
     install_requires=['buildbot >=4.3,<4.4'],
     extras_require={
