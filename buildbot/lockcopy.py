@@ -211,9 +211,13 @@ class BaseLock:
         """Who waits for it."""
         return [thing_of(key) for key, wait in self._waits.items() if wait.claim.waiting]
 
-    def tell_holders(self) -> str:
-        """Say what its name is, and who holds it: three of them, and how many others."""
-        held = list(self._rule.held)
+    def tell_holders(self, requester: Any) -> str:
+        """Say what its name is, and who keeps it from an owner: three, and how many others.
+
+        Of those who hold it inside of one another, only the outermost are told, as seen from there.
+        """
+        pool = self._rule.pool_for([key_of(owner) for owner in owners_around(requester)])
+        held = [holding.owner for holding in pool.holdings or self._rule.holdings]
         if not held:
             return f'{self.label}, for which others wait'
         more = f' and {len(held) - 3} others' if len(held) > 3 else ''

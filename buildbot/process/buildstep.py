@@ -181,7 +181,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
     def locks_in_the_way(self) -> str:
         """Tell which of its locks the step cannot have now, and who holds them."""
         refused = [lk for lk, access in self._locks_to_acquire if not lk.isAvailable(self, access)]
-        return '; '.join(lock.tell_holders() for lock in refused)
+        return '; '.join(lock.tell_holders(self) for lock in refused)
 
     @defer.inlineCallbacks
     def _setup_locks(self) -> Any:

@@ -386,6 +386,26 @@ class Rows(LabTestCase):
         rows = yield self.rows(2)
         self.assertEqual(rows['s']['state_string'], 'running')
 
+    @defer.inlineCallbacks
+    def test_waiting_inside(self):
+        """Who waits in a group is told of its siblings, who waits outside of the group only."""
+        lock, gate = MasterLock('lab'), Gate()
+        locks = [lock.access('exclusive')]
+        inner = [GatedStep(gate, name=name, locks=locks) for name in 'xy']
+        group = StepGroup(name='g', locks=locks, steps=inner, parallel=2)
+        yield self.setup_lab(
+            {'a': {'steps': [group]}, 'b': {'steps': [GatedStep(gate, name='s', locks=locks)]}}
+        )
+        yield self.request('a')
+        yield self.request('b')
+        rows = yield self.rows()
+        self.assertIn("held by step 'g/x' of a #1", rows['g/y']['state_string'])
+        rows = yield self.rows(2)
+        self.assertTrue(rows['s']['state_string'].endswith("held by step 'g' of a #1"))
+        for _ in range(3):
+            self.open(gate, SUCCESS)
+        self.assertEqual((yield self.owners(lock)), (0, 0))
+
     @parameterized.expand(
         [
             ('shown', False, False),
