@@ -27,11 +27,12 @@ class Agenda:
         self.running: list[BuildStep] = []
         self.begun = 0
         self._to_come: deque[BuildStep] = deque()
+        self._dropped = 0
 
     @property
     def total(self) -> int:
-        """How many have started or may start yet."""
-        return self.begun + len(self._to_come)
+        """How many there are, with those that will not start any more."""
+        return self.begun + len(self._to_come) + self._dropped
 
     def add(self, steps: Iterable[BuildStep]) -> None:
         """Add steps at the end."""
@@ -42,7 +43,8 @@ class Agenda:
         self._to_come.extendleft(reversed(steps))
 
     def clear(self) -> None:
-        """Forget what is to come."""
+        """Drop what is to come."""
+        self._dropped += len(self._to_come)
         self._to_come.clear()
 
     def start(self, halted: bool = False) -> BuildStep | None:
@@ -55,6 +57,7 @@ class Agenda:
         to_come = self._to_come
         while halted and to_come and not to_come[0].alwaysRun:
             to_come.popleft()
+            self._dropped += 1
         if not to_come or (to_come[0].alwaysRun and self.running):
             return None
         step = to_come.popleft()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
-from typing import Iterator
 
 from twisted.internet import defer
 from twisted.python import log
@@ -95,11 +94,15 @@ class GroupRun:
             log.err(e, f'in {step.lock_name()}')
             step.results = EXCEPTION
             yield self._finish_row(step)
+        finally:
+            self._end_step(step)
+
+    def _end_step(self, step: BuildStep) -> None:
         if step.lane != self.group.lane:
             self.build.lanes.give_back(step.lane)
-        if self.tally.take(step, step.results) and self.group.interruptOnFailure:
-            self.interrupt_steps(f'{step.lock_name()} did not succeed')
         self.agenda.end(step)
+        if self.tally.take(step, step.results) and self.group.interruptOnFailure:
+            self.cut_short(f'{step.lock_name()} did not succeed')
         self.group.updateSummary()
         if self._changed is not None:
             changed, self._changed = self._changed, None
@@ -114,7 +117,9 @@ class GroupRun:
         if self._is_halted() and not step.alwaysRun:
             step.results = CANCELLED  # while its lane was opened
             return
-        yield step.startStep(connection)
+        results = yield step.startStep(connection)
+        if not isinstance(results, int):
+            raise TypeError(f'the result of {step.lock_name()} is {results!r}, which is none')
         yield self.build.write_properties()
         summary = yield step.getBuildResultSummary()
         if 'build' in summary:
@@ -128,23 +133,33 @@ class GroupRun:
             except Exception as e:
                 log.err(e, f'while ending the row of {step.lock_name()}')
 
-    def interrupt_steps(self, reason: str) -> None:
-        """Interrupt the steps that run, but for those that always run; the group goes on."""
-        steps = [step for step in self._interruptible() if not step.alwaysRun]
-        self.tally.set_aside(steps)
-        for step in steps:
+    def cut_short(self, reason: str) -> None:
+        """Interrupt the steps that run, in groups inside too, but for those that always run.
+
+        The group itself goes on: what always runs still does.
+        """
+        runs = [self]
+        interrupted: list[BuildStep] = []
+        for run in runs:  # grows as it goes
+            steps = [step for step in run.interruptible() if not step.alwaysRun]
+            run.tally.set_aside(steps)
+            for step in steps:
+                inner = run_inside(step)
+                if inner is None:
+                    interrupted.append(step)
+                else:
+                    inner.tally.halt(CANCELLED)
+                    runs.append(inner)
+        for step in interrupted:
             d = defer.maybeDeferred(step.interrupt, reason)
             d.addErrback(log.err, f'while interrupting {step.lock_name()}')
 
-    def _interruptible(self) -> list[BuildStep]:
+    def interruptible(self) -> list[BuildStep]:
+        """Return the steps that run and have no result yet."""
         return [step for step in self.agenda.running if step.results is None]
 
-    def steps_inside(self) -> Iterator[BuildStep]:
-        """Yield the steps that run, and behind each group those that run in it."""
-        todo = self._interruptible()
-        while todo:
-            step = todo.pop(0)
-            yield step
-            inner = getattr(step, 'group_run', None)
-            if inner is not None and inner.going:
-                todo += inner._interruptible()
+
+def run_inside(step: BuildStep) -> GroupRun | None:
+    """Return the run of a group's steps; None if it is no group, or none of them runs now."""
+    run = getattr(step, 'group_run', None)
+    return run if run is not None and run.going else None

@@ -17,7 +17,9 @@ from buildbot.interfaces import IBuildStepFactory
 from buildbot.interfaces import IRenderable
 from buildbot.process import buildstep
 from buildbot.process.grouprun import GroupRun
+from buildbot.process.grouprun import run_inside
 from buildbot.process.locks import names_of_locks
+from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
 from buildbot.process.results import WARNINGS
 from buildbot.process.results import statusToString
@@ -78,6 +80,7 @@ class StepGroup(buildstep.BuildStep):
         self.maxTime = maxTime
         self.waitTimeout = waitTimeout
         self.env = env
+        self._added: list[Any] = []
         super().__init__(**kwargs)
         for what_is_wrong in self._check_arguments():
             config.error(f'step group {self.name!r}: {what_is_wrong}')
@@ -118,9 +121,9 @@ class StepGroup(buildstep.BuildStep):
     @property
     def step_factories(self) -> list[Any]:
         """The factories of its steps, as far as they are known without a build."""
-        known = () if IRenderable.providedBy(self.steps) else self.steps or ()
-        steps = [*known, *self._factory.added_steps]
-        return [buildstep.get_factory_from_step_or_factory(step) for step in steps]
+        known = self.steps if isinstance(self.steps, (list, tuple)) else ()
+        steps = [*known, *self._added, *self._factory.added_steps]
+        return [buildstep.get_factory_from_step_or_factory(s) for s in steps if is_step(s)]
 
     def has_steps(self) -> bool:
         """Tell whether it may have any steps."""
@@ -129,20 +132,25 @@ class StepGroup(buildstep.BuildStep):
     def addStep(self, step: Any = None) -> Any:
         """Add a step at the end of the group, when the configuration is written.
 
-        Without a step it does what it does for every step: it writes the row of the group.
+        In a build, without a step, it does what it does for every step: it writes the group's row.
 
         :raises ConfigErrors: it is not a step.
         """
-        return self._add_row() if step is None else self.addSteps([step])
+        if step is None and self.build is not None:
+            return self._add_row()
+        return self.addSteps([step])
 
     def addSteps(self, steps: Sequence[Any]) -> None:
         """Add steps at the end of the group, when the configuration is written.
 
         :raises ConfigErrors: one of them is not a step.
         """
+        # Each step that a class adds while one of it is made is added to that one. Later on, it is
+        # the factory which has to know.
+        is_made = getattr(self, '_BuildStepWrapperMixin__init_completed', False)
         for step in steps:
             if is_step(step):
-                self._factory.added_steps.append(step)
+                (self._factory.added_steps if is_made else self._added).append(step)
             else:
                 config.error(f'step group {self.name!r}: {step!r} is not a step')
 
@@ -194,8 +202,8 @@ class StepGroup(buildstep.BuildStep):
         while groups:
             run = groups.pop().group_run
             for step in run.begun if run is not None else ():
-                if step.stepid is not None and step.results is not None:
-                    yield self.master.data.updates.finishStep(step.stepid, step.results, True)
+                if step.stepid is not None:
+                    yield self.master.data.updates.hide_step(step.stepid)
                 if isinstance(step, StepGroup):
                     groups.append(step)
 
@@ -241,17 +249,17 @@ class StepGroup(buildstep.BuildStep):
         if not self.group_run.going:
             return  # all has ended already
         self.timed_out = True
-        self.group_run.tally.fail()
+        self.group_run.tally.halt(FAILURE)
         why = f'step group {self.name!r} was ended after {self.maxTime} seconds'
         d = self.addCompleteLog('timed out', f'{why}\n')
         d.addErrback(log.err, f'while {why}')
-        self.group_run.interrupt_steps(why)
+        self.group_run.cut_short(why)
 
     def group_to_add_to(self) -> StepGroup | None:
-        if not _has_steps(self):
+        if run_inside(self) is None:
             return self.group  # what is added before or after its own steps comes behind it
         group: StepGroup = self
-        while len(running := group.group_run.agenda.running) == 1 and _has_steps(running[0]):
+        while len(running := group.group_run.agenda.running) == 1 and run_inside(running[0]):
             group = running[0]
         return group
 
@@ -266,12 +274,15 @@ class StepGroup(buildstep.BuildStep):
     def interrupt(self, reason: str | Failure) -> defer.Deferred[None]:
         # All groups are marked as stopped first, so that the end of a step starts no other; and the
         # steps hear of it even if a group cannot write its log.
-        inside = list(self.group_run.steps_inside()) if self.group_run is not None else []
-        groups = [self, *(step for step in inside if _has_steps(step))]
+        groups, steps = [self], []
+        for group in groups:  # grows as it goes
+            run = run_inside(group)
+            for step in run.interruptible() if run is not None else ():
+                # one with an interrupt of its own is left to that
+                is_plain = run_inside(step) and type(step).interrupt is StepGroup.interrupt
+                (groups if is_plain else steps).append(step)
         ds = [buildstep.BuildStep.interrupt(group, reason) for group in groups]
-        for step in inside:
-            if not _has_steps(step):
-                ds.append(defer.maybeDeferred(step.interrupt, reason))
+        ds += [defer.maybeDeferred(step.interrupt, reason) for step in steps]
         return defer.gatherResults(ds, consumeErrors=True).addCallback(lambda _: None)
 
     def getCurrentSummary(self) -> dict[str, str]:
@@ -310,10 +321,6 @@ class StepGroup(buildstep.BuildStep):
         if said and ('build' in summary or self.results in (SUCCESS, WARNINGS)):
             summary['build'] = ' '.join(said)  # the steps' own words say more
         return summary
-
-
-def _has_steps(step: buildstep.BuildStep) -> bool:
-    return isinstance(step, StepGroup) and step.group_run is not None and step.group_run.going
 
 
 def is_step(thing: Any) -> bool:

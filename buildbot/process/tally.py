@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from buildbot.process.results import FAILURE
 from buildbot.process.results import SKIPPED
 from buildbot.process.results import SUCCESS
 from buildbot.process.results import WARNINGS
@@ -52,10 +51,13 @@ class Tally:
         self.halted = self.halted or terminate
         return halts
 
-    def fail(self) -> None:
-        """Halt the group with a failure that is not one of a step."""
+    def halt(self, result: int) -> None:
+        """Halt the group with a result that is not one of a step.
+
+        :param result: what the group ends with, if what its steps come to is not worse.
+        """
         self.halted = True
-        self.result = worst_status(self.result, FAILURE)
+        self.result = worst_status(self.result, result)
 
 
 def short_name(step: BuildStep) -> str:

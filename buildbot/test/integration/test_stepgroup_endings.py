@@ -325,10 +325,32 @@ class Limits(LabTestCase):
         self.open(self.clean, SUCCESS)
         self.open(self.behind, SUCCESS)
         self.assertEqual((yield self.builds()), [SUCCESS, FAILURE])
-        summary = '2 of 2 steps: x cancelled (timed out)'
+        summary = '2 of 3 steps: x cancelled (timed out)'
         self.assertEqual((yield self.state('g', 2)), (summary, FAILURE))
         text = "step group 'g' was ended after 60 seconds\n"
         self.assertEqual((yield self.logs('g', 2)), [('timed out', text)])
+
+    @parameterized.expand([('outer', {'maxTime': 60}, {}), ('inner', {}, {'maxTime': 60})])
+    @defer.inlineCallbacks
+    def test_clean_up_inside(self, _, of_outer, of_inner):
+        """What cleans up in a group inside is not cut short by the time of one around it."""
+        gates = [Gate() for _ in range(3)]
+        names = [GatedStep(gates[0], name='a'), GatedStep(gates[1], name='z', alwaysRun=True)]
+        inner = StepGroup(name='i', steps=names, **of_inner)
+        outer = [inner, GatedStep(gates[2], name='never')]
+        group = StepGroup(name='g', steps=outer, haltOnFailure=True, **of_outer)
+        yield self.setup_lab({'a': {'steps': [group]}})
+        yield self.request('a')
+        self.reactor.advance(60)
+        self.settle()
+        self.assertEqual([len(gate.running) for gate in gates], [0, 1, 0])
+        self.reactor.advance(600)
+        self.open(gates[1], SUCCESS)
+        if of_inner:  # the group around it goes on
+            self.open(gates[2], SUCCESS)
+        rows = dict((yield self.step_rows()))
+        self.assertEqual((rows['g'], rows['g/i/z']), (FAILURE, SUCCESS))
+        self.assertEqual(rows['g/i'], CANCELLED if of_outer else FAILURE)
 
     @defer.inlineCallbacks
     def test_in_time(self):
@@ -425,6 +447,45 @@ class Rows(LabTestCase):
         names = ['g', 'g/i', 'g/i/x', 'g/y']
         self.assertEqual({n: r['hidden'] for n, r in rows.items()}, dict.fromkeys(names, hidden))
         self.assertEqual({r['results'] for r in rows.values()}, {SUCCESS})
+
+    @defer.inlineCallbacks
+    def test_hidden_rows_keep_their_times(self):
+        """A row that is hidden at the end of its group still says when its step ended."""
+        gate = Gate()
+        steps = [GatedStep(gate, name='a'), GatedStep(gate, name='b')]
+        yield self.setup_lab(
+            {'a': {'steps': [StepGroup(name='g', steps=steps, hideStepIf=lambda r, s: True)]}}
+        )
+        yield self.request('a')
+        self.open(gate, SUCCESS)
+        before = (yield self.rows())['g/a']['complete_at']
+        self.reactor.advance(1000)
+        self.open(gate, SUCCESS)
+        after = (yield self.rows())['g/a']
+        self.assertEqual((after['complete_at'], after['hidden']), (before, True))
+
+    @parameterized.expand([('text', 'failure'), ('none', None), ('tuple', (SUCCESS, ['x']))])
+    @defer.inlineCallbacks
+    def test_result_that_is_none(self, _, result):
+        """A step whose result is no result is an exception in its group, which ends."""
+        lock = MasterLock('lab')
+        group = StepGroup(
+            name='g', steps=[Says(name='s', results=result)], locks=[lock.access('exclusive')]
+        )
+        yield self.setup_lab({'a': {'steps': [group]}})
+        yield self.request('a')
+        self.assertEqual((yield self.builds()), [EXCEPTION])
+        self.assertEqual((yield self.owners(lock)), (0, 0))
+        self.flushLoggedErrors()
+
+    @defer.inlineCallbacks
+    def test_how_far_it_came(self):
+        """The row of a group that has been halted says how far it came."""
+        steps = [Says(name=n, results=FAILURE, haltOnFailure=True) for n in 'abcd']
+        yield self.setup_lab({'a': {'steps': [StepGroup(name='g', steps=steps)]}})
+        yield self.request('a')
+        rows = yield self.rows()
+        self.assertEqual(rows['g']['state_string'], '1 of 4 steps: a failure')
 
     @parameterized.expand(
         [

@@ -226,6 +226,64 @@ class Parallel(ParallelCase):
         yield self.assert_ended(EXCEPTION)
         self.assertTrue(self.flushLoggedErrors(OSError))
 
+    @defer.inlineCallbacks
+    def test_lane_is_asked_for_again(self):
+        """A worker that could not be told of a lane is told when it is needed again."""
+        yield self.setup_lab({'a': {'steps': [StepGroup(steps=self.steps('x'), parallel=2)]}})
+        connection = self.master.workers.workers['w1'].conn
+        tell, told = connection.remoteSetBuilderList, []
+
+        def fail_once(builders):
+            told.append([name for name, _ in builders])
+            return defer.fail(OSError('no')) if len(told) == 1 else tell(builders)
+
+        self.patch(connection, 'remoteSetBuilderList', fail_once)
+        yield self.request('a')
+        self.reactor.advance(600)  # after an exception the worker rests
+        yield self.request('a')
+        self.end('x')
+        self.assertEqual((yield self.builds()), [EXCEPTION, SUCCESS])
+        self.assertEqual(told, [['a', 'a (lane 2)']] * 2)
+        self.assertTrue(self.flushLoggedErrors(OSError))
+
+    @defer.inlineCallbacks
+    def test_clean_up_inside_is_not_interrupted(self):
+        """A sibling's failure interrupts no clean-up in a group beside it."""
+        inner = StepGroup(
+            name='i',
+            steps=[
+                *self.steps('a', haltOnFailure=True),
+                *self.steps('b'),
+                *self.steps('z', alwaysRun=True),
+            ],
+        )
+        bad = self.steps('x', haltOnFailure=True)
+        group = StepGroup(name='g', steps=[inner, *bad], parallel=2, interruptOnFailure=True)
+        yield self.start(group)
+        self.end('a', FAILURE)
+        self.assertEqual(self.running(), 'xz')
+        self.end('x', FAILURE)
+        self.assertEqual(self.running(), 'z')
+        self.end('z')
+        self.assertEqual(dict((yield self.step_rows()))['g/i/z'], SUCCESS)
+        yield self.assert_ended(FAILURE)
+
+    @defer.inlineCallbacks
+    def test_interrupt_of_its_own(self):
+        """A kind of group that does something to be interrupted does it in another group, too."""
+        seen = []
+
+        class Powered(StepGroup):
+            def interrupt(self, reason):
+                seen.append(reason)
+                return super().interrupt(reason)
+
+        inner = Powered(name='i', steps=self.steps('a'))
+        yield self.start(StepGroup(name='g', steps=[inner]))
+        yield self.stop_build(1)
+        self.assertEqual(seen, ['enough'])
+        yield self.assert_ended(CANCELLED)
+
 
 class Dynamic(ParallelCase):
     @defer.inlineCallbacks

@@ -83,7 +83,7 @@ class NextStep(unittest.SynchronousTestCase):
         self.assertIs(agenda.running[0], other)
 
     def test_counts(self):
-        """It counts those that have started, and those that may start yet."""
+        """It counts those that have started, and all that there are, dropped ones included."""
         agenda = Agenda()
         agenda.add([make('a'), make('b')])
         self.assertEqual((agenda.begun, agenda.total), (0, 2))
@@ -92,7 +92,7 @@ class NextStep(unittest.SynchronousTestCase):
         self.assertEqual((agenda.begun, agenda.total), (1, 3))
         agenda.end(step)
         agenda.start(halted=True)
-        self.assertEqual((agenda.begun, agenda.total), (1, 1))
+        self.assertEqual((agenda.begun, agenda.total), (1, 3))
 
 
 class Results(unittest.SynchronousTestCase):
@@ -142,12 +142,12 @@ class Results(unittest.SynchronousTestCase):
         self.assertTrue(tally.take(equal, CANCELLED))
         self.assertEqual(tally.result, CANCELLED)
 
-    def test_fail(self):
-        """A failure that is none of a step's halts it, and does not hide what is worse."""
+    def test_halt(self):
+        """A result that is none of a step's halts it, and does not hide what is worse."""
         tally = Tally()
-        tally.fail()
+        tally.halt(FAILURE)
         self.assertEqual((tally.result, tally.halted), (FAILURE, True))
         tally = Tally()
         tally.take(make('s'), EXCEPTION)
-        tally.fail()
+        tally.halt(FAILURE)
         self.assertEqual(tally.result, EXCEPTION)

@@ -60,11 +60,76 @@ class Errors(unittest.SynchronousTestCase):
         )
         self.assertEqual(error.errors, [f"step group 'g': {sentence}"])
 
-    @parameterized.expand([('one', lambda g: g.addStep(1)), ('list', lambda g: g.addSteps([1]))])
-    def test_added(self, _, add):
+    @parameterized.expand(
+        [
+            ('one', lambda g: g.addStep(1), '1'),
+            ('none', lambda g: g.addStep(None), 'None'),
+            ('list', lambda g: g.addSteps([1]), '1'),
+        ]
+    )
+    def test_added(self, _, add, what):
         """What is added must be a step."""
         error = self.assertRaises(ConfigErrors, add, StepGroup(name='g'))
-        self.assertEqual(error.errors, ["step group 'g': 1 is not a step"])
+        self.assertEqual(error.errors, [f"step group 'g': {what} is not a step"])
+
+    @parameterized.expand([('text', 'abc'), ('list', ['abc', None]), ('number', 5)])
+    def test_told_once(self, _, steps):
+        """What is no step is told once by checkconfig, which goes on to the end."""
+        with capture_config_errors() as errors:
+            group = StepGroup(name='g', steps=steps)
+        made = len(errors.errors)
+        found = self.errors_of(group)
+        self.assertGreater(made, 0)
+        self.assertEqual([e for e in found if 'has no steps' not in e], [])
+
+    def test_step_that_is_made_once(self):
+        """A step that cannot be made a second time is told, since no build could have it."""
+        made = []
+
+        class Once(BuildStep):
+            def __init__(self, **kwargs):
+                super().__init__(**kwargs)
+                made.append(self)
+                if len(made) > 1:
+                    raise KeyError('x')
+
+        (error,) = self.errors_of(StepGroup(name='g', steps=[Once()]))
+        place = "step Once in group 'g' of builder 'lab'"
+        self.assertEqual(error, f"{place} cannot be made for a build: KeyError('x')")
+
+    @parameterized.expand([('itself', 0), ('around', 3)])
+    def test_group_in_itself(self, _, levels):
+        """A group that is in itself is told, and does not keep checkconfig for ever."""
+        group = StepGroup(name='g', steps=[BuildStep(name='s')])
+        outer = group
+        for _ in range(levels):
+            outer = StepGroup(name='o', steps=[outer])
+        group.addStep(outer)
+        errors = self.errors_of(outer)
+        self.assertEqual(len(errors), 1)
+        self.assertIn('is in itself', errors[0])
+
+    def test_same_names(self):
+        """Paths are measured as they will be when names that are there twice get their number."""
+        steps = [BuildStep(name='b' * 29)]
+        groups = [StepGroup(name='g' * 20, steps=steps) for _ in range(2)]
+        (error,) = self.errors_of(*groups)
+        self.assertIn('g' * 20 + '_1/', error)
+
+    def test_own_factory(self):
+        """What is no factory is told as the release tells it."""
+        with capture_config_errors() as errors:
+            MasterConfig.loadFromDict(
+                {
+                    'builders': [BuilderConfig('lab', workernames=['w'], factory=object())],
+                    'workers': [Worker('w', 'secret')],
+                    'protocols': {'null': {}},
+                    'multiMaster': True,
+                },
+                '<dict>',
+            )
+        self.assertEqual(len(errors.errors), 1)
+        self.assertIn('factory is not a BuildFactory instance', errors.errors[0])
 
     def errors_of(self, *inner):
         with capture_config_errors() as errors:
@@ -165,6 +230,21 @@ class Template(unittest.SynchronousTestCase):
         self.assertEqual(self.paths(one, other), ['x', 'x/a', 'x/b', 'y', 'y/a'])
         self.assertEqual(len(inner), 1)
 
+    def test_added_by_the_class(self):
+        """What a kind of group adds to itself is in each of its groups once."""
+
+        class Adds(StepGroup):
+            def __init__(self, **kwargs):
+                super().__init__(**kwargs)
+                self.addStep(BuildStep(name='a'))
+                self.addSteps([BuildStep(name='b')])
+
+        group = Adds(name='g')
+        group.addStep(BuildStep(name='c'))
+        for _ in range(3):
+            self.assertEqual(self.paths(group), ['g', 'g/a', 'g/b', 'g/c'])
+        self.assertEqual(Adds(name='g'), Adds(name='g'))
+
     def test_own_class(self):
         """A user's own kind of group is walked, and can be added to."""
         group = Bench('b1')
@@ -223,6 +303,8 @@ class Template(unittest.SynchronousTestCase):
             ('locks', Bench('b1'), Bench('b2')),
             ('deep', nest(1000, '', BuildStep(name='a')), nest(1000, '', BuildStep(name='b'))),
             ('group_or_step', StepGroup(name='a'), BuildStep(name='a')),
+            ('renderable_or_not', StepGroup(maxTime=5), StepGroup(maxTime=Property('t'))),
+            ('not_or_renderable', StepGroup(maxTime=Property('t')), StepGroup(maxTime=5)),
         ]
     )
     def test_unlike(self, _, one, other):
