@@ -32,6 +32,10 @@ class LockError(Exception):
     """A lock cannot be had as it is asked for, now or ever; the text says which and why."""
 
 
+class CircleError(LockError):
+    """To wait would close a circle of those who wait for one another."""
+
+
 class Wait:
     """One owner's way from asking for some locks to holding them.
 
@@ -42,8 +46,9 @@ class Wait:
     :param accesses: pairs of lock and access, each lock once; not all of them were available when
         asked right before.
     :ivar deferred: fires when the locks can be claimed; None once it has.
-    :raises LockError: more units of a lock are wanted than it has; or to wait would close a circle
-        of those who wait for one another, so that none of them would ever go on.
+    :raises LockError: more units of a lock are wanted than it has.
+    :raises CircleError: to wait would close a circle of those who wait for one another, so that
+        none of them would ever go on.
     """
 
     __slots__ = ('accesses', 'around', 'claim', 'deferred')
@@ -55,18 +60,20 @@ class Wait:
         self.around: list[LockOwner] = []
         ancestors: Sequence[Any] = ()
         priority = 0
+        age = None
         if isinstance(owner, LockOwner):
             self.around = owners_around(owner)
             ancestors = [key_of(thing) for thing in self.around]
             self.around.append(owner)
             priority = owner.lock_priority
+            age = owner.lock_age
         wants = []
         for lock, access in accesses:
             exclusive = access.mode == 'exclusive'
             if not exclusive and access.count > lock._rule.most_for(ancestors):
                 raise LockError(lock._too_few(access))
             wants.append(Want(lock._rule, exclusive, access.count))
-        self.claim = Claim(key, wants, priority, ancestors, self._granted, self._drains)
+        self.claim = Claim(key, wants, priority, ancestors, self._granted, self._drains, age)
         for lock, _ in accesses:
             assert key not in lock._waits, f'{owner} waits for {lock} already'
             lock._waits[key] = self
@@ -87,14 +94,23 @@ class Wait:
     def check_circle(self) -> None:
         """End the wait if it is one of those who wait for one another.
 
-        :raises LockError: it is.
+        :raises CircleError: it is. Those in it who can yield their place in line have done so.
         """
         circle = find_deadlock(self.claim, waits_of)
+        while any(self._yields(claim) for claim in circle):
+            circle = find_deadlock(self.claim, waits_of)
         if circle:
             why = '; '.join(wait.tell() for c in circle for wait in self._waits_with(c))
             self._leave()
             self.claim.end()
-            raise LockError(f'these would wait for one another for ever: {why}')
+            raise CircleError(f'these would wait for one another for ever: {why}')
+
+    def _yields(self, claim: Claim) -> bool:
+        thing = thing_of(claim.owner)
+        if claim is self.claim or not getattr(thing, 'lock_may_yield', False):
+            return False
+        thing.yield_place()
+        return True
 
     def _waits_with(self, claim: Claim) -> Iterator[Wait]:
         waits = claim.owner.thing.lock_waits if claim is not self.claim else [self]
@@ -254,7 +270,9 @@ class BaseLock:
         if not isinstance(requester, LockOwner):
             return self._rule.is_available(exclusive, access.count)
         ancestors = [key_of(owner) for owner in owners_around(requester)]
-        return self._rule.is_available(exclusive, access.count, ancestors, requester.lock_priority)
+        return self._rule.is_available(
+            exclusive, access.count, ancestors, requester.lock_priority, requester.lock_age
+        )
 
     def claim(self, owner: Any, access: LockAccess) -> None:
         """Claim it; it must be available."""
@@ -268,8 +286,10 @@ class BaseLock:
         if wait is None:
             want = Want(self._rule, access.mode == 'exclusive', access.count)
             ancestors = [key_of(thing) for thing in owners_around(owner)]
-            priority = owner.lock_priority if isinstance(owner, LockOwner) else 0
-            claim = Claim(key, [want], priority, ancestors)
+            priority, age = 0, None
+            if isinstance(owner, LockOwner):
+                priority, age = owner.lock_priority, owner.lock_age
+            claim = Claim(key, [want], priority, ancestors, age=age)
             granted = claim.enter(wait=False)  # not in the assert, which Python may leave out
             assert granted, 'ask for isAvailable() first'
         else:

@@ -19,6 +19,9 @@ class LockOwner:
 
     :cvar lock_parent: the owner that this one is nested in, or None.
     :cvar lock_priority: the higher, the further in front of those who wait.
+    :cvar lock_age: when it came up, in seconds of the master's clock; None if that is now.
+    :cvar lock_may_yield: whether it has ``yield_place()``, which takes it out of the line if others
+        could never go on because of its place in it.
     :cvar lock_waits: the waits of this owner and of what is nested in it; None before the first.
     :cvar locks_held: how often it holds which locks itself; None before the first.
     :cvar lock_key: what stands for it in the lock rule; None before it is needed.
@@ -26,9 +29,18 @@ class LockOwner:
 
     lock_parent: LockOwner | None = None
     lock_priority: int = 0
+    lock_age: float | None = None
+    lock_may_yield = False
     lock_waits: dict[Wait, None] | None = None
     locks_held: dict[BaseLock, int] | None = None
     lock_key: _Key | None = None
+
+    def take_over(self, other: LockOwner) -> None:
+        """Be the owner that another one was until now, with all that it holds."""
+        key = key_of(other)
+        key.thing = self
+        self.lock_key, self.locks_held = key, other.locks_held
+        other.lock_key = other.locks_held = None
 
     def lock_name(self) -> str:
         """Return the words with which people are told of this owner."""

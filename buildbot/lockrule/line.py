@@ -30,10 +30,11 @@ class Lock(Pool):
     :ivar held: what each owner holds of it.
     :ivar busy: the pools of it in which somebody waits.
     :ivar clock: the highest arrival number that a claim of it has had.
-    :ivar last: place in line behind which nobody has waited since somebody has; by priority only.
+    :ivar latest: the highest age that a claim of it has had.
+    :ivar last: place in line behind which nobody has waited since somebody has.
     """
 
-    __slots__ = ('busy', 'capacity', 'clock', 'held', 'last')
+    __slots__ = ('busy', 'capacity', 'clock', 'held', 'last', 'latest')
 
     def __init__(self, capacity: int) -> None:
         super().__init__(self)
@@ -41,7 +42,8 @@ class Lock(Pool):
         self.held: dict[Any, list[Holding]] = {}
         self.busy: dict[Pool, None] = {}
         self.clock = 0
-        self.last: float = -math.inf
+        self.latest = 0.0
+        self.last: tuple[float, ...] = ()
 
     def __repr__(self) -> str:
         return f'<Lock of {self.capacity}>'
@@ -62,11 +64,17 @@ class Lock(Pool):
         return self.capacity if pool.holding is None else pool.holding.most()
 
     def is_available(
-        self, exclusive: bool, units: int, ancestors: Iterable[Any] = (), priority: int = 0
+        self,
+        exclusive: bool,
+        units: int,
+        ancestors: Iterable[Any] = (),
+        priority: int = 0,
+        age: float | None = None,
     ) -> bool:
         """Tell whether a claim of this lock alone would be granted at once."""
         pool = self.pool_for(ancestors)
-        return not is_closed(pool, (-priority, math.inf)) and pool.fits(exclusive, units)
+        key = (-priority, math.inf if age is None else age, math.inf)
+        return not is_closed(pool, key) and pool.fits(exclusive, units)
 
     def set_capacity(self, capacity: int) -> list[Claim]:
         """Change the units there are. Holdings stay; if there are too many, the lock drains.
@@ -98,6 +106,9 @@ class Claim:
     :param ancestors: owners that this one is nested in, from the nearest out.
     :param granted: called without arguments when the claim holds its locks; not called from
         ``enter``, which returns that.
+    :param age: when it came up, as seconds of a clock that all who give it share; those who do not
+        come behind all that have claimed one of the locks before. Among equals in priority the
+        lowest goes first.
     :param drains: called without arguments when its patience is at an end, so that others begin to
         wait for it.
     :raises ValueError: a lock is named twice, or a want is more than its lock will ever have.
@@ -125,24 +136,32 @@ class Claim:
         ancestors: Sequence[Any] = (),
         granted: Callable[[], None] = lambda: None,
         drains: Callable[[], None] = lambda: None,
+        age: float | None = None,
     ) -> None:
         if len(wants) > 1 and len({want.lock for want in wants}) < len(wants):
             raise ValueError('a lock is named twice')
         number = 0
+        latest = 0.0
         for lock, exclusive, units in wants:
             if not exclusive and not 0 < units <= lock.most_for(ancestors):
                 raise ValueError('more units are wanted than there are')
             if lock.clock > number:
                 number = lock.clock
+            if lock.latest > latest:
+                latest = lock.latest
         self.owner = owner
         self.wants = wants
         # Arrival is counted as by Lamport's clocks ("Time, clocks, and the ordering of events in a
         # distributed system", 1978), each lock having one: at a lock, who comes later has the
         # higher number, and of two claims that meet at two locks, the same one is ahead at both.
         number += 1
+        if age is None or age > latest:
+            latest = latest if age is None else age
+            for want in wants:
+                want.lock.latest = latest
         for want in wants:
             want.lock.clock = number
-        self.key = (-priority, number)
+        self.key = (-priority, latest if age is None else age, number)
         self.ancestors = ancestors
         self.granted = granted
         self.drains = drains
@@ -177,7 +196,7 @@ class Claim:
 
     def may_be_in_front(self) -> bool:
         """Tell whether it may have joined in front of somebody."""
-        return any(pool.lock.last > self.key[0] for pool in self.pools)
+        return any(pool.lock.last > self.key for pool in self.pools)
 
     @property
     def holds(self) -> bool:
@@ -353,8 +372,8 @@ class Line:
                 pool.lines[self._key] = self
                 pool.lock.busy[pool] = None
         for pool in self.pools:
-            if claim.key[0] > pool.lock.last:
-                pool.lock.last = claim.key[0]
+            if claim.key > pool.lock.last:
+                pool.lock.last = claim.key
         heappush(self._claims, (claim.key, claim))
         if self._claims[0][1] is claim:
             self._announce(claim)
@@ -388,7 +407,7 @@ class Line:
                 pool.heads.clear()
                 del pool.lock.busy[pool]
                 if not pool.lock.busy:
-                    pool.lock.last = -math.inf
+                    pool.lock.last = ()
 
 
 def first_of_heads(pool: Pool) -> Claim | None:

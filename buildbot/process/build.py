@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from buildbot.process.builder import Builder
     from buildbot.process.buildrequest import BuildRequest
     from buildbot.process.locks import Claims
+    from buildbot.process.reservation import Reservation
     from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
 
 upstream = release(__name__)
@@ -91,6 +92,30 @@ class Build(upstream.Build, LockOwner):
             self._claimed = claims
         except Exception:
             self._cannot_claim = Failure()
+        return True
+
+    def take_over_locks(
+        self, reservation: Reservation, workerforbuilder: AbstractWorkerForBuilder
+    ) -> bool:
+        """Take over what was reserved for this build, before it begins.
+
+        :param reservation: holds the locks; or knows why it never can, and then the build fails and
+            says it.
+        :param workerforbuilder: the worker that the build is to run on.
+        :returns: whether the build may begin. If not, the reservation is as it was.
+        """
+        if workerforbuilder.worker is None or not self.builder.running:
+            return False
+        self.workerforbuilder = workerforbuilder
+        self.lock_priority = reservation.lock_priority
+        if reservation.claims:
+            self.lock_parent = reservation.lock_parent
+        if reservation.why_never is not None:
+            self._cannot_claim = reservation.why_never
+        else:
+            reservation.hand_over(self)
+            self._claimed = reservation.claims
+            self._locks_to_acquire = reservation.of_builder
         return True
 
     def lock_name(self) -> str:
@@ -152,6 +177,14 @@ class Build(upstream.Build, LockOwner):
     def releaseLocks(self) -> None:
         release_all(self, self._locks_to_acquire if self._claimed is None else self._claimed)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)
+
+    def _tryScheduleBuildsAfterLockUnlock(
+        self, locks_released: bool = False, build_finished: bool = False
+    ) -> None:
+        # Who waits for a lock stands in its line, and is woken by its release. The worker wakes
+        # those who could use it.
+        self._locks_released = self._locks_released or locks_released
+        self._build_finished = self._build_finished or build_finished
 
     @defer.inlineCallbacks
     def ensure_begun(self, result: Any) -> Any:

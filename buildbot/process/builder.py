@@ -3,30 +3,36 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Hashable
 
 from twisted.internet import defer
 from twisted.python import log
+from twisted.python.failure import Failure
 
 from buildbot.config.locks import locks_of_builder
+from buildbot.interfaces import IRenderable
+from buildbot.locks import BranchLock
 from buildbot.locks import LockOwner
+from buildbot.locks import WorkerLock
 from buildbot.process.build import Build
 from buildbot.process.buildrequest import BuildRequest
+from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.locks import get_real_locks_from_accesses_raw
 from buildbot.process.locks import must_be_rendered
 from buildbot.process.locks import together
+from buildbot.process.reservation import Reservation
+from buildbot.process.reservations import Reservations
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.util.service import SharedService
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
-    from buildbot.locks import BaseLock
     from buildbot.process.locks import Claims
+    from buildbot.process.pending import PendingRequests
     from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
-    from buildbot.util.subscription import Subscription
 
 upstream = release(__name__)
 
@@ -45,31 +51,33 @@ class RunningBuilds(SharedService):
         del self.builds[build]
 
 
-class ToBe(LockOwner):
-    """Stands for a build that does not exist yet, when it is asked what that could claim."""
-
-    def __init__(self, priority: int, parent: LockOwner | None = None) -> None:
-        self.lock_priority = priority
-        self.lock_parent = parent
-
-
 class Builder(upstream.Builder):
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        # locks that kept a request of this builder from starting
-        self._refused_by: dict[BaseLock, Subscription] = {}
+        self.reservations = Reservations()
 
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
         yield super().reconfigServiceWithBuildbotConfig(new_config)
+        yield self.reconsider()
         # those who wait under the old limits hear of the new ones now, not at the next build
         for lockid, _ in locks_of_builder(self.config):
             yield self.botmaster.getLockByID(lockid, self.config_version)
 
+    @defer.inlineCallbacks
+    def reconsider(self) -> Any:
+        """Find out anew what its pending requests need, which they may no longer do or wait for."""
+        pending = yield self._pending()
+        if pending is not None:
+            pending.forget_groups()
+            self.reservations.leave_all_lines()
+            self._wake()
+
     def stopService(self) -> Any:
-        for subscription in self._refused_by.values():
-            subscription.unsubscribe()
-        self._refused_by.clear()
+        self.reservations.clear()
+        distributor = getattr(self.botmaster, 'brd', None)
+        if isinstance(distributor, BuildRequestDistributor):
+            distributor.forget(self.name)
         return super().stopService()
 
     @defer.inlineCallbacks
@@ -78,36 +86,167 @@ class Builder(upstream.Builder):
     ) -> Any:
         """Tell whether a build of this request could start on this worker now.
 
+        Nothing is held for it, and it does not stand in line for it.
+
         :returns: Deferred of a bool. A request whose locks cannot be found out may start: its build
             then fails and says why, where the request would only pend.
         """
-        props = None
-        worker = workerforbuilder.worker
-        if worker is None:
-            return False  # its connection was lost in the meantime
-        if worker.builds_may_be_incompatible:
-            props = yield self._setup_props_if_needed(props, workerforbuilder, buildrequest)
-            if not (yield worker.isCompatibleWithBuild(props)):
-                return False
-
-        try:
-            claims = yield self._find_claims(workerforbuilder, buildrequest, props)
-        except Exception as e:
-            if workerforbuilder.worker is None:
-                return False
-            log.err(e, f'builder {self.name!r}: locks of build request {buildrequest.id}')
-            return True
-
-        if claims:
-            # judged as who it will be when it claims
-            parent = yield self._find_parent(buildrequest)
-            priority = getattr(buildrequest, 'priority', 0)
-            special = [ToBe(priority, parent)] if parent or priority else []
-            if not self._can_acquire_locks(claims, *special):
+        reservation = yield self._find_reservation(workerforbuilder, buildrequest)
+        if reservation is None:
+            return False
+        if reservation.why_never is None and reservation.wanted:
+            special = [reservation] if self._is_special(reservation) else []
+            if not self._can_acquire_locks(reservation.wanted, *special):
                 return False
         if callable(self.config.canStartBuild):
             return (yield self.config.canStartBuild(self, workerforbuilder, buildrequest))
         return True
+
+    def _is_special(self, reservation: Reservation) -> bool:
+        # judged as who it will be when it claims
+        return bool(
+            reservation.lock_parent is not None or reservation.lock_priority or reservation.claims
+        )
+
+    @defer.inlineCallbacks
+    def reserve(
+        self,
+        workerforbuilder: AbstractWorkerForBuilder,
+        buildrequest: BuildRequest,
+        ask: bool = True,
+    ) -> Any:
+        """Take the locks of a build of this request, or stand in line for them.
+
+        :param workerforbuilder: an idle worker that the build could run on.
+        :param ask: whether to ask the user's ``canStartBuild`` when the locks are held.
+        :returns: Deferred of the Reservation that holds the locks, until a build takes it over or
+            it is given back; or of None.
+        """
+        reservation = yield self._find_reservation(workerforbuilder, buildrequest)
+        if reservation is None:
+            return None
+        self.reservations.keep(reservation)
+        if not reservation.take():
+            return None
+        if ask and callable(self.config.canStartBuild):
+            can = False
+            try:
+                can = yield self.config.canStartBuild(self, workerforbuilder, buildrequest)
+            finally:
+                if not can:
+                    self.reservations.give_back(buildrequest.id)
+            if not can:
+                return None
+        return reservation
+
+    @defer.inlineCallbacks
+    def _find_reservation(
+        self, workerforbuilder: AbstractWorkerForBuilder, buildrequest: BuildRequest
+    ) -> Any:
+        # the one that there is, or a new one, with the claims that it should have now
+        props = None
+        worker = workerforbuilder.worker
+        if worker is None:
+            return None  # its connection was lost in the meantime
+        if worker.builds_may_be_incompatible:
+            props = yield self._setup_props_if_needed(props, workerforbuilder, buildrequest)
+            if not (yield worker.isCompatibleWithBuild(props)):
+                return None
+        why_never = None
+        of_builder: Claims = []
+        try:
+            of_builder = yield self._find_claims(workerforbuilder, buildrequest, props)
+        except Exception as e:
+            why_never = Failure()
+            if workerforbuilder.worker is not None and self.running:
+                log.err(e, f'builder {self.name!r}: locks of {buildrequest}')
+        parent = None
+        of_worker = getattr(worker, 'locks', [])
+        if of_builder or of_worker:
+            parent = yield self._find_parent(buildrequest)
+        if workerforbuilder.worker is None or not self.running:
+            return None
+        # else whichever worker it is does not matter
+        name = worker.workername if of_worker or self._depends_on_worker() else None
+        reservation = self.reservations.find(getattr(buildrequest, 'id', None), name)
+        if reservation is not None and reservation.lock_parent is not parent:
+            reservation.give_back()
+            reservation = None
+        if reservation is None:
+            reservation = Reservation(buildrequest, self.name, name, parent, self._wake)
+        reservation.of_builder = of_builder
+        reservation.wanted = together(of_builder, of_worker)
+        reservation.why_never = why_never
+        return reservation
+
+    def _wake(self) -> None:
+        self.botmaster.maybeStartBuildsForBuilder(self.name)
+
+    def _depends_on_worker(self) -> bool:
+        locks = self.config.locks
+        if IRenderable.providedBy(locks):
+            return True
+        ids = [getattr(lock, 'lockid', lock) for lock in locks]
+        return any(IRenderable.providedBy(i) or isinstance(i, WorkerLock) for i in ids) or any(
+            getattr(i, 'key', None) is not None for i in ids
+        )
+
+    def groups_need_requests(self) -> bool:
+        """Tell whether what locks a request wants depends on the request."""
+        ids = [getattr(lock, 'lockid', lock) for lock in self._static_locks()]
+        return any(isinstance(i, BranchLock) for i in ids)
+
+    def _static_locks(self) -> list:
+        return [] if must_be_rendered(self.config.locks) else list(self.config.locks)
+
+    def group_of(self, brdict: dict[str, Any], request: BuildRequest | None) -> Hashable:
+        """Return what is the same for requests of this builder that want the same locks.
+
+        :param brdict: the build request, as the data API gives it.
+        :param request: what it was made to, if ``groups_need_requests``.
+        """
+        if brdict['waited_for'] or must_be_rendered(self.config.locks):
+            return brdict['buildrequestid']  # it may have a parent, or locks of its own
+        if request is None or not self.groups_need_requests():
+            return None
+        sources = request.mergeSourceStampsWith([])
+        return tuple(sorted((s.codebase or '', s.branch or '') for s in sources))
+
+    def waits(self, brid: int) -> bool:
+        """Tell whether a pending request waits in line, and there is no worker to be tried yet."""
+        return self.reservations.waits(brid, self._idle_workers())
+
+    def _idle_workers(self) -> set[str]:
+        return {w.worker.workername for w in self.getAvailableWorkers() if w.worker is not None}
+
+    def worker_taken(self) -> None:
+        """Take note that a worker is not idle any more."""
+        if any(True for _ in self.reservations):
+            self.reservations.leave_without_worker(self._idle_workers())
+
+    def detached(self, worker: Any) -> None:
+        super().detached(worker)
+        self.worker_taken()
+
+    @defer.inlineCallbacks
+    def get_highest_priority(self) -> Any:
+        pending = yield self._pending()
+        if pending is None:
+            return (yield super().get_highest_priority())
+        return pending.highest_priority()
+
+    @defer.inlineCallbacks
+    def getOldestRequestTime(self) -> Any:
+        pending = yield self._pending()
+        if pending is None:
+            return (yield super().getOldestRequestTime())
+        return pending.oldest()
+
+    def _pending(self) -> defer.Deferred[PendingRequests | None]:
+        distributor = getattr(self.botmaster, 'brd', None)
+        if not isinstance(distributor, BuildRequestDistributor) or not distributor.running:
+            return defer.succeed(None)
+        return distributor.pending_of(self)
 
     @defer.inlineCallbacks
     def _find_parent(self, buildrequest: BuildRequest) -> Any:
@@ -123,7 +262,7 @@ class Builder(upstream.Builder):
 
     @defer.inlineCallbacks
     def _find_claims(self, workerforbuilder: Any, buildrequest: BuildRequest, props: Any) -> Any:
-        # the locks that the build will claim, found with the properties it will claim them with
+        # the builder's locks, found with the properties that the build will have
         locks = self.config.locks
         if not must_be_rendered(locks):
             props = None  # there is nothing to render
@@ -137,24 +276,10 @@ class Builder(upstream.Builder):
             self.config_version,
             lambda: buildrequest.mergeSourceStampsWith([]),
         )
-        return together(of_builder, getattr(workerforbuilder.worker, 'locks', []))
+        return of_builder
 
     def _can_acquire_locks(self, lock_list: Claims, owner: LockOwner | None = None) -> bool:
-        for lock, access in lock_list:
-            if not lock.isAvailable(owner, access):
-                self._wake_on_release(lock)
-                return False
-        return True
-
-    def _wake_on_release(self, lock: BaseLock) -> None:
-        if lock not in self._refused_by:
-            self._refused_by[lock] = lock.subscribeToReleases(partial(self._released, lock))
-
-    def _released(self, lock: BaseLock) -> None:
-        subscription = self._refused_by.pop(lock, None)
-        if subscription is not None:  # else it was told while all were being taken back
-            subscription.unsubscribe()
-            self.botmaster.maybeStartBuildsForBuilder(self.name)
+        return all(lock.isAvailable(owner, access) for lock, access in lock_list)
 
     @defer.inlineCallbacks
     def _setup_props_if_needed(self, props: Any, workerforbuilder: Any, buildrequest: Any) -> Any:
@@ -213,8 +338,17 @@ class Builder(upstream.Builder):
             yield self.master.data.updates.completeBuildRequests(brids, EXCEPTION)
             return True
         running = yield RunningBuilds.getService(self.botmaster, 'running builds')
-        if not (yield build.claim_locks(workerforbuilder)):
+        reservation = self.reservations.ready(buildrequests[0].id)
+        if reservation is not None and len(buildrequests) == 1:
+            may_begin = build.take_over_locks(reservation, workerforbuilder)
+        else:
+            # nobody has reserved anything, or not for all of these requests together
+            self.reservations.give_back(buildrequests[0].id)
+            may_begin = yield build.claim_locks(workerforbuilder)
+        if not may_begin:
             return False
+        for request in buildrequests:
+            self.reservations.leave_lines(request.id)
 
         # From the claim to here nothing waits, so nothing can come in between.
         log.msg(f'{build} begins on {workerforbuilder}')

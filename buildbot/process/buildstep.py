@@ -83,7 +83,7 @@ def is_equal(one: Any, other: Any) -> bool:
             if not is_comparable:
                 return False
         elif type(one) is not type(other) or not isinstance(one, (dict, list, tuple)):
-            if not (one == other):
+            if IRenderable.providedBy(other) or not (one == other):
                 return False
             continue
         if len(one) != len(other):

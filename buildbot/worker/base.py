@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet import defer
 
+from buildbot.interfaces import WorkerSetupError
 from buildbot.worker.lane import name_in_lane
 from buildbot_overlay import release
 
@@ -25,11 +26,17 @@ class AbstractWorker(upstream.AbstractWorker):
 
         :param lane: its number, at least 1.
         :returns: Deferred that fires when commands can be sent there. It fails if the connection is
-            lost.
+            lost, or the builder has been removed.
         """
-        if lane > self._lanes.get(builder_name, 0):
-            self._lanes[builder_name] = lane
+        name = name_in_lane(builder_name, lane)
+        if not self._is_told_of(name):
+            self._lanes[builder_name] = max(lane, self._lanes.get(builder_name, 0))
             yield self.sendBuilderList()
+        if not self._is_told_of(name):
+            raise WorkerSetupError(f'worker {self.name!r} builds for {builder_name!r} no longer')
+
+    def _is_told_of(self, name: str) -> bool:
+        return any(name == known for known, _ in self._old_builder_list or ())
 
     @defer.inlineCallbacks
     def sendBuilderList(self) -> Any:
@@ -52,8 +59,15 @@ class AbstractWorker(upstream.AbstractWorker):
         before = self.access
         yield super().reconfigService(*args, **kwargs)
         if self.access != before:
-            # who was refused for the old locks may be able to start under the new ones
-            self.botmaster.maybeStartBuildsForWorker(self.name)
+            # who waits for the old locks may be able to start under the new ones
+            for builder in self.botmaster.getBuildersForWorker(self.name):
+                yield builder.reconsider()
+
+    def buildStarted(self, wfb: Any) -> None:
+        super().buildStarted(wfb)
+        if self.botmaster is not None:
+            for builder in self.botmaster.getBuildersForWorker(self.name):
+                builder.worker_taken()
 
     def locksAvailable(self) -> bool:
         """Return True: whether its locks are free is asked for each request, by the builder.

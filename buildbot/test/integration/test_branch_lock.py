@@ -175,7 +175,7 @@ class BuilderLevel(LabTestCase):
 
     @defer.inlineCallbacks
     def lose_while(self, do):
-        # the second time that the locks are rendered, which is for the claim, takes a while
+        # the first time that the locks are rendered, and that is the one that counts, takes a while
         lock, renderings = MasterLock('lab'), []
 
         @renderer
@@ -183,14 +183,14 @@ class BuilderLevel(LabTestCase):
             d = defer.Deferred()
             d.addCallback(lambda _: [lock.access('exclusive')])
             renderings.append(d)
-            if len(renderings) != 2:
+            if len(renderings) != 1:
                 d.callback(None)
             return d
 
         yield self.setup_two(locks)
         yield self.request('a', 'x')
         yield do()
-        renderings[1].callback(None)
+        renderings[0].callback(None)
         self.settle()
         self.assertEqual((yield self.owners(lock))[0], len(self.gate.running))
 
@@ -248,28 +248,29 @@ class NoBuildBeginsToWait(LabTestCase):
         self.assertEqual(len(self.free.running), 1)
         self.assertEqual((yield self.builds()), [None, None])
 
+    @parameterized.expand([('refused', False), ('failed', None)])
     @defer.inlineCallbacks
-    def test_claim_that_comes_too_late(self):
-        """If the lock goes to somebody else after the test, the request pends without a row."""
+    def test_request_that_cannot_be_claimed(self, _, answer):
+        """The lock is reserved before the request is claimed, and given back if it cannot be."""
         botmaster = self.master.botmaster
         real = yield botmaster.getLockByID(self.lock, 0)
         access = self.lock.access('exclusive')
         claim = self.master.data.updates.claimBuildRequests
+        available = []
 
-        def claim_and_lose_lock(brids, **kwargs):
-            if not real.owners:
-                real.claim(self, access)
-            return claim(brids, **kwargs)
+        def another_master_was_first(brids, **kwargs):
+            available.append(real.isAvailable(self, access))
+            self.patch(self.master.data.updates, 'claimBuildRequests', claim)
+            return defer.succeed(False) if answer is False else defer.fail(OSError('disk is full'))
 
-        self.patch(self.master.data.updates, 'claimBuildRequests', claim_and_lose_lock)
+        self.patch(self.master.data.updates, 'claimBuildRequests', another_master_was_first)
         yield self.request('a')
-        self.assertEqual((yield self.builds()), [])
-        self.assertEqual(self.locked.running, [])
-        self.assertTrue(all(w.isAvailable() for w in botmaster.builders['a'].workers))
-
-        self.patch(self.master.data.updates, 'claimBuildRequests', claim)
-        real.release(self, access)
-        self.settle()
+        self.assertEqual(available, [False])
+        if answer is None:
+            self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+            self.assertEqual((yield self.owners(self.lock)), (0, 0))
+            self.assertTrue(all(w.isAvailable() for w in botmaster.builders['a'].workers))
+            yield self.request('b')  # nothing has come to a stop
         self.assertEqual(len(self.locked.running), 1)
 
     @parameterized.expand([(-5,), (0,), (5,)])
@@ -304,28 +305,40 @@ class NoBuildBeginsToWait(LabTestCase):
         self.assertEqual(len(self.locked.running) + len(self.free.running), 1)
         self.assertLessEqual(len(claims), 1)
 
+    @parameterized.expand([('claim',), ('unclaim',)])
     @defer.inlineCallbacks
-    def test_cancel_while_the_claim_is_refused(self):
-        """A request that is cancelled while its claim is refused stays cancelled."""
-        real = yield self.master.botmaster.getLockByID(self.lock, 0)
-        access = self.lock.access('exclusive')
+    def test_cancel_while_the_start_is_in_vain(self, when):
+        """A request that is cancelled while its worker is lost, before it starts, is cancelled."""
         claim = self.master.data.updates.claimBuildRequests
+        unclaim = self.master.data.updates.unclaimBuildRequests
+
+        def cancel(brid):
+            self.master.data.control('cancel', {'reason': 'enough'}, ('buildrequests', brid))
+            self.reactor.advance(0)
 
         @defer.inlineCallbacks
-        def claim_and_lose_lock(brids, **kwargs):
+        def claim_and_lose_workers(brids, **kwargs):
             claimed = yield claim(brids, **kwargs)
-            real.claim(self, access)
-            self.master.data.control('cancel', {'reason': 'enough'}, ('buildrequests', brids[0]))
-            self.reactor.advance(0)
+            for name in TWO_WORKERS:
+                self.lose_worker(name)
+            if when == 'claim':
+                cancel(brids[0])
             return claimed
 
-        self.patch(self.master.data.updates, 'claimBuildRequests', claim_and_lose_lock)
+        @defer.inlineCallbacks
+        def unclaim_and_cancel(brids):
+            if when == 'unclaim':
+                cancel(brids[0])
+            yield unclaim(brids)
+
+        self.patch(self.master.data.updates, 'claimBuildRequests', claim_and_lose_workers)
+        self.patch(self.master.data.updates, 'unclaimBuildRequests', unclaim_and_cancel)
         brid = yield self.request('a')
-        real.release(self, access)
         self.settle()
         request = yield self.master.data.get(('buildrequests', brid))
         self.assertEqual((request['complete'], request['results']), (True, CANCELLED))
         self.assertEqual((yield self.builds()), [])
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
 
     @parameterized.expand([('addBuild',), ('addStep',), ('setBuildStateString',)])
     @defer.inlineCallbacks

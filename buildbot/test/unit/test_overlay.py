@@ -18,6 +18,7 @@ import buildbot
 import buildbot_overlay as overlay
 from buildbot.interfaces import IWorker
 from buildbot.plugins.db import get_plugins
+from buildbot.process.buildstep import BuildStep
 from buildbot.worker import AbstractWorker
 from buildbot_overlay import fit
 from buildbot_overlay import seams
@@ -391,6 +392,15 @@ class Plugins(unittest.SynchronousTestCase):
         self.assertIn('LocalWorker', plugins.names)
         for name in plugins.names:
             self.assertTrue(issubclass(plugins.get(name), AbstractWorker), name)
+
+    def test_steps(self):
+        """Every kind of step of the release is found, and is one of our steps."""
+        plugins = get_plugins('steps', None)
+        # those of the release's own CI need a library that is not installed with it
+        names = [name for name in plugins.names if not name.startswith('BuildbotCi')]
+        self.assertIn('ShellCommand', names)
+        for name in names:
+            self.assertTrue(issubclass(plugins.get(name), BuildStep), name)
 
 
 class NoCopiedText(unittest.SynchronousTestCase):

@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Requests are kept ready, their locks reserved before a worker is picked, and woken exactly."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot.data import resultspec
+from buildbot.process.pending import PendingRequests
+from buildbot.process.results import EXCEPTION
+from buildbot.util import epoch2datetime
+from buildbot_overlay import release
+
+if TYPE_CHECKING:
+    from buildbot.process.builder import Builder
+    from buildbot.process.buildrequest import BuildRequest
+    from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
+
+upstream = release(__name__)
+
+
+def can_reserve(builder: Any) -> bool:
+    # what stands in for a builder (in a test of a user's, say) may not know of reservations
+    return hasattr(type(builder), 'reserve')
+
+
+class BasicBuildChooser(upstream.BasicBuildChooser):
+    """Chooses the request whose turn it is, and one of the workers on which it can start now.
+
+    A request that cannot have its locks stays where it is in their line, and so do those of its
+    builder behind it that want the same.
+
+    :ivar pending: the pending requests of the builder; None if the distributor does not keep them.
+    """
+
+    pending: PendingRequests | None = None
+
+    def __init__(self, bldr: Builder, master: Any) -> None:
+        super().__init__(bldr, master)
+        self._looked_at: set[int] = set()
+        self._can_reserve = can_reserve(bldr)
+        self._user_s_choice = bldr.config.nextWorker or master.config.select_next_worker
+
+    @defer.inlineCallbacks
+    def popNextBuild(self) -> Any:
+        while self._workers():
+            request = yield self._getNextUnclaimedBuildRequest()
+            workers = self._workers()
+            if not request or not workers:
+                break
+            self._removeBuildRequest(request)
+            worker = yield self._choose_worker(workers, request)
+            if worker is not None:
+                if worker in self.workerpool:
+                    self.workerpool.remove(worker)
+                return (worker, request)
+        return (None, None)
+
+    def _workers(self) -> list[AbstractWorkerForBuilder]:
+        # one after the other, as long as they are idle
+        idle = self.bldr.getAvailableWorkers()
+        pool = [worker for worker in self.workerpool if worker in idle]
+        self.workerpool = pool or idle
+        return self.workerpool
+
+    @defer.inlineCallbacks
+    def _choose_worker(self, workers: list[AbstractWorkerForBuilder], request: BuildRequest) -> Any:
+        if self._user_s_choice:
+            return (yield self._let_user_choose(workers, request))
+        left = list(workers)
+        while left:
+            best = left
+            if not best:
+                return None  # it is better left for a worker that is not free yet
+            worker = random.choice(best)
+            left.remove(worker)
+            if (yield self._reserve(worker, request)):
+                return worker
+            if self._can_reserve and self.bldr.reservations.waits_everywhere(request.id):
+                return None
+        return None
+
+    @defer.inlineCallbacks
+    def _let_user_choose(
+        self, workers: list[AbstractWorkerForBuilder], request: BuildRequest
+    ) -> Any:
+        able = []
+        for worker in workers:
+            if (yield self._ask(self.canStartBuild, worker, request)):
+                able.append(worker)
+        if not able and self._can_reserve:
+            for worker in workers:  # to stand in line for its locks
+                yield self._reserve(worker, request, ask=False)
+                self.bldr.reservations.give_back(request.id)
+        if not able:
+            return None
+        try:
+            worker = yield self.nextWorker(self.bldr, able, request)
+        except Exception as e:
+            log.err(e, f"from nextWorker for builder '{self.bldr}'")
+            worker = None
+        if worker is None or worker not in able:
+            self.workerpool = []
+            self._looked_at.update(self.pending.all_ids() if self.pending is not None else ())
+            return None
+        # what it would need may have been taken while it was being chosen
+        return worker if (yield self._reserve(worker, request, ask=False)) else None
+
+    @defer.inlineCallbacks
+    def _reserve(self, worker: Any, request: BuildRequest, ask: bool = True) -> Any:
+        if not self._can_reserve:
+            return not ask or (yield self._ask(self.canStartBuild, worker, request))
+        return (yield self._ask(self.bldr.reserve, worker, request, ask))
+
+    @defer.inlineCallbacks
+    def _ask(self, question: Any, worker: Any, request: BuildRequest, *args: Any) -> Any:
+        try:
+            return (yield question(worker, request, *args))
+        except Exception as e:
+            log.err(e, f'whether build request {request.id} of {self.bldr} can start on {worker}')
+            return False
+
+    @defer.inlineCallbacks
+    def _getNextUnclaimedBuildRequest(self) -> Any:
+        if self.pending is None or self.nextBuild:
+            return (yield super()._getNextUnclaimedBuildRequest())
+        yield self._group_requests()
+        while True:
+            waits = self.bldr.waits if self._can_reserve else (lambda brid: False)
+            brid = self.pending.first(self._looked_at.__contains__, waits)
+            if brid is None:
+                return None
+            request = yield self._getBuildRequestForBrdict(self.pending.brdict(brid))
+            if request is not None and brid in self.pending:
+                return request
+            self._looked_at.add(brid)
+
+    @defer.inlineCallbacks
+    def _group_requests(self) -> Any:
+        for brid in self.pending.without_group():
+            request = None
+            if brid in self.pending and self._can_reserve and self.bldr.groups_need_requests():
+                request = yield self._getBuildRequestForBrdict(self.pending.brdict(brid))
+            if brid in self.pending:
+                brdict = self.pending.brdict(brid)
+                group = self.bldr.group_of(brdict, request) if self._can_reserve else brid
+                self.pending.put_in_group(brid, group)
+
+    @defer.inlineCallbacks
+    def _fetchUnclaimedBrdicts(self) -> Any:
+        if self.pending is None:
+            return (yield super()._fetchUnclaimedBrdicts())
+        if self.unclaimedBrdicts is None:
+            self.unclaimedBrdicts = self.pending.brdicts()
+        return self.unclaimedBrdicts
+
+    @defer.inlineCallbacks
+    def _getUnclaimedBuildRequests(self) -> Any:
+        # one that cannot be made is not there for the user's nextBuild, and the others are
+        found = []
+        for brdict in list(self.unclaimedBrdicts):
+            request = yield self._getBuildRequestForBrdict(brdict)
+            if request is not None:
+                found.append(request)
+        return found
+
+    @defer.inlineCallbacks
+    def _getBuildRequestForBrdict(self, brdict: dict[str, Any]) -> Any:
+        brid = brdict['buildrequestid']
+        request = self.pending.request(brid) if self.pending is not None else None
+        if request is None:
+            try:
+                request = yield super()._getBuildRequestForBrdict(brdict)
+            except DBAPIError as e:
+                log.err(e, f'build request {brid} cannot be read now, and is left for later')
+            except Exception as e:
+                log.err(e, f'build request {brid} of {self.bldr} cannot be understood')
+                if (yield self.master.data.updates.claimBuildRequests([brid])):
+                    yield self.master.data.updates.completeBuildRequests([brid], EXCEPTION)
+            if request is not None and self.pending is not None:
+                self.pending.keep(request)
+        return request
+
+    def _removeBuildRequest(self, breq: Any) -> None:
+        if breq is not None:
+            self._looked_at.add(breq.id)
+        if self.unclaimedBrdicts is not None:
+            super()._removeBuildRequest(breq)
+
+
+class BuildRequestDistributor(upstream.BuildRequestDistributor):
+    BuildChooser = BasicBuildChooser
+
+    def __init__(self, botmaster: Any) -> None:
+        super().__init__(botmaster)
+        # by name of builder; what is not here is read from the database when it is needed
+        self._pending: dict[str, PendingRequests] = {}
+        self._gone_meanwhile: set[int] | None = None
+        self._reading = defer.DeferredLock()
+        self._changes: Any = None
+
+    @defer.inlineCallbacks
+    def stopService(self) -> Any:
+        yield super().stopService()
+        if self._changes is not None:
+            changes, self._changes = self._changes, None
+            yield changes.stopConsuming()
+        self._pending.clear()
+        for builder in self.botmaster.builders.values():
+            if can_reserve(builder):
+                builder.reservations.clear()  # nobody would use what they are granted from now on
+
+    def pending_of(self, builder: Builder) -> defer.Deferred[PendingRequests]:
+        """Return the pending requests of a builder, which are kept up to date from now on."""
+        pending = self._pending.get(builder.name)
+        if pending is not None and self._gone_meanwhile is None:
+            return defer.succeed(pending)
+        return self._reading.run(self._read, builder)
+
+    @defer.inlineCallbacks
+    def _read(self, builder: Builder) -> Any:
+        if self._changes is None:
+            self._changes = yield self.master.mq.startConsuming(
+                self._changed, ('buildrequests', None, None)
+            )
+        pending = self._pending.get(builder.name)
+        if pending is None:
+            pending = PendingRequests()
+            self._gone_meanwhile = set()
+            try:
+                self._pending[builder.name] = pending
+                brdicts = yield self.master.data.get(
+                    ('builders', (yield builder.getBuilderId()), 'buildrequests'),
+                    [resultspec.Filter('claimed', 'eq', [False])],
+                )
+                for brdict in brdicts:
+                    brid = brdict['buildrequestid']
+                    if brid not in pending and brid not in self._gone_meanwhile:
+                        pending.add(brdict)
+            except BaseException:
+                self.forget(builder.name)
+                raise
+            finally:
+                self._gone_meanwhile = None
+        return pending
+
+    def forget(self, builder_name: str) -> None:
+        """Read the pending requests of a builder from the database when they are needed again."""
+        self._pending.pop(builder_name, None)
+
+    def _changed(self, key: Any, brdict: dict[str, Any]) -> None:
+        if key[2] == 'cancel':
+            return  # that it is complete has been told already
+        brid = brdict['buildrequestid']
+        builder = self.botmaster.getBuilderById(brdict['builderid'])
+        if builder is None:
+            return
+        pending = self._pending.get(builder.name)
+        if not brdict['claimed'] and not brdict['complete']:
+            if pending is not None:
+                pending.add(brdict)
+            return
+        if self._gone_meanwhile is not None:
+            self._gone_meanwhile.add(brid)
+        if pending is not None:
+            pending.discard(brid)
+        if can_reserve(builder):
+            builder.reservations.leave_lines(brid)
+
+    def _maybeStartBuildsOn(self, new_builders: list[str]) -> defer.Deferred[None]:
+        if set(new_builders) <= set(self._pending_builders):
+            return defer.succeed(None)  # they are sorted and due already
+        return super()._maybeStartBuildsOn(new_builders)
+
+    async def _maybeStartBuildsOnBuilder(self, bldr: Builder) -> None:
+        reserves = can_reserve(bldr)
+        granted = bldr.reservations.granted() if reserves else []
+        try:
+            await self._start_builds_of(bldr)
+        finally:
+            if reserves:
+                bldr.reservations.give_back_unused(granted)
+
+    async def _start_builds_of(self, bldr: Builder) -> None:
+        chooser = await self._chooser_for(bldr)
+        while True:
+            worker, requests = await chooser.chooseNextBuild()
+            if not worker or not requests:
+                break
+            may_start = await self._those_that_may_start(requests)
+            claimed = started = False
+            brids = [request.id for request in may_start]
+            self._add_in_progress_brids(brids)
+            try:
+                if brids:
+                    claimed_at = epoch2datetime(self.master.reactor.seconds())
+                    claimed = await self.master.data.updates.claimBuildRequests(
+                        brids, claimed_at=claimed_at
+                    )
+                if claimed:
+                    started = await bldr.maybeStartBuild(worker, may_start)
+            finally:
+                if not started:
+                    await self._take_back(bldr, requests, brids if claimed else [])
+            if brids and not claimed:
+                # another master was first, or it has been cancelled: look what is left
+                self.forget(bldr.name)
+                chooser = await self._chooser_for(bldr)
+            elif brids and not started:
+                self.botmaster.maybeStartBuildsForBuilder(bldr.name)
+
+    async def _take_back(self, bldr: Builder, requests: list, claimed_brids: list[int]) -> None:
+        if can_reserve(bldr):
+            for request in requests:
+                bldr.reservations.give_back(request.id)
+        if claimed_brids:
+            await self.master.data.updates.unclaimBuildRequests(claimed_brids)
+        for request in requests:
+            why = self.botmaster.remove_in_progress_buildrequest(request.id)
+            if isinstance(why, str) and request.id in claimed_brids:
+                # it was cancelled while it was being taken back, when nobody could do it
+                await self.master.data.control(
+                    'cancel', {'reason': why}, ('buildrequests', request.id)
+                )
+
+    async def _chooser_for(self, bldr: Builder) -> Any:
+        chooser = self.createBuildChooser(bldr, self.master)
+        if isinstance(chooser, BasicBuildChooser):
+            chooser.pending = await self.pending_of(bldr)
+        return chooser
+
+    async def _those_that_may_start(self, requests: list[BuildRequest]) -> list[BuildRequest]:
+        # before a clean shutdown only those are started that a running build waits for
+        if not self.distribute_only_waited_childs:
+            return requests
+        children = []
+        for request in requests:
+            if request.waitedFor:
+                buildset = await self.master.data.get(('buildsets', str(request.bsid)))
+                if buildset and buildset['parent_buildid'] is not None:
+                    children.append(request)
+        return children

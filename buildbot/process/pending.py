@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: the build requests of a builder that nobody has claimed, kept ready and in order."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from bisect import insort
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Callable
+from typing import Hashable
+from typing import Iterator
+
+if TYPE_CHECKING:
+    from buildbot.process.buildrequest import BuildRequest
+
+
+class PendingRequests:
+    """The pending requests of one builder, by priority and then by age.
+
+    Requests that want the same locks are a group. If the first of a group has to wait for its
+    locks, so have the others, and nobody needs to look at them.
+
+    The database is the truth of what is pending; this is told of each change.
+    """
+
+    def __init__(self) -> None:
+        self._brdicts: dict[int, dict[str, Any]] = {}
+        self._requests: dict[int, BuildRequest] = {}
+        self._group_of: dict[int, Hashable] = {}
+        self._by_age: list[tuple[Any, int]] = []
+        self._groups: dict[Hashable, list[tuple[int, int]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._brdicts)
+
+    def __contains__(self, brid: int) -> bool:
+        return brid in self._brdicts
+
+    def brdicts(self) -> list[dict[str, Any]]:
+        """Return all of them as the data API gives them, the oldest first."""
+        return [self._brdicts[brid] for brid in sorted(self._brdicts)]
+
+    def all_ids(self) -> list[int]:
+        """Return the ids of all of them."""
+        return list(self._brdicts)
+
+    def brdict(self, brid: int) -> dict[str, Any]:
+        return self._brdicts[brid]
+
+    def add(self, brdict: dict[str, Any]) -> None:
+        """Add a request, or take over what has changed of one.
+
+        :param brdict: as the data API gives it, and as its messages tell it.
+        """
+        brid = brdict['buildrequestid']
+        request = self._requests.get(brid)
+        self.discard(brid)
+        self._brdicts[brid] = brdict
+        insort(self._by_age, (brdict['submitted_at'], brid))
+        if request is not None and request.priority == brdict['priority']:
+            self._requests[brid] = request
+
+    def discard(self, brid: int) -> None:
+        """Forget a request; if it is not known, nothing happens."""
+        brdict = self._brdicts.pop(brid, None)
+        if brdict is None:
+            return
+        remove(self._by_age, (brdict['submitted_at'], brid))
+        self._requests.pop(brid, None)
+        group = self._group_of.pop(brid, None)
+        if group in self._groups:
+            members = self._groups[group]
+            remove(members, place_of(brdict))
+            if not members:
+                del self._groups[group]
+
+    def request(self, brid: int) -> BuildRequest | None:
+        """Return what a request was made to; None if it has not been yet."""
+        return self._requests.get(brid)
+
+    def keep(self, request: BuildRequest) -> None:
+        """Keep what a pending request was made to."""
+        if request.id in self._brdicts:
+            self._requests[request.id] = request
+
+    def without_group(self) -> list[int]:
+        """Return the ids of those that have not been put in a group."""
+        if len(self._group_of) == len(self._brdicts):
+            return []
+        return [brid for brid in self._brdicts if brid not in self._group_of]
+
+    def put_in_group(self, brid: int, group: Hashable) -> None:
+        """Put a request in the group of those that want the same locks."""
+        if brid in self._brdicts and brid not in self._group_of:
+            self._group_of[brid] = group
+            insort(self._groups.setdefault(group, []), place_of(self._brdicts[brid]))
+
+    def forget_groups(self) -> None:
+        """Let all be put in groups anew: the locks that they want have changed."""
+        self._group_of.clear()
+        self._groups.clear()
+
+    def group_of(self, brid: int) -> Hashable:
+        return self._group_of.get(brid)
+
+    def first(self, is_out: Callable[[int], bool], waits: Callable[[int], bool]) -> int | None:
+        """Return the id of the request whose turn it is to be looked at, None if there is none.
+
+        :param is_out: tells whether a request is not to be looked at; the next of its group may be.
+        :param waits: tells whether a request waits, and all behind it in its group with it.
+        """
+        due = [place for members in self._groups.values() for place in next_of(members, is_out)]
+        due = [place for place in due if not waits(place[1])]
+        return min(due)[1] if due else None
+
+    def highest_priority(self) -> int | None:
+        """Return the highest priority of any; None if there are none."""
+        priorities = [-members[0][0] for members in self._groups.values()]
+        priorities += [self._brdicts[brid]['priority'] for brid in self.without_group()]
+        return max(priorities, default=None)
+
+    def oldest(self) -> Any:
+        """Return when the oldest was submitted; None if there are none."""
+        return self._by_age[0][0] if self._by_age else None
+
+
+def place_of(brdict: dict[str, Any]) -> tuple[int, int]:
+    return (-brdict['priority'], brdict['buildrequestid'])
+
+
+def next_of(
+    members: list[tuple[int, int]], is_out: Callable[[int], bool]
+) -> Iterator[tuple[int, int]]:
+    for place in members:
+        if not is_out(place[1]):
+            yield place
+            return
+
+
+def remove(entries: list[Any], entry: Any) -> None:
+    i = bisect_left(entries, entry)
+    if i < len(entries) and entries[i] == entry:
+        del entries[i]

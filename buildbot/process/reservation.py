@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: the locks that a build request waits for, and then holds for the build it becomes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Callable
+
+from twisted.python.failure import Failure
+
+from buildbot.lockcopy import CircleError
+from buildbot.lockcopy import LockError
+from buildbot.lockcopy import Wait
+from buildbot.locks import LockOwner
+from buildbot.process.locks import claim_all
+from buildbot.process.locks import release_all
+
+if TYPE_CHECKING:
+    from buildbot.process.buildrequest import BuildRequest
+    from buildbot.process.locks import Claims
+    from buildbot.util.subscription import Subscription
+
+
+class Reservation(LockOwner):
+    """Stands in line for a build that does not exist yet.
+
+    It waits while a worker is idle for its build, and takes none. When the locks are its own, the
+    build is made, and takes it over with all that it holds.
+
+    :param request: the build request; it waits with its priority, and since it was submitted.
+    :param builder_name: of the request.
+    :param worker: name of the worker that it is for; None if it is the same for each of them.
+    :param parent: the owner that the build will be nested in, or None.
+    :param wake: called without arguments when it may be the request's turn.
+    :ivar wanted: what the build needs, as last found out.
+    :ivar of_builder: those of them that are not the worker's own.
+    :ivar claims: what it waits for, or holds.
+    :ivar holds: whether it holds them.
+    :ivar is_granted: whether ``wake`` has been called because it can take them now.
+    :ivar why_never: why it can never have them; a Failure, or None.
+    """
+
+    def __init__(
+        self,
+        request: BuildRequest,
+        builder_name: str,
+        worker: str | None,
+        parent: LockOwner | None,
+        wake: Callable[[], Any],
+    ) -> None:
+        self.request = request
+        self.builder_name = builder_name
+        self.worker = worker
+        self.lock_parent = parent
+        self.lock_priority = getattr(request, 'priority', 0)
+        self.lock_age = getattr(request, 'submittedAt', None)
+        # to wait for a request that nobody waits for is never worth the failure of a step
+        self.lock_may_yield = parent is None
+        self.wanted: Claims = []
+        self.claims: Claims = []
+        self.of_builder: Claims = []
+        self.holds = False
+        self.is_granted = False
+        self.why_never: Failure | None = None
+        self._wake = wake
+        self._wait: Wait | None = None
+        self._until_release: list[Subscription] = []
+
+    def lock_name(self) -> str:
+        return f'build request {self.request.id} of {self.builder_name}'
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is nothing to do for it until it wakes somebody."""
+        return bool(self._until_release) or (self._wait is not None and not self.is_granted)
+
+    def take(self) -> bool:
+        """Take the locks that are wanted if it is this request's turn, else wait in line for them.
+
+        :returns: whether they are held now, or can never be: ``why_never`` tells.
+        """
+        if self.why_never is not None:
+            return True
+        if self.wanted != self.claims:
+            self.give_back()
+            self.claims = self.wanted
+        if not self.holds and not self.waits:
+            self.holds = claim_all(self, self.claims)
+            if self.holds:
+                self._wait = None
+            else:
+                self._stand_in_line()
+        return self.holds or self.why_never is not None
+
+    def _stand_in_line(self) -> None:
+        self.give_back()
+        try:
+            wait = Wait(self, [(lock, access) for lock, access in self.claims if access.count])
+        except CircleError:
+            if self.lock_may_yield:
+                self.yield_place()
+            else:
+                self.why_never = Failure()
+        except LockError:
+            self.why_never = Failure()
+        else:
+            self._wait = wait
+            assert wait.deferred is not None
+            wait.deferred.addCallbacks(self._granted, self._refused, (wait,), errbackArgs=(wait,))
+
+    def _granted(self, _: Any, wait: Wait) -> None:
+        if self._wait is wait:
+            self.is_granted = True
+            self._wake()
+
+    def _refused(self, _: Any, wait: Wait) -> None:
+        if self._wait is wait:  # it will be told why when it asks again
+            self._wait = None
+            self._wake()
+
+    def yield_place(self) -> None:
+        """Leave the line until one of the locks is released, for others could never go on."""
+        self.give_back()
+        for lock, _ in self.claims:
+            self._until_release.append(lock.subscribeToReleases(self._released))
+
+    def _released(self) -> None:
+        if self._until_release:
+            self._unsubscribe()
+            self._wake()
+
+    def _unsubscribe(self) -> None:
+        subscriptions, self._until_release = self._until_release, []
+        for subscription in subscriptions:
+            subscription.unsubscribe()
+
+    def hand_over(self, build: LockOwner) -> None:
+        """Let a build be the owner of what is held from now on."""
+        build.take_over(self)
+        self.holds = self.is_granted = False
+
+    def give_back(self) -> None:
+        """Leave the line, and release what is held. Done again, it does nothing."""
+        self._unsubscribe()
+        wait, self._wait = self._wait, None
+        if wait is not None:
+            wait.stop()
+        if self.holds:
+            release_all(self, self.claims)
+        self.holds = self.is_granted = False
+        self.why_never = None
