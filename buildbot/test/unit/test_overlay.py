@@ -397,7 +397,7 @@ class Plugins(unittest.SynchronousTestCase):
         """Every kind of step of the release is found, and is one of our steps."""
         plugins = get_plugins('steps', None)
         # those of the release's own CI need a library that is not installed with it
-        names = [name for name in plugins.names if not name.startswith('BuildbotCi')]
+        names = [name for name in plugins.names if not name.startswith('Buildbot')]
         self.assertIn('ShellCommand', names)
         for name in names:
             self.assertTrue(issubclass(plugins.get(name), BuildStep), name)
