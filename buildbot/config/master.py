@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from buildbot.config.errors import error
 from buildbot.config.locks import locks_of_builder
 from buildbot.config.locks import locks_of_worker
@@ -15,6 +17,17 @@ upstream = release(__name__)
 
 
 class MasterConfig(upstream.MasterConfig):
+    #: whether a request waits for a worker on which its steps would not only wait for their locks
+    lateBinding = True
+
+    _known_config_keys = upstream.MasterConfig._known_config_keys | {'lateBinding'}
+
+    def load_global(self, filename: str, config_dict: dict[str, Any]) -> None:
+        super().load_global(filename, config_dict)
+        self.lateBinding = config_dict.get('lateBinding', True)
+        if not isinstance(self.lateBinding, bool):
+            error(f"c['lateBinding'] must be True or False, not {self.lateBinding!r}")
+
     def check_locks(self) -> None:
         """Report lists of locks that are wrong in themselves, and names that mean unlike locks.
 

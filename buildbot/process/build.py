@@ -51,6 +51,7 @@ class Build(upstream.Build, LockOwner):
         super().__init__(requests, builder)
         self._ended: Notifier[None] = Notifier()
         self._writing = defer.DeferredLock()
+        self._step_locks = getattr(builder, 'step_locks', None)
         # builders whose requests were judged before their step knew that it had made them
         self._asked_early: dict[int, str] = {}
         #: of its worker, those that steps which run beside others use
@@ -139,6 +140,20 @@ class Build(upstream.Build, LockOwner):
             self._asked_early[brid] = builder_name
             return owner_around_all(triggers) or self
         return triggers[0] if triggers else self
+
+    def step_locks_to_come(self) -> set[str]:
+        """Return the names of the worker locks that steps of it hold, wait for or come to yet."""
+        if self.finished:
+            return set()
+        if self._step_locks is None:
+            return set()
+        steps = getattr(self, 'steps', None)
+        if steps is None:
+            return self._step_locks.wanted(len(self.stepFactories))
+        current = self.currentStep
+        return self._step_locks.wanted(
+            len(steps) + (current is not None and current.results is None)
+        )
 
     def has_triggered(self, brid: int) -> None:
         """Take note that a step knows a request that it has made.

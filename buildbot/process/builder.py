@@ -26,6 +26,9 @@ from buildbot.process.reservation import Reservation
 from buildbot.process.reservations import Reservations
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
+from buildbot.process.workerchoice import StepLocks
+from buildbot.process.workerchoice import least_crowded
+from buildbot.process.workerchoice import least_needed
 from buildbot.util.service import SharedService
 from buildbot_overlay import release
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from buildbot.process.locks import Claims
     from buildbot.process.pending import PendingRequests
     from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
+    from buildbot.util.subscription import Subscription
 
 upstream = release(__name__)
 
@@ -55,10 +59,13 @@ class Builder(upstream.Builder):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.reservations = Reservations()
+        self.step_locks: StepLocks = StepLocks(None)
+        self._until_there_is_a_place: list[Subscription] = []
 
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
         yield super().reconfigServiceWithBuildbotConfig(new_config)
+        self.step_locks = StepLocks(self.config)
         yield self.reconsider()
         # those who wait under the old limits hear of the new ones now, not at the next build
         for lockid, _ in locks_of_builder(self.config):
@@ -75,6 +82,7 @@ class Builder(upstream.Builder):
 
     def stopService(self) -> Any:
         self.reservations.clear()
+        self._have_a_place()
         distributor = getattr(self.botmaster, 'brd', None)
         if isinstance(distributor, BuildRequestDistributor):
             distributor.forget(self.name)
@@ -126,6 +134,9 @@ class Builder(upstream.Builder):
         if reservation is None:
             return None
         self.reservations.keep(reservation)
+        if self.config.nextBuild and not reservation.is_granted:
+            # which of its requests it is whose turn has come, the user decides
+            self.reservations.let_go_first(reservation)
         if not reservation.take():
             return None
         if ask and callable(self.config.canStartBuild):
@@ -211,6 +222,60 @@ class Builder(upstream.Builder):
             return None
         sources = request.mergeSourceStampsWith([])
         return tuple(sorted((s.codebase or '', s.branch or '') for s in sources))
+
+    @defer.inlineCallbacks
+    def preferred_workers(
+        self, workers: list[AbstractWorkerForBuilder], buildrequest: BuildRequest
+    ) -> Any:
+        """Return those of some workers on which a build of a request is best started.
+
+        :param workers: idle workers.
+        :returns: Deferred of a list: the workers on which the locks of the builder's steps are
+            least contended, and of these, those that the fewest other builders need. It is empty if
+            the build is better left for the first worker on which there is a place.
+        """
+        if not self.running:
+            return []
+        # who is waited for must not wait for who waits for it
+        late = self.master.config.lateBinding and not buildrequest.waitedFor
+        best = least_crowded(self, workers, late)
+        if not best:
+            yield self._wake_when_there_is_a_place(workers)
+            best = least_crowded(self, workers, late)  # one may have come meanwhile
+        distributor = self.botmaster.brd
+        return least_needed(self, best, distributor.builders_with_requests())
+
+    def builds_on(self, workername: str) -> list[Build]:
+        """Return the builds that run on a worker, whichever builder they are of."""
+        return [
+            build
+            for builder in self.botmaster.getBuildersForWorker(workername)
+            for build in builder.building
+            if build.workerforbuilder.worker is not None
+            and build.workerforbuilder.worker.workername == workername
+        ]
+
+    @defer.inlineCallbacks
+    def _wake_when_there_is_a_place(self, workers: list[AbstractWorkerForBuilder]) -> Any:
+        self._have_a_place()
+        for lockid in self.step_locks.lockids.values():
+            real = yield self.botmaster.getLockByID(lockid, self.config_version)
+            for worker in workers:
+                if worker.worker is not None:
+                    copy = real.getLockForWorker(worker.worker.workername)
+                    self._until_there_is_a_place.append(
+                        copy.subscribeToReleases(self._there_may_be_a_place)
+                    )
+
+    def _there_may_be_a_place(self) -> None:
+        if self._until_there_is_a_place:
+            self._have_a_place()
+            self._wake()
+
+    def _have_a_place(self) -> None:
+        subscriptions, self._until_there_is_a_place = self._until_there_is_a_place, []
+        for subscription in subscriptions:
+            subscription.unsubscribe()
 
     def waits(self, brid: int) -> bool:
         """Tell whether a pending request waits in line, and there is no worker to be tried yet."""

@@ -44,6 +44,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
     def __init__(self, bldr: Builder, master: Any) -> None:
         super().__init__(bldr, master)
         self._looked_at: set[int] = set()
+        self._is_late = False
         self._can_reserve = can_reserve(bldr)
         self._user_s_choice = bldr.config.nextWorker or master.config.select_next_worker
 
@@ -76,8 +77,12 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         left = list(workers)
         while left:
             best = left
+            if self._can_reserve:
+                best = yield self.bldr.preferred_workers(left, request)
             if not best:
-                return None  # it is better left for a worker that is not free yet
+                # it is better left for a worker on which there is no place yet, and so are others
+                self._is_late = True
+                return None
             worker = random.choice(best)
             left.remove(worker)
             if (yield self._reserve(worker, request)):
@@ -132,14 +137,18 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             return (yield super()._getNextUnclaimedBuildRequest())
         yield self._group_requests()
         while True:
-            waits = self.bldr.waits if self._can_reserve else (lambda brid: False)
-            brid = self.pending.first(self._looked_at.__contains__, waits)
+            brid = self.pending.first(self._looked_at.__contains__, self._waits)
             if brid is None:
                 return None
             request = yield self._getBuildRequestForBrdict(self.pending.brdict(brid))
             if request is not None and brid in self.pending:
                 return request
             self._looked_at.add(brid)
+
+    def _waits(self, brid: int) -> bool:
+        if self._is_late and not self.pending.brdict(brid)['waited_for']:
+            return True
+        return self._can_reserve and self.bldr.waits(brid)
 
     @defer.inlineCallbacks
     def _group_requests(self) -> Any:
@@ -184,6 +193,9 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
                 if (yield self.master.data.updates.claimBuildRequests([brid])):
                     yield self.master.data.updates.completeBuildRequests([brid], EXCEPTION)
             if request is not None and self.pending is not None:
+                request.priority = brdict[
+                    'priority'
+                ]  # a cache of the release's keeps the first one
                 self.pending.keep(request)
         return request
 
@@ -250,6 +262,11 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                 self._gone_meanwhile = None
         return pending
 
+    def builders_with_requests(self) -> list[Builder]:
+        """Return the builders that are known to have pending requests."""
+        names = [name for name, pending in self._pending.items() if pending]
+        return [self.botmaster.builders[name] for name in names if name in self.botmaster.builders]
+
     def forget(self, builder_name: str) -> None:
         """Read the pending requests of a builder from the database when they are needed again."""
         self._pending.pop(builder_name, None)
@@ -265,6 +282,10 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         if not brdict['claimed'] and not brdict['complete']:
             if pending is not None:
                 pending.add(brdict)
+            if key[2] == 'update':
+                # it has another place in line now
+                builder.reservations.leave_lines(brid)
+                self.botmaster.maybeStartBuildsForBuilder(builder.name)
             return
         if self._gone_meanwhile is not None:
             self._gone_meanwhile.add(brid)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
 from typing import Hashable
-from typing import Iterator
 
 if TYPE_CHECKING:
     from buildbot.process.buildrequest import BuildRequest
@@ -110,9 +109,8 @@ class PendingRequests:
         :param is_out: tells whether a request is not to be looked at; the next of its group may be.
         :param waits: tells whether a request waits, and all behind it in its group with it.
         """
-        due = [place for members in self._groups.values() for place in next_of(members, is_out)]
-        due = [place for place in due if not waits(place[1])]
-        return min(due)[1] if due else None
+        due = [first_of(members, is_out, waits) for members in self._groups.values()]
+        return min((place for place in due if place is not None), default=(0, None))[1]
 
     def highest_priority(self) -> int | None:
         """Return the highest priority of any; None if there are none."""
@@ -129,13 +127,15 @@ def place_of(brdict: dict[str, Any]) -> tuple[int, int]:
     return (-brdict['priority'], brdict['buildrequestid'])
 
 
-def next_of(
-    members: list[tuple[int, int]], is_out: Callable[[int], bool]
-) -> Iterator[tuple[int, int]]:
+def first_of(
+    members: list[tuple[int, int]], is_out: Callable[[int], bool], waits: Callable[[int], bool]
+) -> tuple[int, int] | None:
     for place in members:
+        if waits(place[1]):
+            return None
         if not is_out(place[1]):
-            yield place
-            return
+            return place
+    return None
 
 
 def remove(entries: list[Any], entry: Any) -> None:

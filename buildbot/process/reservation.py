@@ -75,10 +75,15 @@ class Reservation(LockOwner):
         """Whether there is nothing to do for it until it wakes somebody."""
         return bool(self._until_release) or (self._wait is not None and not self.is_granted)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a build can begin with it, if only to fail and say why."""
+        return self.holds or self.why_never is not None
+
     def take(self) -> bool:
         """Take the locks that are wanted if it is this request's turn, else wait in line for them.
 
-        :returns: whether they are held now, or can never be: ``why_never`` tells.
+        :returns: whether a build can begin.
         """
         if self.why_never is not None:
             return True
@@ -91,7 +96,7 @@ class Reservation(LockOwner):
                 self._wait = None
             else:
                 self._stand_in_line()
-        return self.holds or self.why_never is not None
+        return self.is_ready
 
     def _stand_in_line(self) -> None:
         self.give_back()

@@ -32,7 +32,7 @@ class Reservations:
     def ready(self, brid: int) -> Reservation | None:
         """Return the one with which a build of the request can begin; None if there is none."""
         known = self._known.get(brid, {}).values()
-        return next((r for r in known if r.holds or r.why_never is not None), None)
+        return next((reservation for reservation in known if reservation.is_ready), None)
 
     def waits_everywhere(self, brid: int) -> bool:
         """Tell whether a request waits for locks that it needs on whatever worker."""
@@ -48,6 +48,16 @@ class Reservations:
         if not known or not all(reservation.waits for reservation in known.values()):
             return False
         return None in known or all(worker in known for worker in idle)
+
+    def let_go_first(self, reservation: Reservation) -> None:
+        """Exchange the places of a request and of one that wants the same, whose turn has come."""
+        for other in self.granted():
+            is_alike = (other.worker, other.wanted) == (reservation.worker, reservation.wanted)
+            if is_alike and other.lock_parent is None is reservation.lock_parent:
+                other.request, reservation.request = reservation.request, other.request
+                self.keep(other)
+                self.keep(reservation)
+                return
 
     def granted(self) -> list[Reservation]:
         """Return those that have been told that it is their turn."""
@@ -66,9 +76,9 @@ class Reservations:
                 self._drop(reservation)
 
     def leave_lines(self, brid: int) -> None:
-        """Let a request that is pending no longer leave all lines; what it holds it keeps."""
+        """Let a request that is pending no longer leave all lines; it keeps what is ready."""
         for reservation in list(self._known.get(brid, {}).values()):
-            if not reservation.holds:
+            if not reservation.is_ready:
                 self._drop(reservation)
 
     def leave_all_lines(self) -> None:

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: on which worker a build is best started, and when it is better not bound to one yet.
+
+A build that has begun on a worker can only wait for the step and group locks of that worker, while
+another worker may be free. So a request stays in line for the first worker on which there is a
+place, and each worker is kept fed, no more: for each of its locks, as many builds as can hold it,
+and one more, which prepares meanwhile. How long anything takes need not be known.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Iterable
+
+from buildbot.config.steps import steps_of_builder
+from buildbot.locks import BaseLockId
+from buildbot.locks import LockAccess
+from buildbot.locks import WorkerLock
+
+if TYPE_CHECKING:
+    from buildbot.process.build import Build
+    from buildbot.process.builder import Builder
+    from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
+
+
+class StepLocks:
+    """The worker locks that the steps and groups of a builder name, step by step.
+
+    Only what is known without a build counts: no renderables, no steps that are added later.
+
+    :param config: the builder's configuration; None before there is one.
+    :ivar lockids: the locks, by name.
+    """
+
+    def __init__(self, config: Any) -> None:
+        self.lockids: dict[str, WorkerLock] = {}
+        # the most units that a step takes at a time; None stands for the whole lock
+        self._units: dict[str, int | None] = {}
+        # for each top-level step, the names of the locks that it or a step in it takes
+        self._by_step: list[set[str]] = []
+        for step, _, where in steps_of_builder(config) if config is not None else ():
+            if where.startswith('of builder'):
+                self._by_step.append(set())
+            for access in step.locks if isinstance(step.locks, (list, tuple)) else ():
+                self._add(access)
+
+    def _add(self, access: Any) -> None:
+        if isinstance(access, BaseLockId):
+            access = access.defaultAccess()
+        if not isinstance(access, LockAccess) or not isinstance(access.lockid, WorkerLock):
+            return
+        if not access.count:
+            return  # it is always granted
+        name = access.lockid.name
+        self.lockids[name] = access.lockid
+        self._by_step[-1].add(name)
+        units = self._units.get(name, 0)
+        is_whole = units is None or access.mode == 'exclusive'
+        self._units[name] = None if is_whole else max(units, access.count)
+
+    def holders(self, name: str, workername: str) -> int:
+        """Return how many builds of this builder can hold a lock of a worker at a time."""
+        lockid, units = self.lockids[name], self._units[name]
+        if units is None:
+            return 1
+        limit = lockid.maxCountForWorker.get(workername, lockid.maxCount)
+        return max(1, limit // max(1, units))
+
+    def wanted(self, steps_left: int) -> set[str]:
+        """Return the names of the locks that a build takes in its last steps.
+
+        :param steps_left: how many top-level steps have not ended.
+        """
+        if not steps_left:
+            return set()
+        return set().union(*self._by_step[-steps_left:])
+
+
+def crowd(builds: Iterable[Build]) -> Counter[str]:
+    """Count the builds on a worker that are not through with a lock, by its name."""
+    return Counter(name for build in builds for name in build.step_locks_to_come())
+
+
+def least_crowded(
+    builder: Builder, workers: list[AbstractWorkerForBuilder], late: bool
+) -> list[AbstractWorkerForBuilder]:
+    """Return the workers on which the locks that the builder's steps take are least contended.
+
+    :param workers: those on which a build could start now.
+    :param late: whether to leave out workers that are fed.
+    :returns: some of them, equal in that; none if all are fed.
+    """
+    locks = builder.step_locks
+    if not locks.lockids:
+        return workers
+    best: list[AbstractWorkerForBuilder] = []
+    lowest: tuple[float, int] | None = None
+    for worker in workers:
+        workername = worker.worker.workername
+        builds = builder.builds_on(workername)
+        counts = crowd(builds)
+        holders = {name: locks.holders(name, workername) for name in locks.lockids}
+        if late and any(counts[name] > count for name, count in holders.items()):
+            continue  # it is fed: one holds the lock, and the next one prepares
+        load = (sum(counts[name] / count for name, count in holders.items()), len(builds))
+        if lowest is None or load < lowest:
+            best, lowest = [], load
+        if load == lowest:
+            best.append(worker)
+    return best
+
+
+def least_needed(
+    builder: Builder, workers: list[AbstractWorkerForBuilder], others: Iterable[Builder]
+) -> list[AbstractWorkerForBuilder]:
+    """Return the workers that the fewest others could use.
+
+    :param others: builders that have pending requests.
+    """
+    if len(workers) < 2:
+        return workers
+    needs = Counter(
+        name for other in others if other is not builder for name in other.config.workernames
+    )
+    fewest = min(needs[worker.worker.workername] for worker in workers)
+    return [worker for worker in workers if needs[worker.worker.workername] == fewest]
