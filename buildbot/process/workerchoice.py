@@ -3,8 +3,8 @@
 
 A build that has begun on a worker can only wait for the step and group locks of that worker, while
 another worker may be free. So a request stays in line for the first worker on which there is a
-place, and each worker is kept fed, no more: for each of its locks, as many builds as can hold it,
-and one more, which prepares meanwhile. How long anything takes need not be known.
+place, and each worker is kept fed, no more: as many builds as can hold its locks, and one more,
+which prepares meanwhile. How long anything takes need not be known.
 """
 
 from __future__ import annotations
@@ -83,6 +83,24 @@ def crowd(builds: Iterable[Build]) -> Counter[str]:
     return Counter(name for build in builds for name in build.step_locks_to_come())
 
 
+def is_fed(counts: Counter[str], holders: dict[str, int]) -> bool:
+    """Tell whether a worker has as many builds as its locks can be kept busy with.
+
+    The locks are those of a pipeline: who holds a later one has been through the earlier ones. So
+    for each lock as many builds can be of use as can hold it and those before it, and one more,
+    which prepares.
+
+    :param counts: how many builds on the worker are not through with a lock, by its name.
+    :param holders: how many can hold it at a time, in the order in which the steps take them.
+    """
+    useful = 0
+    for name, count in holders.items():
+        useful += count
+        if counts[name] > useful:
+            return True
+    return False
+
+
 def least_crowded(
     builder: Builder, workers: list[AbstractWorkerForBuilder], late: bool
 ) -> list[AbstractWorkerForBuilder]:
@@ -102,8 +120,8 @@ def least_crowded(
         builds = builder.builds_on(workername)
         counts = crowd(builds)
         holders = {name: locks.holders(name, workername) for name in locks.lockids}
-        if late and any(counts[name] > count for name, count in holders.items()):
-            continue  # it is fed: one holds the lock, and the next one prepares
+        if late and is_fed(counts, holders):
+            continue
         load = (sum(counts[name] / count for name, count in holders.items()), len(builds))
         if lowest is None or load < lowest:
             best, lowest = [], load

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Simulated labs: how long many builds take in all, as a multiple of the least they could.
 
-Usage: python labs.py [--quick] [--png DIR], with the Python of an environment in which the wheel is
-installed.
+Usage: python labs.py [--seeds N], with the Python of an environment that has the wheel installed.
 
 Each lab is a master in memory with the release's own classes, local workers, sqlite and a clock
-that jumps from one event to the next. Each build checks out, compiles under a worker's ``cpu`` lock,
-and tests in three parts under its ``jtag`` lock. The plain release runs in a process of its own,
-with the overlay switched off. The lower bound is that of the busiest resource, or the longest build.
+that jumps from one event to the next. Each build checks out, compiles under a worker's ``cpu``
+lock, and tests in three parts under its ``jtag`` lock. The plain release runs in a process of its
+own, with the overlay switched off. The lower bound is that of the busiest resource, or the longest
+build.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import warnings
 from typing import Any
 from typing import Iterator
 
-SEEDS = (1, 2, 3)
 BUILDS = 200
 SHAPES = ((4, 4), (4, 16), (16, 4), (16, 16))  # workers, builders
 PLAIN = ('whole build', 'three steps')
@@ -176,14 +175,14 @@ def cells(count: int, seeds: tuple[int, ...]) -> Iterator[tuple[str, bool, int, 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument('--quick', action='store_true', help='one seed, 60 builds')
+    parser.add_argument('--seeds', type=int, default=1, help='how many labs of each kind')
     parser.add_argument('--child', nargs=5)
     options = parser.parse_args()
     if options.child:
         kind, *numbers = options.child
         print(json.dumps(run_lab(kind, *map(int, numbers))))
         return
-    count, seeds = (60, SEEDS[:1]) if options.quick else (BUILDS, SEEDS)
+    count, seeds = BUILDS, tuple(range(1, options.seeds + 1))
     todo = list(cells(count, seeds))
     results: dict[tuple[str, bool, int, int], list[tuple[float, float]]] = {}
     running: list[Any] = []
