@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What it takes to start one build, by the number of builders, workers and pending requests.
 
-Usage: python distribution.py [--all], with the Python of an environment that has the wheel installed.
+Usage: python distribution.py [--all], with the Python of an environment with the wheel.
 
 All requests want one exclusive master lock of their builders. Counted are the statements that the
 database is given, the questions whether a request can start (``Builder.canStartBuild`` and
