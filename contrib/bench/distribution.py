@@ -35,7 +35,7 @@ def run_lab(builders: int, workers: int, requests: int, starts: int) -> dict[str
     from twisted.internet import defer
     from twisted.trial.reporter import TestResult
 
-    from buildbot.config import BuilderConfig
+    from buildbot.config.builder import BuilderConfig
     from buildbot.locks import MasterLock
     from buildbot.process.builder import Builder
     from buildbot.process.buildstep import BuildStep
@@ -54,10 +54,10 @@ def run_lab(builders: int, workers: int, requests: int, starts: int) -> dict[str
             running.append(d)
             return d
 
-        def interrupt(self, reason: Any) -> Any:
+        def _interrupt_impl(self, reason: Any) -> Any:
             if running:  # the lab is at its end
                 running.pop().callback(CANCELLED)
-            return super().interrupt(reason)
+            return super()._interrupt_impl(reason)
 
     def count_calls(name: str) -> None:
         method = getattr(Builder, name, None)

@@ -59,7 +59,7 @@ def run_lab(kind: str, seed: int, workers: int, builders: int, count: int) -> di
     from twisted.internet import defer
     from twisted.trial.reporter import TestResult
 
-    from buildbot.config import BuilderConfig
+    from buildbot.config.builder import BuilderConfig
     from buildbot.locks import WorkerLock
     from buildbot.process.buildstep import BuildStep
     from buildbot.process.factory import BuildFactory
@@ -126,8 +126,8 @@ def run_lab(kind: str, seed: int, workers: int, builders: int, count: int) -> di
             ids = []
             for i in range(builders):
                 ids.append((yield self.master.data.updates.findBuilderId(f'b{i}')))
-            stamp = dict.fromkeys(('codebase', 'repository', 'project'), '')
-            stamp.update(branch=None, revision=None)  # type: ignore[arg-type]
+            stamp: dict[str, Any] = dict.fromkeys(('codebase', 'repository', 'project'), '')
+            stamp.update(branch=None, revision=None)
             for i in range(count):
                 yield self.master.data.updates.addBuildset(
                     waited_for=False, builderids=[ids[i % builders]], sourcestamps=[stamp]
