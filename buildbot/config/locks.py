@@ -5,23 +5,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Iterable
 from typing import Iterator
 
-from buildbot.config.steps import steps_of_builder
 from buildbot.locks import BaseLockId
 from buildbot.locks import LockAccess
 
 if TYPE_CHECKING:
     from buildbot.config.builder import BuilderConfig
+    from buildbot.config.steps import Place as StepPlace
     from buildbot.worker.base import AbstractWorker
 
     Place = tuple[BaseLockId, str]
 
 
-def locks_of_builder(builder: BuilderConfig) -> Iterator[Place]:
-    """Yield the locks of a builder, its steps and groups, each with words for where it stands."""
+def locks_of_builder(builder: BuilderConfig, steps: Iterable[StepPlace]) -> Iterator[Place]:
+    """Yield the locks of a builder, its steps and groups, each with words for where it stands.
+
+    :param steps: the steps of the builder, as ``steps_of_builder`` gives them.
+    """
     yield from _lock_ids(builder.locks, f'builder {builder.name!r}')
-    for step, _, where in steps_of_builder(builder):
+    for step, _, where in steps:
         yield from _lock_ids(step.locks, f'step {step.name!r} {where}')
 
 

@@ -35,9 +35,9 @@ class MasterConfig(upstream.MasterConfig):
         """
         places = []
         for builder in self.builders:
-            check_steps(builder)
+            steps = check_steps(builder)
             check_accesses(builder.locks, f'builder {builder.name!r}')
-            places += locks_of_builder(builder)
+            places += locks_of_builder(builder, steps)
         for worker in self.workers:
             check_accesses(worker.access, f'worker {worker.name!r}', branches=False)
             places += locks_of_worker(worker)

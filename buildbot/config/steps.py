@@ -102,11 +102,17 @@ def _unique(path: str, names: dict[str, int]) -> str:
     return f'{path}_{names[path]}'
 
 
-def check_steps(builder: Any) -> None:
-    """Report groups of a builder without steps, and paths that are too long to be shown."""
+def check_steps(builder: Any) -> list[Place]:
+    """Report groups of a builder without steps, and paths that are too long to be shown.
+
+    :returns: the steps of the builder, all of which have been looked at.
+    """
+    places = []
     limit = model_config.step_name_length
     too_long = ''  # what is inside of it is too long as well, and need not be told
-    for step, path, where in steps_of_builder(builder, error):
+    for place in steps_of_builder(builder, error):
+        places.append(place)
+        step, path, where = place
         if isinstance(step, StepGroup) and not step.has_steps():
             error(f'step group {step.name!r} {where} has no steps')
         if (
@@ -119,3 +125,4 @@ def check_steps(builder: Any) -> None:
                 f'step {step.name!r} {where}: its path {path!r} is longer than the {limit}'
                 ' characters that the name of a step may have'
             )
+    return places

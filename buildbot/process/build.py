@@ -143,9 +143,7 @@ class Build(upstream.Build, LockOwner):
 
     def step_locks_to_come(self) -> set[str]:
         """Return the names of the worker locks that steps of it hold, wait for or come to yet."""
-        if self.finished:
-            return set()
-        if self._step_locks is None:
+        if self.finished or self._step_locks is None:
             return set()
         steps = getattr(self, 'steps', None)
         if steps is None:

@@ -12,6 +12,7 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 from buildbot.config.locks import locks_of_builder
+from buildbot.config.steps import steps_of_builder
 from buildbot.interfaces import IRenderable
 from buildbot.locks import BranchLock
 from buildbot.locks import LockOwner
@@ -19,7 +20,9 @@ from buildbot.locks import WorkerLock
 from buildbot.process.build import Build
 from buildbot.process.buildrequest import BuildRequest
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
+from buildbot.process.firstrelease import FirstRelease
 from buildbot.process.locks import get_real_locks_from_accesses_raw
+from buildbot.process.locks import ids_of
 from buildbot.process.locks import must_be_rendered
 from buildbot.process.locks import together
 from buildbot.process.reservation import Reservation
@@ -36,7 +39,6 @@ if TYPE_CHECKING:
     from buildbot.process.locks import Claims
     from buildbot.process.pending import PendingRequests
     from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
-    from buildbot.util.subscription import Subscription
 
 upstream = release(__name__)
 
@@ -59,16 +61,17 @@ class Builder(upstream.Builder):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.reservations = Reservations()
-        self.step_locks: StepLocks = StepLocks(None)
-        self._until_there_is_a_place: list[Subscription] = []
+        self.step_locks = StepLocks()
+        self._first_place = FirstRelease(self._wake)
 
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
         yield super().reconfigServiceWithBuildbotConfig(new_config)
-        self.step_locks = StepLocks(self.config)
+        steps = list(steps_of_builder(self.config))
+        self.step_locks = StepLocks(steps)
         yield self.reconsider()
         # those who wait under the old limits hear of the new ones now, not at the next build
-        for lockid, _ in locks_of_builder(self.config):
+        for lockid, _ in locks_of_builder(self.config, steps):
             yield self.botmaster.getLockByID(lockid, self.config_version)
 
     @defer.inlineCallbacks
@@ -82,9 +85,9 @@ class Builder(upstream.Builder):
 
     def stopService(self) -> Any:
         self.reservations.clear()
-        self._have_a_place()
-        distributor = getattr(self.botmaster, 'brd', None)
-        if isinstance(distributor, BuildRequestDistributor):
+        self._first_place.forget()
+        distributor = self._distributor()
+        if distributor is not None:
             distributor.forget(self.name)
         return super().stopService()
 
@@ -194,21 +197,15 @@ class Builder(upstream.Builder):
         self.botmaster.maybeStartBuildsForBuilder(self.name)
 
     def _depends_on_worker(self) -> bool:
-        locks = self.config.locks
-        if IRenderable.providedBy(locks):
-            return True
-        ids = [getattr(lock, 'lockid', lock) for lock in locks]
-        return any(IRenderable.providedBy(i) or isinstance(i, WorkerLock) for i in ids) or any(
-            getattr(i, 'key', None) is not None for i in ids
-        )
+        return self._names_lock_of(WorkerLock) or must_be_rendered(self.config.locks)
 
     def groups_need_requests(self) -> bool:
         """Tell whether what locks a request wants depends on the request."""
-        ids = [getattr(lock, 'lockid', lock) for lock in self._static_locks()]
-        return any(isinstance(i, BranchLock) for i in ids)
+        return self._names_lock_of(BranchLock) and not must_be_rendered(self.config.locks)
 
-    def _static_locks(self) -> list:
-        return [] if must_be_rendered(self.config.locks) else list(self.config.locks)
+    def _names_lock_of(self, kind: type) -> bool:
+        locks = self.config.locks
+        return not IRenderable.providedBy(locks) and any(isinstance(i, kind) for i in ids_of(locks))
 
     def group_of(self, brdict: dict[str, Any], request: BuildRequest | None) -> Hashable:
         """Return what is the same for requests of this builder that want the same locks.
@@ -257,25 +254,14 @@ class Builder(upstream.Builder):
 
     @defer.inlineCallbacks
     def _wake_when_there_is_a_place(self, workers: list[AbstractWorkerForBuilder]) -> Any:
-        self._have_a_place()
+        self._first_place.forget()
         for lockid in self.step_locks.lockids.values():
             real = yield self.botmaster.getLockByID(lockid, self.config_version)
-            for worker in workers:
-                if worker.worker is not None:
-                    copy = real.getLockForWorker(worker.worker.workername)
-                    self._until_there_is_a_place.append(
-                        copy.subscribeToReleases(self._there_may_be_a_place)
-                    )
-
-    def _there_may_be_a_place(self) -> None:
-        if self._until_there_is_a_place:
-            self._have_a_place()
-            self._wake()
-
-    def _have_a_place(self) -> None:
-        subscriptions, self._until_there_is_a_place = self._until_there_is_a_place, []
-        for subscription in subscriptions:
-            subscription.unsubscribe()
+            self._first_place.wait_for(
+                real.getLockForWorker(worker.worker.workername)
+                for worker in workers
+                if worker.worker is not None
+            )
 
     def waits(self, brid: int) -> bool:
         """Tell whether a pending request waits in line, and there is no worker to be tried yet."""
@@ -286,7 +272,7 @@ class Builder(upstream.Builder):
 
     def worker_taken(self) -> None:
         """Take note that a worker is not idle any more."""
-        if any(True for _ in self.reservations):
+        if self.reservations:
             self.reservations.leave_without_worker(self._idle_workers())
 
     def detached(self, worker: Any) -> None:
@@ -308,10 +294,15 @@ class Builder(upstream.Builder):
         return pending.oldest()
 
     def _pending(self) -> defer.Deferred[PendingRequests | None]:
-        distributor = getattr(self.botmaster, 'brd', None)
-        if not isinstance(distributor, BuildRequestDistributor) or not distributor.running:
+        distributor = self._distributor()
+        if distributor is None or not distributor.running:
             return defer.succeed(None)
         return distributor.pending_of(self)
+
+    def _distributor(self) -> BuildRequestDistributor | None:
+        # what stands in for a botmaster (in a test of a user's, say) may have another one, or none
+        distributor = getattr(self.botmaster, 'brd', None)
+        return distributor if isinstance(distributor, BuildRequestDistributor) else None
 
     @defer.inlineCallbacks
     def _find_parent(self, buildrequest: BuildRequest) -> Any:
@@ -333,15 +324,16 @@ class Builder(upstream.Builder):
             props = None  # there is nothing to render
         elif props is None:
             props = yield self._setup_props_if_needed(None, workerforbuilder, buildrequest)
-        of_builder = yield get_real_locks_from_accesses_raw(
-            locks,
-            props,
-            self,
-            workerforbuilder,
-            self.config_version,
-            lambda: buildrequest.mergeSourceStampsWith([]),
+        return (
+            yield get_real_locks_from_accesses_raw(
+                locks,
+                props,
+                self,
+                workerforbuilder,
+                self.config_version,
+                lambda: buildrequest.mergeSourceStampsWith([]),
+            )
         )
-        return of_builder
 
     def _can_acquire_locks(self, lock_list: Claims, owner: LockOwner | None = None) -> bool:
         return all(lock.isAvailable(owner, access) for lock, access in lock_list)

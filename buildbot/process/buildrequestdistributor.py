@@ -193,9 +193,8 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
                 if (yield self.master.data.updates.claimBuildRequests([brid])):
                     yield self.master.data.updates.completeBuildRequests([brid], EXCEPTION)
             if request is not None and self.pending is not None:
-                request.priority = brdict[
-                    'priority'
-                ]  # a cache of the release's keeps the first one
+                # a cache of the release's keeps the first one
+                request.priority = brdict['priority']
                 self.pending.keep(request)
         return request
 

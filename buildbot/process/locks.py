@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
+from typing import Iterable
 
 from twisted.internet import defer
 
@@ -78,8 +79,14 @@ def must_be_rendered(locks: Any) -> bool:
     """Tell whether it takes the properties of a build to say which locks are meant."""
     if IRenderable.providedBy(locks):
         return True
-    lockids = [getattr(lock, 'lockid', lock) for lock in locks]
-    return any(IRenderable.providedBy(i) or getattr(i, 'key', None) is not None for i in lockids)
+    return any(
+        IRenderable.providedBy(i) or getattr(i, 'key', None) is not None for i in ids_of(locks)
+    )
+
+
+def ids_of(locks: Iterable[Any]) -> list[Any]:
+    """Return what a list of locks and accesses is of; a renderable in it stands for itself."""
+    return [getattr(lock, 'lockid', lock) for lock in locks]
 
 
 def names_of_locks(claims: Claims) -> str:

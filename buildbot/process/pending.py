@@ -100,9 +100,6 @@ class PendingRequests:
         self._group_of.clear()
         self._groups.clear()
 
-    def group_of(self, brid: int) -> Hashable:
-        return self._group_of.get(brid)
-
     def first(self, is_out: Callable[[int], bool], waits: Callable[[int], bool]) -> int | None:
         """Return the id of the request whose turn it is to be looked at, None if there is none.
 

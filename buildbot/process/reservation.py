@@ -13,13 +13,13 @@ from buildbot.lockcopy import CircleError
 from buildbot.lockcopy import LockError
 from buildbot.lockcopy import Wait
 from buildbot.locks import LockOwner
+from buildbot.process.firstrelease import FirstRelease
 from buildbot.process.locks import claim_all
 from buildbot.process.locks import release_all
 
 if TYPE_CHECKING:
     from buildbot.process.buildrequest import BuildRequest
     from buildbot.process.locks import Claims
-    from buildbot.util.subscription import Subscription
 
 
 class Reservation(LockOwner):
@@ -65,7 +65,7 @@ class Reservation(LockOwner):
         self.why_never: Failure | None = None
         self._wake = wake
         self._wait: Wait | None = None
-        self._until_release: list[Subscription] = []
+        self._first_release = FirstRelease(wake)
 
     def lock_name(self) -> str:
         return f'build request {self.request.id} of {self.builder_name}'
@@ -73,7 +73,8 @@ class Reservation(LockOwner):
     @property
     def waits(self) -> bool:
         """Whether there is nothing to do for it until it wakes somebody."""
-        return bool(self._until_release) or (self._wait is not None and not self.is_granted)
+        stands_in_line = self._wait is not None and not self.is_granted
+        return stands_in_line or self._first_release.is_awaited
 
     @property
     def is_ready(self) -> bool:
@@ -127,18 +128,7 @@ class Reservation(LockOwner):
     def yield_place(self) -> None:
         """Leave the line until one of the locks is released, for others could never go on."""
         self.give_back()
-        for lock, _ in self.claims:
-            self._until_release.append(lock.subscribeToReleases(self._released))
-
-    def _released(self) -> None:
-        if self._until_release:
-            self._unsubscribe()
-            self._wake()
-
-    def _unsubscribe(self) -> None:
-        subscriptions, self._until_release = self._until_release, []
-        for subscription in subscriptions:
-            subscription.unsubscribe()
+        self._first_release.wait_for(lock for lock, _ in self.claims)
 
     def hand_over(self, build: LockOwner) -> None:
         """Let a build be the owner of what is held from now on."""
@@ -147,7 +137,7 @@ class Reservation(LockOwner):
 
     def give_back(self) -> None:
         """Leave the line, and release what is held. Done again, it does nothing."""
-        self._unsubscribe()
+        self._first_release.forget()
         wait, self._wait = self._wait, None
         if wait is not None:
             wait.stop()

@@ -23,6 +23,9 @@ class Reservations:
     def __iter__(self) -> Iterator[Reservation]:
         return iter([r for known in self._known.values() for r in known.values()])
 
+    def __bool__(self) -> bool:
+        return bool(self._known)
+
     def find(self, brid: int, worker: str | None) -> Reservation | None:
         return self._known.get(brid, {}).get(worker)
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Iterable
 
-from buildbot.config.steps import steps_of_builder
 from buildbot.locks import BaseLockId
 from buildbot.locks import LockAccess
 from buildbot.locks import WorkerLock
 
 if TYPE_CHECKING:
+    from buildbot.config.steps import Place
     from buildbot.process.build import Build
     from buildbot.process.builder import Builder
     from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
@@ -30,17 +30,17 @@ class StepLocks:
 
     Only what is known without a build counts: no renderables, no steps that are added later.
 
-    :param config: the builder's configuration; None before there is one.
+    :param steps: the steps of the builder's configuration, those in groups included.
     :ivar lockids: the locks, by name.
     """
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, steps: Iterable[Place] = ()) -> None:
         self.lockids: dict[str, WorkerLock] = {}
         # the most units that a step takes at a time; None stands for the whole lock
         self._units: dict[str, int | None] = {}
         # for each top-level step, the names of the locks that it or a step in it takes
         self._by_step: list[set[str]] = []
-        for step, _, where in steps_of_builder(config) if config is not None else ():
+        for step, _, where in steps:
             if where.startswith('of builder'):
                 self._by_step.append(set())
             for access in step.locks if isinstance(step.locks, (list, tuple)) else ():

@@ -237,15 +237,19 @@ class Limits(LabTestCase):
         )
 
     @defer.inlineCallbacks
-    def state(self, name, buildid):
+    def row(self, name, buildid):
         rows = yield self.master.data.get(('builds', buildid, 'steps'))
         (row,) = [row for row in rows if row['name'] == name]
+        return row
+
+    @defer.inlineCallbacks
+    def state(self, name, buildid):
+        row = yield self.row(name, buildid)
         return row['state_string'], row['results']
 
     @defer.inlineCallbacks
     def logs(self, name, buildid):
-        rows = yield self.master.data.get(('builds', buildid, 'steps'))
-        (row,) = [row for row in rows if row['name'] == name]
+        row = yield self.row(name, buildid)
         logs = yield self.master.data.get(('steps', row['stepid'], 'logs'))
         texts = []
         for entry in logs:
