@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Callable
 from typing import Iterator
 from typing import Sequence
 
@@ -32,6 +33,10 @@ class LockError(Exception):
     """A lock cannot be had as it is asked for, now or ever; the text says which and why."""
 
 
+class UnitsError(LockError):
+    """More units are wanted than there are."""
+
+
 class CircleError(LockError):
     """To wait would close a circle of those who wait for one another."""
 
@@ -46,7 +51,7 @@ class Wait:
     :param accesses: pairs of lock and access, each lock once; not all of them were available when
         asked right before.
     :ivar deferred: fires when the locks can be claimed; None once it has.
-    :raises LockError: more units of a lock are wanted than it has.
+    :raises UnitsError: more units of a lock are wanted than it has.
     :raises CircleError: to wait would close a circle of those who wait for one another, so that
         none of them would ever go on.
     """
@@ -56,24 +61,11 @@ class Wait:
     def __init__(self, owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) -> None:
         self.accesses = accesses
         self.deferred: defer.Deferred[BaseLock | None] | None = defer.Deferred()
-        key = key_of(owner)
-        self.around: list[LockOwner] = []
-        ancestors: Sequence[Any] = ()
-        priority = 0
-        age = None
+        self.around = owners_around(owner)
+        self.claim = claim_of(owner, accesses, self.around, self._granted, self._drains)
         if isinstance(owner, LockOwner):
-            self.around = owners_around(owner)
-            ancestors = [key_of(thing) for thing in self.around]
             self.around.append(owner)
-            priority = owner.lock_priority
-            age = owner.lock_age
-        wants = []
-        for lock, access in accesses:
-            exclusive = access.mode == 'exclusive'
-            if not exclusive and access.count > lock._rule.most_for(ancestors):
-                raise LockError(lock._too_few(access))
-            wants.append(Want(lock._rule, exclusive, access.count))
-        self.claim = Claim(key, wants, priority, ancestors, self._granted, self._drains, age)
+        key = self.claim.owner
         for lock, _ in accesses:
             assert key not in lock._waits, f'{owner} waits for {lock} already'
             lock._waits[key] = self
@@ -281,21 +273,17 @@ class BaseLock:
             check_access(access)
         if not access.count:
             return
-        key = key_of(owner)
-        wait = self._waits.pop(key, None) if self._waits else None
+        wait = self._waits.pop(key_of(owner), None) if self._waits else None
         if wait is None:
-            want = Want(self._rule, access.mode == 'exclusive', access.count)
-            ancestors = [key_of(thing) for thing in owners_around(owner)]
-            priority, age = 0, None
-            if isinstance(owner, LockOwner):
-                priority, age = owner.lock_priority, owner.lock_age
-            claim = Claim(key, [want], priority, ancestors, age=age)
-            granted = claim.enter(wait=False)  # not in the assert, which Python may leave out
-            assert granted, 'ask for isAvailable() first'
+            claim = claim_of(owner, [(self, access)], owners_around(owner))
+            claim.enter(wait=False)
         else:
             claim = wait.claim
-            assert claim.state is GRANTED, 'ask for isAvailable() first'
-        self._taken.setdefault(key, []).append((access, claim))
+        assert claim.state is GRANTED, 'ask for isAvailable() first'
+        self._take(owner, access, claim)
+
+    def _take(self, owner: Any, access: LockAccess, claim: Claim) -> None:
+        self._taken.setdefault(claim.owner, []).append((access, claim))
         if isinstance(owner, LockOwner):
             if owner.locks_held is None:
                 owner.locks_held = {}
@@ -349,6 +337,62 @@ class BaseLock:
         """Tell whether the owner has claimed it with this access, and not released it."""
         taken = self._taken.get(key_of(owner), ())
         return any(a is access or a == access for a, _ in taken)
+
+
+def claim_of(
+    owner: Any,
+    accesses: Sequence[tuple[BaseLock, LockAccess]],
+    around: Sequence[LockOwner],
+    *told: Callable[[], None],
+) -> Claim:
+    """Make what stands in the lock rule for an owner's wish for some locks.
+
+    :param accesses: each lock once, none with a count of 0.
+    :param around: the owners that this one is nested in, from the nearest out.
+    :param told: what ``Claim`` calls when it is granted, and when its patience is at an end.
+    :raises UnitsError: more units of a lock are wanted than it has.
+    """
+    ancestors = [key_of(thing) for thing in around]
+    wants = []
+    for lock, access in accesses:
+        exclusive = access.mode == 'exclusive'
+        if not exclusive and access.count > lock._rule.most_for(ancestors):
+            raise UnitsError(lock._too_few(access))
+        wants.append(Want(lock._rule, exclusive, access.count))
+    priority, age = 0, None
+    if isinstance(owner, LockOwner):
+        priority, age = owner.lock_priority, owner.lock_age
+    return Claim(key_of(owner), wants, priority, ancestors, *told, age=age)
+
+
+def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) -> bool:
+    """Claim several locks as one, all or none of them.
+
+    To claim one after the other would not do: the first may bring somebody who waits for several
+    of them to the end of his patience, and then the next is kept for him.
+
+    :param accesses: each lock once.
+    :returns: whether they are held.
+    """
+    wanted = [(lock, access) for lock, access in accesses if access.count]
+    waits = {lock._waits[key_of(owner)] for lock, _ in wanted if key_of(owner) in lock._waits}
+    if waits:
+        if not all(wait.claim.holds for wait in waits):
+            return False
+        for lock, access in wanted:
+            lock.claim(owner, access)
+        return True
+    for _, access in wanted:
+        check_access(access)
+    try:
+        claim = claim_of(owner, wanted, owners_around(owner))
+    except UnitsError:
+        return False
+    if wanted and not claim.enter(wait=False):
+        return False
+    for lock, access in wanted:
+        lock._take(owner, access, claim)
+    return True
 
 
 def check_access(access: LockAccess) -> None:

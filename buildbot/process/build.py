@@ -153,6 +153,18 @@ class Build(upstream.Build, LockOwner):
             len(steps) + (current is not None and current.results is None)
         )
 
+    @defer.inlineCallbacks
+    def stepDone(self, results: int, step: Any) -> Any:
+        terminate = yield super().stepDone(results, step)
+        self._tell_of_place()
+        return terminate
+
+    def _tell_of_place(self) -> None:
+        # it may be through with locks of its worker, also if the step has been skipped
+        worker = self.workerforbuilder.worker
+        if worker is not None and self._step_locks is not None and self._step_locks.lockids:
+            worker.tell_of_place()
+
     def has_triggered(self, brid: int) -> None:
         """Take note that a step knows a request that it has made.
 
@@ -220,12 +232,20 @@ class Build(upstream.Build, LockOwner):
             yield self.buildFinished([f'cancelled ({self.stopped_reason})'], CANCELLED)
 
     @defer.inlineCallbacks
-    def _end_preparation(self, why: Failure, results: int) -> Any:
+    def buildPreparationFailure(self, why: Any, state_string: str) -> Any:
+        if self.workerforbuilder.worker is None and not self.stopped:
+            yield self._end_preparation(why, RETRY)  # it is lost, so there is none to be suspected
+            return
+        yield super().buildPreparationFailure(why, state_string)
+
+    @defer.inlineCallbacks
+    def _end_preparation(self, why: Any, results: int) -> Any:
         step = self._preparation_step
         if step is None or step.stepid is None:
             return
         try:
-            yield step.addLogWithFailure(why)
+            if isinstance(why, Failure):
+                yield step.addLogWithFailure(why)
             yield self.master.data.updates.setStepStateString(step.stepid, 'could not begin')
             yield self.master.data.updates.finishStep(step.stepid, results, False)
         except Exception as e:
@@ -245,7 +265,11 @@ class Build(upstream.Build, LockOwner):
         if self.builder.master is None:
             # it was removed from the configuration, and is still needed to end this build
             self.builder.master, self.builder.botmaster = self.master, self.master.botmaster
-        yield super().buildFinished(text, results)
+        is_lost = self.workerforbuilder.worker is None
+        if is_lost and worst_status(self.results, results) == EXCEPTION:
+            results = RETRY  # there is no worker to be suspected
+        if self.buildid is not None:
+            yield super().buildFinished(text, results)
         if not self._build_finished:
             self._give_back(results)
         self._ended.notify(None)

@@ -33,6 +33,7 @@ from buildbot.process.workerchoice import StepLocks
 from buildbot.process.workerchoice import least_crowded
 from buildbot.process.workerchoice import least_needed
 from buildbot.util.service import SharedService
+from buildbot.worker.base import AbstractWorker
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
@@ -106,18 +107,12 @@ class Builder(upstream.Builder):
         if reservation is None:
             return False
         if reservation.why_never is None and reservation.wanted:
-            special = [reservation] if self._is_special(reservation) else []
-            if not self._can_acquire_locks(reservation.wanted, *special):
+            # judged as who it will be when it claims
+            if not self._can_acquire_locks(reservation.wanted, self._whose_turn(reservation)):
                 return False
         if callable(self.config.canStartBuild):
             return (yield self.config.canStartBuild(self, workerforbuilder, buildrequest))
         return True
-
-    def _is_special(self, reservation: Reservation) -> bool:
-        # judged as who it will be when it claims
-        return bool(
-            reservation.lock_parent is not None or reservation.lock_priority or reservation.claims
-        )
 
     @defer.inlineCallbacks
     def reserve(
@@ -137,21 +132,63 @@ class Builder(upstream.Builder):
         if reservation is None:
             return None
         self.reservations.keep(reservation)
-        if self.config.nextBuild and not reservation.is_granted:
-            # which of its requests it is whose turn has come, the user decides
-            self.reservations.let_go_first(reservation)
+        own, reservation = reservation, self._whose_turn(reservation)
+        if reservation is not own:
+            self.reservations.exchange(reservation, own)
         if not reservation.take():
             return None
+        self.reservations.hold(reservation)
         if ask and callable(self.config.canStartBuild):
             can = False
             try:
                 can = yield self.config.canStartBuild(self, workerforbuilder, buildrequest)
             finally:
-                if not can:
+                is_held = self.reservations.held(buildrequest.id) is reservation
+                if not can and is_held and reservation is not own:
+                    self.reservations.exchange(reservation, own)
+                elif not can:
                     self.reservations.give_back(buildrequest.id)
-            if not can:
+            if not can or not is_held:
                 return None
+        self.reservations.leave_lines(buildrequest.id)
         return reservation
+
+    def _whose_turn(self, reservation: Reservation) -> Reservation:
+        # which of its requests it is whose turn has come, the user decides
+        if not self.config.nextBuild or reservation.is_granted:
+            return reservation
+        return self.reservations.whose_turn(reservation)
+
+    @defer.inlineCallbacks
+    def stand_in_line(
+        self, workerforbuilder: AbstractWorkerForBuilder, buildrequest: BuildRequest
+    ) -> Any:
+        """Let a request stand in line for the locks that it would need on a worker.
+
+        If they are free nothing is taken: then it is for other reasons that it is not started.
+        """
+        reservation = yield self._find_reservation(workerforbuilder, buildrequest)
+        if reservation is None:
+            return
+        self.reservations.keep(reservation)
+        if not self._can_acquire_locks(reservation.wanted, self._whose_turn(reservation)):
+            reservation.take()
+
+    def reserve_to_fail(
+        self, workers: list[AbstractWorkerForBuilder], buildrequest: BuildRequest
+    ) -> AbstractWorkerForBuilder | None:
+        """Let a request that can never start be built, if only to fail and say why.
+
+        :param workers: idle workers, on each of which ``reserve`` has been tried.
+        :returns: one of them on which the build is to begin; None if the request can still start.
+        """
+        names = {w.worker.workername: w for w in workers if w.worker is not None}
+        reservation = self.reservations.hopeless(buildrequest.id, names, self.config.workernames)
+        if reservation is None or not names:
+            return None
+        self.reservations.hold(reservation)
+        self.reservations.leave_lines(buildrequest.id)
+        return names.get(reservation.worker) or workers[0]
 
     @defer.inlineCallbacks
     def _find_reservation(
@@ -180,8 +217,9 @@ class Builder(upstream.Builder):
             parent = yield self._find_parent(buildrequest)
         if workerforbuilder.worker is None or not self.running:
             return None
+        is_special = of_worker or worker.builds_may_be_incompatible
         # else whichever worker it is does not matter
-        name = worker.workername if of_worker or self._depends_on_worker() else None
+        name = worker.workername if is_special or self._depends_on_worker() else None
         reservation = self.reservations.find(getattr(buildrequest, 'id', None), name)
         if reservation is not None and reservation.lock_parent is not parent:
             reservation.give_back()
@@ -220,16 +258,15 @@ class Builder(upstream.Builder):
         sources = request.mergeSourceStampsWith([])
         return tuple(sorted((s.codebase or '', s.branch or '') for s in sources))
 
-    @defer.inlineCallbacks
     def preferred_workers(
         self, workers: list[AbstractWorkerForBuilder], buildrequest: BuildRequest
-    ) -> Any:
+    ) -> list[AbstractWorkerForBuilder]:
         """Return those of some workers on which a build of a request is best started.
 
         :param workers: idle workers.
-        :returns: Deferred of a list: the workers on which the locks of the builder's steps are
-            least contended, and of these, those that the fewest other builders need. It is empty if
-            the build is better left for the first worker on which there is a place.
+        :returns: the workers on which the locks of the builder's steps are least contended, and of
+            these, those that the fewest other builders need. It is empty if the build is better
+            left for the first worker on which there is a place.
         """
         if not self.running:
             return []
@@ -237,8 +274,9 @@ class Builder(upstream.Builder):
         late = self.master.config.lateBinding and not buildrequest.waitedFor
         best = least_crowded(self, workers, late)
         if not best:
-            yield self._wake_when_there_is_a_place(workers)
-            best = least_crowded(self, workers, late)  # one may have come meanwhile
+            self._first_place.wait_for(
+                worker.worker.subscribe_to_places for worker in workers if worker.worker is not None
+            )
         distributor = self.botmaster.brd
         return least_needed(self, best, distributor.builders_with_requests())
 
@@ -252,17 +290,6 @@ class Builder(upstream.Builder):
             and build.workerforbuilder.worker.workername == workername
         ]
 
-    @defer.inlineCallbacks
-    def _wake_when_there_is_a_place(self, workers: list[AbstractWorkerForBuilder]) -> Any:
-        self._first_place.forget()
-        for lockid in self.step_locks.lockids.values():
-            real = yield self.botmaster.getLockByID(lockid, self.config_version)
-            self._first_place.wait_for(
-                real.getLockForWorker(worker.worker.workername)
-                for worker in workers
-                if worker.worker is not None
-            )
-
     def waits(self, brid: int) -> bool:
         """Tell whether a pending request waits in line, and there is no worker to be tried yet."""
         return self.reservations.waits(brid, self._idle_workers())
@@ -271,7 +298,7 @@ class Builder(upstream.Builder):
         return {w.worker.workername for w in self.getAvailableWorkers() if w.worker is not None}
 
     def worker_taken(self) -> None:
-        """Take note that a worker is not idle any more."""
+        """Take note that a worker of it takes no builds any more, for now."""
         if self.reservations:
             self.reservations.leave_without_worker(self._idle_workers())
 
@@ -395,7 +422,7 @@ class Builder(upstream.Builder):
             yield self.master.data.updates.completeBuildRequests(brids, EXCEPTION)
             return True
         running = yield RunningBuilds.getService(self.botmaster, 'running builds')
-        reservation = self.reservations.ready(buildrequests[0].id)
+        reservation = self.reservations.held(buildrequests[0].id)
         if reservation is not None and len(buildrequests) == 1:
             may_begin = build.take_over_locks(reservation, workerforbuilder)
         else:
@@ -412,6 +439,8 @@ class Builder(upstream.Builder):
         self.building.append(build)
         running.add(build)
         workerforbuilder.buildStarted()
+        if isinstance(workerforbuilder.worker, AbstractWorker):
+            workerforbuilder.worker.tell_taken()
         defer.maybeDeferred(build.startBuild, workerforbuilder).addBoth(build.ensure_begun)
         return True
 

@@ -72,16 +72,21 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
 
     @defer.inlineCallbacks
     def _choose_worker(self, workers: list[AbstractWorkerForBuilder], request: BuildRequest) -> Any:
-        if self._user_s_choice:
-            return (yield self._let_user_choose(workers, request))
+        choose = self._let_user_choose if self._user_s_choice else self._choose_best
+        worker = yield choose(workers, request)
+        if worker is None and self._can_reserve:
+            worker = self.bldr.reserve_to_fail(workers, request)
+        return worker
+
+    @defer.inlineCallbacks
+    def _choose_best(self, workers: list[AbstractWorkerForBuilder], request: BuildRequest) -> Any:
         left = list(workers)
         while left:
-            best = left
-            if self._can_reserve:
-                best = yield self.bldr.preferred_workers(left, request)
+            best = self.bldr.preferred_workers(left, request) if self._can_reserve else left
             if not best:
-                # it is better left for a worker on which there is no place yet, and so are others
-                self._is_late = True
+                # it is better left for a worker on which there is no place yet; so are others if
+                # there is none on any
+                self._is_late = len(left) == len(self.bldr.getAvailableWorkers())
                 return None
             worker = random.choice(best)
             left.remove(worker)
@@ -100,9 +105,8 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             if (yield self._ask(self.canStartBuild, worker, request)):
                 able.append(worker)
         if not able and self._can_reserve:
-            for worker in workers:  # to stand in line for its locks
-                yield self._reserve(worker, request, ask=False)
-                self.bldr.reservations.give_back(request.id)
+            for worker in workers:
+                yield self._ask(self.bldr.stand_in_line, worker, request)
         if not able:
             return None
         try:
@@ -156,6 +160,8 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             request = None
             if brid in self.pending and self._can_reserve and self.bldr.groups_need_requests():
                 request = yield self._getBuildRequestForBrdict(self.pending.brdict(brid))
+                if request is None:
+                    continue  # it cannot be read now, and is left for later
             if brid in self.pending:
                 brdict = self.pending.brdict(brid)
                 group = self.bldr.group_of(brdict, request) if self._can_reserve else brid

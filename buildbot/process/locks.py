@@ -14,6 +14,7 @@ from buildbot.interfaces import IRenderable
 from buildbot.lockcopies import RealBranchLock
 from buildbot.lockcopy import LockError
 from buildbot.lockcopy import Wait
+from buildbot.lockcopy import claim_together
 from buildbot.locks import LockAccess
 from buildbot_overlay import release
 
@@ -40,8 +41,10 @@ def get_real_locks_from_accesses_raw(
     :param props: what to render ``locks`` with; None leaves it as it is.
     :param get_sources: returns the source stamps of the build; called only if a branch matters.
     :returns: Deferred of a list of (lock, access), each lock once.
-    :raises LockError: a lock stands twice in the list.
+    :raises LockError: a lock stands twice in the list, or the worker has been lost.
     """
+    if workerforbuilder is not None and workerforbuilder.worker is None:
+        raise LockError('the worker was lost before the locks could be found out')
     found = yield upstream.get_real_locks_from_accesses_raw(
         locks, props, builder, workerforbuilder, config_version
     )
@@ -113,14 +116,12 @@ def claim_all(owner: object, claims: Claims) -> bool:
     :param owner: who holds them from now on.
     :returns: whether they are held.
     """
-    if not all(lock.isAvailable(owner, access) for lock, access in claims):
+    if len(claims) != 1:
+        return claim_together(owner, claims)
+    lock, access = claims[0]  # as the release does it, where people have put code of theirs
+    if not lock.isAvailable(owner, access):
         return False
-    try:
-        for lock, access in claims:
-            lock.claim(owner, access)
-    except BaseException:
-        release_all(owner, claims)
-        raise
+    lock.claim(owner, access)
     return True
 
 

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from buildbot.lockcopy import CircleError
 from buildbot.lockcopy import LockError
+from buildbot.lockcopy import UnitsError
 from buildbot.lockcopy import Wait
 from buildbot.locks import LockOwner
 from buildbot.process.firstrelease import FirstRelease
@@ -72,22 +73,23 @@ class Reservation(LockOwner):
 
     @property
     def waits(self) -> bool:
-        """Whether there is nothing to do for it until it wakes somebody."""
+        """Whether there is nothing to do for it until it wakes somebody, if it ever does."""
         stands_in_line = self._wait is not None and not self.is_granted
-        return stands_in_line or self._first_release.is_awaited
+        is_told = stands_in_line or self._first_release.is_awaited
+        return is_told or self.why_never is not None
 
     @property
-    def is_ready(self) -> bool:
-        """Whether a build can begin with it, if only to fail and say why."""
-        return self.holds or self.why_never is not None
+    def has_too_few(self) -> bool:
+        """Whether it can never have the locks because there are too few units of one."""
+        return self.why_never is not None and bool(self.why_never.check(UnitsError))
 
     def take(self) -> bool:
         """Take the locks that are wanted if it is this request's turn, else wait in line for them.
 
-        :returns: whether a build can begin.
+        :returns: whether it holds them.
         """
         if self.why_never is not None:
-            return True
+            return False
         if self.wanted != self.claims:
             self.give_back()
             self.claims = self.wanted
@@ -97,7 +99,7 @@ class Reservation(LockOwner):
                 self._wait = None
             else:
                 self._stand_in_line()
-        return self.is_ready
+        return self.holds
 
     def _stand_in_line(self) -> None:
         self.give_back()
@@ -128,7 +130,7 @@ class Reservation(LockOwner):
     def yield_place(self) -> None:
         """Leave the line until one of the locks is released, for others could never go on."""
         self.give_back()
-        self._first_release.wait_for(lock for lock, _ in self.claims)
+        self._first_release.wait_for(lock.subscribeToReleases for lock, _ in self.claims)
 
     def hand_over(self, build: LockOwner) -> None:
         """Let a build be the owner of what is held from now on."""

@@ -13,33 +13,45 @@ class Reservations:
     """The reservations of the requests of one builder.
 
     There is one for each request that has been looked at and may not start yet; or one for each
-    idle worker, if the locks it needs depend on which worker it is.
+    idle worker, if the locks it needs depend on which worker it is. With one of them a build is
+    about to start: it is held until the build takes it over, or it is given back.
     """
 
     def __init__(self) -> None:
         # by id of the build request, and by name of the worker, or None if that does not matter
-        self._known: dict[int, dict[str | None, Reservation]] = {}
+        self._in_line: dict[int, dict[str | None, Reservation]] = {}
+        self._held: dict[int, Reservation] = {}
 
     def __iter__(self) -> Iterator[Reservation]:
-        return iter([r for known in self._known.values() for r in known.values()])
+        in_line = [r for known in self._in_line.values() for r in known.values()]
+        return iter([*in_line, *self._held.values()])
 
     def __bool__(self) -> bool:
-        return bool(self._known)
+        return bool(self._in_line or self._held)
 
     def find(self, brid: int, worker: str | None) -> Reservation | None:
-        return self._known.get(brid, {}).get(worker)
+        """Return what a request waits or holds with, for this worker."""
+        held = self._held.get(brid)
+        if held is not None and held.worker == worker:
+            return held
+        return self._in_line.get(brid, {}).get(worker)
 
     def keep(self, reservation: Reservation) -> None:
-        self._known.setdefault(reservation.request.id, {})[reservation.worker] = reservation
+        """Keep the one with which a request waits."""
+        self._in_line.setdefault(reservation.request.id, {})[reservation.worker] = reservation
 
-    def ready(self, brid: int) -> Reservation | None:
-        """Return the one with which a build of the request can begin; None if there is none."""
-        known = self._known.get(brid, {}).values()
-        return next((reservation for reservation in known if reservation.is_ready), None)
+    def hold(self, reservation: Reservation) -> None:
+        """Keep the one with which a build is about to start."""
+        self._forget(reservation)
+        self._held[reservation.request.id] = reservation
+
+    def held(self, brid: int) -> Reservation | None:
+        """Return the one with which a build of the request is about to start, or None."""
+        return self._held.get(brid)
 
     def waits_everywhere(self, brid: int) -> bool:
         """Tell whether a request waits for locks that it needs on whatever worker."""
-        reservation = self.find(brid, None)
+        reservation = self._in_line.get(brid, {}).get(None)
         return reservation is not None and reservation.waits
 
     def waits(self, brid: int, idle: Iterable[str]) -> bool:
@@ -47,20 +59,45 @@ class Reservations:
 
         :param idle: names of the idle workers of the builder.
         """
-        known = self._known.get(brid)
+        known = self._in_line.get(brid)
         if not known or not all(reservation.waits for reservation in known.values()):
             return False
         return None in known or all(worker in known for worker in idle)
 
-    def let_go_first(self, reservation: Reservation) -> None:
-        """Exchange the places of a request and of one that wants the same, whose turn has come."""
+    def hopeless(
+        self, brid: int, idle: Iterable[str], workers: Iterable[str]
+    ) -> Reservation | None:
+        """Return one that knows why a request can never start, if it cannot on any worker.
+
+        :param idle: names of the idle workers of the builder.
+        :param workers: names of all workers of the builder.
+        """
+        known = self._in_line.get(brid)
+        if not known or not all(reservation.why_never for reservation in known.values()):
+            return None
+        if None not in known and not known.keys() >= set(idle):
+            return None
+        if None in known or known.keys() >= set(workers):
+            return next(iter(known.values()))
+        # another worker may have more units, but it does not help against other reasons
+        return next((r for r in known.values() if not r.has_too_few), None)
+
+    def whose_turn(self, reservation: Reservation) -> Reservation:
+        """Return one that wants the same and whose turn has come; if there is none, this one."""
         for other in self.granted():
             is_alike = (other.worker, other.wanted) == (reservation.worker, reservation.wanted)
             if is_alike and other.lock_parent is None is reservation.lock_parent:
-                other.request, reservation.request = reservation.request, other.request
-                self.keep(other)
-                self.keep(reservation)
-                return
+                return other
+        return reservation
+
+    def exchange(self, one: Reservation, other: Reservation) -> None:
+        """Let two requests exchange their places, whatever those have become."""
+        for reservation in (one, other):
+            self._held.pop(reservation.request.id, None)
+            self._forget(reservation)
+        one.request, other.request = other.request, one.request
+        self.keep(one)
+        self.keep(other)
 
     def granted(self) -> list[Reservation]:
         """Return those that have been told that it is their turn."""
@@ -68,46 +105,51 @@ class Reservations:
 
     def give_back_unused(self, granted: list[Reservation]) -> None:
         """Give back what is held, and what was granted before and has not been used."""
+        for brid in list(self._held):
+            self.give_back(brid)
         for reservation in self:
-            if reservation.holds or any(reservation is other for other in granted):
+            if any(reservation is other for other in granted):
                 self._drop(reservation)
 
     def give_back(self, brid: int) -> None:
         """Give back what a request holds; where it waits it stays in line."""
-        for reservation in list(self._known.get(brid, {}).values()):
-            if not reservation.waits:
-                self._drop(reservation)
+        reservation = self._held.pop(brid, None)
+        if reservation is not None:
+            reservation.give_back()
 
     def leave_lines(self, brid: int) -> None:
-        """Let a request that is pending no longer leave all lines; it keeps what is ready."""
-        for reservation in list(self._known.get(brid, {}).values()):
-            if not reservation.is_ready:
-                self._drop(reservation)
+        """Let a request leave all lines; what it holds is kept."""
+        for reservation in list(self._in_line.get(brid, {}).values()):
+            self._drop(reservation)
 
     def leave_all_lines(self) -> None:
         """Let all leave the line; what is held is kept."""
-        for reservation in self:
-            if not reservation.holds:
-                self._drop(reservation)
+        for brid in list(self._in_line):
+            self.leave_lines(brid)
 
     def leave_without_worker(self, idle: set[str]) -> None:
         """Let those leave the line that could not start anyway, for they hold nothing back.
 
         :param idle: names of the idle workers of the builder.
         """
-        for reservation in self:
-            worker = reservation.worker
-            if not reservation.holds and (worker not in idle if worker is not None else not idle):
-                self._drop(reservation)
+        for known in list(self._in_line.values()):
+            for worker, reservation in list(known.items()):
+                if not (worker in idle if worker is not None else idle):
+                    if reservation.why_never is None:
+                        self._drop(reservation)
 
     def clear(self) -> None:
         """Give back and leave all."""
-        for reservation in self:
-            self._drop(reservation)
+        self.leave_all_lines()
+        self.give_back_unused([])
 
     def _drop(self, reservation: Reservation) -> None:
-        known = self._known[reservation.request.id]
-        del known[reservation.worker]
-        if not known:
-            del self._known[reservation.request.id]
+        self._forget(reservation)
         reservation.give_back()
+
+    def _forget(self, reservation: Reservation) -> None:
+        known = self._in_line.get(reservation.request.id, {})
+        if known.get(reservation.worker) is reservation:
+            del known[reservation.worker]
+            if not known:
+                del self._in_line[reservation.request.id]

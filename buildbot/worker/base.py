@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 from typing import Any
+from typing import Callable
 
 from twisted.internet import defer
 
 from buildbot.interfaces import WorkerSetupError
+from buildbot.util.subscription import Subscription
+from buildbot.util.subscription import SubscriptionPoint
 from buildbot.worker.lane import name_in_lane
 from buildbot_overlay import release
 
@@ -19,6 +22,7 @@ class AbstractWorker(upstream.AbstractWorker):
         super().__init__(*args, **kwargs)
         # for each builder, how many lanes the worker is told of besides the builder itself
         self._lanes: dict[str, int] = {}
+        self._places = SubscriptionPoint(f'places on worker {self.name}')
 
     @defer.inlineCallbacks
     def open_lane(self, builder_name: str, lane: int) -> Any:
@@ -63,8 +67,28 @@ class AbstractWorker(upstream.AbstractWorker):
             for builder in self.botmaster.getBuildersForWorker(self.name):
                 yield builder.reconsider()
 
-    def buildStarted(self, wfb: Any) -> None:
-        super().buildStarted(wfb)
+    def subscribe_to_places(self, callback: Callable[[], Any]) -> Subscription:
+        """Call back, without arguments, when a build on it may be through with locks of it."""
+        return self._places.subscribe(callback)
+
+    def tell_of_place(self) -> None:
+        """Take note that a build on it may be through with some of its locks."""
+        self._places.deliver()
+
+    def pause(self, reason: Any) -> None:
+        super().pause(reason)
+        self.tell_taken()
+
+    def shutdownRequested(self) -> None:
+        super().shutdownRequested()
+        self.tell_taken()
+
+    def putInQuarantine(self) -> None:
+        super().putInQuarantine()
+        self.tell_taken()
+
+    def tell_taken(self) -> None:
+        """Take note that it may take no more builds, for now."""
         if self.botmaster is not None:
             for builder in self.botmaster.getBuildersForWorker(self.name):
                 builder.worker_taken()

@@ -415,6 +415,7 @@ class NoBuildBeginsToWait(LabTestCase):
         self.patch(self.master.data.updates, update, good)
         self.assertEqual((yield self.owners(self.lock)), (0, 0))
         self.assertTrue(self.flushLoggedErrors(OSError))
+        self.assertEqual(self.flushLoggedErrors(AttributeError), [])
 
         self.reactor.advance(60)  # a worker on which a build went wrong rests for a while
         yield self.request('b')

@@ -1,0 +1,384 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A request waits where it can be started, gives way where it cannot, and is never forgotten."""
+
+from __future__ import annotations
+
+from parameterized import parameterized
+from sqlalchemy.exc import OperationalError
+from twisted.internet import defer
+
+from buildbot.locks import BranchLock
+from buildbot.locks import MasterLock
+from buildbot.locks import WorkerLock
+from buildbot.process.buildrequest import BuildRequest
+from buildbot.process.properties import Property
+from buildbot.process.results import FAILURE
+from buildbot.process.results import RETRY
+from buildbot.process.results import SUCCESS
+from buildbot.test.fake.latent import LatentController
+from buildbot.test.integration.test_distribution import TWO
+from buildbot.test.integration.test_distribution import DistributionCase
+from buildbot.test.util.lab import GatedStep
+
+
+class UserOrder(DistributionCase):
+    """A user's nextBuild, nextWorker and canStartBuild, when the locks are not free."""
+
+    LOCKS = {
+        'one_for_all': MasterLock('lab'),
+        'found_for_each_worker': BranchLock('lab', key=Property('key')),
+    }
+
+    @parameterized.expand(
+        [
+            (f'{kind}_{count}_{"chosen" if chosen else "any"}', kind, count, chosen)
+            for kind in LOCKS
+            for count in (1, 2)
+            for chosen in (False, True)
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_last_goes_first(self, _, kind, count, chosen):
+        """Of requests that wait, the one that nextBuild names starts when the lock is free."""
+        lock = self.LOCKS[kind]
+        workers = [f'w{i}' for i in range(count)]
+        words = {'nextWorker': lambda builder, workers, request: workers[-1]} if chosen else {}
+        yield self.setup_lab(
+            {
+                'holds': self.builder('holds', lock.access('exclusive'), workernames=['other']),
+                'a': self.builder(
+                    'a',
+                    lock.access('exclusive'),
+                    nextBuild=lambda builder, requests: requests[-1],
+                    workernames=workers,
+                    **words,
+                ),
+            },
+            [*workers, 'other'],
+        )
+        for name in ('holds', 'a', 'a', 'a'):
+            self.reactor.advance(5)
+            yield self.request(name, properties={'key': ('x', 'test')})
+        order = []
+        for name in ('holds', 'a', 'a'):
+            self.end(name)
+            order.append(self.gates['a'].running[0][0].requests[0].id)
+        self.assertEqual(order, [4, 3, 2])
+        yield self.assert_all_done(lock)
+
+    @parameterized.expand([('any', {}), ('chosen', {'nextWorker': lambda b, w, request: w[0]})])
+    @defer.inlineCallbacks
+    def test_first_may_not_start(self, _, words):
+        """If canStartBuild refuses the one that nextBuild names, another one has its turn."""
+        access = self.lock.access('exclusive')
+        yield self.setup_lab(
+            {
+                'holds': self.builder('holds', access),
+                'a': self.builder(
+                    'a',
+                    access,
+                    nextBuild=lambda builder, requests: requests[-1],
+                    canStartBuild=lambda builder, worker, request: request.id != 4,
+                    **words,
+                ),
+                'b': self.builder('b', access),
+            },
+            ['w1', 'w2', 'w3'],
+        )
+        for name in ('holds', 'a', 'a', 'a', 'b'):
+            self.reactor.advance(5)
+            yield self.request(name)
+        self.end('holds')
+        self.assertEqual(self.running(), 'a')
+        self.assertEqual(self.gates['a'].running[0][0].requests[0].id, 3)
+        self.end('a')
+        self.end('a')
+        self.assertEqual(self.running(), 'b')
+        self.end('b')
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
+
+    @defer.inlineCallbacks
+    def test_older_request_of_a_chosen_worker(self):
+        """A request with nextWorker goes before a younger one that waits for all units."""
+        self.lock = MasterLock('lab', 2)
+        access = self.lock.access('counting')
+        yield self.setup_lab(
+            {
+                'holds': self.builder('holds', access, workernames=['w1']),
+                'busy': self.builder('busy', workernames=['w2']),
+                'a': self.builder(
+                    'a',
+                    access,
+                    workernames=['w2'],
+                    nextWorker=lambda builder, workers, request: workers[0],
+                ),
+                'large': self.builder('large', self.lock.access('exclusive'), workernames=['w3']),
+            },
+            [self.createLocalWorker(name, max_builds=1) for name in ('w1', 'w2', 'w3')],
+        )
+        for name in ('busy', 'holds', 'a', 'large'):
+            self.reactor.advance(10)
+            yield self.request(name)
+        self.end('busy')
+        self.assertEqual(self.running(), 'a holds')
+        yield self.assert_all_done()
+
+
+class TooFew(DistributionCase):
+    """A worker that can never do does not decide for the others."""
+
+    @parameterized.expand(
+        [
+            # units of the workers, units wanted -> results
+            ('one_has_enough', {'w1': 1, 'w2': 4}, 3, [SUCCESS]),
+            ('none_has_enough', {'w1': 1, 'w2': 2}, 3, [FAILURE]),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_units(self, _, limits, units, results):
+        """A request fails only if no worker of its builder has the units that it wants."""
+        cpu = WorkerLock('cpu', 9, limits)
+        yield self.setup_lab({'a': self.builder('a', cpu.access('counting', units))}, TWO)
+        yield self.request('a')
+        while self.running():
+            self.end('a')
+        self.assertEqual((yield self.builds()), results)
+        self.assertEqual(len(self.flushLoggedErrors()), results.count(FAILURE))
+        yield self.assert_all_done(cpu)
+
+    @defer.inlineCallbacks
+    def test_large_worker_is_busy(self):
+        """A request waits for the worker that has the units, while a small one is idle."""
+        cpu = WorkerLock('cpu', 9, {'w1': 1, 'w2': 4})
+        yield self.setup_lab(
+            {
+                'a': self.builder('a', cpu.access('counting', 3)),
+                'busy': self.builder('busy', workernames=['w2']),
+            },
+            [self.createLocalWorker(name, max_builds=1) for name in TWO],
+        )
+        yield self.request('busy')
+        yield self.request('a')
+        self.assertEqual(self.running(), 'busy')
+        self.end('busy')
+        self.assertEqual((self.running(), self.worker_of('a')), ('a', 'w2'))
+        yield self.assert_all_done(cpu)
+
+
+class TakesNoBuilds(DistributionCase):
+    """A worker that is there and takes no builds is no idle one."""
+
+    @parameterized.expand(
+        [
+            ('paused', lambda worker: worker.pause('enough'), lambda worker: worker.unpause()),
+            (
+                'in_quarantine',
+                lambda worker: worker.putInQuarantine(),
+                lambda worker: worker.stopQuarantineTimer(),
+            ),
+            ('leaves', lambda worker: worker.shutdownRequested(), None),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_holds_back_nobody(self, _, stop, go_on):
+        """Its requests hold nobody back, and have their place in line when it takes builds again."""
+        self.lock = MasterLock('lab', 2)
+        access = self.lock.access('counting')
+        yield self.setup_lab(
+            {
+                'holds': self.builder('holds', access, workernames=['w1']),
+                'large': self.builder('large', self.lock.access('exclusive'), workernames=['w2']),
+                'small': self.builder('small', access, workernames=['w3']),
+                'other': self.builder('other', workernames=['w2']),
+            },
+            ['w1', 'w2', 'w3'],
+        )
+        yield self.request('other')  # a worker that leaves is there until it has ended
+        yield self.request('holds')
+        yield self.request('large', priority=5)
+        yield self.request('small')
+        self.assertEqual(self.running(), 'holds other')
+        worker = self.master.workers.workers['w2']
+        worker.shutdown = lambda: defer.succeed(None)  # one in memory would end twice
+        stop(worker)
+        self.settle()
+        self.assertEqual(self.running(), 'holds other small')
+        if go_on is not None:
+            yield self.request('small')
+            go_on(worker)
+            self.settle()
+            self.end('small')
+            self.end('holds')
+            self.assertEqual(self.running(), 'large other')
+            yield self.assert_all_done()
+
+    @defer.inlineCallbacks
+    def test_latent_that_is_of_no_use(self):
+        """A request whose only worker of its kind is busy holds nobody back."""
+        self.lock = MasterLock('lab', 2)
+        kinds = [
+            LatentController(self, 'l0', kind=Property('kind')),
+            LatentController(self, 'l1', kind=Property('kind'), max_builds=1),
+        ]
+        latent = [controller.worker for controller in kinds]
+        access = self.lock.access('counting')
+        yield self.setup_lab(
+            {
+                'x': self.builder('x', workernames=['l0']),
+                'y': self.builder('y', workernames=['l1']),
+                'large': self.builder(
+                    'large', self.lock.access('exclusive'), workernames=['l0', 'l1']
+                ),
+                'holds': self.builder('holds', access, workernames=TWO),
+            },
+            [*latent, *TWO],
+        )
+        yield self.request('holds')
+        brids = []
+        for name, kind in (('x', 'x'), ('large', 'y'), ('y', 'y')):
+            brids.append((yield self.request(name, properties={'kind': (kind, 'test')})))
+        # l1 is busy now, and l0 is idle and made for x
+        yield self.request('holds')
+        self.assertEqual(self.running(), 'holds holds')
+        for controller in kinds:
+            yield controller.auto_stop(True)
+        for brid in (brids[1], brids[0], brids[2]):
+            yield self.master.data.control('cancel', {'reason': 'enough'}, ('buildrequests', brid))
+        for controller in kinds:
+            if controller.starting:
+                yield controller.start_instance(False)
+        self.settle()
+
+
+class Late(DistributionCase):
+    """Requests that are left for the first worker on which there is a place."""
+
+    def steps(self):
+        board = self.board.access('exclusive')
+        return [GatedStep(self.gate('prepare')), GatedStep(self.gate('step'), locks=[board])]
+
+    def setUp(self):
+        super().setUp()
+        self.board = WorkerLock('board')
+
+    @defer.inlineCallbacks
+    def test_one_that_may_not_start(self):
+        """One that canStartBuild keeps from the only place leaves it to the next."""
+        yield self.setup_lab(
+            {
+                'f': {'steps': self.steps(), 'workernames': ['w2']},
+                'g': {'steps': self.steps(), 'workernames': ['w2']},
+                'a': {
+                    'steps': self.steps(),
+                    'canStartBuild': lambda builder, worker, request: request.id != 3,
+                },
+            },
+            TWO,
+        )
+        for name in 'fgaa':
+            yield self.request(name)
+        self.assertEqual(len(self.gates['prepare'].running), 3)
+        self.assertEqual(self.worker_of('prepare', 2), 'w1')
+
+    @defer.inlineCallbacks
+    def test_skipped_step(self):
+        """A build that skips the step with the lock makes a place for the next."""
+        board = self.board.access('exclusive')
+        skipped = GatedStep(self.gate('skipped'), locks=[board], doStepIf=False)
+        tail = GatedStep(self.gate('tail'))
+        words = {'steps': [GatedStep(self.gate('prepare')), skipped, tail]}
+        yield self.setup_lab(dict.fromkeys('abc', words), ['w1'])
+        for name in 'abc':
+            yield self.request(name)
+        self.assertEqual(self.running(), 'prepare prepare')
+        self.end('prepare')
+        self.assertEqual(self.running(), 'prepare prepare tail')
+        yield self.assert_all_done(self.board)
+
+    @defer.inlineCallbacks
+    def test_each_worker_is_heard_of(self):
+        """A place on any of the workers is heard of, whatever was looked at in between."""
+        yield self.setup_lab(
+            {
+                **{f'f{i}': {'steps': self.steps(), 'workernames': ['w1']} for i in range(2)},
+                **{f'g{i}': {'steps': self.steps(), 'workernames': ['w2']} for i in range(2)},
+                'a': {
+                    'steps': self.steps(),
+                    'locks': [BranchLock('version').access('exclusive')],
+                },
+            },
+            TWO,
+        )
+        for name in ('f0', 'f1', 'g0', 'g1', 'a', 'a'):
+            yield self.request(name)
+        self.assertEqual(len(self.gates['prepare'].running), 4)
+        for _ in range(2):
+            self.end('prepare')  # both of w1
+        self.end('step')
+        self.assertEqual(len(self.gates['prepare'].running), 3)
+        yield self.assert_all_done(self.board)
+
+
+class Unreadable(DistributionCase):
+    @defer.inlineCallbacks
+    def test_its_branch(self):
+        """A request that can be read again only later stands behind those of its own branch."""
+        self.lock = BranchLock('version')
+        yield self.start({'x': [self.lock.access('exclusive')]}, ['w1', 'w2', 'w3'])
+        make = BuildRequest.fromBrdict
+        error = OperationalError('select', {}, Exception('locked'))
+
+        def fail_one(master, brdict):
+            return defer.fail(error) if brdict.buildrequestid == 2 else make(master, brdict)
+
+        self.patch(BuildRequest, 'fromBrdict', fail_one)
+        for branch in ('main', 'dev', 'main'):
+            yield self.request('x', branch)
+        self.assertEqual(self.branches(self.gates['x']), ['main'])
+        self.patch(BuildRequest, 'fromBrdict', make)
+        yield self.request('x', 'main')
+        self.assertEqual(self.branches(self.gates['x']), ['main', 'dev'])
+        self.assertTrue(self.flushLoggedErrors(OperationalError))
+        yield self.assert_all_done()
+
+
+class Patience(DistributionCase):
+    @parameterized.expand([('requests', True), ('steps', False)])
+    @defer.inlineCallbacks
+    def test_two_of_three(self, _, of_builder):
+        """Claims for two locks of three are whole, also when they end the patience of another."""
+        locks = {name: MasterLock(name, 9) for name in 'abc'}
+        names = {'h': 'c', 'm': 'abc', 'one': 'a', **{f'two{i}': 'ab' for i in range(5)}}
+        builders = {}
+        for name, wanted in names.items():
+            accesses = [locks[i].access('exclusive' if i == 'c' else 'counting') for i in wanted]
+            of_step = [] if of_builder else accesses
+            builders[name] = {
+                'steps': [GatedStep(self.gate(name), locks=of_step)],
+                'locks': accesses if of_builder else [],
+            }
+        yield self.setup_lab(builders, [f'w{i}' for i in range(9)])
+        for name in names:
+            self.reactor.advance(5)
+            yield self.request(name)
+        # four have gone past the one that waits for all three, each of them once
+        self.assertEqual(self.running(), 'h one two0 two1 two2')
+        yield self.assert_all_done(*locks.values())
+
+
+class LostWorker(DistributionCase):
+    @defer.inlineCallbacks
+    def test_exception(self):
+        """A build that comes to grief after its worker is lost is tried again."""
+        access = self.lock.access('exclusive')
+        yield self.setup_lab({'a': self.builder('a', access)}, TWO)
+        yield self.request('a')
+        name = self.worker_of('a')
+        write = self.hold_write('finishStep', lambda *a, **k: True)
+        self.end('a')
+        self.lose_worker(name)
+        write.held.errback(OSError('disk is full'))
+        self.settle()
+        self.assertEqual((yield self.builds()), [RETRY, None])
+        self.assertTrue(self.flushLoggedErrors(OSError))
+        yield self.assert_all_done()
