@@ -107,8 +107,10 @@ class Builder(upstream.Builder):
         if reservation is None:
             return False
         if reservation.why_never is None and reservation.wanted:
-            # judged as who it will be when it claims
-            if not self._can_acquire_locks(reservation.wanted, self._whose_turn(reservation)):
+            # judged as who it will be when it claims, if it differs from anybody else
+            owner = self._whose_turn(reservation)
+            special = [owner] if owner.lock_parent or owner.lock_age is not None else []
+            if not self._can_acquire_locks(reservation.wanted, *special):
                 return False
         if callable(self.config.canStartBuild):
             return (yield self.config.canStartBuild(self, workerforbuilder, buildrequest))
