@@ -48,12 +48,12 @@ class BuildSlave(Worker):
         for sentence in ignored(usePTY, maxdelay):
             log.msg(sentence)
         super().__init__(
-            buildmaster_host,
-            port,
-            name,
-            passwd,
-            basedir,
-            keepalive,
+            buildmaster_host=buildmaster_host,
+            port=port,
+            name=name,
+            passwd=passwd,
+            basedir=basedir,
+            keepalive=keepalive,
             umask=umask,
             unicode_encoding=unicode_encoding,
             allow_shutdown=allow_shutdown,
