@@ -17,20 +17,20 @@ from buildbot.warnings import DeprecatedApiWarning
 _met: ContextVar[dict[str, tuple[str, list[str]]] | None] = ContextVar('old words', default=None)
 
 
-def old_word(word: str, today: str, where: str) -> None:
+def old_word(word: str, today: str, where: str | None = None) -> None:
     """Note that a configuration uses a word of Buildbot 0.8, to be told when it has been read.
 
     Nothing is told of words that are met at another time, as in a test of a user's own.
 
     :param word: the old word.
     :param today: what is written today.
-    :param where: where it stands, such as ``builder 'lab'``.
+    :param where: where it stands, such as ``builder 'lab'``, unless there is but one place for it.
     """
     met = _met.get()
     if met is None:
         return
     places = met.setdefault(word, (today, []))[1]
-    if where not in places:
+    if where is not None and where not in places:
         places.append(where)
 
 
@@ -56,9 +56,11 @@ def _tell(filename: str, words: dict[str, tuple[str, list[str]]]) -> None:
 
 
 def _warn(filename: str, word: str, today: str, places: list[str]) -> None:
-    shown = ', '.join(places[:3])
-    more = f' and {len(places) - 3} more' if len(places) > 3 else ''
-    text = f'[0.9.0 and later] {word} is {today} today ({shown}{more})'
+    shown = [', '.join(places[:3])] if places else []
+    if len(places) > 3:
+        shown.append(f'and {len(places) - 3} more')
+    where = f' ({" ".join(shown)})' if shown else ''
+    text = f'[0.9.0 and later] {word} is {today} today{where}'
     # without a registry, so that each reconfig tells it again
     warnings.warn_explicit(text, DeprecatedApiWarning, filename, _first_line(filename, word))
 
@@ -92,6 +94,6 @@ def with_todays_keys(config_dict: dict[str, Any]) -> dict[str, Any]:
         if new in config_dict:
             error(f"c['{old}'] and c['{new}'] are the old and the new word for one thing; keep one")
             continue
-        old_word(f"c['{old}']", f"c['{new}']{example}", 'c')
+        old_word(f"c['{old}']", f"c['{new}']{example}")
         translated[new] = value_of(value)
     return translated

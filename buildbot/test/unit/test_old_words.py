@@ -58,8 +58,8 @@ TOLD = [
     (7, "maxCountForSlave is maxCountForWorker today (lock 'cpu')"),
     (2, "BuildSlave is Worker today (worker 'bot1', worker 'bot2')"),
     (13, "slavename is workername today (builder 'c', builder 'd', builder 'e' and 1 more)"),
-    (10, "c['slaves'] is c['workers'] today (c)"),
-    (11, "c['slavePortnum'] is c['protocols'] = {'pb': {'port': ...}} today (c)"),
+    (10, "c['slaves'] is c['workers'] today"),
+    (11, "c['slavePortnum'] is c['protocols'] = {'pb': {'port': ...}} today"),
     (14, "slavenames is workernames today (builder 'b')"),
     (14, "slavebuilddir is workerbuilddir today (builder 'b')"),
 ]
