@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import buildbot_worker
+import twisted
 from parameterized import parameterized
 from twisted.python import log
 from twisted.python import usage
@@ -310,7 +311,7 @@ class Class(unittest.SynchronousTestCase):
     @parameterized.expand([('buildbot_worker', 'start'), ('fissix', 'upgrade-slave')])
     def test_what_it_needs(self, package, command):
         """Without a library that it needs, the command says what to install, and no more."""
-        site = Path(buildbot_worker.__file__).parent.parent
+        site = Path(twisted.__file__).parent.parent
         copy = Path(self.mktemp()).resolve()
         copy.mkdir()
         for path in site.iterdir():
