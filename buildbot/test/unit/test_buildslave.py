@@ -119,7 +119,7 @@ class Upgrade(Directory):
         """A file that neither Python reads is left as it is, and the line is named."""
         self.write(text + MARK)
         error = self.assertRaises(BadDirectory, self.run_command, 'upgrade-slave', str(self.dir))
-        self.assertIn('line 1', str(error))
+        self.assertRegex(str(error), r'line \d: ')
         self.assertIn('mend it by hand', str(error))
         self.assertEqual(self.path.read_text(), text + MARK)
         self.assertEqual(os.listdir(self.dir), ['buildbot.tac'])
