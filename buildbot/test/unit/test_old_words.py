@@ -24,9 +24,9 @@ from buildbot.process.factory import BuildFactory
 from buildbot.warnings import DeprecatedApiWarning
 
 # a master with multiMaster is not asked who drives its builders
-CONFIG = """
+CONFIG = """# SlaveLock and slavename do not stand here
 from buildbot.buildslave import BuildSlave
-from buildbot.locks import SlaveLock  # is not where SlaveLock stands
+from buildbot.locks import SlaveLock
 from buildbot.plugins import util
 
 factory = util.BuildFactory()
