@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import io
 import itertools
+import os
 import re
 import shutil
 import tokenize
@@ -84,11 +85,15 @@ class Tac:
         return list(difference)[2:], copy
 
     def _keep_copy(self) -> Path:
-        # never over a copy that is there: the first one is the file as 0.8 had it
+        # Never over a copy that is there: the first one is the file as 0.8 had it. Nobody else may
+        # read it meanwhile: it has a password in it.
         for number in itertools.count(1):
             copy = self.path.with_name(f'buildbot.tac.old{number}')
-            if not copy.exists():
+            try:
+                os.close(os.open(copy, os.O_CREAT | os.O_EXCL, 0o600))
                 break
+            except FileExistsError:
+                continue
         shutil.copy2(self.path, copy)
         return copy
 

@@ -31,7 +31,7 @@ class BuilderConfig(upstream.BuilderConfig):
         nextSlave: Any = None,
         **kwargs: Any,
     ) -> None:
-        given = inspect.signature(upstream.BuilderConfig).bind_partial(*args, **kwargs).arguments
+        given = {**dict(zip(inspect.signature(upstream.BuilderConfig).parameters, args)), **kwargs}
         where = f'builder {given.get("name")!r}'
         for old, new, value in (
             ('slavename', 'workername', slavename),

@@ -34,7 +34,8 @@ class MasterConfig(upstream.MasterConfig):
     @classmethod
     def loadFromDict(cls, config_dict: dict[str, Any], filename: str) -> Any:
         with told_once(filename):
-            return super().loadFromDict(with_todays_keys(config_dict), filename)
+            config_dict = with_todays_keys(config_dict)
+            return super().loadFromDict(config_dict, filename)
 
     def load_global(self, filename: str, config_dict: dict[str, Any]) -> None:
         super().load_global(filename, config_dict)

@@ -184,6 +184,11 @@ class Builders(unittest.SynchronousTestCase):
             [f"builder 'a' has both {words}, the old and the new word for one thing"],
         )
 
+    def test_unknown_word(self):
+        """A word that nobody knows is told as the release tells it."""
+        with self.assertRaisesRegex(TypeError, r'__init__\(\) got an unexpected .* \'category\''):
+            BuilderConfig('a', slavename='w', category='x')
+
     def test_next_slave(self):
         """A nextSlave is refused, since it cannot do today what it did."""
         (error,) = self.errors('a', slavename='w', nextSlave=lambda builder, slaves: slaves[0])
