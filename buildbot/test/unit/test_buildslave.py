@@ -300,6 +300,7 @@ class Class(unittest.SynchronousTestCase):
             ('buildslave.commands.base', None),
             ('buildslave', 'commands'),
             ('buildslave.bot', 'SlaveBuilder'),
+            ('buildslave.bot', 'Bot'),
         ]
     )
     def test_what_is_not_there(self, module, name):
