@@ -64,10 +64,8 @@ class Tac:
         :raises BadDirectory: it is beyond mending; it is left as it was.
         """
         before = self.text
-        # so 0.7 called it
-        self.text = self.text.replace(
-            'from buildbot.slave.bot import', 'from buildslave.bot import'
-        )
+        # where 0.7 had it
+        self.text = self.text.replace('from buildbot.slave.bot ', 'from buildslave.bot ')
         if self.why_not() is not None:
             self.text = from_python_2(self.text)
         why_not = self.why_not()
