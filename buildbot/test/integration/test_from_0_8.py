@@ -238,6 +238,7 @@ class Life(Case):
 
         text = yield self.run_command('buildslave', 'start', 'slave', expected=1)
         self.assertIn(f'buildslave upgrade-slave {slave}', text)
+        self.assertNotIn('Traceback', text)
         text = yield self.run_command('buildslave', 'upgrade-slave', 'slave')
         self.assertIn('\n+umask = 0o22\n', text)
         self.addCleanup(self.run_command, 'buildslave', 'stop', 'slave')

@@ -21,6 +21,7 @@ from twisted.trial import unittest
 from buildslave.bot import BuildSlave
 from buildslave.scripts import commands
 from buildslave.scripts.options import Options
+from buildslave.scripts.runner import run
 from buildslave.tac import BadDirectory
 from buildslave.tac import Tac
 
@@ -186,6 +187,29 @@ class Processes(Directory):
         self.assertIn('does not run', self.out.getvalue())
         self.run_command('stop', '-q', str(self.dir))
         self.assertEqual(self.out.getvalue().count('does not run'), 1)
+
+
+class Command(Directory):
+    @parameterized.expand(
+        [
+            ('no_command', [], 'must specify a command\n\nUsage: .*buildslave <command>'),
+            ('unknown', ['dance'], 'Unknown command: dance\n'),
+            ('too_few', ['create-slave', 'a'], 'incorrect number .*\n\nUsage: .*create-slave'),
+            ('too_many', ['start', 'a', 'b'], "I wasn't .*\n\nUsage: .*buildslave start"),
+            ('no_directory', ['start', 'a'], 'a is no directory of a slave: [^\n]*$'),
+        ]
+    )
+    def test_refused(self, _, words, expected):
+        """What cannot be done is told in one sentence, and how it is called if it was miscalled."""
+        self.patch(sys, 'argv', ['buildslave', *words])
+        refusal = self.assertRaises(SystemExit, run)
+        self.assertRegex(refusal.code, f'^buildslave: .*{expected}')
+
+    def test_done(self):
+        """What has been done is no error."""
+        self.write(MARK)
+        self.patch(sys, 'argv', ['buildslave', 'upgrade-slave', str(self.dir)])
+        self.assertEqual(self.assertRaises(SystemExit, run).code, 0)
 
 
 class Create(Directory):
