@@ -70,6 +70,7 @@ setup(
     install_requires=['buildbot >=4.3,<4.4'],
     extras_require={
         'bundle': ['buildbot[bundle] >=4.3,<4.4'],
+        'bench': [*test, 'matplotlib >=3.6'],
         'slave': slave,
         'test': test,
         'docs': ['sphinx >=7', 'towncrier >=23'],
