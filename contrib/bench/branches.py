@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A lock per branch: how long builds take of which no two of one branch may run at a time.
 
-Usage: python branches.py [--seeds N] [--all] [--png FILE], with the Python of an environment that has the
-wheel installed. With one seed it takes two minutes on two processors.
+Usage: python branches.py [--seeds N] [--all] [--png FILE], with the Python of an environment that
+has the wheel installed. With one seed, and without ``--all``, it takes two minutes.
 
 200 builds of 8 branches, of which the k-th has 1/k times as many as the first (Zipf's law), take
 about 10 minutes each. They want one master lock for all, a master lock whose name is rendered with

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Simulated labs: how long many builds take in all, as a multiple of the least they could.
 
-Usage: python labs.py [--seeds N] [--all] [--spread S] [--png FILE], with the Python of an environment that
-has the wheel installed. With one seed it takes four minutes on two processors.
+Usage: python labs.py [--seeds N] [--all] [--spread S] [--png FILE], with the Python of an
+environment that has the wheel installed. With one seed, and without ``--all``, it takes four
+minutes on two processors.
 
 Each of 200 builds checks out (1 minute), compiles under a worker's ``cpu`` lock (5 minutes), and
 tests in three parts under its ``jtag`` lock (6 minutes), or so: each takes between 1 - S and 1 + S
