@@ -46,6 +46,8 @@ class Build(upstream.Build, LockOwner):
     # was not, and why not
     _claimed: Claims | None = None
     _cannot_claim: Failure | None = None
+    #: the locks that it needs and could not claim before it began
+    refused: Claims = []
 
     def __init__(self, requests: list[BuildRequest], builder: Builder) -> None:
         super().__init__(requests, builder)
@@ -89,6 +91,7 @@ class Build(upstream.Build, LockOwner):
         claims = together(self._locks_to_acquire, getattr(workerforbuilder.worker, 'locks', []))
         try:
             if not claim_all(self, claims):
+                self.refused = claims
                 return False
             self._claimed = claims
         except Exception:
@@ -108,7 +111,7 @@ class Build(upstream.Build, LockOwner):
         if workerforbuilder.worker is None or not self.builder.running:
             return False
         self.workerforbuilder = workerforbuilder
-        self.lock_priority = reservation.lock_priority
+        self.lock_priority = max(getattr(request, 'priority', 0) for request in self.requests)
         if reservation.claims:
             self.lock_parent = reservation.lock_parent
         if reservation.why_never is not None:
@@ -141,17 +144,22 @@ class Build(upstream.Build, LockOwner):
             return owner_around_all(triggers) or self
         return triggers[0] if triggers else self
 
+    def setupBuild(self) -> None:
+        super().setupBuild()
+        if self._step_locks is not None:
+            for step, names in zip(self.steps, self._step_locks.by_step):
+                step.worker_lock_names = names
+
     def step_locks_to_come(self) -> set[str]:
         """Return the names of the worker locks that steps of it hold, wait for or come to yet."""
         if self.finished or self._step_locks is None:
             return set()
         steps = getattr(self, 'steps', None)
         if steps is None:
-            return self._step_locks.wanted(len(self.stepFactories))
+            return set().union(*self._step_locks.by_step)
         current = self.currentStep
-        return self._step_locks.wanted(
-            len(steps) + (current is not None and current.results is None)
-        )
+        of_current = [current] if current is not None and current.results is None else []
+        return set().union(*(step.worker_lock_names for step in (*of_current, *steps)))
 
     @defer.inlineCallbacks
     def stepDone(self, results: int, step: Any) -> Any:
@@ -210,6 +218,14 @@ class Build(upstream.Build, LockOwner):
         # those who could use it.
         self._locks_released = self._locks_released or locks_released
         self._build_finished = self._build_finished or build_finished
+        if self._build_finished and self._claimed:
+            # what a user's method looks at may be the builds or locks of another builder
+            builders = self.master.botmaster.builders.values()
+            asking = [
+                b.name for b in builders if callable(getattr(b.config, 'canStartBuild', None))
+            ]
+            if asking:
+                self.master.botmaster.brd.maybeStartBuildsOn(asking)
 
     @defer.inlineCallbacks
     def ensure_begun(self, result: Any) -> Any:

@@ -64,9 +64,13 @@ class Builder(upstream.Builder):
         self.reservations = Reservations()
         self.step_locks = StepLocks()
         self._first_place = FirstRelease(self._wake)
+        self._refused = FirstRelease(self._wake)
 
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
+        distributor = self._distributor()
+        if distributor is not None:
+            distributor.doubt(self.name)  # a message that told of a change may have been lost
         yield super().reconfigServiceWithBuildbotConfig(new_config)
         steps = list(steps_of_builder(self.config))
         self.step_locks = StepLocks(steps)
@@ -87,6 +91,7 @@ class Builder(upstream.Builder):
     def stopService(self) -> Any:
         self.reservations.clear()
         self._first_place.forget()
+        self._refused.forget()
         distributor = self._distributor()
         if distributor is not None:
             distributor.forget(self.name)
@@ -133,11 +138,14 @@ class Builder(upstream.Builder):
         reservation = yield self._find_reservation(workerforbuilder, buildrequest)
         if reservation is None:
             return None
-        self.reservations.keep(reservation)
         own, reservation = reservation, self._whose_turn(reservation)
-        if reservation is not own:
-            self.reservations.exchange(reservation, own)
+        lender = reservation.request
+        if reservation is own:
+            self.reservations.keep(own)
+        else:
+            self.reservations.lend(reservation, buildrequest)
         if not reservation.take():
+            self.reservations.keep(reservation)
             return None
         self.reservations.hold(reservation)
         if ask and callable(self.config.canStartBuild):
@@ -146,14 +154,28 @@ class Builder(upstream.Builder):
                 can = yield self.config.canStartBuild(self, workerforbuilder, buildrequest)
             finally:
                 is_held = self.reservations.held(buildrequest.id) is reservation
-                if not can and is_held and reservation is not own:
-                    self.reservations.exchange(reservation, own)
+                if not can and is_held and reservation is not own and self._is_pending(lender):
+                    self.reservations.return_to(reservation, lender)
                 elif not can:
                     self.reservations.give_back(buildrequest.id)
+            if can and is_held and not self._is_current(reservation, workerforbuilder):
+                self.reservations.give_back(buildrequest.id)
+                self._wake()
+                return None
             if not can or not is_held:
                 return None
         self.reservations.leave_lines(buildrequest.id)
         return reservation
+
+    def _is_current(self, reservation: Reservation, workerforbuilder: Any) -> bool:
+        # else it holds what was needed before a reconfig
+        of_worker = getattr(workerforbuilder.worker, 'locks', [])
+        return reservation.config is self.config and reservation.of_worker == of_worker
+
+    def _is_pending(self, buildrequest: BuildRequest) -> bool:
+        # else it was cancelled, or taken by another master, while something was being found out
+        distributor = self._distributor()
+        return distributor is None or distributor.is_pending(self, buildrequest)
 
     def _whose_turn(self, reservation: Reservation) -> Reservation:
         # which of its requests it is whose turn has come, the user decides
@@ -205,6 +227,7 @@ class Builder(upstream.Builder):
             props = yield self._setup_props_if_needed(props, workerforbuilder, buildrequest)
             if not (yield worker.isCompatibleWithBuild(props)):
                 return None
+        config = self.config
         why_never = None
         of_builder: Claims = []
         try:
@@ -219,16 +242,23 @@ class Builder(upstream.Builder):
             parent = yield self._find_parent(buildrequest)
         if workerforbuilder.worker is None or not self.running:
             return None
+        if self.config is not config or not self._is_pending(buildrequest):
+            return None
         is_special = of_worker or worker.builds_may_be_incompatible
         # else whichever worker it is does not matter
         name = worker.workername if is_special or self._depends_on_worker() else None
         reservation = self.reservations.find(getattr(buildrequest, 'id', None), name)
-        if reservation is not None and reservation.lock_parent is not parent:
+        if reservation is not None and (
+            reservation.lock_parent is not parent
+            or reservation.lock_priority != getattr(buildrequest, 'priority', 0)
+        ):
             reservation.give_back()
             reservation = None
         if reservation is None:
             reservation = Reservation(buildrequest, self.name, name, parent, self._wake)
+        reservation.config = config
         reservation.of_builder = of_builder
+        reservation.of_worker = of_worker
         reservation.wanted = together(of_builder, of_worker)
         reservation.why_never = why_never
         return reservation
@@ -276,9 +306,7 @@ class Builder(upstream.Builder):
         late = self.master.config.lateBinding and not buildrequest.waitedFor
         best = least_crowded(self, workers, late)
         if not best:
-            self._first_place.wait_for(
-                worker.worker.subscribe_to_places for worker in workers if worker.worker is not None
-            )
+            self._wake_when_there_is_a_place(workers)
         distributor = self.botmaster.brd
         return least_needed(self, best, distributor.builders_with_requests())
 
@@ -292,11 +320,23 @@ class Builder(upstream.Builder):
             and build.workerforbuilder.worker.workername == workername
         ]
 
+    def _wake_when_there_is_a_place(self, workers: list[AbstractWorkerForBuilder]) -> None:
+        self._first_place.wait_for(
+            worker.worker.subscribe_to_places for worker in workers if worker.worker is not None
+        )
+
     def waits(self, brid: int) -> bool:
         """Tell whether a pending request waits in line, and there is no worker to be tried yet."""
+        if not self.reservations.is_in_line(brid):
+            return False
         if self.reservations.waits_everywhere(brid):
             return True
         return self.reservations.waits(brid, self._idle_workers())
+
+    @property
+    def waits_to_try_again(self) -> bool:
+        """Whether it will be woken to start what has just been refused the locks."""
+        return self._refused.is_awaited
 
     def _idle_workers(self) -> set[str]:
         return {w.worker.workername for w in self.getAvailableWorkers() if w.worker is not None}
@@ -309,6 +349,12 @@ class Builder(upstream.Builder):
             self.reservations.leave_without_worker(set())
         elif self.reservations.depend_on_worker():
             self.reservations.leave_without_worker(self._idle_workers())
+        if self.step_locks.lockids and self.master.config.lateBinding and self.reservations:
+            # where all idle workers are fed, who can wait for a place can leave the line meanwhile
+            workers = self.getAvailableWorkers()
+            if workers and not least_crowded(self, workers, late=True):
+                self.reservations.leave_lines_if(lambda request: not request.waitedFor)
+                self._wake_when_there_is_a_place(workers)
 
     def detached(self, worker: Any) -> None:
         super().detached(worker)
@@ -432,11 +478,14 @@ class Builder(upstream.Builder):
         running = yield RunningBuilds.getService(self.botmaster, 'running builds')
         reservation = self.reservations.held(buildrequests[0].id)
         if reservation is not None and len(buildrequests) == 1:
-            may_begin = build.take_over_locks(reservation, workerforbuilder)
+            may_begin = self._is_current(reservation, workerforbuilder)
+            may_begin = may_begin and build.take_over_locks(reservation, workerforbuilder)
         else:
             # nobody has reserved anything, or not for all of these requests together
             self.reservations.give_back(buildrequests[0].id)
             may_begin = yield build.claim_locks(workerforbuilder)
+            if not may_begin:
+                self._refused.wait_for(lock.subscribeToReleases for lock, _ in build.refused)
         if not may_begin:
             return False
         for request in buildrequests:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 from twisted.internet import defer
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python import log
 
 from buildbot.data import resultspec
@@ -45,12 +46,13 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         super().__init__(bldr, master)
         self._looked_at: set[int] = set()
         self._is_late = False
+        self._is_over = False
         self._can_reserve = can_reserve(bldr)
         self._user_s_choice = bldr.config.nextWorker or master.config.select_next_worker
 
     @defer.inlineCallbacks
     def popNextBuild(self) -> Any:
-        while not self.nextBuild or self._workers():
+        while not self._is_over and (not self.nextBuild or self._workers()):
             # most often there is none to be looked at, whichever workers there are
             request = yield self._getNextUnclaimedBuildRequest()
             workers = self._workers() if request else []
@@ -105,22 +107,23 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         for worker in workers:
             if (yield self._ask(self.canStartBuild, worker, request)):
                 able.append(worker)
-        if not able and self._can_reserve:
-            for worker in workers:
-                yield self._ask(self.bldr.stand_in_line, worker, request)
-        if not able:
-            return None
-        try:
-            worker = yield self.nextWorker(self.bldr, able, request)
-        except Exception as e:
-            log.err(e, f"from nextWorker for builder '{self.bldr}'")
-            worker = None
-        if worker is None or worker not in able:
-            self.workerpool = []
-            self._looked_at.update(self.pending.all_ids() if self.pending is not None else ())
-            return None
-        # what it would need may have been taken while it was being chosen
-        return worker if (yield self._reserve(worker, request, ask=False)) else None
+        while able:
+            try:
+                worker = yield self.nextWorker(self.bldr, able, request)
+            except Exception as e:
+                log.err(e, f"from nextWorker for builder '{self.bldr}'")
+                worker = None
+            if worker is None or worker not in able:
+                self._is_over = True
+                return None
+            if (yield self._reserve(worker, request, ask=False)):
+                return worker
+            # what it would need, or itself, has been lost to others while it was being chosen
+            idle = self.bldr.getAvailableWorkers()
+            able = [other for other in able if other is not worker and other in idle]
+        for worker in workers if self._can_reserve else ():
+            yield self._ask(self.bldr.stand_in_line, worker, request)
+        return None
 
     @defer.inlineCallbacks
     def _reserve(self, worker: Any, request: BuildRequest, ask: bool = True) -> Any:
@@ -134,6 +137,8 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             return (yield question(worker, request, *args))
         except Exception as e:
             log.err(e, f'whether build request {request.id} of {self.bldr} can start on {worker}')
+            if isinstance(e, DBAPIError):
+                self._look_again_later()
             return False
 
     @defer.inlineCallbacks
@@ -195,15 +200,21 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
                 request = yield super()._getBuildRequestForBrdict(brdict)
             except DBAPIError as e:
                 log.err(e, f'build request {brid} cannot be read now, and is left for later')
+                self._look_again_later()
             except Exception as e:
                 log.err(e, f'build request {brid} of {self.bldr} cannot be understood')
                 if (yield self.master.data.updates.claimBuildRequests([brid])):
                     yield self.master.data.updates.completeBuildRequests([brid], EXCEPTION)
-            if request is not None and self.pending is not None:
+            if request is not None and self.pending is not None and brid in self.pending:
                 # a cache of the release's keeps the first one
-                request.priority = brdict['priority']
+                request.priority = self.pending.brdict(brid)['priority']
                 self.pending.keep(request)
         return request
+
+    def _look_again_later(self) -> None:
+        distributor = self.master.botmaster.brd
+        if isinstance(distributor, BuildRequestDistributor):
+            distributor.look_again_later(self.bldr.name)
 
     def _removeBuildRequest(self, breq: Any) -> None:
         if breq is not None:
@@ -213,33 +224,53 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
 
 
 class BuildRequestDistributor(upstream.BuildRequestDistributor):
+    """Starts the builds that are requested.
+
+    :cvar again_after: seconds after which it looks at a builder again that met with an error.
+    :cvar read_again_after: seconds after which the pending requests of a builder are read again
+        when there is anything to do, in case a message that told of a change was lost.
+    """
+
     BuildChooser = BasicBuildChooser
+    again_after = 10
+    read_again_after = 600
 
     def __init__(self, botmaster: Any) -> None:
         super().__init__(botmaster)
         # by name of builder; what is not here is read from the database when it is needed
         self._pending: dict[str, PendingRequests] = {}
-        self._gone_meanwhile: set[int] | None = None
+        self._told_meanwhile: set[int] | None = None
         self._reading = defer.DeferredLock()
         self._changes: Any = None
+        self._read_at: dict[str, float] = {}
+        self._again: dict[str, IDelayedCall] = {}
 
     @defer.inlineCallbacks
     def stopService(self) -> Any:
         yield super().stopService()
+        for call in self._again.values():
+            call.cancel()
+        self._again.clear()
         if self._changes is not None:
             changes, self._changes = self._changes, None
             yield changes.stopConsuming()
         self._pending.clear()
+        self._read_at.clear()
         for builder in self.botmaster.builders.values():
             if can_reserve(builder):
                 builder.reservations.clear()  # nobody would use what they are granted from now on
 
     def pending_of(self, builder: Builder) -> defer.Deferred[PendingRequests]:
         """Return the pending requests of a builder, which are kept up to date from now on."""
-        pending = self._pending.get(builder.name)
-        if pending is not None and self._gone_meanwhile is None:
-            return defer.succeed(pending)
+        if self._is_fresh(builder.name) and self._told_meanwhile is None:
+            return defer.succeed(self._pending[builder.name])
         return self._reading.run(self._read, builder)
+
+    def _is_fresh(self, builder_name: str) -> bool:
+        read_at = self._read_at.get(builder_name)
+        if read_at is None:
+            return False
+        return self.master.reactor.seconds() - read_at < self.read_again_after
 
     @defer.inlineCallbacks
     def _read(self, builder: Builder) -> Any:
@@ -247,34 +278,58 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             self._changes = yield self.master.mq.startConsuming(
                 self._changed, ('buildrequests', None, None)
             )
-        pending = self._pending.get(builder.name)
-        if pending is None:
-            pending = PendingRequests()
-            self._gone_meanwhile = set()
+        pending = self._pending.setdefault(builder.name, PendingRequests())
+        if not self._is_fresh(builder.name):
+            self._told_meanwhile = set()
             try:
-                self._pending[builder.name] = pending
+                read_at = self.master.reactor.seconds()
                 brdicts = yield self.master.data.get(
                     ('builders', (yield builder.getBuilderId()), 'buildrequests'),
                     [resultspec.Filter('claimed', 'eq', [False])],
                 )
-                for brdict in brdicts:
-                    brid = brdict['buildrequestid']
-                    if brid not in pending and brid not in self._gone_meanwhile:
-                        pending.add(brdict)
-            except BaseException:
-                self.forget(builder.name)
-                raise
+                for brid in pending.bring_up_to_date(brdicts, self._told_meanwhile):
+                    builder.reservations.leave_lines(brid)
+                self._read_at[builder.name] = read_at
             finally:
-                self._gone_meanwhile = None
+                self._told_meanwhile = None
         return pending
+
+    def is_pending(self, builder: Builder, request: BuildRequest) -> bool:
+        """Tell whether a request is pending still, as far as is known.
+
+        What has changed of it meanwhile is taken over.
+        """
+        pending = self._pending.get(builder.name)
+        if pending is None or self._told_meanwhile is not None or not self.running:
+            return True
+        if getattr(request, 'id', None) not in pending:
+            return False
+        request.priority = pending.brdict(request.id)['priority']
+        return True
+
+    def look_again_later(self, builder_name: str) -> None:
+        """Look at the requests of a builder again after an error that may be over by then."""
+        if self.running and builder_name not in self._again:
+            self._again[builder_name] = self.master.reactor.callLater(
+                self.again_after, self._look_again, builder_name
+            )
+
+    def _look_again(self, builder_name: str) -> None:
+        del self._again[builder_name]
+        self.botmaster.maybeStartBuildsForBuilder(builder_name)
 
     def builders_with_requests(self) -> list[Builder]:
         """Return the builders that are known to have pending requests."""
         names = [name for name, pending in self._pending.items() if pending]
         return [self.botmaster.builders[name] for name in names if name in self.botmaster.builders]
 
-    def forget(self, builder_name: str) -> None:
+    def doubt(self, builder_name: str) -> None:
         """Read the pending requests of a builder from the database when they are needed again."""
+        self._read_at.pop(builder_name, None)
+
+    def forget(self, builder_name: str) -> None:
+        """Keep nothing of a builder that has gone."""
+        self.doubt(builder_name)
         self._pending.pop(builder_name, None)
 
     def _changed(self, key: Any, brdict: dict[str, Any]) -> None:
@@ -284,17 +339,18 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         builder = self.botmaster.getBuilderById(brdict['builderid'])
         if builder is None:
             return
+        if self._told_meanwhile is not None:
+            self._told_meanwhile.add(brid)
         pending = self._pending.get(builder.name)
         if not brdict['claimed'] and not brdict['complete']:
             if pending is not None:
                 pending.add(brdict)
             if key[2] == 'update':
                 # it has another place in line now
-                builder.reservations.leave_lines(brid)
+                if can_reserve(builder):
+                    builder.reservations.leave_lines(brid)
                 self.botmaster.maybeStartBuildsForBuilder(builder.name)
             return
-        if self._gone_meanwhile is not None:
-            self._gone_meanwhile.add(brid)
         if pending is not None:
             pending.discard(brid)
         if can_reserve(builder):
@@ -310,11 +366,15 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         granted = bldr.reservations.granted() if reserves else []
         try:
             await self._start_builds_of(bldr)
+        except Exception:
+            self.look_again_later(bldr.name)
+            raise
         finally:
             if reserves:
                 bldr.reservations.give_back_unused(granted)
 
     async def _start_builds_of(self, bldr: Builder) -> None:
+        reserves = can_reserve(bldr)
         chooser = await self._chooser_for(bldr)
         while True:
             worker, requests = await chooser.chooseNextBuild()
@@ -337,24 +397,26 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                     await self._take_back(bldr, requests, brids if claimed else [])
             if brids and not claimed:
                 # another master was first, or it has been cancelled: look what is left
-                self.forget(bldr.name)
+                self.doubt(bldr.name)
                 chooser = await self._chooser_for(bldr)
-            elif brids and not started:
+            elif brids and not started and not (reserves and bldr.waits_to_try_again):
                 self.botmaster.maybeStartBuildsForBuilder(bldr.name)
 
     async def _take_back(self, bldr: Builder, requests: list, claimed_brids: list[int]) -> None:
         if can_reserve(bldr):
             for request in requests:
                 bldr.reservations.give_back(request.id)
-        if claimed_brids:
-            await self.master.data.updates.unclaimBuildRequests(claimed_brids)
-        for request in requests:
-            why = self.botmaster.remove_in_progress_buildrequest(request.id)
-            if isinstance(why, str) and request.id in claimed_brids:
-                # it was cancelled while it was being taken back, when nobody could do it
-                await self.master.data.control(
-                    'cancel', {'reason': why}, ('buildrequests', request.id)
-                )
+        try:
+            if claimed_brids:
+                await self.master.data.updates.unclaimBuildRequests(claimed_brids)
+        finally:
+            for request in requests:
+                why = self.botmaster.remove_in_progress_buildrequest(request.id)
+                if isinstance(why, str) and request.id in claimed_brids:
+                    # it was cancelled while it was being taken back, when nobody could do it
+                    await self.master.data.control(
+                        'cancel', {'reason': why}, ('buildrequests', request.id)
+                    )
 
     async def _chooser_for(self, bldr: Builder) -> Any:
         chooser = self.createBuildChooser(bldr, self.master)

@@ -103,6 +103,9 @@ class BuildStep(upstream.BuildStep, LockOwner):
     #: in which of the worker's lanes the step's commands run
     lane = 0
 
+    #: names of the worker locks that it, or a step in it, takes, as the configuration says
+    worker_lock_names: frozenset[str] | set[str] = frozenset()
+
     _waiting_since = 0.0
     _name_too_long: str | None = None
 

@@ -60,6 +60,23 @@ class PendingRequests:
         if request is not None and request.priority == brdict['priority']:
             self._requests[brid] = request
 
+    def bring_up_to_date(self, brdicts: list[dict[str, Any]], but: set[int]) -> list[int]:
+        """Take over what the database says.
+
+        :param brdicts: all that are pending, as the data API gives them.
+        :param but: ids of those of which messages have told since it was asked.
+        :returns: ids of those that are pending no longer.
+        """
+        read = {brdict['buildrequestid']: brdict for brdict in brdicts}
+        gone = [brid for brid in self._brdicts if brid not in read and brid not in but]
+        for brid in gone:
+            self.discard(brid)
+        for brid, brdict in read.items():
+            known = self._brdicts.get(brid)
+            if brid not in but and (known is None or known['priority'] != brdict['priority']):
+                self.add(brdict)
+        return gone
+
     def discard(self, brid: int) -> None:
         """Forget a request; if it is not known, nothing happens."""
         brdict = self._brdicts.pop(brid, None)

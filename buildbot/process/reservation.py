@@ -36,6 +36,8 @@ class Reservation(LockOwner):
     :param wake: called without arguments when it may be the request's turn.
     :ivar wanted: what the build needs, as last found out.
     :ivar of_builder: those of them that are not the worker's own.
+    :ivar of_worker: those that are.
+    :ivar config: the builder's configuration that says so.
     :ivar claims: what it waits for, or holds.
     :ivar holds: whether it holds them.
     :ivar is_granted: whether ``wake`` has been called because it can take them now.
@@ -61,6 +63,8 @@ class Reservation(LockOwner):
         self.wanted: Claims = []
         self.claims: Claims = []
         self.of_builder: Claims = []
+        self.of_worker: Claims = []
+        self.config: Any = None
         self.holds = False
         self.is_granted = False
         self.why_never: Failure | None = None

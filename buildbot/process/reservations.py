@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+from typing import Callable
 from typing import Iterable
 from typing import Iterator
 
 from buildbot.process.reservation import Reservation
+
+if TYPE_CHECKING:
+    from buildbot.process.buildrequest import BuildRequest
 
 
 class Reservations:
@@ -49,6 +54,10 @@ class Reservations:
         """Return the one with which a build of the request is about to start, or None."""
         return self._held.get(brid)
 
+    def is_in_line(self, brid: int) -> bool:
+        """Tell whether there is anything that a request waits with."""
+        return brid in self._in_line
+
     def waits_everywhere(self, brid: int) -> bool:
         """Tell whether a request waits for locks that it needs on whatever worker."""
         reservation = self._in_line.get(brid, {}).get(None)
@@ -90,14 +99,16 @@ class Reservations:
                 return other
         return reservation
 
-    def exchange(self, one: Reservation, other: Reservation) -> None:
-        """Let two requests exchange their places, whatever those have become."""
-        for reservation in (one, other):
-            self._held.pop(reservation.request.id, None)
-            self._forget(reservation)
-        one.request, other.request = other.request, one.request
-        self.keep(one)
-        self.keep(other)
+    def lend(self, reservation: Reservation, request: BuildRequest) -> None:
+        """Let another request have what one waits with; the lender has to ask for its own anew."""
+        self._forget(reservation)
+        reservation.request = request
+
+    def return_to(self, reservation: Reservation, lender: BuildRequest) -> None:
+        """Give back what was lent, and is held, to the request that it was of."""
+        self._held.pop(reservation.request.id, None)
+        reservation.request = lender
+        self.keep(reservation)
 
     def granted(self) -> list[Reservation]:
         """Return those that have been told that it is their turn."""
@@ -126,6 +137,15 @@ class Reservations:
         """Let all leave the line; what is held is kept."""
         for brid in list(self._in_line):
             self.leave_lines(brid)
+
+    def leave_lines_if(self, may_leave: Callable[[BuildRequest], bool]) -> None:
+        """Let some of the requests leave all lines.
+
+        :param may_leave: tells of a request whether it is one of them.
+        """
+        for reservation in list(self):
+            if may_leave(reservation.request):
+                self.leave_lines(reservation.request.id)
 
     def depend_on_worker(self) -> bool:
         """Tell whether some wait for what they need on one worker."""

@@ -32,17 +32,17 @@ class StepLocks:
 
     :param steps: the steps of the builder's configuration, those in groups included.
     :ivar lockids: the locks, by name.
+    :ivar by_step: for each top-level step, the names of the locks that it or a step in it takes.
     """
 
     def __init__(self, steps: Iterable[Place] = ()) -> None:
         self.lockids: dict[str, WorkerLock] = {}
         # the most units that a step takes at a time; None stands for the whole lock
         self._units: dict[str, int | None] = {}
-        # for each top-level step, the names of the locks that it or a step in it takes
-        self._by_step: list[set[str]] = []
+        self.by_step: list[set[str]] = []
         for step, _, where in steps:
             if where.startswith('of builder'):
-                self._by_step.append(set())
+                self.by_step.append(set())
             for access in step.locks if isinstance(step.locks, (list, tuple)) else ():
                 self._add(access)
 
@@ -55,7 +55,7 @@ class StepLocks:
             return  # it is always granted
         name = access.lockid.name
         self.lockids[name] = access.lockid
-        self._by_step[-1].add(name)
+        self.by_step[-1].add(name)
         units = self._units.get(name, 0)
         is_whole = units is None or access.mode == 'exclusive'
         self._units[name] = None if is_whole else max(units, access.count)
@@ -67,15 +67,6 @@ class StepLocks:
             return 1
         limit = lockid.maxCountForWorker.get(workername, lockid.maxCount)
         return max(1, limit // max(1, units))
-
-    def wanted(self, steps_left: int) -> set[str]:
-        """Return the names of the locks that a build takes in its last steps.
-
-        :param steps_left: how many top-level steps have not ended.
-        """
-        if not steps_left:
-            return set()
-        return set().union(*self._by_step[-steps_left:])
 
 
 def crowd(builds: Iterable[Build]) -> Counter[str]:
