@@ -221,9 +221,8 @@ class Build(upstream.Build, LockOwner):
         if self._build_finished and self._claimed:
             # what a user's method looks at may be the builds or locks of another builder
             builders = self.master.botmaster.builders.values()
-            asking = [
-                b.name for b in builders if callable(getattr(b.config, 'canStartBuild', None))
-            ]
+            configs = [builder.config for builder in builders if builder.config is not None]
+            asking = [config.name for config in configs if callable(config.canStartBuild)]
             if asking:
                 self.master.botmaster.brd.maybeStartBuildsOn(asking)
 

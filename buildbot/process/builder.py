@@ -170,7 +170,7 @@ class Builder(upstream.Builder):
     def _is_current(self, reservation: Reservation, workerforbuilder: Any) -> bool:
         # else it holds what was needed before a reconfig
         of_worker = getattr(workerforbuilder.worker, 'locks', [])
-        return reservation.config is self.config and reservation.of_worker == of_worker
+        return reservation.access == self.config.locks and reservation.of_worker == of_worker
 
     def _is_pending(self, buildrequest: BuildRequest) -> bool:
         # else it was cancelled, or taken by another master, while something was being found out
@@ -227,7 +227,7 @@ class Builder(upstream.Builder):
             props = yield self._setup_props_if_needed(props, workerforbuilder, buildrequest)
             if not (yield worker.isCompatibleWithBuild(props)):
                 return None
-        config = self.config
+        config_version, access = self.config_version, self.config.locks
         why_never = None
         of_builder: Claims = []
         try:
@@ -242,7 +242,7 @@ class Builder(upstream.Builder):
             parent = yield self._find_parent(buildrequest)
         if workerforbuilder.worker is None or not self.running:
             return None
-        if self.config is not config or not self._is_pending(buildrequest):
+        if self.config_version != config_version or not self._is_pending(buildrequest):
             return None
         is_special = of_worker or worker.builds_may_be_incompatible
         # else whichever worker it is does not matter
@@ -256,7 +256,7 @@ class Builder(upstream.Builder):
             reservation = None
         if reservation is None:
             reservation = Reservation(buildrequest, self.name, name, parent, self._wake)
-        reservation.config = config
+        reservation.access = access
         reservation.of_builder = of_builder
         reservation.of_worker = of_worker
         reservation.wanted = together(of_builder, of_worker)

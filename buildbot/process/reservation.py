@@ -37,7 +37,7 @@ class Reservation(LockOwner):
     :ivar wanted: what the build needs, as last found out.
     :ivar of_builder: those of them that are not the worker's own.
     :ivar of_worker: those that are.
-    :ivar config: the builder's configuration that says so.
+    :ivar access: what the builder's configuration said when it was found out.
     :ivar claims: what it waits for, or holds.
     :ivar holds: whether it holds them.
     :ivar is_granted: whether ``wake`` has been called because it can take them now.
@@ -64,7 +64,7 @@ class Reservation(LockOwner):
         self.claims: Claims = []
         self.of_builder: Claims = []
         self.of_worker: Claims = []
-        self.config: Any = None
+        self.access: Any = None
         self.holds = False
         self.is_granted = False
         self.why_never: Failure | None = None

@@ -1,0 +1,366 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Things that change while it is being found out whether a request can start."""
+
+from __future__ import annotations
+
+from parameterized import parameterized
+from twisted.internet import defer
+
+from buildbot.locks import MasterLock
+from buildbot.locks import WorkerLock
+from buildbot.process.buildrequest import BuildRequest
+from buildbot.process.buildrequestdistributor import BuildRequestDistributor
+from buildbot.process.buildrequestdistributor import upstream
+from buildbot.process.buildstep import BuildStep
+from buildbot.process.properties import renderer
+from buildbot.process.results import SUCCESS
+from buildbot.test.integration.test_distribution import TWO
+from buildbot.test.integration.test_distribution import DistributionCase
+from buildbot.test.util.lab import GatedStep
+
+THREE = ['w1', 'w2', 'w3']
+
+
+class Slow:
+    """Something that a user wrote, and that takes until the test answers.
+
+    :ivar asked: what has been asked: a Deferred, and the arguments.
+    """
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, *args):
+        d = defer.Deferred()
+        self.asked.append((d, args))
+        return d
+
+
+class Meanwhile(DistributionCase):
+    def setUp(self):
+        super().setUp()
+        self.slow = Slow()
+        self.lock = MasterLock('lab', 2)
+        self.one, self.all = self.lock.access('counting'), self.lock.access('exclusive')
+
+    @defer.inlineCallbacks
+    def control(self, action, brid, **params):
+        yield self.master.data.control(
+            action, {'reason': 'enough', **params}, ('buildrequests', brid)
+        )
+        self.settle()
+
+    def answer(self, answer, i=0):
+        self.slow.asked[i][0].callback(answer)
+        self.settle()
+
+    @parameterized.expand(['nextBuild', 'locks'])
+    @defer.inlineCallbacks
+    def test_cancelled(self, what):
+        """A request that is cancelled meanwhile does not stand in line."""
+        large = self.builder('large', self.all, workernames=['w2'])
+        large[what] = self.slow if what == 'nextBuild' else renderer(self.slow)
+        yield self.setup_lab(
+            {
+                'holds': self.builder('holds', self.one, workernames=['w1']),
+                'large': large,
+                'small': self.builder('small', self.one, workernames=['w3']),
+            },
+            THREE,
+        )
+        yield self.request('holds')
+        brid = yield self.request('large')
+        yield self.control('cancel', brid)
+        requests = self.slow.asked[0][1][-1]
+        self.answer(requests[0] if what == 'nextBuild' else [self.all])
+        yield self.request('small')
+        self.assertEqual(self.running(), 'holds small')
+        yield self.assert_all_done()
+
+    @parameterized.expand(['canStartBuild', 'claim'])
+    @defer.inlineCallbacks
+    def test_reconfig(self, what):
+        """A build that is made after a reconfig has the locks that its builder wants now."""
+
+        def builders(*locks):
+            words = {'canStartBuild': self.slow} if what == 'canStartBuild' else {}
+            return {
+                'holds': self.builder('holds', self.all, workernames=['w1']),
+                'a': self.builder('a', *locks, workernames=['w2'], **words),
+            }
+
+        yield self.setup_lab(builders(), TWO)
+        yield self.request('holds')
+        write = self.hold_write('claimBuildRequests', lambda *a, **k: what == 'claim')
+        yield self.request('a')
+        yield self.reconfig_master(self.lab_config(builders(self.all)))
+        self.settle()
+        if what == 'claim':
+            write.held.callback(None)
+            self.settle()
+        else:
+            self.answer(True)
+        self.assertEqual(self.running(), 'holds')
+        self.end('holds')
+        if what != 'claim':
+            self.answer(True, 1)
+        self.assertEqual(self.running(), 'a')
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
+    def test_locks_of_worker(self):
+        """A build that begins after its worker has been given a lock has it."""
+
+        def builders():
+            return {
+                'a': self.builder('a', canStartBuild=self.slow, workernames=['w1']),
+                'holds': self.builder('holds', self.all, workernames=['w2']),
+            }
+
+        yield self.setup_lab(builders(), TWO)
+        yield self.request('holds')
+        yield self.request('a')
+        self.lab_workers = [self.createLocalWorker('w1', locks=[self.all]), self.lab_workers[1]]
+        yield self.reconfig_master(self.lab_config(builders()))
+        self.settle()
+        self.answer(True)
+        self.assertEqual(self.running(), 'holds')
+        self.end('holds')
+        self.answer(True, 1)
+        yield self.assert_all_done()
+
+    @parameterized.expand(['reading', 'nextBuild'])
+    @defer.inlineCallbacks
+    def test_priority(self, what):
+        """A request whose priority is changed meanwhile has its new place in line."""
+        first = lambda builder, requests: self.slow() if not self.slow.asked else requests[0]  # noqa: E731
+        words = {'nextBuild': first} if what == 'nextBuild' else {}
+        yield self.setup_lab(
+            {
+                'h': self.builder('h', self.all, workernames=['w1']),
+                'a': self.builder('a', self.all, workernames=['w2']),
+                'b': self.builder('b', self.all, workernames=['w3'], **words),
+            },
+            THREE,
+        )
+        yield self.request('h')
+        make = BuildRequest.fromBrdict
+
+        def slowly(master, brdict):
+            if what == 'reading' and brdict.buildername == 'b' and not self.slow.asked:
+                return self.slow().addCallback(lambda _: make(master, brdict))
+            return make(master, brdict)
+
+        self.patch(BuildRequest, 'fromBrdict', slowly)
+        self.reactor.advance(5)
+        brid = yield self.request('b')
+        yield self.control('set_priority', brid, priority=10)
+        request = self.master.botmaster.brd._pending['b'].request(brid)
+        request = request or (
+            yield make(self.master, (yield self.master.db.buildrequests.getBuildRequest(brid)))
+        )
+        self.answer(request)
+        self.reactor.advance(5)
+        yield self.request('a', priority=5)
+        self.end('h')
+        self.assertEqual(self.running(), 'b')
+        yield self.assert_all_done()
+
+    @parameterized.expand(['taken', 'lost'])
+    @defer.inlineCallbacks
+    def test_chosen_worker(self, what):
+        """If the chosen worker is of no use any more, the user chooses among the others."""
+        cpu = WorkerLock('cpu')
+        chosen = []
+
+        def next_worker(builder, workers, request):
+            chosen.append([worker.worker.workername for worker in workers])
+            return workers[0] if self.slow.asked else self.slow(workers)
+
+        busy = [
+            GatedStep(self.gate('before')),
+            GatedStep(self.gate('busy'), locks=[cpu.access('exclusive')]),
+        ]
+        yield self.setup_lab(
+            {
+                'f': {'steps': busy, 'workernames': ['w1']},
+                'a': self.builder('a', cpu.access('exclusive'), nextWorker=next_worker),
+            },
+            TWO,
+        )
+        yield self.request('f')
+        yield self.request('a')
+        (worker,) = (w for w in self.slow.asked[0][1][0] if w.worker.workername == 'w1')
+        if what == 'taken':
+            self.end('before')
+        else:
+            self.lose_worker('w1')
+        self.answer(worker)
+        self.assertEqual(self.worker_of('a'), 'w2')
+        self.assertEqual(chosen, [['w1', 'w2'], ['w2']])
+
+    @defer.inlineCallbacks
+    def test_fed(self):
+        """A request whose workers are all fed meanwhile holds nobody back."""
+        board = WorkerLock('board').access('exclusive')
+
+        def steps():
+            return [GatedStep(self.gate('prepare')), GatedStep(self.gate('board'), locks=[board])]
+
+        yield self.setup_lab(
+            {
+                'holds': self.builder('holds', self.one, workernames=['w2']),
+                'a': {'steps': steps(), 'locks': [self.all], 'workernames': ['w1']},
+                'f': {'steps': steps(), 'workernames': ['w1']},
+                'g': {'steps': steps(), 'workernames': ['w1']},
+                'small': self.builder('small', self.one, workernames=['w3']),
+            },
+            THREE,
+        )
+        for name in ('holds', 'a', 'f', 'g', 'small'):
+            yield self.request(name)
+        self.assertEqual(self.running(), 'holds prepare prepare small')
+        yield self.assert_all_done(self.lock, WorkerLock('board'))
+
+    @defer.inlineCallbacks
+    def test_lent_place(self):
+        """An urgent request that nextBuild puts behind another one keeps its own place."""
+        yield self.setup_lab(
+            {
+                'h': self.builder('h', self.all),
+                'a': self.builder('a', self.all, nextBuild=lambda builder, requests: requests[-1]),
+                'b': self.builder('b', self.all),
+            },
+            [f'w{i}' for i in range(4)],
+        )
+        for name, priority in (('h', 0), ('a', 10), ('a', 0), ('b', 5)):
+            self.reactor.advance(5)
+            yield self.request(name, priority=priority)
+        self.end('h')
+        (build,) = (build for build, _ in self.gates['a'].running)
+        self.assertEqual((build.requests[0].id, build.lock_priority), (3, 0))
+        self.end('a')
+        self.assertEqual(self.running(), 'a')
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
+    def test_next_build_and_no_worker(self):
+        """If nextWorker chooses none, no other request is looked at, with nextBuild too."""
+        asked = []
+
+        def next_worker(builder, workers, request):
+            asked.append(request.id)
+
+        yield self.setup_lab(
+            {
+                'a': self.builder(
+                    'a', nextBuild=lambda builder, requests: requests[0], nextWorker=next_worker
+                )
+            }
+        )
+        yield self.request('a')
+        yield self.request('a')
+        self.assertEqual(asked, [1, 1])
+
+    @defer.inlineCallbacks
+    def test_added_steps(self):
+        """Steps that a build adds do not count among those that come to a lock."""
+        board = WorkerLock('board')
+        tail = [GatedStep(self.gate('tail')) for _ in range(2)]
+
+        class Adds(BuildStep):
+            def run(step):
+                step.build.addStepsAfterCurrentStep(tail)
+                return defer.succeed(SUCCESS)
+
+        words = {'steps': [GatedStep(self.gate('b'), locks=[board.access('exclusive')]), Adds()]}
+        yield self.setup_lab({name: words for name in 'abc'}, ['w1'])
+        yield self.request('a')
+        yield self.request('b')
+        self.end('b')
+        self.end('b')
+        yield self.request('c')
+        self.assertEqual(self.running(), 'b tail tail')
+        yield self.assert_all_done(board)
+
+    @defer.inlineCallbacks
+    def test_chooser_of_a_user(self):
+        """A user's chooser that does not ask waits for a release before it is tried again."""
+
+        class Chooser(upstream.BuildChooserBase):
+            @defer.inlineCallbacks
+            def popNextBuild(chooser):
+                yield chooser._fetchUnclaimedBrdicts()
+                workers = chooser.bldr.getAvailableWorkers()
+                if not chooser.unclaimedBrdicts or not workers:
+                    return None, None
+                brdict = chooser.unclaimedBrdicts[0]
+                request = yield chooser._getBuildRequestForBrdict(brdict)
+                chooser._removeBuildRequest(request)
+                return workers[0], request
+
+        yield self.start({'h': [self.all], 'a': [self.all]})
+        self.patch(BuildRequestDistributor, 'BuildChooser', Chooser)
+        claims = []
+        claim = self.master.data.updates.claimBuildRequests
+
+        def count(brids, **words):
+            claims.extend(brids)
+            return claim(brids, **words)
+
+        self.patch(self.master.data.updates, 'claimBuildRequests', count)
+        yield self.request('h')
+        yield self.request('a')
+        self.assertLess(len(claims), 6)
+        self.end('h')
+        self.assertEqual(self.running(), 'a')
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
+    def test_looks_at_others(self):
+        """A canStartBuild that looks at other builders is asked when one of those has built."""
+
+        def can_start(builder, worker, request):
+            return not builder.botmaster.builders['holds'].building
+
+        yield self.setup_lab(
+            {
+                'holds': self.builder('holds', self.all, workernames=['w1']),
+                'a': self.builder('a', workernames=['w2'], canStartBuild=can_start),
+            },
+            TWO,
+        )
+        yield self.request('holds')
+        yield self.request('a')
+        self.assertEqual(self.running(), 'holds')
+        self.end('holds')
+        self.assertEqual(self.running(), 'a')
+
+    @defer.inlineCallbacks
+    def test_lost_message(self):
+        """A request of which no message has told is found later, when there is anything to do."""
+        yield self.start({'a': []})
+        yield self.request('a')
+        produce = self.master.mq.produce
+        self.master.mq.produce = lambda key, data: None
+        yield self.request('a')
+        self.master.mq.produce = produce
+        self.assertEqual(self.running(), 'a')
+        self.reactor.advance(BuildRequestDistributor.read_again_after)
+        self.master.botmaster.maybeStartBuildsForAllBuilders()
+        self.settle()
+        self.assertEqual(self.running(), 'a a')
+
+    @defer.inlineCallbacks
+    def test_failed_claim(self):
+        """A request that could not be claimed is tried again, when the error may be over."""
+        yield self.start({'a': [self.all]})
+        write = self.hold_write('claimBuildRequests', lambda *a, **k: True)
+        yield self.request('a')
+        write.held.errback(OSError('disk is full'))
+        self.settle()
+        self.assertEqual((self.running(), (yield self.owners(self.lock))), ('', (0, 0)))
+        self.reactor.advance(BuildRequestDistributor.again_after)
+        self.assertEqual(self.running(), 'a')
+        self.assertTrue(self.flushLoggedErrors(OSError))
+        yield self.assert_all_done()
