@@ -174,7 +174,7 @@ class Meanwhile(DistributionCase):
         chosen = []
 
         def next_worker(builder, workers, request):
-            chosen.append([worker.worker.workername for worker in workers])
+            chosen.append(sorted(worker.worker.workername for worker in workers))
             return workers[0] if self.slow.asked else self.slow(workers)
 
         busy = [
