@@ -61,6 +61,12 @@ class BaseLockId(util.ComparableMixin):
         words = [f'{attr}={value!r}' for attr, value in given[1:] if value not in (None, ())]
         return f'{type(self).__name__}({", ".join([repr(self.name), *words])})'
 
+    def _check_units(self) -> None:
+        for units in (self.maxCount, *self._other_limits().values()):
+            if not isinstance(units, (int, float)) or units < 0:
+                # to go on would be to compare units with it
+                raise config.ConfigErrors([f'lock {self.name!r}: {units!r} is no number of units'])
+
     def most_units(self) -> int:
         """Return the units of the copy that has most of them."""
         return max([self.maxCount, *self._other_limits().values()])
@@ -82,6 +88,7 @@ class MasterLock(BaseLockId):
 
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units: how many ``counting`` holders of one unit there may be.
+    :raises ConfigErrors: this is no number of units.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount')
@@ -89,6 +96,7 @@ class MasterLock(BaseLockId):
 
     def __init__(self, name: str, maxCount: int = 1) -> None:
         self.name, self.maxCount = name, maxCount
+        self._check_units()
 
 
 class WorkerLock(BaseLockId):
@@ -115,6 +123,7 @@ class WorkerLock(BaseLockId):
             config.error(f'lock {name!r} has both maxCountForWorker and maxCountForSlave')
         self.maxCountForWorker = maxCountForWorker or maxCountForSlave or {}
         self._maxCountForWorkerList = tuple(sorted(self.maxCountForWorker.items()))
+        self._check_units()
 
     def _other_limits(self) -> dict[str, int]:
         return self.maxCountForWorker
@@ -202,6 +211,7 @@ class BranchLock(BaseLockId):
         # the order of patterns has a meaning, so it is part of what is compared
         self._maxCountForBranchList = tuple(self.maxCountForBranch.items())
         self._key = None if key is None else _RenderedKey(key)
+        self._check_units()
 
     def _other_limits(self) -> dict[str, int]:
         return self.maxCountForBranch
@@ -230,13 +240,20 @@ def check_accesses(accesses: Any, where: str, branches: bool = True) -> bool:
     :param branches: whether a branch is known there, so that a ``BranchLock`` may stand in it.
     :returns: whether there was nothing to report.
     """
-    problems = list(_problems(accesses, branches))
+    problems = list(problems_with(accesses))
+    for access in accesses if isinstance(accesses, (list, tuple)) else ():
+        lockid = access.lockid if isinstance(access, LockAccess) else access
+        if isinstance(lockid, BranchLock) and not branches:
+            problems.append(f'{lockid!r} cannot stand here, where no branch is known')
+        elif isinstance(access, LockAccess) and access.count > max(lockid.most_units(), 1):
+            problems.append(f'{access.count} units of {lockid!r} can never be had')
     for problem in problems:
         config.error(f'{where}: {problem}')
     return not problems
 
 
-def _problems(accesses: Any, branches: bool) -> Iterator[str]:
+def problems_with(accesses: Any) -> Iterator[str]:
+    """Say why this is no list of locks; a renderable in it can only be judged when rendered."""
     if accesses is None or IRenderable.providedBy(accesses):
         return
     if not isinstance(accesses, (list, tuple)):
@@ -249,10 +266,6 @@ def _problems(accesses: Any, branches: bool) -> Iterator[str]:
         lockid = access.lockid if isinstance(access, LockAccess) else access
         if not isinstance(lockid, BaseLockId):
             yield f'{lockid!r} is not a lock'
-        elif not branches and isinstance(lockid, BranchLock):
-            yield f'{lockid!r} cannot stand here, where no branch is known'
-        elif isinstance(access, LockAccess) and access.count > max(lockid.most_units(), 1):
-            yield f'{access.count} units of {lockid!r} can never be had'
         elif lockid.name in names:
             yield f'the lock {lockid.name!r} stands twice in one list'
         else:
