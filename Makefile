@@ -8,7 +8,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 VERSION := $(shell sed -n "s/^__version__ = '\(.*\)'/\1/p" buildbot_overlay/__init__.py)
 WHEEL := $(CURDIR)/dist/buildbot_interlock-$(VERSION)-py3-none-any.whl
 SOURCES := setup.py pyproject.toml README.rst COPYING \
-	$(shell find buildbot buildbot_overlay -name '*.py' -o -name seams.txt)
+	$(shell find buildbot buildbot_overlay buildslave \
+	-name '*.py' -o -name seams.txt -o -name '*.cfg')
 INSTALL = $(PIP) install --upgrade
 DEMO_PORT ?= 8010
 DEMO_WORKER_PORT ?= 9989
@@ -41,7 +42,7 @@ docs: $(VENV)/.docs
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy buildbot_overlay contrib/bench/*.py contrib/demo/*.py contrib/upstream/*.py
+	@$(BIN)/mypy buildbot_overlay buildslave contrib/bench/*.py contrib/demo/*.py contrib/upstream/*.py
 
 # Writes what the release's source is now into buildbot/seams.txt; git diff shows what has changed.
 seams: $(VENV)/.bundle

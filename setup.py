@@ -37,8 +37,10 @@ class build_py_with_start(build_py):
 
 
 tree = ['buildbot', *('buildbot.' + package for package in find_packages('buildbot'))]
+# of a machine that is only a worker, too
+slave = ['buildbot-worker >=4.3,<4.4', 'fissix >=24.4.24']
 test = [
-    'buildbot-worker >=4.3,<4.4',
+    *slave,
     'buildbot-www >=4.3,<4.4',
     'hypothesis',
     'parameterized',
@@ -54,7 +56,12 @@ setup(
     long_description_content_type='text/x-rst',
     license='GPL-2.0-only',
     python_requires='>=3.9',
-    packages=['buildbot_overlay', *('buildbot_overlay.tree.' + package for package in tree)],
+    packages=[
+        'buildbot_overlay',
+        *('buildbot_overlay.tree.' + package for package in tree),
+        'buildslave',
+        'buildslave.scripts',
+    ],
     package_dir={'buildbot_overlay.tree.buildbot': 'buildbot'},
     package_data={
         'buildbot_overlay.tree.buildbot': ['seams.txt', 'test/integration/examples/*.cfg'],
@@ -63,11 +70,15 @@ setup(
     install_requires=['buildbot >=4.3,<4.4'],
     extras_require={
         'bundle': ['buildbot[bundle] >=4.3,<4.4'],
+        'bench': [*test, 'matplotlib >=3.6'],
+        'slave': slave,
         'test': test,
         'docs': ['sphinx >=7', 'towncrier >=23'],
         'lint': ['mypy ==1.15.0', 'ruff ==0.11.8'],
     },
     entry_points={
+        'console_scripts': ['buildslave = buildslave.scripts.runner:run'],
+        'buildbot.buildslave': ['BuildSlave = buildbot.buildslave:BuildSlave'],
         'buildbot.steps': ['StepGroup = buildbot.process.stepgroup:StepGroup'],
         'buildbot.util': [
             'BranchLock = buildbot.locks:BranchLock',

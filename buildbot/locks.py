@@ -13,6 +13,7 @@ from twisted.python.reflect import accumulateClassList
 
 from buildbot import config
 from buildbot import util
+from buildbot.config.oldwords import old_word
 from buildbot.interfaces import IRenderable
 from buildbot.lockcopies import RealBranchLock
 from buildbot.lockcopies import RealMasterLock
@@ -121,6 +122,8 @@ class WorkerLock(BaseLockId):
         self.name, self.maxCount = name, maxCount
         if maxCountForWorker and maxCountForSlave:
             config.error(f'lock {name!r} has both maxCountForWorker and maxCountForSlave')
+        if maxCountForSlave is not None:
+            old_word('maxCountForSlave', 'maxCountForWorker', f'lock {name!r}')
         self.maxCountForWorker = maxCountForWorker or maxCountForSlave or {}
         self._maxCountForWorkerList = tuple(sorted(self.maxCountForWorker.items()))
         self._check_units()
@@ -228,8 +231,10 @@ class BranchLock(BaseLockId):
         return self.maxCount
 
 
-# what a worker was called when configurations of that age were written
-SlaveLock = WorkerLock
+def SlaveLock(name: str, *args: Any, **kwargs: Any) -> WorkerLock:
+    """Return a ``WorkerLock``, and say that this is its name today."""
+    old_word('SlaveLock', 'WorkerLock', f'lock {name!r}')
+    return WorkerLock(name, *args, **kwargs)
 
 
 def check_accesses(accesses: Any, where: str, branches: bool = True) -> bool:

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``checkconfig`` says which locks and step groups are wrong, wherever they stand."""
+"""``checkconfig`` says which locks and steps are wrong, and which words are Buildbot 0.8's."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from buildbot.config.errors import error
 from buildbot.config.locks import locks_of_builder
 from buildbot.config.locks import locks_of_worker
+from buildbot.config.oldwords import told_once
+from buildbot.config.oldwords import with_todays_keys
 from buildbot.config.steps import check_steps
 from buildbot.locks import BaseLockId
 from buildbot.locks import check_accesses
@@ -16,11 +19,23 @@ from buildbot_overlay import release
 upstream = release(__name__)
 
 
+class FileLoader(upstream.FileLoader):
+    def loadConfig(self) -> Any:
+        with told_once(os.path.join(self.basedir, self.configFileName)):
+            return super().loadConfig()
+
+
 class MasterConfig(upstream.MasterConfig):
     #: whether a request waits for a worker on which its steps would not only wait for their locks
     lateBinding = True
 
     _known_config_keys = upstream.MasterConfig._known_config_keys | {'lateBinding'}
+
+    @classmethod
+    def loadFromDict(cls, config_dict: dict[str, Any], filename: str) -> Any:
+        with told_once(filename):
+            config_dict = with_todays_keys(config_dict)
+            return super().loadFromDict(config_dict, filename)
 
     def load_global(self, filename: str, config_dict: dict[str, Any]) -> None:
         super().load_global(filename, config_dict)

@@ -107,8 +107,10 @@ class Builder(upstream.Builder):
         if reservation is None:
             return False
         if reservation.why_never is None and reservation.wanted:
-            # judged as who it will be when it claims
-            if not self._can_acquire_locks(reservation.wanted, self._whose_turn(reservation)):
+            # judged as who it will be when it claims, if it differs from anybody else
+            owner = self._whose_turn(reservation)
+            is_special = owner.lock_parent is not None or owner.lock_age is not None
+            if not self._can_acquire_locks(reservation.wanted, *([owner] if is_special else [])):
                 return False
         if callable(self.config.canStartBuild):
             return (yield self.config.canStartBuild(self, workerforbuilder, buildrequest))
@@ -292,6 +294,8 @@ class Builder(upstream.Builder):
 
     def waits(self, brid: int) -> bool:
         """Tell whether a pending request waits in line, and there is no worker to be tried yet."""
+        if self.reservations.waits_everywhere(brid):
+            return True
         return self.reservations.waits(brid, self._idle_workers())
 
     def _idle_workers(self) -> set[str]:
@@ -299,7 +303,11 @@ class Builder(upstream.Builder):
 
     def worker_taken(self) -> None:
         """Take note that a worker of it takes no builds any more, for now."""
-        if self.reservations:
+        if not self.reservations:
+            return
+        if not any(worker.isAvailable() for worker in self.workers):
+            self.reservations.leave_without_worker(set())
+        elif self.reservations.depend_on_worker():
             self.reservations.leave_without_worker(self._idle_workers())
 
     def detached(self, worker: Any) -> None:

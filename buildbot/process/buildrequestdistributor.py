@@ -50,10 +50,11 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
 
     @defer.inlineCallbacks
     def popNextBuild(self) -> Any:
-        while self._workers():
+        while not self.nextBuild or self._workers():
+            # most often there is none to be looked at, whichever workers there are
             request = yield self._getNextUnclaimedBuildRequest()
-            workers = self._workers()
-            if not request or not workers:
+            workers = self._workers() if request else []
+            if not workers:
                 break
             self._removeBuildRequest(request)
             worker = yield self._choose_worker(workers, request)

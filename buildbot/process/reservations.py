@@ -55,14 +55,14 @@ class Reservations:
         return reservation is not None and reservation.waits
 
     def waits(self, brid: int, idle: Iterable[str]) -> bool:
-        """Tell whether a request waits, with each idle worker that it could be built on.
+        """Tell whether a request waits for what it needs on each idle worker.
 
         :param idle: names of the idle workers of the builder.
         """
         known = self._in_line.get(brid)
         if not known or not all(reservation.waits for reservation in known.values()):
             return False
-        return None in known or all(worker in known for worker in idle)
+        return all(worker in known for worker in idle)
 
     def hopeless(
         self, brid: int, idle: Iterable[str], workers: Iterable[str]
@@ -126,6 +126,10 @@ class Reservations:
         """Let all leave the line; what is held is kept."""
         for brid in list(self._in_line):
             self.leave_lines(brid)
+
+    def depend_on_worker(self) -> bool:
+        """Tell whether some wait for what they need on one worker."""
+        return any(known.keys() != {None} for known in self._in_line.values())
 
     def leave_without_worker(self, idle: set[str]) -> None:
         """Let those leave the line that could not start anyway, for they hold nothing back.

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What it takes to start one build, by the number of builders, workers and pending requests.
 
-Usage: python distribution.py [--all], with the Python of an environment with the wheel.
+Usage: python distribution.py [--all] [--png FILE], with the Python of an environment that has the
+wheel installed. It takes three minutes, and with --all, which adds the largest lab, five.
 
 All requests want one exclusive master lock of their builders. Counted are the statements that the
 database is given, the questions whether a request can start (``Builder.canStartBuild`` and
@@ -13,16 +14,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import time
-import warnings
 from typing import Any
 
-#: builders, workers, pending requests
-SHAPES = ((10, 5, 10), (200, 5, 10), (10, 100, 10), (10, 5, 1000), (50, 20, 100))
+from chart import Panel
+from chart import draw
+from children import Child
+from children import measure
+
+#: builders, workers, pending requests; one grows at a time
+SMALL = (10, 5, 10)
+BUILDERS = (SMALL, (50, 5, 10), (200, 5, 10))
+WORKERS = (SMALL, (10, 20, 10), (10, 100, 10))
+REQUESTS = (SMALL, (10, 5, 100), (10, 5, 1000))
+SHAPES = (*BUILDERS, *WORKERS[1:], *REQUESTS[1:], (50, 20, 100))
 CORNER = (200, 100, 1000)
+COUNTS = ('statements', 'questions', 'cpu')
 
 
 def run_lab(builders: int, workers: int, requests: int, starts: int) -> dict[str, float]:
@@ -31,18 +38,15 @@ def run_lab(builders: int, workers: int, requests: int, starts: int) -> dict[str
     :param starts: how many builds to measure.
     :returns: for each build, ``statements``, ``questions`` and ``cpu`` in milliseconds.
     """
+    from simulation import simulate
     from sqlalchemy import event
     from twisted.internet import defer
-    from twisted.trial.reporter import TestResult
 
-    from buildbot.config.builder import BuilderConfig
     from buildbot.locks import MasterLock
     from buildbot.process.builder import Builder
     from buildbot.process.buildstep import BuildStep
-    from buildbot.process.factory import BuildFactory
     from buildbot.process.results import CANCELLED
     from buildbot.process.results import SUCCESS
-    from buildbot.test.util.integration import RunFakeMasterTestCase
 
     running: list[Any] = []
     counts = {'statements': 0, 'questions': 0}
@@ -70,100 +74,87 @@ def run_lab(builders: int, workers: int, requests: int, starts: int) -> dict[str
         if method is not None:
             setattr(Builder, name, counted)
 
-    class Lab(RunFakeMasterTestCase):
-        timeout = 10000
+    def count_statement(*args: Any) -> None:
+        counts['statements'] += 1
 
-        @defer.inlineCallbacks
-        def test(self) -> Any:
-            lock = MasterLock('lab').access('exclusive')
-            names = [f'w{i}' for i in range(workers)]
-            yield self.setup_master(
-                {
-                    'builders': [
-                        BuilderConfig(
-                            name=f'b{i}',
-                            workernames=names,
-                            factory=BuildFactory([Waits()]),
-                            locks=[lock],
-                        )
-                        for i in range(builders)
-                    ],
-                    'workers': [self.createLocalWorker(name) for name in names],
-                    'collapseRequests': False,
-                    'multiMaster': True,
-                    'protocols': {'null': {}},
-                }
-            )
-            ids = []
-            for i in range(builders):
-                ids.append((yield self.master.data.updates.findBuilderId(f'b{i}')))
-            stamp: dict[str, Any] = dict.fromkeys(('codebase', 'repository', 'project'), '')
-            stamp.update(branch=None, revision=None)
-            for i in range(requests + starts + 2):
-                yield self.master.data.updates.addBuildset(
-                    waited_for=False, builderids=[ids[i % builders]], sourcestamps=[stamp]
-                )
-            self.next_build(first=True)
-            self.next_build()
-            event.listen(self.master.db.pool.engine, 'before_cursor_execute', self.count_statement)
-            count_calls('canStartBuild')
-            count_calls('reserve')
-            begin = time.process_time()
-            for _ in range(starts):
-                self.next_build()
-            cpu = time.process_time() - begin
-            found.update({name: count / starts for name, count in counts.items()})
-            found['cpu'] = 1000 * cpu / starts
-
-        def next_build(self, first: bool = False) -> None:
+    @defer.inlineCallbacks
+    def play(lab: Any) -> Any:
+        def next_build(first: bool = False) -> None:
             if not first:
                 running.pop().callback(SUCCESS)
             while not running:
-                self.reactor.advance(0.2)
+                lab.reactor.advance(0.2)
 
-        @staticmethod
-        def count_statement(*args: Any) -> None:
-            counts['statements'] += 1
+        lock = MasterLock('lab').access('exclusive')
+        names = [f'b{i}' for i in range(builders)]
+        yield lab.start({name: {'steps': [Waits()], 'locks': [lock]} for name in names}, workers)
+        for i in range(requests + starts + 2):
+            yield lab.request(names[i % builders])
+        next_build(first=True)
+        next_build()
+        event.listen(lab.master.db.pool.engine, 'before_cursor_execute', count_statement)
+        count_calls('canStartBuild')
+        count_calls('reserve')
+        begin = time.process_time()
+        for _ in range(starts):
+            next_build()
+        cpu = time.process_time() - begin
+        found.update({name: count / starts for name, count in counts.items()})
+        found['cpu'] = 1000 * cpu / starts
 
-    warnings.simplefilter('ignore')  # which the release's tests turn into errors
-    result = TestResult()
-    Lab('test').run(result)
-    if not found:
-        raise SystemExit(f'{result.errors} {result.failures}')
+    simulate(play)
     return found
-
-
-def measure(shape: tuple[int, int, int], starts: int, plain: bool) -> dict[str, float]:
-    env = {**os.environ, 'BUILDBOT_INTERLOCK': 'off' if plain else 'on'}
-    words = [str(number) for number in (*shape, starts)]
-    command = [sys.executable, os.path.abspath(__file__), '--child', *words]
-    output = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
-    return json.loads(output.splitlines()[-1])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument('--all', action='store_true', help='the largest lab too (two minutes more)')
+    parser.add_argument('--all', action='store_true', help='the largest lab too')
+    parser.add_argument('--png', help='draw the curves into this file')
     parser.add_argument('--child', nargs=4, type=int)
     options = parser.parse_args()
     if options.child:
         print(json.dumps(run_lab(*options.child)))
         return
     shapes = [*SHAPES, *([CORNER] if options.all else [])]
+    children = {
+        (shape, plain): Child((*shape, 3 if shape == CORNER else 10), plain)
+        for shape in shapes
+        for plain in (True, False)
+    }
+    # one at a time: the CPU that one takes depends on who else is there
+    measured = measure(__file__, list(children.values()), at_once=1)
+    found = {key: measured[child] for key, child in children.items()}
     print(f'{"":26}{"statements":>22}{"questions":>20}{"CPU, ms":>18}')
-    print(f'{"builders workers requests":26}' + f'{"plain":>11}{"Interlock":>11}' * 1, end='')
+    print(f'{"builders workers requests":26}{"plain":>11}{"Interlock":>11}', end='')
     print(f'{"plain":>9}{"Interlock":>11}{"plain":>8}{"Interlock":>10}{"ratio":>8}')
-    for i, shape in enumerate(shapes):
-        print(f'\r{i} of {len(shapes)} labs', end='', file=sys.stderr, flush=True)
-        starts = 3 if shape == CORNER else 10
-        plain, fork = measure(shape, starts, True), measure(shape, starts, False)
-        print('\r', end='', file=sys.stderr)
+    for shape in shapes:
+        plain, fork = found[shape, True], found[shape, False]
         print(
             f'{shape[0]:>8}{shape[1]:>8}{shape[2]:>9} '
             f'{plain["statements"]:>11.0f}{fork["statements"]:>11.0f}'
             f'{plain["questions"]:>9.0f}{fork["questions"]:>11.1f}'
-            f'{plain["cpu"]:>8.0f}{fork["cpu"]:>10.0f}{plain["cpu"] / fork["cpu"]:>7.1f}x',
-            flush=True,
+            f'{plain["cpu"]:>8.0f}{fork["cpu"]:>10.0f}{plain["cpu"] / fork["cpu"]:>7.1f}x'
+        )
+    if options.png:
+        sweeps = (('builders', 0, BUILDERS), ('workers', 1, WORKERS), ('requests', 2, REQUESTS))
+        draw(
+            options.png,
+            [
+                Panel(
+                    'for each started build',
+                    what,
+                    [shape[i] for shape in sweep],
+                    {
+                        f'{"plain" if plain else "Interlock"}: {"CPU, ms" if c == "cpu" else c}': [
+                            found[shape, plain][c] for shape in sweep
+                        ]
+                        for plain in (True, False)
+                        for c in COUNTS
+                    },
+                    is_log=True,
+                )
+                for what, i, sweep in sweeps
+            ],
         )
 
 

@@ -32,7 +32,9 @@ def install(python: Path, checkout: Path) -> None:
     pip = [str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
     say('installing the versions that upstream tests with (a minute or two)')
     subprocess.run([*pip, '-r', str(HERE / 'requirements-4.3.0.txt')], check=True)
-    subprocess.run([*pip, 'hypothesis'], check=True)  # what the fork's own tests need besides
+    subprocess.run(
+        [*pip, 'hypothesis', 'fissix'], check=True
+    )  # what the fork's own tests need besides
     # the compatible mode puts the checkout on sys.path, where trial can find its packages
     parts = [word for part in ('master', 'worker', 'pkg') for word in ('-e', str(checkout / part))]
     say(f'installing {checkout}')

@@ -241,7 +241,7 @@ class BuilderLevel(LabTestCase):
         """Users find the lock, and the worker lock's old name, where all locks are."""
         yield self.setup_two([])
         self.assertIs(util.BranchLock, BranchLock)
-        self.assertIs(util.SlaveLock, WorkerLock)
+        self.assertEqual(util.SlaveLock('cpu'), WorkerLock('cpu'))
 
 
 class NoBuildBeginsToWait(LabTestCase):

@@ -88,9 +88,12 @@ class Life(unittest.SynchronousTestCase):
         self.good('pip', '--disable-pip-version-check', *arguments)
 
     def files_of_release(self):
-        done = self.good('python', '-c', 'import buildbot; print(buildbot.__path__[-1])')
-        root = Path(done.strip())
-        return {p: p.read_bytes() for p in root.rglob('*') if p.suffix != '.pyc' and p.is_file()}
+        code = 'import buildbot, buildbot_worker; print(buildbot.__path__[-1])'
+        code += '; print(*buildbot_worker.__path__)'
+        files = [p for r in self.good('python', '-c', code).split() for p in Path(r).rglob('*')]
+        scripts = [p for p in (self.base / 'venv' / 'bin').iterdir() if p.name.startswith('build')]
+        files = [p for p in files + scripts if p.suffix != '.pyc' and p.is_file()]
+        return {p: p.read_bytes() for p in files}
 
     def build_once(self, **environment):
         """Run the master in the foreground until a build is done; return the build's number."""
@@ -121,6 +124,8 @@ class Life(unittest.SynchronousTestCase):
         self.assertIn('is on', self.good('buildbot', '--version'))
         self.assertIn('\non\n', self.good('python', '-m', 'buildbot_overlay'))
         self.good('buildbot', 'checkconfig', 'master')
+        self.assertIn('buildslave version', self.good('buildslave', '--version'))
+        self.good('buildslave', 'create-slave', 'slave', 'localhost', 'bot', 'pw')
         self.good('buildbot', 'upgrade-master', 'master')
         number, on = self.build_once()
         self.assertTrue(on)
@@ -147,6 +152,8 @@ class Life(unittest.SynchronousTestCase):
         self.pip('uninstall', '-y', 'buildbot-interlock')
         self.assertEqual(self.files_of_release(), plain)
         self.assertEqual(self.build_once()[1], False)
+        self.good('buildbot-worker', 'stop', 'slave')
         site = next((self.base / 'venv' / 'lib').glob('*/site-packages'))
-        left = [p.name for p in site.iterdir() if 'interlock' in p.name or 'overlay' in p.name]
+        ours = ('interlock', 'overlay', 'buildslave')
+        left = [p.name for p in site.iterdir() if any(word in p.name for word in ours)]
         self.assertEqual(left, [])

@@ -181,7 +181,7 @@ class TakesNoBuilds(DistributionCase):
     )
     @defer.inlineCallbacks
     def test_holds_back_nobody(self, _, stop, go_on):
-        """Its requests hold nobody back, and have their place in line when it takes builds again."""
+        """Its requests hold nobody back, and are in line again when it takes builds again."""
         self.lock = MasterLock('lab', 2)
         access = self.lock.access('counting')
         yield self.setup_lab(

@@ -11,11 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import buildbot_worker
 from parameterized import parameterized
 from twisted.trial import unittest
 
 import buildbot
 import buildbot_overlay as overlay
+import buildslave
 from buildbot.interfaces import IWorker
 from buildbot.plugins.db import get_plugins
 from buildbot.process.buildstep import BuildStep
@@ -414,10 +416,14 @@ class NoCopiedText(unittest.SynchronousTestCase):
 
     def test_none(self):
         """No three lines that follow one another stand in the release too."""
-        theirs = set().union(*map(self.windows, RELEASE.rglob('*.py')))
+        releases = [RELEASE, Path(buildbot_worker.__file__).parent]
+        paths = [path for release in releases for path in release.rglob('*.py')]
+        theirs = set().union(*map(self.windows, paths))
+        trees = [TREE, Path(buildslave.__file__).parent]
         copied = {
-            str(path.relative_to(TREE)): found
-            for path in TREE.rglob('*.py')
+            str(path): found
+            for tree in trees
+            for path in tree.rglob('*.py')
             if (found := self.windows(path) & theirs)
         }
         self.maxDiff = None

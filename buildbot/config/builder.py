@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A builder may be written with the words of Buildbot 0.8."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from buildbot.config.errors import error
+from buildbot.config.oldwords import old_word
+from buildbot_overlay import release
+
+upstream = release(__name__)
+
+
+class BuilderConfig(upstream.BuilderConfig):
+    """A builder.
+
+    :param slavename: the old word for ``workername``.
+    :param slavenames: the old word for ``workernames``.
+    :param slavebuilddir: the old word for ``workerbuilddir``.
+    :param nextSlave: refused, since what it was called with is no more.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        slavename: Any = None,
+        slavenames: Any = None,
+        slavebuilddir: Any = None,
+        nextSlave: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        given = {**dict(zip(inspect.signature(upstream.BuilderConfig).parameters, args)), **kwargs}
+        where = f'builder {given.get("name")!r}'
+        for old, new, value in (
+            ('slavename', 'workername', slavename),
+            ('slavenames', 'workernames', slavenames),
+            ('slavebuilddir', 'workerbuilddir', slavebuilddir),
+        ):
+            if value is None:
+                continue
+            if given.get(new) is not None:
+                error(f'{where} has both {old} and {new}, the old and the new word for one thing')
+                continue
+            old_word(old, new, where)
+            kwargs[new] = value
+        if nextSlave is not None:
+            error(
+                f'{where} has nextSlave; today that is nextWorker, a function of the builder, its'
+                ' idle workers and the build request'
+            )
+        super().__init__(*args, **kwargs)

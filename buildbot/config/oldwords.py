@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: the words of Buildbot 0.8 that a configuration may still use, told once for each word."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from contextlib import ExitStack
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+from typing import Iterator
+
+from buildbot.config.errors import error
+from buildbot.warnings import DeprecatedApiWarning
+
+_met: ContextVar[dict[str, tuple[str, list[str]]] | None] = ContextVar('old words', default=None)
+
+
+def old_word(word: str, today: str, where: str | None = None) -> None:
+    """Note that a configuration uses a word of Buildbot 0.8, to be told when it has been read.
+
+    Nothing is told of words that are met at another time, as in a test of a user's own.
+
+    :param word: the old word.
+    :param today: what is written today.
+    :param where: where it stands, such as ``builder 'lab'``, unless there is but one place for it.
+    """
+    met = _met.get()
+    if met is None:
+        return
+    places = met.setdefault(word, (today, []))[1]
+    if where is not None and where not in places:
+        places.append(where)
+
+
+@contextmanager
+def told_once(filename: str) -> Iterator[None]:
+    """Gather the old words that are met inside, and warn of each of them once.
+
+    :param filename: of the configuration that is read inside.
+    """
+    if _met.get() is not None:
+        yield  # who has begun to read it tells
+        return
+    words: dict[str, tuple[str, list[str]]] = {}
+    with ExitStack() as at_the_end:
+        at_the_end.callback(_tell, filename, words)
+        at_the_end.callback(_met.reset, _met.set(words))
+        yield
+
+
+def _tell(filename: str, words: dict[str, tuple[str, list[str]]]) -> None:
+    for word, (today, places) in words.items():
+        _warn(filename, word, today, places)
+
+
+def _warn(filename: str, word: str, today: str, places: list[str]) -> None:
+    shown = [', '.join(places[:3])] if places else []
+    if len(places) > 3:
+        shown.append(f'and {len(places) - 3} more')
+    where = f' ({" ".join(shown)})' if shown else ''
+    text = f'[0.9.0 and later] {word} is {today} today{where}'
+    # without a registry, so that each reconfig tells it again
+    warnings.warn_explicit(text, DeprecatedApiWarning, filename, _first_line(filename, word))
+
+
+def _first_line(filename: str, word: str) -> int:
+    # 0 if it is not in the file itself, but in a module that this one imports
+    name = re.compile(rf'\b{re.findall("[a-zA-Z]+", word)[-1]}\b')
+    try:
+        with open(filename, encoding='utf-8') as lines:
+            for number, line in enumerate(lines, 1):
+                if name.search(line.partition('#')[0]):
+                    return number
+    except (OSError, UnicodeDecodeError):
+        pass  # a configuration that is no file
+    return 0
+
+
+def with_todays_keys(config_dict: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration's dictionary without the keys of Buildbot 0.8.
+
+    :param config_dict: ``BuildmasterConfig``; it stays as it is.
+    """
+    translated = dict(config_dict)
+    for old, new, example, value_of in (
+        ('slaves', 'workers', '', lambda slaves: slaves),
+        ('slavePortnum', 'protocols', " = {'pb': {'port': ...}}", lambda p: {'pb': {'port': p}}),
+    ):
+        if old not in config_dict:
+            continue
+        value = translated.pop(old)
+        if new in config_dict:
+            error(f"c['{old}'] and c['{new}'] are the old and the new word for one thing; keep one")
+            continue
+        old_word(f"c['{old}']", f"c['{new}']{example}")
+        translated[new] = value_of(value)
+    return translated

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``buildslave`` is a name of ``worker`` as Buildbot 0.8 had it."""
+
+from buildbot_overlay import extend
+
+extend(__name__)
+
+from buildbot.interfaces import IWorker  # noqa: E402
+from buildbot.plugins.db import get_plugins  # noqa: E402
+
+buildslave = get_plugins('buildslave', IWorker)
+__all__ = [*upstream.__all__, 'buildslave']  # noqa: F821 - extend makes it

@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The worker side under its old name: its command line, its buildbot.tac, and its one class."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import buildbot_worker
+import twisted
+from parameterized import parameterized
+from twisted.python import log
+from twisted.python import usage
+from twisted.trial import unittest
+
+from buildslave.bot import BuildSlave
+from buildslave.scripts import commands
+from buildslave.scripts.options import Options
+from buildslave.scripts.runner import run
+from buildslave.tac import BadDirectory
+from buildslave.tac import Tac
+
+MARK = "application = service.Application('buildslave')\n"
+
+
+class Directory(unittest.SynchronousTestCase):
+    """A slave's directory in which a test writes a buildbot.tac."""
+
+    def setUp(self):
+        self.dir = Path(self.mktemp()).resolve()
+        self.dir.mkdir()
+        self.path = self.dir / 'buildbot.tac'
+        self.out = io.StringIO()
+        self.patch(sys, 'stdout', self.out)
+
+    def write(self, text, encoding='utf-8'):
+        self.path.write_bytes(text.encode(encoding))
+
+    def run_command(self, *words):
+        options = Options()
+        options.parseOptions(words)
+        name = options.subOptions.subcommandFunction.rpartition('.')[2]
+        return getattr(commands, name)(options.subOptions)
+
+
+class Upgrade(Directory):
+    @parameterized.expand(
+        [
+            ('octal', 'umask = 022\n', 'umask = 0o22\n'),
+            ('octal_in_a_string', "umask = 022\npw = '022'\n", "umask = 0o22\npw = '022'\n"),
+            ('long', 'n = 10L\n', 'n = 10\n'),
+            ('print', 'print "a", 1\n', 'print("a", 1)\n'),
+            (
+                'except',
+                'try:\n    import x\nexcept ImportError, e:\n    pass\n',
+                'try:\n    import x\nexcept ImportError as e:\n    pass\n',
+            ),
+            (
+                'module_of_0_7',
+                'from buildbot.slave.bot import BuildSlave\n',
+                'from buildslave.bot import BuildSlave\n',
+            ),
+            ('windows', 'umask = 022\r\nx = 1\r\n', 'umask = 0o22\r\nx = 1\r\n'),
+            ('no_end_of_line', 'umask = 022', 'umask = 0o22\n'),
+        ]
+    )
+    def test_mended(self, _, old, new):
+        """What Python 2 knew is what it is today, and a copy with the same mode is kept."""
+        self.write(MARK + old)
+        self.path.chmod(0o600)
+        self.assertEqual(self.run_command('upgrade-slave', str(self.dir)), 0)
+        self.assertEqual(self.path.read_bytes().decode(), MARK + new)
+        copy = self.dir / 'buildbot.tac.old1'
+        self.assertEqual(copy.read_bytes().decode(), MARK + old)
+        self.assertEqual([p.stat().st_mode & 0o777 for p in (copy, self.path)], [0o600, 0o600])
+        for line in (f'-{old.splitlines()[0]}', f'+{new.splitlines()[0]}', str(copy)):
+            if old.splitlines()[0] != new.splitlines()[0] or line == str(copy):
+                self.assertIn(line, self.out.getvalue())
+
+    def test_only_changes_are_shown(self):
+        """What is shown of the file is what was changed: it has a password in it."""
+        self.write(f"{MARK}passwd = 'secret'\numask = 022\n")
+        self.run_command('upgrade-slave', str(self.dir))
+        self.assertNotIn('secret', self.out.getvalue())
+
+    @parameterized.expand([('nothing_old', 'umask = None\n'), ('print', 'print("a", "b")\n')])
+    def test_nothing_to_do(self, _, text):
+        """A file that runs today is left as it is, and no copy is made."""
+        self.write(MARK + text)
+        self.assertEqual(self.run_command('upgrade-slave', str(self.dir)), 0)
+        self.assertEqual(os.listdir(self.dir), ['buildbot.tac'])
+        self.assertEqual(self.path.read_text(), MARK + text)
+        self.assertIn('nothing had to be changed', self.out.getvalue())
+
+    def test_twice(self):
+        """A second time there is nothing to do; a copy is never written over."""
+        self.write(MARK + 'umask = 022\n')
+        self.run_command('upgrade-slave', str(self.dir))
+        self.run_command('upgrade-slave', str(self.dir))
+        self.assertEqual(sorted(os.listdir(self.dir)), ['buildbot.tac', 'buildbot.tac.old1'])
+        self.write(MARK + 'umask = 077\n')
+        self.run_command('upgrade-slave', str(self.dir))
+        self.assertEqual((self.dir / 'buildbot.tac.old1').read_text(), MARK + 'umask = 022\n')
+        self.assertEqual((self.dir / 'buildbot.tac.old2').read_text(), MARK + 'umask = 077\n')
+
+    def test_encoding(self):
+        """A file keeps the encoding that it names."""
+        text = '# -*- coding: latin-1 -*-\n# J\xfcrgen\numask = 022\n' + MARK
+        self.write(text, 'latin-1')
+        self.run_command('upgrade-slave', str(self.dir))
+        self.assertEqual(self.path.read_bytes().decode('latin-1'), text.replace('022', '0o22'))
+
+    @parameterized.expand([('syntax', 'x = = 022\n'), ('string', 'x = """022\n')])
+    def test_beyond_mending(self, _, text):
+        """A file that neither Python reads is left as it is, and the line is named."""
+        self.write(text + MARK)
+        error = self.assertRaises(BadDirectory, self.run_command, 'upgrade-slave', str(self.dir))
+        self.assertRegex(str(error), r'line \d: ')
+        self.assertIn('mend it by hand', str(error))
+        self.assertEqual(self.path.read_text(), text + MARK)
+        self.assertEqual(os.listdir(self.dir), ['buildbot.tac'])
+
+    @parameterized.expand(
+        [
+            ('usepty', 'usepty = 1\n', 'usepty is ignored'),
+            ('maxdelay', 'maxdelay = 60\n', 'maxdelay=60 is ignored'),
+            ('bytes', "passwd = 'p\\xc3\\xa4ss'\n", 'line 2: Python 2 took'),
+        ]
+    )
+    def test_remarks(self, _, text, sentence):
+        """What runs, but not as it did, is told each time."""
+        self.write(MARK + text)
+        self.run_command('upgrade-slave', str(self.dir))
+        self.assertIn(sentence, self.out.getvalue())
+
+    def test_no_remarks(self):
+        """Of what 0.8 wrote by itself nothing is told."""
+        self.write(MARK + "usepty = 0\nmaxdelay = 300\npasswd = 'p\xe4ss'\n")
+        self.run_command('upgrade-slave', str(self.dir))
+        self.assertEqual(len(self.out.getvalue().splitlines()), 1)
+
+    def test_info(self):
+        """A description that the worker could not read is named."""
+        self.write(MARK)
+        (self.dir / 'info').mkdir()
+        (self.dir / 'info' / 'admin').write_bytes('J\xfcrgen'.encode('latin-1'))
+        (self.dir / 'info' / 'host').write_text('J\xfcrgen', encoding='utf-8')
+        self.run_command('upgrade-slave', str(self.dir))
+        self.assertIn(f'{self.dir}/info/admin is not UTF-8', self.out.getvalue())
+        self.assertNotIn('host', self.out.getvalue())
+
+
+class Processes(Directory):
+    @parameterized.expand([('start',), ('restart',)])
+    def test_not_upgraded(self, command):
+        """A slave that cannot start is not started nor stopped, and told what to do."""
+        self.write(MARK + 'umask = 022\n')
+        (self.dir / 'twistd.pid').write_text('not read')
+        error = self.assertRaises(BadDirectory, self.run_command, command, str(self.dir))
+        self.assertIn(f'buildslave upgrade-slave {self.dir}', str(error))
+        self.assertIn('line 2', str(error))
+
+    @parameterized.expand([('start',), ('stop',), ('restart',), ('upgrade-slave',)])
+    def test_not_a_slave(self, command):
+        """A directory of something else is refused."""
+        with self.assertRaisesRegex(BadDirectory, 'No such file'):
+            self.run_command(command, str(self.dir))
+        self.write("application = service.Application('buildmaster')\n")
+        with self.assertRaisesRegex(BadDirectory, "no Application\\('buildslave'\\)"):
+            self.run_command(command, str(self.dir))
+
+    def test_unreadable(self):
+        """A file in no known encoding is told."""
+        self.path.write_bytes(b'# \xff\n')
+        self.assertRaisesRegex(BadDirectory, 'cannot be read', Tac, str(self.dir))
+
+    def test_stop_what_does_not_run(self):
+        """To stop a slave that does not run is no error."""
+        self.patch(os, 'chdir', lambda path: None)
+        self.write(MARK)
+        self.assertEqual(self.run_command('stop', str(self.dir)), 0)
+        self.assertIn('does not run', self.out.getvalue())
+        self.run_command('stop', '-q', str(self.dir))
+        self.assertEqual(self.out.getvalue().count('does not run'), 1)
+
+
+class Command(Directory):
+    @parameterized.expand(
+        [
+            ('no_command', [], 'must specify a command\n\nUsage: .*buildslave <command>'),
+            ('unknown', ['dance'], 'Unknown command: dance\n'),
+            ('too_few', ['create-slave', 'a'], 'incorrect number .*\n\nUsage: .*create-slave'),
+            ('too_many', ['start', 'a', 'b'], "I wasn't .*\n\nUsage: .*buildslave start"),
+            ('no_directory', ['start', 'a'], 'a is no directory of a slave: [^\n]*$'),
+        ]
+    )
+    def test_refused(self, _, words, expected):
+        """What cannot be done is told in one sentence, and how it is called if it was miscalled."""
+        self.patch(sys, 'argv', ['buildslave', *words])
+        refusal = self.assertRaises(SystemExit, run)
+        self.assertRegex(refusal.code, f'^buildslave: .*{expected}')
+
+    def test_done(self):
+        """What has been done is no error."""
+        self.write(MARK)
+        self.patch(sys, 'argv', ['buildslave', 'upgrade-slave', str(self.dir)])
+        self.assertEqual(self.assertRaises(SystemExit, run).code, 0)
+
+
+class Create(Directory):
+    def options(self, *words):
+        options = Options()
+        options.parseOptions(['create-slave', *words, 'bot', 'host:99', 'name', 'pw'])
+        return options.subOptions
+
+    def test_arguments(self):
+        """All that 0.8 takes is taken."""
+        options = self.options(
+            *('--force', '--relocatable', '--no-logrotate', '--quiet', '--keepalive=1'),
+            *('--usepty=1', '--umask=022', '--maxdelay=2', '--log-size=3', '--log-count=4'),
+            '--allow-shutdown=file',
+        )
+        expected = {
+            **{'basedir': os.path.abspath('bot'), 'host': 'host', 'port': 99, 'name': 'name'},
+            **{'passwd': 'pw', 'force': 1, 'relocatable': 1, 'no-logrotate': 1, 'quiet': 1},
+            **{'keepalive': 1, 'usepty': 1, 'umask': '0o22', 'maxdelay': 2, 'log-size': 3},
+            **{'log-count': '4', 'allow-shutdown': 'file'},
+        }
+        self.assertEqual({word: options[word] for word in expected}, expected)
+
+    def test_short_arguments(self):
+        """So are the short options."""
+        options = self.options(*'-f -r -n -q -k 1 -s 3 -l None -a signal'.split())
+        expected = {'force': 1, 'relocatable': 1, 'no-logrotate': 1, 'quiet': 1, 'keepalive': 1}
+        expected.update({'log-size': 3, 'log-count': 'None', 'allow-shutdown': 'signal'})
+        self.assertEqual({word: options[word] for word in expected}, expected)
+
+    @parameterized.expand(
+        [
+            ('None', 'None'),
+            ('022', '0o22'),
+            ('0', '0'),
+            ('00', '0o0'),
+            ('0o77', '0o77'),
+            ('18', '18'),
+            ('08', None),
+            ('x', None),
+        ]
+    )
+    def test_umask(self, given, expected):
+        """A umask is octal if it begins with 0, as Python 2 had it."""
+        if expected is None:
+            self.assertRaises(usage.UsageError, self.options, f'--umask={given}')
+        else:
+            self.assertEqual(self.options(f'--umask={given}')['umask'], expected)
+
+    @parameterized.expand(
+        [('usepty',), ('keepalive',), ('maxdelay',), ('log-size',), ('log-count',)]
+    )
+    def test_not_a_number(self, name):
+        """What must be a number is asked for by its name."""
+        with self.assertRaisesRegex(usage.UsageError, f'{name} .*number'):
+            self.options(f'--{name}=x')
+
+    def test_directory(self):
+        """The directory that is made can be started, and needs no upgrade."""
+        new = self.dir / 'new'
+        words = ('create-slave', '--umask=022', '--usepty=1', str(new), 'host', 'name', 'pw')
+        self.assertEqual(self.run_command(*words), 0)
+        self.flushWarnings()  # buildbot-worker leaves files open that it has written
+        self.assertIn('usepty is ignored', self.out.getvalue())
+        tac = Tac(str(new))
+        self.assertIsNone(tac.why_not())
+        self.assertIn('umask = 0o22\n', tac.text)
+        self.assertEqual(sorted(os.listdir(new / 'info')), ['admin', 'host'])
+
+
+class Class(unittest.SynchronousTestCase):
+    # buildbot-slave 0.8.14
+    ARGUMENTS = (
+        'buildmaster_host port name passwd basedir keepalive usePTY keepaliveTimeout umask maxdelay'
+        ' unicode_encoding allow_shutdown'
+    ).split()
+
+    def setUp(self):
+        self.dir = self.mktemp()
+        os.mkdir(self.dir)
+        self.log = []
+        log.addObserver(self.log.append)
+        self.addCleanup(log.removeObserver, self.log.append)
+
+    def test_arguments(self):
+        """The arguments have the names and the order of 0.8."""
+        self.assertEqual(list(inspect.signature(BuildSlave).parameters), self.ARGUMENTS)
+
+    @parameterized.expand([('positional', True), ('by_name', False)])
+    def test_is_a_worker(self, _, positional):
+        """The slave that is made is a worker with these settings."""
+        values = ['host', 9989, 'bot', 'pw', self.dir, 60, 0, 5, 0o22, 300, 'latin-1', 'file']
+        if positional:
+            slave = BuildSlave(*values)
+        else:
+            slave = BuildSlave(**dict(zip(self.ARGUMENTS, values)))
+        self.assertIsInstance(slave, buildbot_worker.bot.Worker)
+        self.assertEqual((slave.name, slave.basedir, slave.umask), ('bot', self.dir, 0o22))
+        self.assertEqual((slave.bot.unicode_encoding, slave.allow_shutdown), ('latin-1', 'file'))
+        self.assertEqual(slave.bf.keepaliveInterval, 60)
+        self.assertEqual([event for event in self.log if 'ignored' in str(event)], [])
+
+    def test_ignored(self):
+        """What means nothing any more is told in the log."""
+        BuildSlave('host', 9989, 'bot', 'pw', self.dir, 0, True, maxdelay=30)
+        told = [event['message'][0] for event in self.log if 'ignored' in str(event)]
+        self.assertEqual([t.split(' is ')[0] for t in told], ['usepty', 'maxdelay=30'])
+
+    @parameterized.expand(
+        [
+            ('buildslave.runprocess', None),
+            ('buildslave.commands.base', None),
+            ('buildslave', 'commands'),
+            ('buildslave.bot', 'SlaveBuilder'),
+            ('buildslave.bot', 'Bot'),
+        ]
+    )
+    def test_what_is_not_there(self, module, name):
+        """What 0.8 had besides is an error that says where to look."""
+        with self.assertRaisesRegex(ImportError, 'is not there: .* buildbot_worker'):
+            importlib.import_module(module)
+            exec(f'from {module} import {name}')
+
+    @parameterized.expand([('buildbot_worker', 'start'), ('fissix', 'upgrade-slave')])
+    def test_what_it_needs(self, package, command):
+        """Without a library that it needs, the command says what to install, and no more."""
+        site = Path(twisted.__file__).parent.parent
+        copy = Path(self.mktemp()).resolve()
+        copy.mkdir()
+        for path in site.iterdir():
+            if path.name != package and path.suffix != '.pth':
+                (copy / path.name).symlink_to(path)
+        directory = Path(self.dir).resolve()
+        (directory / 'buildbot.tac').write_text(MARK + 'umask = 022\n')
+        code = 'from buildslave.scripts.runner import run; run()'
+        done = subprocess.run(
+            [sys.executable, '-S', '-c', code, command, str(directory)],
+            env={'PYTHONPATH': str(copy)},
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(
+            done.stderr, r"^buildslave: buildslave needs \S+: pip install '.*\[slave\]'\n$"
+        )

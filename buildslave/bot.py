@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the ``buildbot.tac`` of a 0.8 slave imports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from buildbot_worker.bot import Worker
+from twisted.python import log
+
+from buildslave.gone import ignored
+from buildslave.gone import no_longer_there
+
+
+class BuildSlave(Worker):
+    """A worker that is made with the arguments of buildbot-slave 0.8.
+
+    :param buildmaster_host: the master's host.
+    :param port: the port on which the master listens for workers.
+    :param name: of the worker.
+    :param passwd: that the master has for it.
+    :param basedir: its directory.
+    :param keepalive: seconds between two messages that keep the connection open; 0 for none.
+    :param usePTY: ignored, and said so if true.
+    :param keepaliveTimeout: ignored, as by 0.8.
+    :param umask: of the process, or None.
+    :param maxdelay: ignored, and said so if it is not the 300 that 0.8 wrote itself.
+    :param unicode_encoding: of file names and output; None for that of the system.
+    :param allow_shutdown: ``signal`` (SIGHUP), ``file`` (``shutdown.stamp``) or None: what asks the
+        master to let it end after the builds that run.
+    """
+
+    def __init__(
+        self,
+        buildmaster_host: str,
+        port: int,
+        name: str,
+        passwd: str,
+        basedir: str,
+        keepalive: int | None,
+        usePTY: Any,
+        keepaliveTimeout: Any = None,
+        umask: int | None = None,
+        maxdelay: int | None = 300,
+        unicode_encoding: str | None = None,
+        allow_shutdown: str | None = None,
+    ) -> None:
+        for sentence in ignored(usePTY, maxdelay):
+            log.msg(sentence)
+        super().__init__(
+            buildmaster_host=buildmaster_host,
+            port=port,
+            name=name,
+            passwd=passwd,
+            basedir=basedir,
+            keepalive=keepalive,
+            umask=umask,
+            unicode_encoding=unicode_encoding,
+            allow_shutdown=allow_shutdown,
+        )
+
+
+def __getattr__(name: str) -> Any:
+    if name in ('Bot', 'BotFactory', 'SlaveBuilder', 'UnknownCommand'):
+        no_longer_there(f'{__name__}.{name}')
+    raise AttributeError(name)

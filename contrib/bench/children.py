@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Measures in processes of their own, some at a time, with a line that says how far it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+from typing import NamedTuple
+from typing import Sequence
+
+
+class Child(NamedTuple):
+    """One thing to be measured.
+
+    :param words: that the script is given behind ``--child``; it prints a JSON object for them.
+    :param plain: whether on the plain release, with the overlay switched off.
+    """
+
+    words: tuple[Any, ...]
+    plain: bool
+
+
+def measure(script: str, children: Sequence[Child], at_once: int = 0) -> dict[Child, Any]:
+    """Let a script measure each of some things.
+
+    :param at_once: how many at a time; 0 stands for one a processor.
+    :returns: what was printed for each of them.
+    :raises SystemExit: one of them failed.
+    """
+    todo, running = list(children), dict[Child, Any]()
+    found: dict[Child, Any] = {}
+    while todo or running:
+        while todo and len(running) < (at_once or os.cpu_count() or 1):
+            child = todo.pop(0)
+            running[child] = _start(script, child)
+        print(f'\r{len(found)} of {len(children)} labs ', end='', file=sys.stderr, flush=True)
+        child = next(iter(running))
+        process = running.pop(child)
+        output, _ = process.communicate()
+        if process.returncode:
+            raise SystemExit(f'the lab {child.words} failed')
+        found[child] = json.loads(output.splitlines()[-1])
+    print('\r', end='', file=sys.stderr)
+    return found
+
+
+def _start(script: str, child: Child) -> subprocess.Popen[str]:
+    env = {**os.environ, 'BUILDBOT_INTERLOCK': 'off' if child.plain else 'on'}
+    command = [sys.executable, os.path.abspath(script), '--child', *map(str, child.words)]
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
