@@ -130,11 +130,11 @@ class Recipes(LabTestCase):
                 ['upkeep-build-1', 'product', 'product'],
                 ['upkeep-build-1', 'product'],
             ),
-            ('migration_both', ['product main', 'product main'], ['product']),
-            ('migration_both', ['product main', 'product x'], ['product', 'product']),
+            ('renderable_both', ['product main', 'product main'], ['product']),
+            ('renderable_both', ['product main', 'product x'], ['product', 'product']),
             *(
                 (example, requests, expected)
-                for example in ('migration_before', 'migration_after')
+                for example in ('renderable_before', 'renderable_after')
                 for requests, expected in [
                     (['version main', 'version main'], ['version']),
                     (['version main', 'version x'], ['version', 'version']),
@@ -171,8 +171,8 @@ class Recipes(LabTestCase):
             ('recipe_deploy', 'deploy', 'site', ['a', 'b', 'a'], 2),
             ('lock_branch', 'customer', 'customer', ['acme', 'acme'], 2),
             ('lock_branch', 'customer', 'customer', ['other', 'other'], 1),
-            ('migration_before', 'site', 'site', ['a', 'b'], 2),
-            ('migration_after', 'site', 'site', ['a', 'b'], 2),
+            ('renderable_before', 'site', 'site', ['a', 'b'], 2),
+            ('renderable_after', 'site', 'site', ['a', 'b'], 2),
         ]
     )
     @defer.inlineCallbacks
