@@ -22,6 +22,7 @@ from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.process.stepgroup import StepGroup
 from buildbot.scripts.checkconfig import checkconfig
+from buildbot.warnings import DeprecatedApiWarning
 
 SOURCE = os.environ.get('INTERLOCK_SOURCE')
 EXAMPLES = Path(__file__).parent / 'examples'
@@ -40,10 +41,12 @@ class Examples(unittest.SynchronousTestCase):
 
     @parameterized.expand([(path.stem,) for path in FILES])
     def test_checkconfig(self, name):
-        """checkconfig has nothing to say against an example of the manual."""
+        """checkconfig has nothing to say against an example, but for that of 0.8 its old words."""
         with contextlib.redirect_stdout(io.StringIO()):
             status, errors = self.check((EXAMPLES / f'{name}.cfg').read_text())
         self.assertEqual((status, errors), (0, ''))
+        of_words = [w for w in self.flushWarnings() if w['category'] is DeprecatedApiWarning]
+        self.assertEqual(bool(of_words), name == 'migration_old')
 
     @parameterized.expand(
         [
