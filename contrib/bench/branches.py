@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A lock per branch: how long builds take of which no two of one branch may run at a time.
 
-Usage: python branches.py [--seeds N] [--png FILE], with the Python of an environment that has the
-wheel installed. With one seed it takes two minutes on two processors.
+Usage: python branches.py [--seeds N] [--all] [--png FILE], with the Python of an environment that
+has the wheel installed. With one seed, and without ``--all``, it takes two minutes.
 
 200 builds of 8 branches, of which the k-th has 1/k times as many as the first (Zipf's law), take
 about 10 minutes each. They want one master lock for all, a master lock whose name is rendered with
@@ -25,7 +25,8 @@ from children import measure
 
 BUILDS = 200
 BRANCHES = 8
-SHAPES = ((4, 4), (4, 16), (16, 4), (16, 16))  # workers, builders
+SHAPES = ((4, 4), (16, 16))  # workers, builders
+ALL_SHAPES = ((4, 4), (4, 16), (16, 4), (16, 16))
 KINDS = (
     (True, 'one for all'),
     (True, 'rendered name'),
@@ -94,6 +95,7 @@ def run_lab(kind: str, seed: int, workers: int, builders: int) -> dict[str, floa
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument('--seeds', type=int, default=1, help='how many labs of each kind')
+    parser.add_argument('--all', action='store_true', help='more shapes of labs')
     parser.add_argument('--png', help='draw the curves into this file')
     parser.add_argument('--child', nargs=4)
     options = parser.parse_args()
@@ -102,11 +104,12 @@ def main() -> None:
         print(json.dumps(run_lab(kind, *map(int, numbers))))
         return
     seeds = range(1, options.seeds + 1)
+    shapes = ALL_SHAPES if options.all else SHAPES
     found = measure(
         __file__,
         [
             Child((kind, seed, *shape), plain)
-            for shape in SHAPES
+            for shape in shapes
             for plain, kind in KINDS
             for seed in seeds
         ],
@@ -115,7 +118,7 @@ def main() -> None:
     held: dict[str, list[float]] = {}
     for plain, kind in KINDS:
         name = f'{"plain" if plain else "Interlock"}: {kind}'
-        for shape in SHAPES:
+        for shape in shapes:
             labs = [found[Child((kind, seed, *shape), plain)] for seed in seeds]
             bounds = [lower_bound(make_builds(seed), shape[0]) for seed in seeds]
             ratios.setdefault(name, []).append(
@@ -126,7 +129,7 @@ def main() -> None:
     print('bound, and in brackets the hours for which a worker was held by a build that waited for')
     print("its builder's locks; W4 B16: 4 workers and 16 builders")
     print()
-    labels = [f'W{workers} B{builders}' for workers, builders in SHAPES]
+    labels = [f'W{workers} B{builders}' for workers, builders in shapes]
     print(' ' * 26 + ''.join(f'{label:>15}' for label in labels))
     for name in ratios:
         cells = [f'{r:.2f} ({h:.1f} h)' for r, h in zip(ratios[name], held[name])]

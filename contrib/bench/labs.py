@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Simulated labs: how long many builds take in all, as a multiple of the least they could.
 
-Usage: python labs.py [--seeds N] [--spread S] [--png FILE], with the Python of an environment that
-has the wheel installed. With one seed it takes four minutes on two processors.
+Usage: python labs.py [--seeds N] [--all] [--spread S] [--png FILE], with the Python of an
+environment that has the wheel installed. With one seed, and without ``--all``, it takes four
+minutes on two processors.
 
 Each of 200 builds checks out (1 minute), compiles under a worker's ``cpu`` lock (5 minutes), and
 tests in three parts under its ``jtag`` lock (6 minutes), or so: each takes between 1 - S and 1 + S
@@ -24,7 +25,8 @@ from children import Child
 from children import measure
 
 BUILDS = 200
-SHAPES = ((4, 4), (4, 16), (16, 4), (16, 16))  # workers, builders
+SHAPES = ((4, 4), (16, 16))  # workers, builders
+ALL_SHAPES = ((4, 4), (4, 16), (16, 4), (16, 16))
 PLAIN = ('whole build', 'three steps')
 FORK = ('whole build', 'group', 'group, bound at once')
 
@@ -104,6 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument('--seeds', type=int, default=1, help='how many labs of each kind')
     parser.add_argument('--spread', type=float, default=0.5)
+    parser.add_argument('--all', action='store_true', help='more shapes of labs')
     parser.add_argument('--png', help='draw the curves into this file')
     parser.add_argument('--child', nargs=5)
     options = parser.parse_args()
@@ -113,11 +116,12 @@ def main() -> None:
         return
     kinds = [(True, kind) for kind in PLAIN] + [(False, kind) for kind in FORK]
     seeds = range(1, options.seeds + 1)
+    shapes = ALL_SHAPES if options.all else SHAPES
     found = measure(
         __file__,
         [
             Child((kind, seed, options.spread, *shape), plain)
-            for shape in SHAPES
+            for shape in shapes
             for plain, kind in kinds
             for seed in seeds
         ],
@@ -126,7 +130,7 @@ def main() -> None:
     waiting: dict[str, list[float]] = {}
     for plain, kind in kinds:
         name = f'{"plain" if plain else "Interlock"}: {kind}'
-        for shape in SHAPES:
+        for shape in shapes:
             labs = [found[Child((kind, seed, options.spread, *shape), plain)] for seed in seeds]
             bounds = [lower_bound(make_builds(seed, options.spread), shape[0]) for seed in seeds]
             ratios.setdefault(name, []).append(
@@ -139,7 +143,7 @@ def main() -> None:
     print("bound, and in brackets the part of the builds' time on workers spent waiting for locks")
     print('of steps; W4 B16: 4 workers and 16 builders')
     print()
-    labels = [f'W{workers} B{builders}' for workers, builders in SHAPES]
+    labels = [f'W{workers} B{builders}' for workers, builders in shapes]
     print(' ' * 32 + ''.join(f'{label:>13}' for label in labels))
     for name in ratios:
         cells = [f'{r:.2f} ({w:3.0%})' for r, w in zip(ratios[name], waiting[name])]
