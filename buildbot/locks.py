@@ -245,20 +245,13 @@ def check_accesses(accesses: Any, where: str, branches: bool = True) -> bool:
     :param branches: whether a branch is known there, so that a ``BranchLock`` may stand in it.
     :returns: whether there was nothing to report.
     """
-    problems = list(problems_with(accesses))
-    for access in accesses if isinstance(accesses, (list, tuple)) else ():
-        lockid = access.lockid if isinstance(access, LockAccess) else access
-        if isinstance(lockid, BranchLock) and not branches:
-            problems.append(f'{lockid!r} cannot stand here, where no branch is known')
-        elif isinstance(access, LockAccess) and access.count > max(lockid.most_units(), 1):
-            problems.append(f'{access.count} units of {lockid!r} can never be had')
+    problems = list(_problems(accesses, branches))
     for problem in problems:
         config.error(f'{where}: {problem}')
     return not problems
 
 
-def problems_with(accesses: Any) -> Iterator[str]:
-    """Say why this is no list of locks; a renderable in it can only be judged when rendered."""
+def _problems(accesses: Any, branches: bool) -> Iterator[str]:
     if accesses is None or IRenderable.providedBy(accesses):
         return
     if not isinstance(accesses, (list, tuple)):
@@ -271,6 +264,10 @@ def problems_with(accesses: Any) -> Iterator[str]:
         lockid = access.lockid if isinstance(access, LockAccess) else access
         if not isinstance(lockid, BaseLockId):
             yield f'{lockid!r} is not a lock'
+        elif not branches and isinstance(lockid, BranchLock):
+            yield f'{lockid!r} cannot stand here, where no branch is known'
+        elif isinstance(access, LockAccess) and access.count > max(lockid.most_units(), 1):
+            yield f'{access.count} units of {lockid!r} can never be had'
         elif lockid.name in names:
             yield f'the lock {lockid.name!r} stands twice in one list'
         else:
