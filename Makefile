@@ -31,7 +31,8 @@ demo-check: $(VENV)/.bundle
 test: $(VENV)/.test
 	@echo 'test: running the tests against the installed wheel (a minute or two)'
 	@rm -rf $(VENV)/trial && mkdir $(VENV)/trial
-	@cd $(VENV)/trial && INTERLOCK_WHEEL=$(WHEEL) $(BIN)/trial buildbot.test
+	@cd $(VENV)/trial && \
+		INTERLOCK_SOURCE=$(CURDIR) INTERLOCK_WHEEL=$(WHEEL) $(BIN)/trial buildbot.test
 	@$(MAKE) --no-print-directory demo-check
 
 docs: $(VENV)/.docs

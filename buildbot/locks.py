@@ -62,6 +62,12 @@ class BaseLockId(util.ComparableMixin):
         words = [f'{attr}={value!r}' for attr, value in given[1:] if value not in (None, ())]
         return f'{type(self).__name__}({", ".join([repr(self.name), *words])})'
 
+    def _check_units(self) -> None:
+        for units in (self.maxCount, *self._other_limits().values()):
+            if not isinstance(units, (int, float)) or units < 0:
+                # to go on would be to compare units with it
+                raise config.ConfigErrors([f'lock {self.name!r}: {units!r} is no number of units'])
+
     def most_units(self) -> int:
         """Return the units of the copy that has most of them."""
         return max([self.maxCount, *self._other_limits().values()])
@@ -83,6 +89,7 @@ class MasterLock(BaseLockId):
 
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units: how many ``counting`` holders of one unit there may be.
+    :raises ConfigErrors: this is no number of units.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount')
@@ -90,6 +97,7 @@ class MasterLock(BaseLockId):
 
     def __init__(self, name: str, maxCount: int = 1) -> None:
         self.name, self.maxCount = name, maxCount
+        self._check_units()
 
 
 class WorkerLock(BaseLockId):
@@ -118,6 +126,7 @@ class WorkerLock(BaseLockId):
             old_word('maxCountForSlave', 'maxCountForWorker', f'lock {name!r}')
         self.maxCountForWorker = maxCountForWorker or maxCountForSlave or {}
         self._maxCountForWorkerList = tuple(sorted(self.maxCountForWorker.items()))
+        self._check_units()
 
     def _other_limits(self) -> dict[str, int]:
         return self.maxCountForWorker
@@ -205,6 +214,7 @@ class BranchLock(BaseLockId):
         # the order of patterns has a meaning, so it is part of what is compared
         self._maxCountForBranchList = tuple(self.maxCountForBranch.items())
         self._key = None if key is None else _RenderedKey(key)
+        self._check_units()
 
     def _other_limits(self) -> dict[str, int]:
         return self.maxCountForBranch

@@ -41,10 +41,14 @@ def get_real_locks_from_accesses_raw(
     :param props: what to render ``locks`` with; None leaves it as it is.
     :param get_sources: returns the source stamps of the build; called only if a branch matters.
     :returns: Deferred of a list of (lock, access), each lock once.
-    :raises LockError: a lock stands twice in the list, or the worker has been lost.
+    :raises LockError: it is no list of locks, or a lock stands twice in it; or the worker has been
+        lost.
     """
     if workerforbuilder is not None and workerforbuilder.worker is None:
         raise LockError('the worker was lost before the locks could be found out')
+    if props is not None:
+        locks = yield props.render(locks)
+        check_rendered(locks)
     found = yield upstream.get_real_locks_from_accesses_raw(
         locks, props, builder, workerforbuilder, config_version
     )
@@ -64,6 +68,18 @@ def get_real_locks_from_accesses_raw(
         twice = next(name for name in names if names.count(name) > 1)
         raise LockError(f'the lock {twice!r} stands twice in one list')
     return claims
+
+
+def check_rendered(locks: Any) -> None:
+    """Refuse what a renderable has made, and is no list of locks.
+
+    :raises LockError: it is not.
+    """
+    if locks and not isinstance(locks, (list, tuple)):
+        raise LockError(f'locks must be a list of locks, not {locks!r}')
+    for lock in locks or ():
+        if not isinstance(lock, LockAccess) and not hasattr(lock, 'defaultAccess'):
+            raise LockError(f'{lock!r} is not a lock')
 
 
 def get_real_locks_from_accesses(locks: Any, build: Any) -> defer.Deferred[Claims]:

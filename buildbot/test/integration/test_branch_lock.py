@@ -11,6 +11,7 @@ from buildbot.locks import LockError
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import util
+from buildbot.process.buildstep import BuildStep
 from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
@@ -111,6 +112,26 @@ class BuilderLevel(LabTestCase):
         self.assertEqual(self.branches(self.gate), ['good'])
         self.assertEqual((yield self.builds()), [FAILURE, None])
         self.assertTrue(self.flushLoggedErrors(ValueError))
+
+    @parameterized.expand(
+        [
+            ('no_list', MasterLock('lab'), "must be a list of locks, not MasterLock('lab'"),
+            ('no_lock', [None], 'None is not a lock'),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_rendered_to_what_is_none(self, _, rendered, sentence):
+        """What is rendered and is no list of locks is told in plain words, of builder and step."""
+        locks = renderer(lambda props: rendered)
+        steps = [BuildStep(name='s', locks=locks)]
+        yield self.setup_lab({'a': {'steps': [], 'locks': locks}, 'b': {'steps': steps}}, ['w1'])
+        yield self.request('a')
+        yield self.request('b')
+        self.assertEqual((yield self.builds()), [FAILURE, EXCEPTION])
+        errors = self.flushLoggedErrors(LockError)
+        self.assertGreater(len(errors), 1)
+        for error in errors:
+            self.assertIn(sentence, str(error.value))
 
     @defer.inlineCallbacks
     def test_rendered_with_the_sources(self):

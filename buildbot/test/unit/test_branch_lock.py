@@ -153,6 +153,20 @@ class Identity(unittest.SynchronousTestCase):
         """A reconfig sees a change of a lock exactly where there is one."""
         self.assertEqual(one == other, equal)
 
+    @parameterized.expand(
+        [
+            ('text', lambda: MasterLock('l', '3'), "'3'"),
+            ('none', lambda: WorkerLock('l', None), 'None'),
+            ('negative', lambda: BranchLock('l', -1), '-1'),
+            ('of_a_worker', lambda: WorkerLock('l', 1, {'w': '2'}), "'2'"),
+            ('of_a_branch', lambda: BranchLock('l', 1, {'main': -2}), '-2'),
+        ]
+    )
+    def test_units(self, _, make, what):
+        """What is no number of units is told in a sentence that names the lock."""
+        error = self.assertRaises(ConfigErrors, make)
+        self.assertEqual(error.errors, [f"lock 'l': {what} is no number of units"])
+
     def test_access(self):
         """An access to a branch lock is made as to any lock."""
         lock = BranchLock('a', maxCount=3)
