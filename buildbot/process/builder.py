@@ -30,6 +30,7 @@ from buildbot.process.reservations import Reservations
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.workerchoice import StepLocks
+from buildbot.process.workerchoice import has_place
 from buildbot.process.workerchoice import least_crowded
 from buildbot.process.workerchoice import least_needed
 from buildbot.util.service import SharedService
@@ -248,9 +249,13 @@ class Builder(upstream.Builder):
         # else whichever worker it is does not matter
         name = worker.workername if is_special or self._depends_on_worker() else None
         reservation = self.reservations.find(getattr(buildrequest, 'id', None), name)
-        if reservation is not None and (
-            reservation.lock_parent is not parent
-            or reservation.lock_priority != getattr(buildrequest, 'priority', 0)
+        if (
+            reservation is not None
+            and not reservation.holds
+            and (
+                reservation.lock_parent is not parent
+                or reservation.lock_priority != getattr(buildrequest, 'priority', 0)
+            )
         ):
             reservation.give_back()
             reservation = None
@@ -304,21 +309,11 @@ class Builder(upstream.Builder):
             return []
         # who is waited for must not wait for who waits for it
         late = self.master.config.lateBinding and not buildrequest.waitedFor
-        best = least_crowded(self, workers, late)
-        if not best:
+        free = [w for w in workers if has_place(self, w)] if late else workers
+        if not free:
             self._wake_when_there_is_a_place(workers)
-        distributor = self.botmaster.brd
-        return least_needed(self, best, distributor.builders_with_requests())
-
-    def builds_on(self, workername: str) -> list[Build]:
-        """Return the builds that run on a worker, whichever builder they are of."""
-        return [
-            build
-            for builder in self.botmaster.getBuildersForWorker(workername)
-            for build in builder.building
-            if build.workerforbuilder.worker is not None
-            and build.workerforbuilder.worker.workername == workername
-        ]
+        best = least_crowded(self, free)
+        return least_needed(self, best, self.botmaster.brd.builders_with_requests())
 
     def _wake_when_there_is_a_place(self, workers: list[AbstractWorkerForBuilder]) -> None:
         self._first_place.wait_for(
@@ -341,8 +336,11 @@ class Builder(upstream.Builder):
     def _idle_workers(self) -> set[str]:
         return {w.worker.workername for w in self.getAvailableWorkers() if w.worker is not None}
 
-    def worker_taken(self) -> None:
-        """Take note that a worker of it takes no builds any more, for now."""
+    def worker_taken(self, taken: Any) -> None:
+        """Take note that a worker has one more build, or takes no builds any more, for now.
+
+        :param taken: the worker.
+        """
         if not self.reservations:
             return
         if not any(worker.isAvailable() for worker in self.workers):
@@ -352,13 +350,14 @@ class Builder(upstream.Builder):
         if self.step_locks.lockids and self.master.config.lateBinding and self.reservations:
             # where all idle workers are fed, who can wait for a place can leave the line meanwhile
             workers = self.getAvailableWorkers()
-            if workers and not least_crowded(self, workers, late=True):
+            workers.sort(key=lambda worker: worker.worker is not taken)  # it, most likely
+            if workers and not any(has_place(self, worker) for worker in workers):
                 self.reservations.leave_lines_if(lambda request: not request.waitedFor)
                 self._wake_when_there_is_a_place(workers)
 
     def detached(self, worker: Any) -> None:
         super().detached(worker)
-        self.worker_taken()
+        self.worker_taken(worker)
 
     @defer.inlineCallbacks
     def get_highest_priority(self) -> Any:
@@ -497,7 +496,7 @@ class Builder(upstream.Builder):
         running.add(build)
         workerforbuilder.buildStarted()
         if isinstance(workerforbuilder.worker, AbstractWorker):
-            workerforbuilder.worker.tell_taken()
+            workerforbuilder.worker.add_build(build)
         defer.maybeDeferred(build.startBuild, workerforbuilder).addBoth(build.ensure_begun)
         return True
 

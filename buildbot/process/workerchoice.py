@@ -92,14 +92,23 @@ def is_fed(counts: Counter[str], holders: dict[str, int]) -> bool:
     return False
 
 
+def has_place(builder: Builder, worker: AbstractWorkerForBuilder) -> bool:
+    """Tell whether a worker could be kept busier with one more build of a builder."""
+    locks = builder.step_locks
+    if not locks.lockids or worker.worker is None:
+        return True
+    workername = worker.worker.workername
+    holders = {name: locks.holders(name, workername) for name in locks.lockids}
+    return not is_fed(crowd(worker.worker.builds), holders)
+
+
 def least_crowded(
-    builder: Builder, workers: list[AbstractWorkerForBuilder], late: bool
+    builder: Builder, workers: list[AbstractWorkerForBuilder]
 ) -> list[AbstractWorkerForBuilder]:
     """Return the workers on which the locks that the builder's steps take are least contended.
 
     :param workers: those on which a build could start now.
-    :param late: whether to leave out workers that are fed.
-    :returns: some of them, equal in that; none if all are fed.
+    :returns: some of them, equal in that.
     """
     locks = builder.step_locks
     if not locks.lockids:
@@ -107,13 +116,14 @@ def least_crowded(
     best: list[AbstractWorkerForBuilder] = []
     lowest: tuple[float, int] | None = None
     for worker in workers:
-        workername = worker.worker.workername
-        builds = builder.builds_on(workername)
-        counts = crowd(builds)
-        holders = {name: locks.holders(name, workername) for name in locks.lockids}
-        if late and is_fed(counts, holders):
+        if worker.worker is None:
             continue
-        load = (sum(counts[name] / count for name, count in holders.items()), len(builds))
+        workername, builds = worker.worker.workername, worker.worker.builds
+        counts = crowd(builds)
+        load = (
+            sum(counts[name] / locks.holders(name, workername) for name in locks.lockids),
+            len(builds),
+        )
         if lowest is None or load < lowest:
             best, lowest = [], load
         if load == lowest:

@@ -22,6 +22,8 @@ class AbstractWorker(upstream.AbstractWorker):
         super().__init__(*args, **kwargs)
         # for each builder, how many lanes the worker is told of besides the builder itself
         self._lanes: dict[str, int] = {}
+        #: the builds that have begun on it and not ended
+        self.builds: dict[Any, None] = {}
         self._places = SubscriptionPoint(f'places on worker {self.name}')
 
     @defer.inlineCallbacks
@@ -91,7 +93,15 @@ class AbstractWorker(upstream.AbstractWorker):
         """Take note that it may take no more builds, for now."""
         if self.botmaster is not None:
             for builder in self.botmaster.getBuildersForWorker(self.name):
-                builder.worker_taken()
+                builder.worker_taken(self)
+
+    @defer.inlineCallbacks
+    def add_build(self, build: Any) -> Any:
+        """Take note of a build that begins on it, until it has ended."""
+        self.builds[build] = None
+        self.tell_taken()
+        yield build.waitUntilFinished()
+        del self.builds[build]
 
     def locksAvailable(self) -> bool:
         """Return True: whether its locks are free is asked for each request, by the builder.
