@@ -25,6 +25,7 @@ from buildbot.process.locks import get_real_locks_from_accesses_raw
 from buildbot.process.locks import ids_of
 from buildbot.process.locks import must_be_rendered
 from buildbot.process.locks import together
+from buildbot.process.properties import Properties
 from buildbot.process.reservation import Reservation
 from buildbot.process.reservations import Reservations
 from buildbot.process.results import CANCELLED
@@ -422,10 +423,13 @@ class Builder(upstream.Builder):
     @defer.inlineCallbacks
     def _setup_props_if_needed(self, props: Any, workerforbuilder: Any, buildrequest: Any) -> Any:
         if props is None:
-            props = yield super()._setup_props_if_needed(props, workerforbuilder, buildrequest)
+            props = Properties()
             if isinstance(buildrequest, BuildRequest):
                 # as in a build: Interpolate('%(src::branch)s') asks the build for its sources
                 props.build = Build([buildrequest], self)
+            yield Build.setup_properties_known_before_build_starts(
+                props, [buildrequest], self, workerforbuilder
+            )
         return props
 
     @defer.inlineCallbacks
