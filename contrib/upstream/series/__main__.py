@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Write the series, or the merged tree, into a checkout of Buildbot.
 
-Usage: python -m series tree|patches CHECKOUT TOOLS
+Usage: python -m series tree|patches CHECKOUT FOLDER
 
 CHECKOUT is a checkout of Buildbot without changes of its own. ``tree`` leaves the whole fork merged
-into its files; ``patches`` makes a branch with one commit for each feature, and the patches of it.
-TOOLS is a folder for tools in the versions that the checkout asks for.
+into its files, to be read; ``patches`` makes a branch ``interlock`` there with one commit for each
+feature, and writes the patches to FOLDER. Tools in the versions that the checkout asks for are kept
+in FOLDER/tools.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import sys
 from pathlib import Path
 
 from .names import Refusal
+from .patches import write_series
+from .patches import write_tree
 from .plan import Series
 from .tree import Fork
 from .tree import Tree
@@ -28,13 +31,17 @@ def main() -> int:
         return 2
     try:
         series = Series(HERE / 'series.toml')
-        tree = Tree(Path(sys.argv[2]).resolve(), Path(sys.argv[3]).resolve())
+        folder = Path(sys.argv[3]).resolve()
+        tree = Tree(Path(sys.argv[2]).resolve(), folder / 'tools')
         fork = Fork(FORK, series)
         if sys.argv[1] == 'tree':
-            base = tree.git('rev-parse', 'HEAD').strip()
-            fork.merge_into(tree, base, len(series.commits) - 1)
+            write_tree(tree, fork, series, tree.base(), len(series.commits) - 1)
             series.check_used()
-            tree.tidy()
+            tree.git('reset', '--quiet', 'HEAD')
+            print(f'series: the merged tree is in {tree.root}')
+        else:
+            for path in write_series(tree, fork, series, folder):
+                print(f'series: {path}')
     except Refusal as e:
         print(f'series: {e}', file=sys.stderr)
         return 1

@@ -35,16 +35,19 @@ class Commit(NamedTuple):
     :param title: first line of its message.
     :param message: what it does and why.
     :param news: text of the newsfragment.
-    :param manual: a file beside the series file, a file of upstream's manual and a label there:
-        the text is put before that label's section, or behind the last section without a label.
-    :param removes: tests of upstream's that say the contrary of what the commit does.
+    :param manual: texts for upstream's manual: each a ``file`` of it, our ``text``, and the start of a
+        line ``before`` which it comes (without it, it is a new page); or the ``entry`` of a list
+        ``behind`` another.
+    :param removes: tests of upstream's that say the contrary of what the commit does, as
+        ``file:Class.method``, with ``[0,1]`` for some rows of its table.
+    :param requires: what its tests need from the package index.
     """
 
     name: str
     title: str
     message: str
     news: str
-    manual: dict[str, str]
+    manual: list[dict[str, str]]
     removes: list[str]
     requires: list[str]
 

@@ -46,7 +46,7 @@ def text_of(node: cst.CSTNode) -> str:
 def extend_setup(source: str, packages: Sequence[str], points: Sequence[EntryPoint]) -> str:
     """Return a ``setup.py`` of upstream's with more in its lists.
 
-    :param packages: names of new packages.
+    :param packages: names of new packages; of no use if it lists none, since they are found then.
     :raises Refusal: it has no such lists.
     """
     extended = _Extended(packages, points)
@@ -60,8 +60,7 @@ def extend_setup(source: str, packages: Sequence[str], points: Sequence[EntryPoi
 class _Extended(cst.CSTTransformer):
     def __init__(self, packages: Sequence[str], points: Sequence[EntryPoint]) -> None:
         self.packages, self.points = packages, points
-        self.left = {'packages'} if packages else set()
-        self.left |= {point.group for point in points}
+        self.left = {point.group for point in points}
 
     def leave_DictElement(
         self, original_node: cst.DictElement, updated_node: cst.DictElement
@@ -75,7 +74,6 @@ class _Extended(cst.CSTTransformer):
             value = with_strings(value, self.packages)
         else:
             return updated_node
-        self.left.discard('packages')
         return updated_node.with_changes(value=value)
 
     def leave_Tuple(self, original_node: cst.Tuple, updated_node: cst.Tuple) -> cst.Tuple:

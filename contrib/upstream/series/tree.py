@@ -55,6 +55,15 @@ class Tree:
             raise Refusal(f'git {args[0]} in {self.root}: {done.stderr.strip()}')
         return done.stdout
 
+    def base(self) -> str:
+        """Return the commit that is checked out.
+
+        :raises Refusal: there are changes of its own.
+        """
+        if self.git('status', '--porcelain').strip():
+            raise Refusal(f'{self.root} has changes of its own')
+        return self.git('rev-parse', 'HEAD').strip()
+
     def original(self, path: Path, base: str) -> str | None:
         """Return the text of a file as it is in a commit; None if it is not there."""
         name = path.relative_to(self.root).as_posix()
