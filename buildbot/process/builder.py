@@ -364,16 +364,18 @@ class Builder(upstream.Builder):
     @defer.inlineCallbacks
     def get_highest_priority(self) -> Any:
         pending = yield self._pending()
-        if pending is None:
-            return (yield super().get_highest_priority())
-        return pending.highest_priority()
+        if pending is not None:
+            return pending.highest_priority()
+
+        return (yield super().get_highest_priority())
 
     @defer.inlineCallbacks
     def getOldestRequestTime(self) -> Any:
         pending = yield self._pending()
-        if pending is None:
-            return (yield super().getOldestRequestTime())
-        return pending.oldest()
+        if pending is not None:
+            return pending.oldest()
+
+        return (yield super().getOldestRequestTime())
 
     def _pending(self) -> defer.Deferred[PendingRequests | None]:
         distributor = self._distributor()

@@ -66,8 +66,8 @@ def splice(
     if found.waits and kind_of_theirs not in ('', kind_of_ours):
         raise Refusal(f"{where}: the release's is {kind_of_theirs}, and ours is {kind_of_ours}")
     _check_names(ours, theirs, found, where)
-    body = statements_of(theirs.body)
-    doc = [body.pop(0)] if is_docstring(body[0]) else []
+    body = [s for s in statements_of(theirs.body) if not isinstance(only_small(s), cst.Pass)]
+    doc = [body.pop(0)] if body and is_docstring(body[0]) else []
     body = _give_result(body, found, bool(waits_twice), skips, where)
     if body:
         lines = [*found.line.leading_lines, *getattr(body[0], 'leading_lines', ())]
@@ -87,8 +87,8 @@ def splice(
 
 def keep(
     ours: Function, theirs: Function, owner: str | None, name: str
-) -> tuple[Function, Function]:
-    """Return ours, which calls the release's by the private name it gets, and the release's."""
+) -> list[Statement]:
+    """Return the release's by the private name it gets, and ours, which calls it by that."""
 
     def renamed(call: cst.Call) -> cst.Call:
         target: cst.BaseExpression = cst.Name(name)
@@ -100,7 +100,11 @@ def keep(
     changed = ours.visit(_Calls(owner, ours.name.value, renamed))
     assert isinstance(changed, Function)
     kept = theirs.with_changes(name=cst.Name(name))
-    return changed.with_changes(leading_lines=theirs.leading_lines), kept
+    blank = cst.EmptyLine(indent=False)
+    apart = [blank] if owner is not None else [blank, blank]
+    if len(_all_params(ours)) == len(_all_params(theirs)):
+        changed = with_signature(changed, theirs)
+    return [kept, changed.with_changes(leading_lines=apart)]
 
 
 def with_signature(ours: Function, theirs: Function) -> Function:
@@ -248,16 +252,18 @@ class _Names(cst.CSTVisitor):
 
 
 def _check_names(ours: Function, theirs: Function, found: _Call, where: str) -> None:
-    before = _Names()
+    before, whole, release = _Names(), _Names(), _Names()
     for statement in statements_of(ours.body):
         if any(line is found.line for line in m.findall(statement, m.SimpleStatementLine())):
             break
         statement.visit(before)
-    release = _Names()
+    ours.body.visit(whole)
     theirs.body.visit(release)
-    params = {p.name.value for p in _all_params(ours)}
-    both = (before.bound & release.names) - params
-    if both and not found.is_last:
+    both = set() if found.is_last else before.bound & release.names
+    # what ours assigns is a local name in all of the method
+    both |= (whole.bound & release.names) - release.bound
+    both -= {p.name.value for p in _all_params(ours)}
+    if both:
         raise Refusal(f'{where}: both give a meaning to {", ".join(sorted(both))}')
 
 

@@ -102,8 +102,7 @@ def merge_imports(ours: cst.Module, body: Sequence[Statement], where: str) -> li
     body[after:after] = added
     if future:
         first = next((i for i, s in enumerate(body) if is_import(s)), _first_code(body))
-        blank = cst.EmptyLine(indent=False)
-        body[first:first] = [s.with_changes(leading_lines=[blank]) for s in future]
+        body[first:first] = future
     return body
 
 

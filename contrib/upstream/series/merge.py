@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from typing import Mapping
 from typing import NamedTuple
 from typing import Sequence
 
@@ -46,12 +47,31 @@ class Ways(NamedTuple):
     skipped: set[str]
 
 
-def merge_module(ours: str, theirs: str, where: str, ways: Ways) -> str:
+#: what is bound in a module, or under its name in a class, in order
+Order = Mapping[str, Sequence[str]]
+
+
+def order_of(source: str) -> Order:
+    """Return the order of what a module and its classes bind; the module's own is under ''."""
+    module = cst.parse_module(source)
+    order = {'': _names(module.body)}
+    for statement in module.body:
+        if isinstance(statement, cst.ClassDef):
+            order[statement.name.value] = _names(statement.body.body)
+    return order
+
+
+def _names(statements: Sequence[cst.CSTNode]) -> list[str]:
+    return [name for name in map(name_of, statements) if name is not None]
+
+
+def merge_module(ours: str, theirs: str, where: str, ways: Ways, order: Order | None = None) -> str:
     """Return the source of the module that is both.
 
     :param ours: source of the module of the fork.
     :param theirs: source of the release's.
     :param where: the file, for refusals.
+    :param order: in which order all of it will stand at last, if ``ours`` is a part of it.
     :raises Refusal: they cannot be merged.
     """
     module = cst.parse_module(ours)
@@ -65,7 +85,7 @@ def merge_module(ours: str, theirs: str, where: str, ways: Ways) -> str:
         and not m.matches(s, RELEASE)
     ]
     body = merge_imports(module, [s for s in release.body], where)
-    merger = _Merger(where, ways, release)
+    merger = _Merger(where, ways, release, order or {})
     body = merger.merge(statements, body, None)
     if merger.refused:
         raise Refusal('\n'.join(merger.refused))
@@ -78,8 +98,8 @@ def merge_module(ours: str, theirs: str, where: str, ways: Ways) -> str:
 
 
 class _Merger:
-    def __init__(self, where: str, ways: Ways, release: cst.Module) -> None:
-        self.where, self.ways, self.release = where, ways, release
+    def __init__(self, where: str, ways: Ways, release: cst.Module, order: Order) -> None:
+        self.where, self.ways, self.release, self.order = where, ways, release, order
         self.refused: list[str] = []
 
     def merge(
@@ -97,7 +117,11 @@ class _Merger:
             position = position_of(name, body)
             if position is None:
                 statement = self._value(statement, None, owner, where)
-                position = _place(statement, body, ours[number + 1 :], anchor, owner)
+                known = self.order.get(owner or '', ())
+                if name in known:
+                    position = _place_by_order(known[: known.index(name)], body)
+                else:
+                    position = _place(statement, body, ours[number + 1 :], anchor, owner)
                 body.insert(position, _spaced(statement, position, body, owner))
             else:
                 try:
@@ -121,7 +145,7 @@ class _Merger:
                 new = with_signature(ours, theirs) if _same_parameters(ours, theirs) else ours
                 return [new.with_changes(leading_lines=theirs.leading_lines)]
             if name in self.ways.kept:
-                return list(keep(ours, theirs, owner, self.ways.kept[name]))
+                return keep(ours, theirs, owner, self.ways.kept[name])
             return [splice(ours, theirs, owner, where, name in self.ways.skipped)]
         if type(ours) is not type(theirs):
             raise Refusal(f'{where}: the release has something else of that name')
@@ -212,8 +236,21 @@ def _place(
         if position is not None and not isinstance(body[position], cst.SimpleStatementLine):
             return position
     if owner is None:
-        return max((i for i, s in enumerate(body) if is_import(s) or is_type_checking(s)), default=-1) + 1
+        return _behind_imports(body)
     return len(body)
+
+
+def _place_by_order(before: Sequence[str], body: Sequence[Statement]) -> int:
+    for name in reversed(before):
+        position = position_of(name, body)
+        if position is not None:
+            return position + 1
+    return _behind_imports(body)
+
+
+def _behind_imports(body: Sequence[Statement]) -> int:
+    heads = [is_import(s) or is_type_checking(s) or is_docstring(s) for s in body]
+    return max((i for i, is_head in enumerate(heads) if is_head), default=-1) + 1
 
 
 def _spaced(

@@ -125,12 +125,12 @@ class Series:
         for statement in module.body:
             name = name_of(statement)
             picked: cst.CSTNode | None = statement
-            if name is not None:
+            if name is not None and name != 'upstream':
                 picked = self._pick(file, statement, name, until)
                 is_there = is_there or picked is not None
             if picked is not None:
                 body.append(picked)
-        if not is_there and any(name_of(s) is not None for s in module.body):
+        if not is_there and any(name_of(s) not in (None, 'upstream') for s in module.body):
             return None
         if not is_there and not 0 <= self.commit_of(file) <= until:
             return None

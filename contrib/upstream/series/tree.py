@@ -12,9 +12,11 @@ from typing import Iterable
 import libcst as cst
 import libcst.matchers as m
 
+from .merge import Order
 from .merge import is_overlaid
 from .merge import is_package_of_overlay
 from .merge import merge_module
+from .merge import order_of
 from .names import Refusal
 from .names import statements_of
 from .names import code
@@ -105,6 +107,7 @@ class Fork:
 
     def __init__(self, root: Path, series: Series) -> None:
         self.root, self.series = root, series
+        self._orders: dict[str, Order] = {}
         self.files = sorted(
             path.relative_to(root).as_posix()
             for path in root.rglob('*')
@@ -136,7 +139,8 @@ class Fork:
             if file.endswith('.py'):
                 part = _without_idle_attributes(source, mentioned)
                 try:
-                    source = self._module(tree, base, file, self._for(tree, base, part))
+                    whole = sources[file] if until < len(self.series.commits) - 1 else None
+                    source = self._module(tree, base, file, part, whole)
                 except Refusal as e:
                     refused.append(str(e))
             tree.write(tree.package / file, source)
@@ -160,13 +164,18 @@ class Fork:
         if packages or points:
             tree.write(path, extend_setup(source, packages, points))
 
-    def _module(self, tree: Tree, base: str, file: str, source: str) -> str:
+    def _module(self, tree: Tree, base: str, file: str, source: str, whole: str | None) -> str:
+        source = self._for(tree, base, source)
         theirs = tree.original(tree.package / file, base)
-        if is_overlaid(source):
-            if theirs is None:
-                raise Refusal(f'{file}: the checkout has no such file')
-            return merge_module(source, theirs, file, self.series.ways(file))
-        return as_new(source, tree.header)
+        if not is_overlaid(source):
+            return as_new(source, tree.header)
+        if theirs is None:
+            raise Refusal(f'{file}: the checkout has no such file')
+        ways = self.series.ways(file)
+        if whole is not None and file not in self._orders:
+            all_of_it = self.series.pick(file, whole, len(self.series.commits) - 1) or ''
+            self._orders[file] = order_of(merge_module(all_of_it, theirs, file, ways))
+        return merge_module(source, theirs, file, ways, self._orders.get(file))
 
     def _for(self, tree: Tree, base: str, source: str) -> str:
         # names that the release has changed since
