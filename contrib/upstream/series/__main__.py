@@ -34,9 +34,12 @@ def main() -> int:
         folder = Path(sys.argv[3]).resolve()
         tree = Tree(Path(sys.argv[2]).resolve(), folder / 'tools')
         fork = Fork(FORK, series)
+        tree.install_tools([need for commit in series.commits for need in commit.requires])
         if sys.argv[1] == 'tree':
-            write_tree(tree, fork, series, tree.base(), len(series.commits) - 1)
+            base, before = tree.base(), tree.settle_types(None)
+            write_tree(tree, fork, series, base, len(series.commits) - 1)
             series.check_used()
+            tree.settle_types(before)
             tree.git('reset', '--quiet', 'HEAD')
             print(f'series: the merged tree is in {tree.root}')
         else:

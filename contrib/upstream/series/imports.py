@@ -133,3 +133,13 @@ def _is_future(statement: Statement) -> bool:
 
 def _first_code(body: Sequence[Statement]) -> int:
     return 1 if body and isinstance(only_small(body[0]), cst.Expr) else 0
+
+
+def add_import(module: cst.Module, origin: str, name: str) -> cst.Module:
+    """Return a module that imports a name."""
+    if name in _imports(module.body):
+        return module
+    body = list(module.body)
+    after = max((i for i, s in enumerate(body) if is_import(s)), default=_first_code(body) - 1) + 1
+    statement = cst.parse_statement(f'from {origin} import {name}')
+    return module.with_changes(body=[*body[:after], statement, *body[after:]])

@@ -30,9 +30,12 @@ def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[P
     base = tree.base()
     tree.git('checkout', '--quiet', '-b', BRANCH)
     identity = _identity(series.author)
+    print('series: typing the checkout as it is (a minute)', flush=True)
+    before = tree.settle_types(None)
     for number, commit in enumerate(series.commits):
         print(f'series: {number + 1} of {len(series.commits)}: {commit.title}', flush=True)
         write_tree(tree, fork, series, base, number)
+        tree.settle_types(before)
         tree.git('add', '--all')
         text = f'{commit.title}\n\n{commit.message.strip()}\n'
         tree.git(*identity, 'commit', '--quiet', '--author', series.author, '--message', text)

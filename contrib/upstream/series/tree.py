@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
+import venv
 from pathlib import Path
 from typing import Iterable
+from typing import Sequence
 
 import libcst as cst
 import libcst.matchers as m
@@ -26,6 +27,10 @@ from .names import only_small
 from .plan import Series
 from .setupfile import entry_points
 from .setupfile import extend_setup
+from .typed import Doubt
+from .typed import doubts
+from .typed import settle
+from .typed import with_annotations
 
 REPLACES = ('New: ', 'Replaced wholly: ')
 
@@ -80,26 +85,44 @@ class Tree:
 
     def tidy(self) -> None:
         """Order and shorten the imports of what was written, and format it as upstream does."""
-        ruff = self._ruff()
+        ruff = str(self.tools / 'bin' / 'ruff')
         files = [str(p) for p in sorted(self.touched) if p.suffix == '.py']
-        rules = ['--select', 'I,F401,F811,TC001,TC002,TC003,TC004,TC005', '--fix', '--unsafe-fixes', '--quiet', '--exit-zero']
+        chosen = 'I,UP035,F401,F811,TC001,TC002,TC003,TC004,TC005'
+        rules = ['--select', chosen, '--fix', '--unsafe-fixes', '--quiet', '--exit-zero']
         # what is moved for one rule may be in another's way
         for command in (['check', *rules], ['check', *rules], ['format', '--quiet']):
             subprocess.run([ruff, *command, *files], cwd=self.root, check=True)
         self.touched.clear()
 
-    def _ruff(self) -> str:
-        wanted = re.search(
-            r'^ruff==\S+', (self.root / 'requirements-ci.txt').read_text(encoding='utf-8'), re.M
-        )
-        if wanted is None:
-            raise Refusal(f'{self.root}/requirements-ci.txt names no version of ruff')
-        folder = self.tools / wanted.group()
-        if not folder.is_dir():
-            print(f'series: installing {wanted.group()}', flush=True)
-            pip = [sys.executable, '-m', 'pip', '--quiet', '--disable-pip-version-check']
-            subprocess.run([*pip, 'install', '--target', str(folder), wanted.group()], check=True)
-        return str(folder / 'bin' / 'ruff')
+    def install_tools(self, besides: Sequence[str]) -> None:
+        """Install ruff, mypy and what else the checkout asks for, if they are not there.
+
+        :param besides: what our tests need, too.
+        """
+        if (self.tools / 'complete').is_file():
+            return
+        text = (self.root / 'requirements-ci.txt').read_text(encoding='utf-8')
+        lines = [line for line in text.splitlines() if not line.startswith(('-e', 'buildbot'))]
+        print("series: installing the checkout's own tools (a minute or two)", flush=True)
+        venv.create(self.tools, with_pip=True, clear=True)
+        wanted = self.tools / 'requirements.txt'
+        wanted.write_text('\n'.join([*lines, *besides]) + '\n', encoding='utf-8')
+        pip = [str(self.tools / 'bin' / 'pip'), '--quiet', '--disable-pip-version-check']
+        subprocess.run([*pip, 'install', '-r', str(wanted)], check=True)
+        (self.tools / 'complete').touch()
+
+    def settle_types(self, base: Sequence[Doubt] | None) -> list[Doubt]:
+        """Mark the lines that mypy doubts more than before.
+
+        :param base: what it said before; None if this is before.
+        :returns: what it says of the checkout as it was.
+        """
+        mypy = str(self.tools / 'bin' / 'mypy')
+        found = doubts(self.root, mypy, self.tools / 'cache')
+        if base is not None:
+            self.touched.update(settle(self.root, found, base))
+            self.tidy()
+        return found
 
 
 class Fork:
@@ -135,7 +158,7 @@ class Fork:
                 picked[file] = part
         mentioned = _mentioned(s for f, s in picked.items() if f.endswith('.py'))
         refused = []
-        for file, source in picked.items():
+        for file, source in list(picked.items()):
             if file.endswith('.py'):
                 part = _without_idle_attributes(source, mentioned)
                 try:
@@ -143,9 +166,11 @@ class Fork:
                     source = self._module(tree, base, file, part, whole)
                 except Refusal as e:
                     refused.append(str(e))
-            tree.write(tree.package / file, source)
+            picked[file] = source
         if refused:
             raise Refusal('\n'.join(refused))
+        for file, source in picked.items():
+            tree.write(tree.package / file, source)
         self._extend_setup(tree, base, picked, until)
 
     def _extend_setup(self, tree: Tree, base: str, picked: dict[str, str], until: int) -> None:
@@ -165,7 +190,7 @@ class Fork:
             tree.write(path, extend_setup(source, packages, points))
 
     def _module(self, tree: Tree, base: str, file: str, source: str, whole: str | None) -> str:
-        source = self._for(tree, base, source)
+        source = with_annotations(self._for(tree, base, source))
         theirs = tree.original(tree.package / file, base)
         if not is_overlaid(source):
             return as_new(source, tree.header)
@@ -174,6 +199,7 @@ class Fork:
         ways = self.series.ways(file)
         if whole is not None and file not in self._orders:
             all_of_it = self.series.pick(file, whole, len(self.series.commits) - 1) or ''
+            all_of_it = with_annotations(all_of_it)
             self._orders[file] = order_of(merge_module(all_of_it, theirs, file, ways))
         return merge_module(source, theirs, file, ways, self._orders.get(file))
 

@@ -173,7 +173,7 @@ class Errors(unittest.SynchronousTestCase):
             ('deep_without_names', lambda: nest(1000, '')),
             ('names_that_are_rendered', lambda: nest(30, Interpolate('a long name'))),
             ('steps_that_are_rendered', lambda: StepGroup(steps=Property('steps'))),
-            ('added', lambda: with_added()),
+            ('added', with_added),
             ('own_class', lambda: Bench('b1')),
             ('ten_thousand', lambda: StepGroup(steps=[BuildStep() for _ in range(10000)])),
         ]
@@ -202,9 +202,12 @@ class Template(unittest.SynchronousTestCase):
         builder = BuilderConfig('lab', workernames=['w'], factory=factory or BuildFactory(inner))
         return [place.path for place in steps_of_builder(builder)]
 
-    def test_names(self):
-        """Users find the group where all steps are, and beside their base class."""
+    def test_plugin(self):
+        """Users find the group where all steps are."""
         self.assertIs(steps.StepGroup, StepGroup)
+
+    def test_beside_the_base_class(self):
+        """Users find the group where the base class of all steps is, too."""
         self.assertIs(buildstep.StepGroup, StepGroup)
         self.assertRaises(AttributeError, lambda: buildstep.StepTroup)
 
