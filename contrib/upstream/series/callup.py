@@ -37,7 +37,7 @@ def is_call_up(node: cst.CSTNode, owner: str | None, name: str) -> bool:
 
     :param owner: the class it is in; None for a function of the module.
     """
-    release: m.BaseMatcherNode = m.Name('upstream')
+    release = m.Name('upstream')
     if owner is None:
         return m.matches(node, m.Call(func=m.Attribute(value=release, attr=m.Name(name))))
     method = m.Attribute(value=m.Attribute(value=release, attr=m.Name(owner)), attr=m.Name(name))
@@ -80,14 +80,14 @@ def splice(
         body=merged.with_changes(header=theirs.body.header)
         if isinstance(theirs.body, cst.IndentedBlock)
         else merged,
-        decorators=theirs.decorators if adopts or kind_of_ours == kind_of_theirs else ours.decorators,
+        decorators=theirs.decorators
+        if adopts or kind_of_ours == kind_of_theirs
+        else ours.decorators,
         leading_lines=theirs.leading_lines,
     )
 
 
-def keep(
-    ours: Function, theirs: Function, owner: str | None, name: str
-) -> list[Statement]:
+def keep(ours: Function, theirs: Function, owner: str | None, name: str) -> list[Statement]:
     """Return the release's by the private name it gets, and ours, which calls it by that."""
 
     def renamed(call: cst.Call) -> cst.Call:
@@ -180,8 +180,9 @@ def _lines(statements: Sequence[Statement], is_last: bool, call: cst.Call) -> li
         last = is_last and position == len(statements) - 1
         small = only_small(statement)
         if isinstance(small, (cst.Expr, cst.Assign, cst.Return)):
-            value, waits = small.value, ''
-            if isinstance(value, cst.Yield) and value.value is not None:
+            value: cst.CSTNode | None = small.value
+            waits = ''
+            if isinstance(value, cst.Yield):
                 value, waits = value.value, 'yield'
             elif isinstance(value, cst.Await):
                 value, waits = value.expression, 'await'
@@ -218,7 +219,9 @@ def _check_arguments(call: cst.Call, ours: Function, theirs: Function, where: st
     ]  # fmt: skip
     if m.matches(call.func, m.Attribute(value=m.Call())) and wanted:
         wanted = wanted[1:]  # super() hands over the first one
-    stars = [s + p.name.value for s, p in (('*', theirs.params.star_arg),) if isinstance(p, cst.Param)]
+    stars = [
+        s + p.name.value for s, p in (('*', theirs.params.star_arg),) if isinstance(p, cst.Param)
+    ]
     if theirs.params.star_kwarg is not None:
         stars.append(f'**{theirs.params.star_kwarg.name.value}')
     if given not in ([*wanted, *stars], ['*args', '**kwargs']):
@@ -300,8 +303,8 @@ def _give_result(
             if early:
                 raise Refusal(f'{where}: the release returns Deferreds in its middle')
             assert isinstance(last, cst.Return) and last.value is not None
-            value = cst.Yield(last.value, lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
-            body[-1] = body[-1].with_changes(body=[last.with_changes(value=value)])
+            waited = cst.Yield(last.value, lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+            body[-1] = body[-1].with_changes(body=[last.with_changes(value=waited)])
         return body
     may_return = skips or found.is_last
     if early and not (may_return and isinstance(does, cst.Expr) and not waits):

@@ -150,7 +150,7 @@ class _Merger:
         if type(ours) is not type(theirs):
             raise Refusal(f'{where}: the release has something else of that name')
         merged = self._value(ours, theirs, owner, where)
-        return [merged.with_changes(leading_lines=theirs.leading_lines)]
+        return [merged.with_changes(leading_lines=_lines(theirs))]
 
     def _class(self, ours: cst.ClassDef, theirs: cst.ClassDef, where: str) -> cst.ClassDef:
         name = ours.name.value
@@ -163,7 +163,11 @@ class _Merger:
         body = statements_of(theirs.body)
         doc = [s for s in members[:1] if is_docstring(s)]
         if doc and not is_docstring(body[0]):
-            body = [doc[0], body[0].with_changes(leading_lines=[BLANK, *_lines(body[0])]), *body[1:]]
+            body = [
+                doc[0],
+                body[0].with_changes(leading_lines=[BLANK, *_lines(body[0])]),
+                *body[1:],
+            ]
         body = self.merge([s for s in members if not is_docstring(s)], body, name)
         if len(body) > 1:
             body = [s for s in body if not _is_empty(s) or is_docstring(s)]
@@ -200,7 +204,9 @@ class _Merger:
 
 
 def _same_parameters(ours: Function, theirs: Function) -> bool:
-    return [p.name.value for p in ours.params.params] == [p.name.value for p in theirs.params.params]
+    return [p.name.value for p in ours.params.params] == [
+        p.name.value for p in theirs.params.params
+    ]
 
 
 def _plain(elements: Sequence[cst.BaseElement]) -> list[cst.BaseElement]:
@@ -284,7 +290,11 @@ class _Inlined(cst.CSTTransformer):
         members = statements_of(found.body)
         where = position_of(original_node.attr.value, members)
         if where is None:  # it has it from its base
-            return updated_node.with_changes(value=found.bases[0].value) if found.bases else updated_node
+            return (
+                updated_node.with_changes(value=found.bases[0].value)
+                if found.bases
+                else updated_node
+            )
         small = only_small(members[where])
         if isinstance(small, (cst.Assign, cst.AnnAssign)) and small.value is not None:
             return small.value

@@ -96,7 +96,9 @@ class _Removal(cst.CSTTransformer):
         self.owner, self.name, self.rows = owner, name, rows
         self.is_done = False
 
-    def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
+    def leave_ClassDef(
+        self, original_node: cst.ClassDef, updated_node: cst.ClassDef
+    ) -> cst.ClassDef:
         if original_node.name.value != self.owner:
             return updated_node
         members: list[cst.BaseStatement] = []
@@ -127,7 +129,8 @@ def _require(tree: Tree, requirement: str) -> None:
     path = tree.root / 'requirements-ci.txt'
     lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
     place = next(
-        (i for i, s in enumerate(lines) if re.match(r'[A-Za-z]', s) and s.lower() > name), len(lines)
+        (i for i, s in enumerate(lines) if re.match(r'[A-Za-z]', s) and s.lower() > name),
+        len(lines),
     )
     tree.write(path, ''.join([*lines[:place], f'{requirement}\n', *lines[place:]]))
     for file in ('setup.py', 'pyproject.toml'):

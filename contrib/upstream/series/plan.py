@@ -3,8 +3,8 @@
 
 A symbol is a folder, a file, or ``file:Class``, ``file:Class.method``, ``file:function``. What is
 named most exactly counts, so ``process/build.py`` in one commit and ``process/build.py:Build.x`` in
-an earlier one means: the rest of the file later. Anything that nothing names is an error, and so is a
-name that means nothing.
+an earlier one means: the rest of the file later. Anything that nothing names is an error, and so is
+a name that means nothing.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Commit(NamedTuple):
     :param title: first line of its message.
     :param message: what it does and why.
     :param news: text of the newsfragment.
-    :param manual: texts for upstream's manual: each a ``file`` of it, our ``text``, and the start of a
-        line ``before`` which it comes (without it, it is a new page); or the ``entry`` of a list
-        ``behind`` another.
+    :param manual: texts for upstream's manual: each a ``file`` of it, our ``text``, and the start
+        of a line ``before`` which it comes (without it, it is a new page); or the ``entry`` of a
+        list ``behind`` another.
     :param removes: tests of upstream's that say the contrary of what the commit does, as
         ``file:Class.method``, with ``[0,1]`` for some rows of its table.
     :param requires: what its tests need from the package index.

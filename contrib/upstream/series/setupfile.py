@@ -139,7 +139,11 @@ def _with_element(
     comma = cst.MaybeSentinel.DEFAULT if near is None else near.comma
     found = [*elements[:place], new.with_changes(comma=comma), *elements[place:]]
     if place and place == len(elements) and isinstance(comma, cst.MaybeSentinel):
-        found[place - 1] = elements[-1].with_changes(comma=cst.Comma(cst.SimpleWhitespace(''), cst.SimpleWhitespace(' ')))
+        found[place - 1] = elements[-1].with_changes(
+            comma=cst.Comma(cst.SimpleWhitespace(''), cst.SimpleWhitespace(' '))
+        )
     elif place and place == len(elements):
-        found[place - 1] = elements[-1].with_changes(comma=(elements[-2] if len(elements) > 1 else elements[-1]).comma)
+        found[place - 1] = elements[-1].with_changes(
+            comma=(elements[-2] if len(elements) > 1 else elements[-1]).comma
+        )
     return found

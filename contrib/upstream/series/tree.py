@@ -19,11 +19,9 @@ from .merge import is_package_of_overlay
 from .merge import merge_module
 from .merge import order_of
 from .names import Refusal
-from .names import statements_of
-from .names import code
 from .names import is_docstring
-from .names import name_of
 from .names import only_small
+from .names import statements_of
 from .plan import Series
 from .setupfile import entry_points
 from .setupfile import extend_setup

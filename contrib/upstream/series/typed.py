@@ -8,6 +8,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
+from typing import Sequence
 
 import libcst as cst
 
@@ -15,7 +16,9 @@ from .imports import add_import
 from .names import Function
 from .names import code
 
-ERROR = re.compile(r'(?P<file>[^:]+):(?P<line>\d+): error: (?P<text>.*?)(?:  \[(?P<code>[\w-]+)\])?$')
+ERROR = re.compile(
+    r'(?P<file>[^:]+):(?P<line>\d+): error: (?P<text>.*?)(?:  \[(?P<code>[\w-]+)\])?$'
+)
 UNUSED = 'Unused "type: ignore'
 
 
@@ -119,11 +122,13 @@ def doubts(root: Path, mypy: str, cache: Path) -> list[Doubt]:
     for line in done.stdout.splitlines():
         match = ERROR.match(line)
         if match is not None:
-            found.append(Doubt(match['file'], int(match['line']), match['text'], match['code'] or ''))
+            found.append(
+                Doubt(match['file'], int(match['line']), match['text'], match['code'] or '')
+            )
     return found
 
 
-def settle(root: Path, new: list[Doubt], old: list[Doubt]) -> list[Path]:
+def settle(root: Path, new: Sequence[Doubt], old: Sequence[Doubt]) -> list[Path]:
     """Mark the lines that mypy doubts more than before, as upstream does where it knows better.
 
     :param new: what it says now.

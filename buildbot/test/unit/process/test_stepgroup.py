@@ -40,6 +40,13 @@ def nest(levels, name, innermost=None):
     return group
 
 
+def with_added():
+    group = StepGroup(name='g')
+    group.addStep(BuildStep(name='a'))
+    group.addSteps([BuildStep(name='b'), BuildStep(name='c').get_step_factory()])
+    return group
+
+
 class Errors(unittest.SynchronousTestCase):
     @parameterized.expand(
         [
@@ -188,13 +195,6 @@ class Errors(unittest.SynchronousTestCase):
         (error,) = self.errors_of(group)
         self.assertIn("Two locks share the name 'board-b1'", error)
         self.assertIn("of step 'b1' in group 'g' of builder 'lab'", error)
-
-
-def with_added():
-    group = StepGroup(name='g')
-    group.addStep(BuildStep(name='a'))
-    group.addSteps([BuildStep(name='b'), BuildStep(name='c').get_step_factory()])
-    return group
 
 
 class Template(unittest.SynchronousTestCase):
