@@ -238,10 +238,9 @@ class BuilderLevel(LabTestCase):
 
     @defer.inlineCallbacks
     def test_plugin_names(self):
-        """Users find the lock, and the worker lock's old name, where all locks are."""
+        """Users find the lock where all locks are."""
         yield self.setup_two([])
         self.assertIs(util.BranchLock, BranchLock)
-        self.assertEqual(util.SlaveLock('cpu'), WorkerLock('cpu'))
 
 
 class NoBuildBeginsToWait(LabTestCase):

@@ -181,7 +181,10 @@ class Fork:
         ]
         points = []
         for point in entry_points(self.root.parent / 'setup.py'):
-            file = point.module.partition('.')[2].replace('.', '/') + '.py'
+            package, _, module = point.module.partition('.')
+            if package != 'buildbot':
+                continue
+            file = module.replace('.', '/') + '.py'
             if 0 <= self.series.commit_of(file, point.name) <= until:
                 points.append(point)
         if packages or points:
