@@ -134,16 +134,17 @@ def _place(text: str, texts: Sequence[str]) -> int:
 def _with_element(
     elements: Sequence[cst.BaseElement], place: int, new: cst.BaseElement
 ) -> list[cst.BaseElement]:
-    # the comma is that of a neighbour, with the line's end that comes behind it
-    near = elements[min(place, len(elements) - 1)] if elements else None
-    comma = cst.MaybeSentinel.DEFAULT if near is None else near.comma
-    found = [*elements[:place], new.with_changes(comma=comma), *elements[place:]]
-    if place and place == len(elements) and isinstance(comma, cst.MaybeSentinel):
-        found[place - 1] = elements[-1].with_changes(
-            comma=cst.Comma(cst.SimpleWhitespace(''), cst.SimpleWhitespace(' '))
-        )
-    elif place and place == len(elements):
-        found[place - 1] = elements[-1].with_changes(
-            comma=(elements[-2] if len(elements) > 1 else elements[-1]).comma
-        )
-    return found
+    # a comma comes with the end of its line; the last one's is another than those between
+    if not elements:
+        return [new]
+    commas = [element.comma for element in elements]
+    between: cst.Comma | cst.MaybeSentinel = commas[0]
+    if len(elements) == 1:
+        between = cst.Comma(whitespace_after=cst.SimpleWhitespace(' '))
+    found = [*elements[:place], new, *elements[place:]]
+    last = found[-1].with_changes(comma=commas[-1])
+    others = [
+        element.with_changes(comma=between) if element in (new, elements[-1]) else element
+        for element in found[:-1]
+    ]
+    return [*others, last]
