@@ -9,7 +9,6 @@ from twisted.internet import defer
 from buildbot.locks import BranchLock
 from buildbot.locks import LockError
 from buildbot.locks import MasterLock
-from buildbot.locks import WorkerLock
 from buildbot.plugins import util
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.properties import renderer

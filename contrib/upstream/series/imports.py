@@ -135,11 +135,26 @@ def _first_code(body: Sequence[Statement]) -> int:
     return 1 if body and isinstance(only_small(body[0]), cst.Expr) else 0
 
 
-def add_import(module: cst.Module, origin: str, name: str) -> cst.Module:
-    """Return a module that imports a name."""
-    if name in _imports(module.body):
-        return module
+def add_import(module: cst.Module, origin: str, name: str, typed: bool = False) -> cst.Module:
+    """Return a module that imports a name.
+
+    :param typed: whether only types need it.
+    """
     body = list(module.body)
-    after = max((i for i, s in enumerate(body) if is_import(s)), default=_first_code(body) - 1) + 1
+    checking = next((s for s in body if is_type_checking(s)), None)
+    in_block = statements_of(checking.body) if isinstance(checking, cst.If) else []
+    if name in _imports(body) or (typed and name in _imports(in_block)):
+        return module
     statement = cst.parse_statement(f'from {origin} import {name}')
+    if typed and isinstance(checking, cst.If):
+        block = checking.body.with_changes(body=[statement, *in_block])
+        body[body.index(checking)] = checking.with_changes(body=block)
+        return module.with_changes(body=body)
+    if typed:
+        module = add_import(module, 'typing', 'TYPE_CHECKING')
+        body = list(module.body)
+        block = cst.IndentedBlock([statement])
+        lines = [cst.EmptyLine(indent=False)]
+        statement = cst.If(cst.Name('TYPE_CHECKING'), block, leading_lines=lines)
+    after = max((i for i, s in enumerate(body) if is_import(s)), default=_first_code(body) - 1) + 1
     return module.with_changes(body=[*body[:after], statement, *body[after:]])

@@ -4,8 +4,8 @@
 A symbol is a folder, a file, or ``file:Class``, ``file:Class.method``, ``file:function``. What is
 named most exactly counts, so ``process/build.py`` in one commit and ``process/build.py:Build.x`` in
 an earlier one means: the rest of the file later. What is left out may also be an argument of a
-class, ``file:Class.__init__.argument``, with what is done about it. Anything that nothing names is an error, and so is
-a name that means nothing.
+class, ``file:Class.__init__.argument``, with what is done about it. Anything that nothing names is
+an error, and so is a name that means nothing.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def with_annotations(source: str) -> str:
     if annotated.needs_any:
         changed = add_import(changed, 'typing', 'Any')
     if annotated.needs_inline:
-        changed = add_import(changed, 'buildbot.util.twisted', 'InlineCallbacksType')
+        changed = add_import(changed, 'buildbot.util.twisted', 'InlineCallbacksType', typed=True)
     return changed.code
 
 

@@ -210,7 +210,12 @@ class Refused(unittest.SynchronousTestCase):
             ('in_a_loop', 'for i in a:\n            super().find(colour)', 'find', 'in its middle'),
             ('arguments', 'super().light(2)', 'light', 'parameters'),
             ('early', 'x = super().find(colour)\n        return x', 'find', 'in its middle'),
-            ('name', 'total = 1\n        super().weight()\n        return total', 'weight', 'total'),
+            (
+                'name',
+                'total = 1\n        super().weight()\n        return total',
+                'weight',
+                'total',
+            ),
             ('waits', 'self.w = super().wait()', 'wait', 'waits'),
         ]
     )
@@ -279,8 +284,9 @@ class Lamp(upstream.Lamp, Shade):
 
     def test_order_of_the_whole(self):
         """A part stands where it will stand when all is there."""
-        whole = 'class Lamp(upstream.Lamp):\n    def a(self):\n        pass\n\n    def b(self):\n        pass\n'
-        first = 'class Lamp(upstream.Lamp):\n    def b(self):\n        pass\n'
+        head = 'class Lamp(upstream.Lamp):\n'
+        whole = f'{head}    def a(self):\n        pass\n\n    def b(self):\n        pass\n'
+        first = f'{head}    def b(self):\n        pass\n'
         order = order_of(merged(whole))
         members = order_of(merged(first, order=order))['Lamp']
         self.assertEqual(members, [name for name in order['Lamp'] if name != 'a'])
@@ -315,5 +321,7 @@ class Imports(unittest.SynchronousTestCase):
         ours = f'from typing import TYPE_CHECKING\n{HEAD}if TYPE_CHECKING:\n    from a import B\n'
         source = merge_module(ours, THEIRS, 'lamp.py', Ways({}, set()))
         self.assertIn('if TYPE_CHECKING:\n    from a import B', source)
-        again = merge_module(ours.replace('a import B', 'c import D'), source, 'l.py', Ways({}, set()))
+        again = merge_module(
+            ours.replace('a import B', 'c import D'), source, 'l.py', Ways({}, set())
+        )
         self.assertIn('if TYPE_CHECKING:\n    from a import B\n    from c import D', again)

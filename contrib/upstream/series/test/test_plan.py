@@ -152,10 +152,12 @@ class Files(unittest.SynchronousTestCase):
         self.assertIn('def plain(x: Any, *y: Any, z: Any = 1) -> None:', text)
         self.assertIn('def known(x: int) -> str:', text)
         self.assertIn('def waits(self) -> InlineCallbacksType[None]:', text)
-        self.assertIn('from buildbot.util.twisted import InlineCallbacksType', text)
+        block = 'if TYPE_CHECKING:\n    from buildbot.util.twisted import InlineCallbacksType\n'
+        self.assertIn(block, text)
+        self.assertEqual(with_annotations(text), text)
 
     def test_doubts(self):
-        """A line that mypy doubts more than before is marked, and a mark without use is taken off."""
+        """A line that mypy doubts more than before is marked; a mark without use is taken off."""
         root = Path(self.mktemp())
         root.mkdir()
         lines = ['a = b.c', 'd = e  # type: ignore[x]', 'f = g  # why', 'h = i']
@@ -170,5 +172,10 @@ class Files(unittest.SynchronousTestCase):
         settle(root, new, old)
         self.assertEqual(
             (root / 'l.py').read_text().splitlines(),
-            ['a = b.c  # type: ignore[attr]', 'd = e', 'f = g  # type: ignore[name]  # why', 'h = i'],
+            [
+                'a = b.c  # type: ignore[attr]',
+                'd = e',
+                'f = g  # type: ignore[name]  # why',
+                'h = i',
+            ],
         )
