@@ -424,15 +424,17 @@ class Builder(upstream.Builder):
 
     @defer.inlineCallbacks
     def _setup_props_if_needed(self, props: Any, workerforbuilder: Any, buildrequest: Any) -> Any:
-        if props is None:
-            props = Properties()
-            if isinstance(buildrequest, BuildRequest):
-                # as in a build: Interpolate('%(src::branch)s') asks the build for its sources
-                props.build = Build([buildrequest], self)
-            yield Build.setup_properties_known_before_build_starts(
-                props, [buildrequest], self, workerforbuilder
-            )
-        return props
+        if props is not None:
+            return props
+
+        known = Properties()
+        if isinstance(buildrequest, BuildRequest):
+            # as in a build: Interpolate('%(src::branch)s') asks the build for its sources
+            known.build = Build([buildrequest], self)
+        yield Build.setup_properties_known_before_build_starts(
+            known, [buildrequest], self, workerforbuilder
+        )
+        return known
 
     @defer.inlineCallbacks
     def maybeStartBuild(
