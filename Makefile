@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make run | test | demo-check | dist | docs | lint | seams | news | check-upstream UPSTREAM=DIR | clean
+# make run | test | demo-check | dist | docs | lint | seams | news | check-upstream UPSTREAM=DIR
+# make series | tree TREE=DIR | clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -18,7 +19,7 @@ ifneq ($(word 2,$(CURDIR)),)
 $(error the path of the checkout has a space in it: $(CURDIR))
 endif
 
-.PHONY: run demo-check test dist docs lint seams news check-upstream clean
+.PHONY: run demo-check test dist docs lint seams news check-upstream series tree clean
 
 run: $(VENV)/.bundle
 	@$(BIN)/python contrib/demo/demo.py run \
@@ -33,6 +34,8 @@ test: $(VENV)/.test
 	@rm -rf $(VENV)/trial && mkdir $(VENV)/trial
 	@cd $(VENV)/trial && \
 		INTERLOCK_SOURCE=$(CURDIR) INTERLOCK_WHEEL=$(WHEEL) $(BIN)/trial buildbot.test
+	@cd $(VENV)/trial && PYTHONPATH=$(CURDIR)/contrib/upstream $(BIN)/trial \
+		--temp-directory _trial_temp_series series.test
 	@$(MAKE) --no-print-directory demo-check
 
 docs: $(VENV)/.docs
@@ -43,7 +46,8 @@ docs: $(VENV)/.docs
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy buildbot_overlay buildslave contrib/bench/*.py contrib/demo/*.py contrib/upstream/*.py
+	@$(BIN)/mypy buildbot_overlay buildslave contrib/bench/*.py contrib/demo/*.py \
+		contrib/upstream/*.py contrib/upstream/series/*.py
 
 # Writes what the release's source is now into buildbot/seams.txt; git diff shows what has changed.
 seams: $(VENV)/.bundle
@@ -58,8 +62,17 @@ check-upstream: $(WHEEL)
 	@test -n '$(UPSTREAM)' || { echo 'make check-upstream UPSTREAM=DIR (a checkout of v4.3.0)'; exit 2; }
 	@$(PYTHON) contrib/upstream/check.py '$(UPSTREAM)' $(WHEEL)
 
+# The fork as patches to a checkout of Buildbot, or merged into it to be read; see docs/upstream.rst.
+series: $(VENV)/.series
+	@test -n '$(TREE)' || { echo 'make series TREE=DIR (a checkout of Buildbot)'; exit 2; }
+	@PYTHONPATH=contrib/upstream $(BIN)/python -m series patches '$(TREE)' patches
+
+tree: $(VENV)/.series
+	@test -n '$(TREE)' || { echo 'make tree TREE=DIR (a checkout of Buildbot)'; exit 2; }
+	@PYTHONPATH=contrib/upstream $(BIN)/python -m series tree '$(TREE)' patches
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info contrib/demo/run check-upstream docs/_build
+	rm -rf $(VENV) patches build dist *.egg-info contrib/demo/run check-upstream docs/_build
 
 $(BIN)/python:
 	@command -v $(PYTHON) > /dev/null || { echo 'there is no $(PYTHON); set PYTHON=...'; exit 1; }
@@ -81,7 +94,7 @@ $(VENV)/.bundle: $(WHEEL)
 
 $(VENV)/.test: $(VENV)/.bundle
 	@echo 'installing what the tests need'
-	@$(INSTALL) 'buildbot-interlock[test] @ file://$(WHEEL)'
+	@$(INSTALL) 'buildbot-interlock[test,series] @ file://$(WHEEL)'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.bundle
@@ -91,5 +104,10 @@ $(VENV)/.docs: $(VENV)/.bundle
 
 $(VENV)/.lint: $(VENV)/.bundle
 	@echo 'installing the linters'
-	@$(INSTALL) 'buildbot-interlock[lint] @ file://$(WHEEL)'
+	@$(INSTALL) 'buildbot-interlock[lint,series] @ file://$(WHEEL)'
+	@touch $@
+
+$(VENV)/.series: $(VENV)/.bundle
+	@echo 'installing what the series needs'
+	@$(INSTALL) 'buildbot-interlock[series] @ file://$(WHEEL)'
 	@touch $@

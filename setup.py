@@ -74,6 +74,7 @@ setup(
         'slave': slave,
         'test': test,
         'docs': ['sphinx >=7', 'towncrier >=23'],
+        'series': ['libcst', 'tomli; python_version < "3.11"'],
         'lint': ['mypy ==1.15.0', 'ruff ==0.11.8'],
     },
     entry_points={

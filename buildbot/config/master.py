@@ -38,10 +38,11 @@ class MasterConfig(upstream.MasterConfig):
             return super().loadFromDict(config_dict, filename)
 
     def load_global(self, filename: str, config_dict: dict[str, Any]) -> None:
-        super().load_global(filename, config_dict)
         self.lateBinding = config_dict.get('lateBinding', True)
         if not isinstance(self.lateBinding, bool):
             error(f"c['lateBinding'] must be True or False, not {self.lateBinding!r}")
+
+        super().load_global(filename, config_dict)
 
     def check_locks(self) -> None:
         """Report lists of locks that are wrong in themselves, and names that mean unlike locks.

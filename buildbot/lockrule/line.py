@@ -145,10 +145,8 @@ class Claim:
         for lock, exclusive, units in wants:
             if not exclusive and not 0 < units <= lock.most_for(ancestors):
                 raise ValueError('more units are wanted than there are')
-            if lock.clock > number:
-                number = lock.clock
-            if lock.latest > latest:
-                latest = lock.latest
+            number = max(number, lock.clock)
+            latest = max(latest, lock.latest)
         self.owner = owner
         self.wants = wants
         # Arrival is counted as by Lamport's clocks ("Time, clocks, and the ordering of events in a
@@ -372,8 +370,7 @@ class Line:
                 pool.lines[self._key] = self
                 pool.lock.busy[pool] = None
         for pool in self.pools:
-            if claim.key > pool.lock.last:
-                pool.lock.last = claim.key
+            pool.lock.last = max(pool.lock.last, claim.key)
         heappush(self._claims, (claim.key, claim))
         if self._claims[0][1] is claim:
             self._announce(claim)

@@ -320,5 +320,6 @@ class Build(upstream.Build, LockOwner):
         group = step.group_to_add_to() if step is not None else None
         if group is not None:
             group.add_steps(step_factories)
-        else:
-            super().addStepsAfterCurrentStep(step_factories)
+            return
+
+        super().addStepsAfterCurrentStep(step_factories)

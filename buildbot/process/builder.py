@@ -25,6 +25,7 @@ from buildbot.process.locks import get_real_locks_from_accesses_raw
 from buildbot.process.locks import ids_of
 from buildbot.process.locks import must_be_rendered
 from buildbot.process.locks import together
+from buildbot.process.properties import Properties
 from buildbot.process.reservation import Reservation
 from buildbot.process.reservations import Reservations
 from buildbot.process.results import CANCELLED
@@ -362,16 +363,18 @@ class Builder(upstream.Builder):
     @defer.inlineCallbacks
     def get_highest_priority(self) -> Any:
         pending = yield self._pending()
-        if pending is None:
-            return (yield super().get_highest_priority())
-        return pending.highest_priority()
+        if pending is not None:
+            return pending.highest_priority()
+
+        return (yield super().get_highest_priority())
 
     @defer.inlineCallbacks
     def getOldestRequestTime(self) -> Any:
         pending = yield self._pending()
-        if pending is None:
-            return (yield super().getOldestRequestTime())
-        return pending.oldest()
+        if pending is not None:
+            return pending.oldest()
+
+        return (yield super().getOldestRequestTime())
 
     def _pending(self) -> defer.Deferred[PendingRequests | None]:
         distributor = self._distributor()
@@ -420,12 +423,17 @@ class Builder(upstream.Builder):
 
     @defer.inlineCallbacks
     def _setup_props_if_needed(self, props: Any, workerforbuilder: Any, buildrequest: Any) -> Any:
-        if props is None:
-            props = yield super()._setup_props_if_needed(props, workerforbuilder, buildrequest)
-            if isinstance(buildrequest, BuildRequest):
-                # as in a build: Interpolate('%(src::branch)s') asks the build for its sources
-                props.build = Build([buildrequest], self)
-        return props
+        if props is not None:
+            return props
+
+        known = Properties()
+        if isinstance(buildrequest, BuildRequest):
+            # as in a build: Interpolate('%(src::branch)s') asks the build for its sources
+            known.build = Build([buildrequest], self)
+        yield Build.setup_properties_known_before_build_starts(
+            known, [buildrequest], self, workerforbuilder
+        )
+        return known
 
     @defer.inlineCallbacks
     def maybeStartBuild(

@@ -16,6 +16,7 @@ from buildbot.data import resultspec
 from buildbot.process.pending import PendingRequests
 from buildbot.process.results import EXCEPTION
 from buildbot.util import epoch2datetime
+from buildbot.util.twisted import async_to_deferred
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
@@ -356,10 +357,11 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         if can_reserve(builder):
             builder.reservations.leave_lines(brid)
 
-    def _maybeStartBuildsOn(self, new_builders: list[str]) -> defer.Deferred[None]:
+    @async_to_deferred
+    async def _maybeStartBuildsOn(self, new_builders: list[str]) -> None:
         if set(new_builders) <= set(self._pending_builders):
-            return defer.succeed(None)  # they are sorted and due already
-        return super()._maybeStartBuildsOn(new_builders)
+            return  # they are sorted and due already
+        await super()._maybeStartBuildsOn(new_builders)
 
     async def _maybeStartBuildsOnBuilder(self, bldr: Builder) -> None:
         reserves = can_reserve(bldr)

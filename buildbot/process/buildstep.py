@@ -27,6 +27,7 @@ from buildbot_overlay import release
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
+    from buildbot.process.build import Build
     from buildbot.process.stepgroup import StepGroup
     from buildbot.worker.protocols.base import Connection
 
@@ -113,6 +114,10 @@ class BuildStep(upstream.BuildStep, LockOwner):
         super().__init__(**kwargs)
         check_accesses(self.locks, f'step {self.name!r}')
 
+    def setBuild(self, build: Build) -> None:
+        super().setBuild(build)
+        self.lock_parent = build if isinstance(build, LockOwner) else None
+
     def group_to_add_to(self) -> StepGroup | None:
         """Return the group that steps which this one adds are put in; None if it is the build."""
         return self.group
@@ -148,8 +153,9 @@ class BuildStep(upstream.BuildStep, LockOwner):
     def _interrupt_impl(self, reason: str | Failure) -> Any:
         if self.stepid is None and not self._acquiringLocks:
             self.stopped = True  # it has no row yet whose logs could tell of it
-        else:
-            yield super()._interrupt_impl(reason)
+            return
+
+        yield super()._interrupt_impl(reason)
 
     @defer.inlineCallbacks
     def startStep(self, remote: Connection) -> Any:
@@ -173,8 +179,9 @@ class BuildStep(upstream.BuildStep, LockOwner):
         if self._waitingForLocks and self.results is None and self.stepid is not None:
             summary = self.build.properties.cleanupTextFromSecrets(self.waiting_summary())
             yield self.master.data.updates.setStepStateString(self.stepid, summary)
-        else:
-            yield super()._update_summary_impl()
+            return
+
+        yield super()._update_summary_impl()
 
     def waiting_summary(self) -> str:
         """Return what the row of the step says while the step waits for its locks."""
@@ -191,12 +198,6 @@ class BuildStep(upstream.BuildStep, LockOwner):
         if self.stopped:
             raise upstream.BuildStepCancelled  # the worker may be gone, whose locks are meant
         self._locks_to_acquire = yield get_real_locks_from_accesses(self.locks, self.build)
-
-    @property
-    def lock_parent(self) -> LockOwner | None:  # type: ignore[override]
-        """The owner whose locks this step shares: its group, else its build."""
-        around = self.group if self.group is not None else self.build
-        return around if isinstance(around, LockOwner) else None
 
     def lock_name(self) -> str:
         return f'step {self.name!r} of {self.build.lock_name()}'

@@ -45,7 +45,7 @@ class GroupRun:
         """Return steps of the group, made for its build."""
         steps = self.build.setupBuildSteps(step_factories)
         for step in steps:
-            step.group = self.group
+            step.group = step.lock_parent = self.group
         return steps
 
     @defer.inlineCallbacks

@@ -20,6 +20,7 @@ from buildbot.process.grouprun import GroupRun
 from buildbot.process.grouprun import run_inside
 from buildbot.process.locks import names_of_locks
 from buildbot.process.results import FAILURE
+from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
 from buildbot.process.results import WARNINGS
 from buildbot.process.results import statusToString
@@ -238,6 +239,8 @@ class StepGroup(buildstep.BuildStep):
         if IRenderable.providedBy(self.steps):
             self.steps = yield self.build.render(self.steps)
             self._check_rendered()
+        if not self.build.conn:
+            return RETRY  # the worker was lost meanwhile, for which its steps would be made
         run = GroupRun(self)
         run.agenda.add(run.create(self.step_factories))
         self.group_run = run

@@ -9,7 +9,6 @@ from twisted.internet import defer
 from buildbot.locks import BranchLock
 from buildbot.locks import LockError
 from buildbot.locks import MasterLock
-from buildbot.locks import WorkerLock
 from buildbot.plugins import util
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.properties import renderer
@@ -238,10 +237,9 @@ class BuilderLevel(LabTestCase):
 
     @defer.inlineCallbacks
     def test_plugin_names(self):
-        """Users find the lock, and the worker lock's old name, where all locks are."""
+        """Users find the lock where all locks are."""
         yield self.setup_two([])
         self.assertIs(util.BranchLock, BranchLock)
-        self.assertEqual(util.SlaveLock('cpu'), WorkerLock('cpu'))
 
 
 class NoBuildBeginsToWait(LabTestCase):

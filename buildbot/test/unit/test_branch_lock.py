@@ -16,7 +16,6 @@ from buildbot.locks import BranchLock
 from buildbot.locks import LockAccess
 from buildbot.locks import MasterLock
 from buildbot.locks import RealBranchLock
-from buildbot.locks import SlaveLock
 from buildbot.locks import WorkerLock
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
@@ -114,13 +113,6 @@ class Identity(unittest.SynchronousTestCase):
                 False,
             ),
             ('kind', BranchLock('a'), MasterLock('a'), False),
-            ('old_name', SlaveLock('a'), WorkerLock('a'), True),
-            (
-                'old_words',
-                SlaveLock('a', maxCountForSlave={'w': 2}),
-                WorkerLock('a', maxCountForWorker={'w': 2}),
-                True,
-            ),
             ('codebase', BranchLock('a'), BranchLock('a', codebase='app'), False),
             ('key', BranchLock('a', key=Property('x')), BranchLock('a', key=Property('x')), True),
             (

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 from typing import Callable
+from typing import Sequence
 
 from twisted.internet import defer
 
@@ -85,7 +86,7 @@ class LabTestCase(RunFakeMasterTestCase):
 
     @defer.inlineCallbacks
     def setup_lab(
-        self, builders: dict[str, dict[str, Any]], workers: list[Any] = ('w1',), **config: Any
+        self, builders: dict[str, dict[str, Any]], workers: Sequence[Any] = ('w1',), **config: Any
     ) -> Any:
         """Start a master.
 

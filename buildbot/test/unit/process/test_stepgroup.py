@@ -40,6 +40,13 @@ def nest(levels, name, innermost=None):
     return group
 
 
+def with_added():
+    group = StepGroup(name='g')
+    group.addStep(BuildStep(name='a'))
+    group.addSteps([BuildStep(name='b'), BuildStep(name='c').get_step_factory()])
+    return group
+
+
 class Errors(unittest.SynchronousTestCase):
     @parameterized.expand(
         [
@@ -173,7 +180,7 @@ class Errors(unittest.SynchronousTestCase):
             ('deep_without_names', lambda: nest(1000, '')),
             ('names_that_are_rendered', lambda: nest(30, Interpolate('a long name'))),
             ('steps_that_are_rendered', lambda: StepGroup(steps=Property('steps'))),
-            ('added', lambda: with_added()),
+            ('added', with_added),
             ('own_class', lambda: Bench('b1')),
             ('ten_thousand', lambda: StepGroup(steps=[BuildStep() for _ in range(10000)])),
         ]
@@ -190,21 +197,17 @@ class Errors(unittest.SynchronousTestCase):
         self.assertIn("of step 'b1' in group 'g' of builder 'lab'", error)
 
 
-def with_added():
-    group = StepGroup(name='g')
-    group.addStep(BuildStep(name='a'))
-    group.addSteps([BuildStep(name='b'), BuildStep(name='c').get_step_factory()])
-    return group
-
-
 class Template(unittest.SynchronousTestCase):
     def paths(self, *inner, factory=None):
         builder = BuilderConfig('lab', workernames=['w'], factory=factory or BuildFactory(inner))
         return [place.path for place in steps_of_builder(builder)]
 
-    def test_names(self):
-        """Users find the group where all steps are, and beside their base class."""
+    def test_plugin(self):
+        """Users find the group where all steps are."""
         self.assertIs(steps.StepGroup, StepGroup)
+
+    def test_beside_the_base_class(self):
+        """Users find the group where the base class of all steps is, too."""
         self.assertIs(buildstep.StepGroup, StepGroup)
         self.assertRaises(AttributeError, lambda: buildstep.StepTroup)
 

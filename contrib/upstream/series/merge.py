@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A module of the fork and the release's module of that name become one."""
+
+from __future__ import annotations
+
+from typing import Mapping
+from typing import NamedTuple
+from typing import Sequence
+
+import libcst as cst
+import libcst.matchers as m
+
+from .callup import calls_up
+from .callup import keep
+from .callup import splice
+from .callup import with_signature
+from .imports import merge_imports
+from .names import Function
+from .names import Refusal
+from .names import Statement
+from .names import code
+from .names import is_docstring
+from .names import is_import
+from .names import is_type_checking
+from .names import name_of
+from .names import only_small
+from .names import position_of
+from .names import statements_of
+from .setupfile import text_of
+from .setupfile import with_strings
+
+#: what a class says of itself is added by Twisted and Buildbot to what its bases say
+ACCUMULATED = ('compare_attrs', 'renderables')
+RELEASE = m.SimpleStatementLine(body=[m.Assign(targets=[m.AssignTarget(m.Name('upstream'))])])
+BLANK = cst.EmptyLine(indent=False)
+
+
+class Ways(NamedTuple):
+    """How methods of the release are merged that return in their middle, while ours goes on.
+
+    :param kept: by ``Class.method`` or name of a function, the private name by which the release's
+        goes on, and is called.
+    :param skipped: methods in which what is behind the release's lines is skipped then.
+    """
+
+    kept: dict[str, str]
+    skipped: set[str]
+
+
+#: what is bound in a module, or under its name in a class, in order
+Order = Mapping[str, Sequence[str]]
+
+
+def order_of(source: str) -> Order:
+    """Return the order of what a module and its classes bind; the module's own is under ''."""
+    module = cst.parse_module(source)
+    order = {'': _names(module.body)}
+    for statement in module.body:
+        if isinstance(statement, cst.ClassDef):
+            order[statement.name.value] = _names(statement.body.body)
+    return order
+
+
+def _names(statements: Sequence[cst.CSTNode]) -> list[str]:
+    return [name for name in map(name_of, statements) if name is not None]
+
+
+def merge_module(ours: str, theirs: str, where: str, ways: Ways, order: Order | None = None) -> str:
+    """Return the source of the module that is both.
+
+    :param ours: source of the module of the fork.
+    :param theirs: source of the release's.
+    :param where: the file, for refusals.
+    :param order: in which order all of it will stand at last, if ``ours`` is a part of it.
+    :raises Refusal: they cannot be merged.
+    """
+    module = cst.parse_module(ours)
+    release = cst.parse_module(theirs)
+    statements = [
+        s
+        for s in module.body
+        if not is_docstring(s)
+        and not is_import(s)
+        and not is_type_checking(s)
+        and not m.matches(s, RELEASE)
+    ]
+    body = merge_imports(module, [s for s in release.body], where)
+    merger = _Merger(where, ways, release, order or {})
+    body = merger.merge(statements, body, None)
+    if merger.refused:
+        raise Refusal('\n'.join(merger.refused))
+    merged = release.with_changes(body=body)
+    left = merged.visit(_Unqualified())
+    assert isinstance(left, cst.Module)
+    if m.findall(left, m.Name('upstream')):
+        raise Refusal(f'{where}: it names the release where that has no other name')
+    return left.code
+
+
+class _Merger:
+    def __init__(self, where: str, ways: Ways, release: cst.Module, order: Order) -> None:
+        self.where, self.ways, self.release, self.order = where, ways, release, order
+        self.refused: list[str] = []
+
+    def merge(
+        self, ours: Sequence[Statement], theirs: Sequence[Statement], owner: str | None
+    ) -> list[Statement]:
+        body = list(theirs)
+        anchor: int | None = None
+        for number, statement in enumerate(ours):
+            name = name_of(statement)
+            where = f'{self.where}: ' + '.'.join(filter(None, (owner, name)))
+            if name is None:
+                if owner is None or not _is_empty(statement):
+                    raise Refusal(f'{where}{code(statement)[:60]!r} has no name to merge it by')
+                continue
+            position = position_of(name, body)
+            if position is None:
+                statement = self._value(statement, None, owner, where)
+                known = self.order.get(owner or '', ())
+                if name in known:
+                    position = _place_by_order(known[: known.index(name)], body)
+                else:
+                    position = _place(statement, body, ours[number + 1 :], anchor, owner)
+                body.insert(position, _spaced(statement, position, body, owner))
+            else:
+                try:
+                    merged = self._both(statement, body[position], owner, where)
+                except Refusal as e:
+                    self.refused.append(str(e))
+                    continue
+                body[position : position + 1] = merged
+                position += len(merged) - 1
+            anchor = position
+        return body
+
+    def _both(
+        self, ours: Statement, theirs: Statement, owner: str | None, where: str
+    ) -> list[Statement]:
+        if isinstance(ours, cst.ClassDef) and isinstance(theirs, cst.ClassDef):
+            return [self._class(ours, theirs, where)]
+        if isinstance(ours, Function) and isinstance(theirs, Function):
+            name = '.'.join(filter(None, (owner, ours.name.value)))
+            if not calls_up(ours, owner):
+                new = with_signature(ours, theirs) if _same_parameters(ours, theirs) else ours
+                return [new.with_changes(leading_lines=theirs.leading_lines)]
+            if name in self.ways.kept:
+                return keep(ours, theirs, owner, self.ways.kept[name])
+            return [splice(ours, theirs, owner, where, name in self.ways.skipped)]
+        if type(ours) is not type(theirs):
+            raise Refusal(f'{where}: the release has something else of that name')
+        merged = self._value(ours, theirs, owner, where)
+        return [merged.with_changes(leading_lines=_lines(theirs))]
+
+    def _class(self, ours: cst.ClassDef, theirs: cst.ClassDef, where: str) -> cst.ClassDef:
+        name = ours.name.value
+        derived = f'upstream.{name}'
+        if derived not in [code(base.value) for base in ours.bases]:
+            return ours.with_changes(leading_lines=theirs.leading_lines)
+        known = [code(base.value) for base in theirs.bases]
+        bases = [b for b in ours.bases if code(b.value) not in (derived, *known)]
+        members = statements_of(ours.body)
+        body = statements_of(theirs.body)
+        doc = [s for s in members[:1] if is_docstring(s)]
+        if doc and not is_docstring(body[0]):
+            body = [
+                doc[0],
+                body[0].with_changes(leading_lines=[BLANK, *_lines(body[0])]),
+                *body[1:],
+            ]
+        body = self.merge([s for s in members if not is_docstring(s)], body, name)
+        if len(body) > 1:
+            body = [s for s in body if not _is_empty(s) or is_docstring(s)]
+        changed = theirs.with_changes(body=theirs.body.with_changes(body=body))
+        if bases:
+            all_bases = [*theirs.bases, *bases]
+            plain = [b.with_changes(comma=cst.MaybeSentinel.DEFAULT) for b in all_bases]
+            changed = changed.with_changes(
+                bases=plain,
+                lpar=cst.LeftParen(),
+                rpar=cst.RightParen(),
+            )
+        return changed
+
+    def _value(
+        self, ours: Statement, theirs: Statement | None, owner: str | None, where: str
+    ) -> Statement:
+        # what is assigned, where it speaks of the release's value
+        small = only_small(ours)
+        if not isinstance(small, (cst.Assign, cst.AnnAssign)) or small.value is None:
+            return ours
+        inlined = small.value.visit(_Inlined(self.release))
+        assert isinstance(inlined, cst.BaseExpression)
+        old = only_small(theirs) if theirs is not None else None
+        if isinstance(old, (cst.Assign, cst.AnnAssign)) and old.value is not None:
+            speaks_of_it = bool(m.findall(small.value, m.Name('upstream')))
+            if name_of(ours) in ACCUMULATED and not speaks_of_it:
+                if not isinstance(inlined, cst.Tuple) or not isinstance(old.value, cst.Tuple):
+                    raise Refusal(f'{where}: it is no tuple')
+                elements = [*old.value.elements, *inlined.elements]
+                inlined = old.value.with_changes(elements=_plain(elements))
+            return ours.with_changes(body=[old.with_changes(value=inlined)])
+        return ours.with_changes(body=[small.with_changes(value=inlined)])
+
+
+def _same_parameters(ours: Function, theirs: Function) -> bool:
+    return [p.name.value for p in ours.params.params] == [
+        p.name.value for p in theirs.params.params
+    ]
+
+
+def _plain(elements: Sequence[cst.BaseElement]) -> list[cst.BaseElement]:
+    return [e.with_changes(comma=cst.MaybeSentinel.DEFAULT) for e in elements]
+
+
+def _is_empty(statement: cst.CSTNode) -> bool:
+    return isinstance(only_small(statement), (cst.Pass, cst.Expr))
+
+
+def _lines(statement: cst.CSTNode) -> Sequence[cst.EmptyLine]:
+    return getattr(statement, 'leading_lines', ())
+
+
+def _place(
+    statement: Statement,
+    body: Sequence[Statement],
+    behind: Sequence[Statement],
+    anchor: int | None,
+    owner: str | None,
+) -> int:
+    # behind what stands before it in ours, or before what stands behind it there
+    is_line = isinstance(statement, cst.SimpleStatementLine)
+    if owner is not None and is_line and (anchor is None or isinstance(body[anchor], Function)):
+        first = next((i for i, s in enumerate(body) if isinstance(s, Function)), len(body))
+        lines = [i for i, s in enumerate(body[:first]) if isinstance(s, cst.SimpleStatementLine)]
+        return max(lines, default=-1) + 1
+    if anchor is not None:
+        return anchor + 1
+    for other in behind:
+        name = name_of(other)
+        position = position_of(name, body) if name is not None else None
+        if position is not None and not isinstance(body[position], cst.SimpleStatementLine):
+            return position
+    if owner is None:
+        return _behind_imports(body)
+    return len(body)
+
+
+def _place_by_order(before: Sequence[str], body: Sequence[Statement]) -> int:
+    for name in reversed(before):
+        position = position_of(name, body)
+        if position is not None:
+            return position + 1
+    return _behind_imports(body)
+
+
+def _behind_imports(body: Sequence[Statement]) -> int:
+    heads = [is_import(s) or is_type_checking(s) or is_docstring(s) for s in body]
+    return max((i for i, is_head in enumerate(heads) if is_head), default=-1) + 1
+
+
+def _spaced(
+    statement: Statement, position: int, body: Sequence[Statement], owner: str | None
+) -> Statement:
+    lines = [line for line in _lines(statement) if line.comment is not None]
+    blanks = 1 if owner is not None or isinstance(statement, cst.SimpleStatementLine) else 2
+    is_line = isinstance(statement, cst.SimpleStatementLine)
+    before = body[position - 1] if position else None
+    if is_line and owner is not None and isinstance(before, cst.SimpleStatementLine):
+        blanks = 1 if lines or is_docstring(before) else 0
+    return statement.with_changes(leading_lines=[BLANK] * blanks + lines)
+
+
+class _Inlined(cst.CSTTransformer):
+    # ``upstream.C.x`` where a value is made of the release's
+    def __init__(self, release: cst.Module) -> None:
+        self.release = release
+
+    def leave_Attribute(
+        self, original_node: cst.Attribute, updated_node: cst.Attribute
+    ) -> cst.BaseExpression:
+        inner = original_node.value
+        if not m.matches(inner, m.Attribute(value=m.Name('upstream'))):
+            return updated_node
+        assert isinstance(inner, cst.Attribute)
+        position = position_of(inner.attr.value, self.release.body)
+        found = self.release.body[position] if position is not None else None
+        if not isinstance(found, cst.ClassDef):
+            return updated_node
+        members = statements_of(found.body)
+        where = position_of(original_node.attr.value, members)
+        if where is None:  # it has it from its base
+            return (
+                updated_node.with_changes(value=found.bases[0].value)
+                if found.bases
+                else updated_node
+            )
+        small = only_small(members[where])
+        if isinstance(small, (cst.Assign, cst.AnnAssign)) and small.value is not None:
+            return small.value
+        return updated_node
+
+    def leave_Tuple(self, original_node: cst.Tuple, updated_node: cst.Tuple) -> cst.Tuple:
+        elements: list[cst.BaseElement] = []
+        for element in updated_node.elements:
+            inner = element.value
+            if isinstance(element, cst.StarredElement) and isinstance(inner, cst.Tuple):
+                elements += inner.elements
+            else:
+                elements.append(element)
+        return updated_node.with_changes(elements=_plain(elements))
+
+    def leave_BinaryOperation(
+        self, original_node: cst.BinaryOperation, updated_node: cst.BinaryOperation
+    ) -> cst.BaseExpression:
+        # more strings in a set of strings
+        left, right = updated_node.left, updated_node.right
+        if not isinstance(updated_node.operator, cst.BitOr) or not isinstance(right, cst.Set):
+            return updated_node
+        texts = [text_of(e.value) for e in right.elements]
+        if m.matches(left, m.Call(func=m.Name('set'), args=[m.Arg(m.List())])) and all(texts):
+            assert isinstance(left, cst.Call) and isinstance(left.args[0].value, cst.List)
+            listed = with_strings(left.args[0].value, texts)
+            return left.with_changes(args=[left.args[0].with_changes(value=listed)])
+        return updated_node
+
+
+class _Unqualified(cst.CSTTransformer):
+    def leave_Attribute(
+        self, original_node: cst.Attribute, updated_node: cst.Attribute
+    ) -> cst.BaseExpression:
+        if m.matches(updated_node.value, m.Name('upstream')):
+            return updated_node.attr
+        return updated_node
+
+
+def is_overlaid(source: str) -> bool:
+    """Tell whether a module of the fork says that it stands over one of the release."""
+    return any(m.matches(s, RELEASE) for s in cst.parse_module(source).body)
+
+
+def is_package_of_overlay(source: str) -> bool:
+    """Tell whether a module only lets the rest of a package be found in the release."""
+    extends = m.SimpleStatementLine(body=[m.Expr(m.Call(func=m.Name('extend')))])
+    return any(m.matches(s, extends) for s in cst.parse_module(source).body)

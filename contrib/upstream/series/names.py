@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the statements of a module are called, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import libcst as cst
+import libcst.matchers as m
+
+Statement = cst.BaseStatement
+Function = cst.FunctionDef
+
+
+class Refusal(Exception):
+    """Something cannot be merged; the text names the file, and the class and method if any."""
+
+
+def code(node: cst.CSTNode) -> str:
+    """Return the source of a piece of syntax, without the space around it."""
+    return cst.Module([]).code_for_node(node).strip()
+
+
+def name_of(statement: cst.CSTNode) -> str | None:
+    """Return the name that a statement binds in its module or class; None if it is no such thing.
+
+    The setter of a property is told from its getter: ``workdir.setter``.
+    """
+    if isinstance(statement, Function):
+        for decorator in statement.decorators:
+            if m.matches(decorator.decorator, m.Attribute(value=m.Name(), attr=m.Name('setter'))):
+                return f'{statement.name.value}.setter'
+        return statement.name.value
+    if isinstance(statement, cst.ClassDef):
+        return statement.name.value
+    small = only_small(statement)
+    if isinstance(small, cst.Assign) and len(small.targets) == 1:
+        target: cst.CSTNode = small.targets[0].target
+    elif isinstance(small, cst.AnnAssign):
+        target = small.target
+    else:
+        return None
+    return target.value if isinstance(target, cst.Name) else None
+
+
+def only_small(statement: cst.CSTNode) -> cst.BaseSmallStatement | None:
+    """Return what stands in a line of code, if it is one thing."""
+    if isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1:
+        return statement.body[0]
+    return None
+
+
+def is_docstring(statement: cst.CSTNode) -> bool:
+    small = only_small(statement)
+    return isinstance(small, cst.Expr) and isinstance(
+        small.value, (cst.SimpleString, cst.ConcatenatedString)
+    )
+
+
+def is_import(statement: cst.CSTNode) -> bool:
+    return isinstance(only_small(statement), (cst.Import, cst.ImportFrom))
+
+
+def is_type_checking(statement: cst.CSTNode) -> bool:
+    return isinstance(statement, cst.If) and m.matches(statement.test, m.Name('TYPE_CHECKING'))
+
+
+def position_of(name: str, statements: Sequence[cst.CSTNode]) -> int | None:
+    """Return where a name is bound among some statements."""
+    for position, statement in enumerate(statements):
+        if name_of(statement) == name:
+            return position
+    return None
+
+
+def statements_of(block: cst.BaseSuite) -> list[Statement]:
+    """Return the statements of a block that has lines of its own."""
+    return [s for s in block.body if isinstance(s, cst.BaseStatement)]

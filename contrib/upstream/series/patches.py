@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The commits of the series in a checkout, and their patches."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import libcst as cst
+
+from .names import Function
+from .names import Refusal
+from .names import name_of
+from .names import statements_of
+from .plan import Series
+from .tree import Fork
+from .tree import Tree
+
+BRANCH = 'interlock'
+
+
+def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[Path]:
+    """Make a branch of a checkout with the commits of the series, and write their patches.
+
+    :param folder: for the patches; what is in it is overwritten.
+    :returns: the patches, in order.
+    :raises Refusal: the checkout has changes, or such a branch; or something cannot be merged.
+    """
+    base = tree.base()
+    tree.git('checkout', '--quiet', '-b', BRANCH)
+    identity = _identity(series.author)
+    print('series: typing the checkout as it is (a minute)', flush=True)
+    before = tree.settle_types(None)
+    for number, commit in enumerate(series.commits):
+        print(f'series: {number + 1} of {len(series.commits)}: {commit.title}', flush=True)
+        write_tree(tree, fork, series, base, number)
+        tree.settle_types(before)
+        tree.git('add', '--all')
+        text = f'{commit.title}\n\n{commit.message.strip()}\n'
+        tree.git(*identity, 'commit', '--quiet', '--author', series.author, '--message', text)
+    series.check_used()
+    headers = (f'Origin: {series.origin}', 'Forwarded: no', f'Last-Update: {_today()}')
+    more = [f'--add-header={header}' for header in headers]
+    names = tree.git('format-patch', '--zero-commit', '-o', str(folder), *more, base)
+    return [Path(name) for name in names.splitlines()]
+
+
+def write_tree(tree: Tree, fork: Fork, series: Series, base: str, until: int) -> None:
+    """Bring a checkout to what it is after the first commits of the series.
+
+    :param base: the commit that the series starts from.
+    :param until: number of the last commit that counts.
+    """
+    tree.git('read-tree', '--reset', '-u', base)
+    fork.merge_into(tree, base, until)
+    for commit in series.commits[: until + 1]:
+        for symbol in commit.removes:
+            _remove(tree, symbol)
+        for requirement in commit.requires:
+            _require(tree, requirement)
+        tree.write(tree.root / 'newsfragments' / f'{commit.name}.feature', commit.news)
+        for text in commit.manual:
+            _document(tree, series.path.parent / 'manual', text)
+    tree.tidy()
+
+
+def _identity(author: str) -> list[str]:
+    found = re.fullmatch(r'(.+) <(.+)>', author)
+    if found is None:
+        raise Refusal(f'the author of the series must be like "Name <address>", not {author!r}')
+    return ['-c', f'user.name={found[1]}', '-c', f'user.email={found[2]}']
+
+
+def _today() -> str:
+    return time.strftime('%Y-%m-%d', time.gmtime())
+
+
+def _remove(tree: Tree, symbol: str) -> None:
+    # a test of upstream's, or some rows of its table: file:Class.method, file:Class.method[0,1]
+    found = re.fullmatch(r'([^:]+):(\w+)\.(\w+)(?:\[([\d,]+)\])?', symbol)
+    path = tree.package / found[1] if found is not None else None
+    if found is None or path is None or not path.is_file():
+        raise Refusal(f'{symbol} names no test of the checkout')
+    rows = [int(row) for row in (found[4] or '').split(',') if row]
+    removal = _Removal(found[2], found[3], rows)
+    changed = cst.parse_module(path.read_text(encoding='utf-8')).visit(removal)
+    assert isinstance(changed, cst.Module)
+    if not removal.is_done:
+        raise Refusal(f'{symbol} names no test of the checkout')
+    tree.write(path, changed.code)
+
+
+class _Removal(cst.CSTTransformer):
+    def __init__(self, owner: str, name: str, rows: list[int]) -> None:
+        self.owner, self.name, self.rows = owner, name, rows
+        self.is_done = False
+
+    def leave_ClassDef(
+        self, original_node: cst.ClassDef, updated_node: cst.ClassDef
+    ) -> cst.ClassDef:
+        if original_node.name.value != self.owner:
+            return updated_node
+        members: list[cst.BaseStatement] = []
+        for member in statements_of(updated_node.body):
+            if name_of(member) == self.name and isinstance(member, Function):
+                self.is_done = True
+                if self.rows:
+                    members.append(self._with_less_rows(member))
+            else:
+                members.append(member)
+        return updated_node.with_changes(body=updated_node.body.with_changes(body=members))
+
+    def _with_less_rows(self, test: Function) -> Function:
+        first, *others = test.decorators
+        call = first.decorator
+        if not isinstance(call, cst.Call) or not isinstance(call.args[0].value, cst.List):
+            raise Refusal(f'{self.owner}.{self.name} has no table')
+        table = call.args[0].value
+        left = [e for i, e in enumerate(table.elements) if i not in self.rows]
+        args = [call.args[0].with_changes(value=table.with_changes(elements=left)), *call.args[1:]]
+        changed = first.with_changes(decorator=call.with_changes(args=args))
+        return test.with_changes(decorators=[changed, *others])
+
+
+def _require(tree: Tree, requirement: str) -> None:
+    # what the tests need, behind "parameterized", which upstream's need as well
+    name = requirement.partition('==')[0]
+    path = tree.root / 'requirements-ci.txt'
+    lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
+    place = next(
+        (i for i, s in enumerate(lines) if re.match(r'[A-Za-z]', s) and s.lower() > name),
+        len(lines),
+    )
+    tree.write(path, ''.join([*lines[:place], f'{requirement}\n', *lines[place:]]))
+    for file in ('setup.py', 'pyproject.toml'):
+        path = tree.root / 'master' / file
+        text = path.read_text(encoding='utf-8') if path.is_file() else ''
+        changed = re.sub(
+            r'^( +)([\'"])parameterized\2,\n', rf'\1\2{name}\2,\n\g<0>', text, count=1, flags=re.M
+        )
+        if changed != text:
+            tree.write(path, changed)
+
+
+def _document(tree: Tree, folder: Path, text: dict[str, str]) -> None:
+    # a text of ours in upstream's manual: before a line, behind one of a list, or a page of its own
+    path = tree.root / 'master' / 'docs' / text['file']
+    ours = (folder / text['text']).read_text(encoding='utf-8') if 'text' in text else ''
+    if 'before' not in text and 'entry' not in text:
+        tree.write(path, ours)
+        return
+    lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
+    mark = text.get('before', text.get('behind', ''))
+    place = next((i for i, line in enumerate(lines) if line.strip().startswith(mark)), None)
+    if place is None:
+        raise Refusal(f'{text["file"]} of the manual has no line {mark!r}')
+    if 'entry' in text:
+        indent = lines[place][: -len(lines[place].lstrip())]
+        new, place = f'{indent}{text["entry"]}\n', place + 1
+    else:
+        new = f'{ours}\n'
+    tree.write(path, ''.join([*lines[:place], new, *lines[place:]]))

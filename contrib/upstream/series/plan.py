@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The series file: which symbol of the fork belongs to which commit.
+
+A symbol is a folder, a file, or ``file:Class``, ``file:Class.method``, ``file:function``. What is
+named most exactly counts, so ``process/build.py`` in one commit and ``process/build.py:Build.x`` in
+an earlier one means: the rest of the file later. What is left out may also be an argument of a
+class, ``file:Class.__init__.argument``, with what is done about it. Anything that nothing names is
+an error, and so is a name that means nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+from typing import Iterator
+from typing import NamedTuple
+
+import libcst as cst
+
+from .merge import Ways
+from .names import Refusal
+from .names import name_of
+from .names import statements_of
+from .parameter import without_parameter
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+class Commit(NamedTuple):
+    """One patch of the series.
+
+    :param name: of its newsfragment.
+    :param title: first line of its message.
+    :param message: what it does and why.
+    :param news: text of the newsfragment.
+    :param manual: texts for upstream's manual: each a ``file`` of it, our ``text``, and the start
+        of a line ``before`` which it comes (without it, it is a new page); or the ``entry`` of a
+        list ``behind`` another.
+    :param removes: tests of upstream's that say the contrary of what the commit does, as
+        ``file:Class.method``, with ``[0,1]`` for some rows of its table.
+    :param requires: what its tests need from the package index.
+    """
+
+    name: str
+    title: str
+    message: str
+    news: str
+    manual: list[dict[str, str]]
+    removes: list[str]
+    requires: list[str]
+
+
+class Series:
+    """The commits, what belongs to each, and what to know of the release beside."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with open(path, 'rb') as f:
+            data: dict[str, Any] = tomllib.load(f)
+        self.author: str = data['author']
+        self.origin: str = data['origin']
+        self.left_out: dict[str, str] = data['left-out']
+        self.kept: dict[str, str] = data['kept']
+        self.skipped: dict[str, str] = data['skipped']
+        self.renamed: list[dict[str, str]] = data['renamed']
+        self.commits: list[Commit] = []
+        self._numbers: dict[str, int] = {symbol: -1 for symbol in self.left_out}
+        self._used: set[str] = set()
+        for number, commit in enumerate(data['commit']):
+            for symbol in commit.pop('symbols'):
+                if symbol in self._numbers:
+                    raise Refusal(f'{path.name}: {symbol} belongs to two commits')
+                self._numbers[symbol] = number
+            commit.setdefault('removes', [])
+            commit.setdefault('requires', [])
+            self.commits.append(Commit(**commit))
+
+    def commit_of(self, file: str, *names: str) -> int:
+        """Return the number of the commit a symbol belongs to; -1 if it is left out.
+
+        :param file: path in the fork's tree.
+        :param names: of a class and a member of it, or of a function, or none for the file itself.
+        :raises Refusal: nothing names it.
+        """
+        for symbol in self._from_exact_to_broad(file, names):
+            if symbol in self._numbers:
+                self._used.add(symbol)
+                return self._numbers[symbol]
+        name = ':'.join(filter(None, (file, '.'.join(names))))
+        raise Refusal(f'{self.path.name}: {name} belongs to no commit')
+
+    def _parameters_left_out(self, class_symbol: str) -> list[str]:
+        start = f'{class_symbol}.__init__.'
+        found = [symbol for symbol in self.left_out if symbol.startswith(start)]
+        self._used.update(found)
+        return [symbol[len(start) :] for symbol in found]
+
+    @staticmethod
+    def _from_exact_to_broad(file: str, names: tuple[str, ...]) -> Iterator[str]:
+        for end in range(len(names), 0, -1):
+            yield f'{file}:{".".join(names[:end])}'
+        yield file
+        for parent in Path(file).parents:
+            yield f'{parent.as_posix()}/'
+
+    def check_used(self) -> None:
+        """Raise Refusal if the series file names what there is not."""
+        unknown = sorted(set(self._numbers) - self._used)
+        if unknown:
+            raise Refusal(f'{self.path.name}: there is no {", ".join(unknown)}')
+
+    def ways(self, file: str) -> Ways:
+        """Return how methods of a file of the release are merged that return in their middle."""
+        kept, skipped = (
+            {s.partition(':')[2]: words for s, words in table.items() if s.startswith(f'{file}:')}
+            for table in (self.kept, self.skipped)
+        )
+        return Ways(kept, set(skipped))
+
+    def pick(self, file: str, source: str, until: int) -> str | None:
+        """Return a module of the fork with what is of the first commits, or None if nothing is.
+
+        :param source: of the whole module.
+        :param until: number of the last commit that counts.
+        """
+        module = cst.parse_module(source)
+        body = []
+        is_there = False
+        for statement in module.body:
+            name = name_of(statement)
+            picked: cst.CSTNode | None = statement
+            if name is not None and name != 'upstream':
+                picked = self._pick(file, statement, name, until)
+                is_there = is_there or picked is not None
+            if picked is not None:
+                body.append(picked)
+        if not is_there and any(name_of(s) not in (None, 'upstream') for s in module.body):
+            return None
+        if not is_there and not 0 <= self.commit_of(file) <= until:
+            return None
+        return module.with_changes(body=body).code
+
+    def _pick(self, file: str, statement: Any, name: str, until: int) -> cst.CSTNode | None:
+        if not isinstance(statement, cst.ClassDef):
+            return statement if 0 <= self.commit_of(file, name) <= until else None
+        for word in self._parameters_left_out(f'{file}:{name}'):
+            statement = without_parameter(statement, word, f'{file}: {name}')
+        members = statements_of(statement.body)
+        left = []
+        for member in members:
+            inner = name_of(member)
+            if inner is None or 0 <= self.commit_of(file, name, inner) <= until:
+                left.append(member)
+        if any(name_of(m) is not None for m in members):
+            if not any(name_of(m) is not None for m in left):
+                return None
+        elif not 0 <= self.commit_of(file, name) <= until:
+            return None
+        body = statement.body.with_changes(body=left)
+        return statement.with_changes(body=body)

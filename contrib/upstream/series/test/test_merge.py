@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a module of the fork and the release's become together, told with modules made up for it."""
+
+from __future__ import annotations
+
+from parameterized import parameterized
+from twisted.trial import unittest
+
+from series.merge import Ways
+from series.merge import merge_module
+from series.merge import order_of
+from series.names import Refusal
+
+HEAD = """from buildbot_overlay import release
+
+upstream = release(__name__)
+
+"""
+THEIRS = '''# licence
+
+from twisted.internet import defer
+
+
+class Base:
+    pass
+
+
+class Lamp(Base):
+    """A lamp."""
+
+    compare_attrs = ('name',)
+    known = set(["cold", "warm"])
+
+    def __init__(self, name):
+        self.name = name
+
+    def light(self, hours: int = 1) -> None:
+        # it costs
+        self.hours = hours
+        self.on = True
+
+    def weight(self):
+        total = self.glass + self.wire
+        return total
+
+    def find(self, colour):
+        if colour in self.known:
+            return colour
+        return None
+
+    @defer.inlineCallbacks
+    def wait(self):
+        yield self.hours
+        return self.name
+
+    def later(self):
+        d = defer.Deferred()
+        return d
+
+
+def make(name):
+    return Lamp(name)
+'''
+
+
+def merged(ours, kept=(), skipped=(), order=None):
+    return merge_module(HEAD + ours, THEIRS, 'lamp.py', Ways(dict(kept), set(skipped)), order)
+
+
+def part(source, start):
+    """Return what stands in a module from a line on until a line with less or equal indent."""
+    lines = source.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.strip().startswith(start))
+    indent = len(lines[first]) - len(lines[first].lstrip())
+    found = [lines[first]]
+    for line in lines[first + 1 :]:
+        if line.strip() and len(line) - len(line.lstrip()) <= indent:
+            break
+        found.append(line)
+    return '\n'.join(line[indent:] for line in found).strip()
+
+
+class CallsUp(unittest.SynchronousTestCase):
+    def test_lines_around(self):
+        """Ours stand before and behind the release's, which keep comments and types."""
+        source = merged(
+            """
+class Lamp(upstream.Lamp):
+    def light(self, hours=1):
+        self.check()
+        super().light(hours)
+        self.count += 1
+"""
+        )
+        self.assertEqual(
+            part(source, 'def light'),
+            """def light(self, hours: int = 1) -> None:
+    self.check()
+    # it costs
+    self.hours = hours
+    self.on = True
+    self.count += 1""",
+        )
+        self.assertNotIn('upstream', source)
+        self.assertNotIn('release', source)
+
+    @parameterized.expand(
+        [
+            ('expression', 'super().weight()', 'total = self.glass + self.wire'),
+            ('other_name', 'w = super().weight()', 'w = total'),
+            ('same_name', 'total = super().weight()', 'total = self.glass + self.wire'),
+        ]
+    )
+    def test_result(self, _, call, last):
+        """What the release's returns at its end is given to ours."""
+        source = merged(
+            f"""
+class Lamp(upstream.Lamp):
+    def weight(self):
+        {call}
+        self.weighed = True
+"""
+        )
+        text = part(source, 'def weight').splitlines()
+        self.assertEqual(text[-2:], [f'    {last}', '    self.weighed = True'])
+
+    def test_last(self):
+        """A method of the release's that returns in its middle may stand behind ours."""
+        source = merged(
+            """
+class Lamp(upstream.Lamp):
+    def find(self, colour):
+        self.sought = colour
+        return super().find(colour)
+"""
+        )
+        self.assertIn('    self.sought = colour\n    if colour in', part(source, 'def find'))
+        self.assertNotIn('super', source)
+
+    def test_waited_for(self):
+        """A Deferred that the release's returns is waited for where ours does."""
+        source = merged(
+            """
+class Lamp(upstream.Lamp):
+    @defer.inlineCallbacks
+    def later(self):
+        yield super().later()
+        self.ready = True
+"""
+        )
+        text = part(source, 'def later')
+        self.assertIn('d = defer.Deferred()\n    yield d\n', text)
+        self.assertIn('@defer.inlineCallbacks\n    def later', source)
+
+    def test_kept(self):
+        """The release's goes on under the private name that the series gives it."""
+        source = merged(
+            """
+class Lamp(upstream.Lamp):
+    def find(self, colour):
+        found = super().find(colour)
+        return found or 'white'
+""",
+            kept={'Lamp.find': '_find'},
+        )
+        self.assertIn('return None', part(source, 'def _find'))
+        self.assertIn('found = self._find(colour)', part(source, 'def find'))
+
+    def test_skipped(self):
+        """Where the series says so, what is behind an early return of the release's is skipped."""
+        ours = """
+class Lamp(upstream.Lamp):
+    def find(self, colour):
+        super().find(colour)
+        self.sought = colour
+"""
+        self.assertRaises(Refusal, merged, ours)
+        self.assertIn('self.sought', part(merged(ours, skipped={'Lamp.find'}), 'def find'))
+
+    def test_inherited(self):
+        """A call up to what the release's class has from its base stays one."""
+        source = merged(
+            """
+class Lamp(upstream.Lamp):
+    def stop(self):
+        super().stop()
+        self.on = False
+"""
+        )
+        self.assertIn('super().stop()', part(source, 'def stop'))
+
+    def test_function(self):
+        """A function calls up by the release's name."""
+        source = merged(
+            """
+def make(name):
+    lamp = upstream.make(name)
+    lamp.mine = True
+    return lamp
+"""
+        )
+        self.assertIn('    lamp = Lamp(name)\n    lamp.mine = True', part(source, 'def make'))
+
+
+class Refused(unittest.SynchronousTestCase):
+    @parameterized.expand(
+        [
+            ('twice', 'super().weight()\n        super().weight()', 'weight', '2 times'),
+            ('inside', 'return 1 + super().weight()', 'weight', 'no statement of its own'),
+            ('in_a_loop', 'for i in a:\n            super().find(colour)', 'find', 'in its middle'),
+            ('arguments', 'super().light(2)', 'light', 'parameters'),
+            ('early', 'x = super().find(colour)\n        return x', 'find', 'in its middle'),
+            (
+                'name',
+                'total = 1\n        super().weight()\n        return total',
+                'weight',
+                'total',
+            ),
+            ('waits', 'self.w = super().wait()', 'wait', 'waits'),
+        ]
+    )
+    def test_method(self, _, body, name, why):
+        """The refusal names file, class, method and reason."""
+        ours = f"""
+class Lamp(upstream.Lamp):
+    def {name}(self, {'colour' if name == 'find' else 'hours=1' if name == 'light' else ''}):
+        {body}
+"""
+        with self.assertRaises(Refusal) as caught:
+            merged(ours)
+        self.assertIn(f'lamp.py: Lamp.{name}: ', str(caught.exception))
+        self.assertIn(why, str(caught.exception))
+
+    def test_all_are_told(self):
+        """All that is refused is told at once."""
+        body = 'return 1 + super().weight()\n\n    def find(self):\n        super().find()'
+        with self.assertRaises(Refusal) as caught:
+            merged(f'class Lamp(upstream.Lamp):\n    def weight(self):\n        {body}\n')
+        self.assertEqual(len(str(caught.exception).splitlines()), 2)
+
+    def test_import(self):
+        """A name cannot be imported from two places."""
+        ours = 'from somewhere import defer\n' + HEAD + 'x = 1\n'
+        with self.assertRaises(Refusal) as caught:
+            merge_module(ours, THEIRS, 'lamp.py', Ways({}, set()))
+        self.assertIn('lamp.py: defer is another thing', str(caught.exception))
+
+    def test_statement_without_name(self):
+        """What is done when a module is imported cannot be merged."""
+        with self.assertRaises(Refusal):
+            merged('print(1)\n')
+
+
+class Members(unittest.SynchronousTestCase):
+    def test_replaced(self):
+        """A method that does not call up takes the place of the release's."""
+        source = merged('class Lamp(upstream.Lamp):\n    def weight(self):\n        return 1\n')
+        self.assertEqual(part(source, 'def weight'), 'def weight(self):\n    return 1')
+
+    def test_added(self):
+        """What the release does not have stands behind what it stands behind in ours."""
+        source = merged(
+            """
+class Shade:
+    pass
+
+
+class Lamp(upstream.Lamp, Shade):
+    colour = 'white'
+
+    def weight(self):
+        return 1
+
+    def dim(self):
+        pass
+"""
+        )
+        order = order_of(source)
+        self.assertEqual(order[''], ['Base', 'Shade', 'Lamp', 'make'])
+        members = order['Lamp']
+        self.assertEqual(members[:4], ['compare_attrs', 'known', 'colour', '__init__'])
+        self.assertEqual(members[members.index('dim') - 1], 'weight')
+        self.assertIn('class Lamp(Base, Shade):', source)
+
+    def test_order_of_the_whole(self):
+        """A part stands where it will stand when all is there."""
+        head = 'class Lamp(upstream.Lamp):\n'
+        whole = f'{head}    def a(self):\n        pass\n\n    def b(self):\n        pass\n'
+        first = f'{head}    def b(self):\n        pass\n'
+        order = order_of(merged(whole))
+        members = order_of(merged(first, order=order))['Lamp']
+        self.assertEqual(members, [name for name in order['Lamp'] if name != 'a'])
+
+    def test_accumulated(self):
+        """What Buildbot adds up over the bases of a class is added to the release's."""
+        source = merged("class Lamp(upstream.Lamp):\n    compare_attrs = ('colour',)\n")
+        self.assertIn("compare_attrs = ('name', 'colour')", source)
+
+    def test_more_in_a_set(self):
+        """A string that is put to a set of the release's stands among the others, as they do."""
+        source = merged("class Lamp(upstream.Lamp):\n    known = upstream.Lamp.known | {'hot'}\n")
+        self.assertIn('known = set(["cold", "hot", "warm"])', source)
+
+    def test_of_a_base(self):
+        """What the release's class has from its base is taken from there."""
+        source = merged('class Lamp(upstream.Lamp):\n    __hash__ = upstream.Lamp.__hash__\n')
+        self.assertIn('__hash__ = Base.__hash__', source)
+
+
+class Imports(unittest.SynchronousTestCase):
+    def test_added_once(self):
+        """An import that the release has is not there twice, and the overlay's is not there."""
+        ours = 'from twisted.internet import defer\nfrom lamps import Shade\n' + HEAD
+        source = merge_module(ours, THEIRS, 'lamp.py', Ways({}, set()))
+        self.assertEqual(source.count('import defer'), 1)
+        self.assertIn('from lamps import Shade', source)
+        self.assertNotIn('buildbot_overlay', source)
+
+    def test_type_checking(self):
+        """What only types need is put where the release has such imports, or in a new place."""
+        ours = f'from typing import TYPE_CHECKING\n{HEAD}if TYPE_CHECKING:\n    from a import B\n'
+        source = merge_module(ours, THEIRS, 'lamp.py', Ways({}, set()))
+        self.assertIn('if TYPE_CHECKING:\n    from a import B', source)
+        again = merge_module(
+            ours.replace('a import B', 'c import D'), source, 'l.py', Ways({}, set())
+        )
+        self.assertIn('if TYPE_CHECKING:\n    from a import B\n    from c import D', again)

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which symbol belongs to which commit, and what else is done to the files of the fork."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import libcst as cst
+from parameterized import parameterized
+from twisted.trial import unittest
+
+from series.names import Refusal
+from series.parameter import without_parameter
+from series.plan import Series
+from series.setupfile import EntryPoint
+from series.setupfile import extend_setup
+from series.tree import as_new
+from series.typed import Doubt
+from series.typed import settle
+from series.typed import with_annotations
+
+PLAN = """
+author = "A <a@b>"
+origin = "o"
+kept = {}
+skipped = {}
+renamed = []
+
+[left-out]
+"gone.py" = "it is gone"
+
+[[commit]]
+name = "first"
+title = "one"
+message = ""
+news = ""
+manual = []
+symbols = ["lamp.py:Lamp.light", "lamp.py:make"]
+
+[[commit]]
+name = "second"
+title = "two"
+message = ""
+news = ""
+manual = []
+symbols = ["lamp.py", "shades/"]
+"""
+LAMP = """
+class Lamp:
+    def light(self):
+        pass
+
+    def dim(self):
+        pass
+
+
+def make():
+    pass
+"""
+
+
+class Commits(unittest.SynchronousTestCase):
+    def series(self, text=PLAN):
+        path = Path(self.mktemp())
+        path.write_text(text)
+        return Series(path)
+
+    @parameterized.expand(
+        [
+            ('method', ('lamp.py', 'Lamp', 'light'), 0),
+            ('other_method', ('lamp.py', 'Lamp', 'dim'), 1),
+            ('function', ('lamp.py', 'make'), 0),
+            ('folder', ('shades/green.py', 'Green'), 1),
+            ('left_out', ('gone.py', 'Gone'), -1),
+        ]
+    )
+    def test_commit_of(self, _, symbol, number):
+        """What is named most exactly counts."""
+        self.assertEqual(self.series().commit_of(*symbol), number)
+
+    def test_unknown(self):
+        """What nothing names is refused, with its name."""
+        with self.assertRaises(Refusal) as caught:
+            self.series().commit_of('new.py', 'New', 'member')
+        self.assertIn('new.py:New.member belongs to no commit', str(caught.exception))
+
+    def test_twice(self):
+        """A symbol cannot belong to two commits."""
+        text = PLAN.replace('"shades/"', '"lamp.py:make"')
+        self.assertRaises(Refusal, self.series, text)
+
+    def test_unused(self):
+        """A name in the series that means nothing is refused."""
+        series = self.series()
+        series.pick('lamp.py', LAMP, 1)
+        with self.assertRaises(Refusal) as caught:
+            series.check_used()
+        self.assertIn('there is no gone.py, shades/', str(caught.exception))
+
+    def test_pick(self):
+        """Of a file there is what the commits so far bring."""
+        series = self.series()
+        first = series.pick('lamp.py', LAMP, 0)
+        self.assertIn('def light', first)
+        self.assertNotIn('def dim', first)
+        self.assertEqual(series.pick('lamp.py', LAMP, 1), LAMP)
+        self.assertIsNone(series.pick('shades/green.py', 'class Green:\n    pass\n', 0))
+
+
+class Files(unittest.SynchronousTestCase):
+    def test_new_module(self):
+        """A new module has upstream's header, and its docstring speaks of no release."""
+        source = as_new('# SPDX\n"""New: a lamp."""\n\nx = 1\n', '# licence\n\n')
+        self.assertEqual(source, '# licence\n\n"""A lamp."""\n\nx = 1\n')
+
+    def test_parameter(self):
+        """An argument is left out with what asks for it, and refused if it does more."""
+        source = (
+            'class Lamp:\n    """A lamp.\n\n    :param old: its old name.\n        Really.\n'
+            '    :param name: its name.\n    """\n\n'
+            '    def __init__(self, name=None, old=None):\n'
+            '        if old:\n            warn(old)\n        self.name = name or old\n'
+        )
+        class_ = cst.parse_statement(source)
+        text = cst.Module([without_parameter(class_, 'old', 'l.py: Lamp')]).code
+        self.assertNotIn('old', text)
+        self.assertIn('self.name = name\n', text)
+        self.assertIn(':param name: its name.', text)
+        class_ = cst.parse_statement(source.replace('name or old', 'name + old'))
+        self.assertRaises(Refusal, without_parameter, class_, 'old', 'l.py: Lamp')
+
+    def test_setup(self):
+        """Packages and entry points are put among the others, as these are spelled."""
+        source = (
+            "args = {\n    'packages': [\n        \"b\",\n        \"b.z\",\n    ] + extra,\n"
+            "    'entry_points': concat(\n        ('b.steps', [\n            ('b.a', ['A']),\n"
+            "            ('b.z', ['Z']),\n        ]),\n    ),\n}\n"
+        )
+        points = [EntryPoint('b.steps', 'b.a', 'B'), EntryPoint('b.steps', 'b.m', 'M')]
+        text = extend_setup(source, ['b.c'], points)
+        self.assertIn('"b",\n        "b.c",\n        "b.z",\n', text)
+        self.assertIn("('b.a', ['A', 'B']),\n            ('b.m', ['M']),\n            ('b.z'", text)
+        self.assertRaises(Refusal, extend_setup, source, [], [EntryPoint('b.util', 'x', 'Y')])
+
+    def test_annotations(self):
+        """Functions say what they take and return, and those that wait are generators."""
+        source = (
+            'def plain(x, *y, z=1):\n    pass\n\n\ndef known(x: int) -> str:\n    return ""\n\n\n'
+            '@defer.inlineCallbacks\ndef waits(self):\n    yield 1\n'
+        )
+        text = with_annotations(source)
+        self.assertIn('def plain(x: Any, *y: Any, z: Any = 1) -> None:', text)
+        self.assertIn('def known(x: int) -> str:', text)
+        self.assertIn('def waits(self) -> InlineCallbacksType[None]:', text)
+        block = 'if TYPE_CHECKING:\n    from buildbot.util.twisted import InlineCallbacksType\n'
+        self.assertIn(block, text)
+        self.assertEqual(with_annotations(text), text)
+
+    def test_doubts(self):
+        """A line that mypy doubts more than before is marked; a mark without use is taken off."""
+        root = Path(self.mktemp())
+        root.mkdir()
+        lines = ['a = b.c', 'd = e  # type: ignore[x]', 'f = g  # why', 'h = i']
+        (root / 'l.py').write_text('\n'.join(lines) + '\n')
+        old = [Doubt('l.py', 9, 'was there', 'z')]
+        new = [
+            Doubt('l.py', 1, 'no c', 'attr'),
+            Doubt('l.py', 2, 'Unused "type: ignore" comment', 'unused-ignore'),
+            Doubt('l.py', 3, 'no g', 'name'),
+            Doubt('l.py', 4, 'was there', 'z'),
+        ]
+        settle(root, new, old)
+        self.assertEqual(
+            (root / 'l.py').read_text().splitlines(),
+            [
+                'a = b.c  # type: ignore[attr]',
+                'd = e',
+                'f = g  # type: ignore[name]  # why',
+                'h = i',
+            ],
+        )

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Types as upstream asks for them: of every function, and of every place that mypy doubts."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+from typing import Sequence
+
+import libcst as cst
+
+from .imports import add_import
+from .names import Function
+from .names import code
+
+ERROR = re.compile(
+    r'(?P<file>[^:]+):(?P<line>\d+): error: (?P<text>.*?)(?:  \[(?P<code>[\w-]+)\])?$'
+)
+UNUSED = 'Unused "type: ignore'
+
+
+def with_annotations(source: str) -> str:
+    """Return a module of ours in which each function says what it takes and returns.
+
+    What it does not say is taken for anything; and for nothing if it returns nothing.
+    """
+    annotated = _Annotated()
+    changed = cst.parse_module(source).visit(annotated)
+    assert isinstance(changed, cst.Module)
+    if annotated.needs_any:
+        changed = add_import(changed, 'typing', 'Any')
+    if annotated.needs_inline:
+        changed = add_import(changed, 'buildbot.util.twisted', 'InlineCallbacksType', typed=True)
+    return changed.code
+
+
+class _Annotated(cst.CSTTransformer):
+    def __init__(self) -> None:
+        self.needs_any = self.needs_inline = False
+
+    def leave_FunctionDef(self, original_node: Function, updated_node: Function) -> Function:
+        params = updated_node.params.visit(_Params(self))
+        returns = updated_node.returns
+        is_inline = any(
+            code(d.decorator).endswith('inlineCallbacks') for d in updated_node.decorators
+        )
+        body = _Body()
+        original_node.body.visit(body)
+        if returns is None:
+            returns = cst.Annotation(self._returns(body, is_inline))
+        elif is_inline and body.yields and code(returns.annotation) == 'Any':
+            returns = cst.Annotation(self._returns(body, is_inline))
+        return updated_node.with_changes(params=params, returns=returns)
+
+    def _returns(self, body: _Body, is_inline: bool) -> cst.BaseExpression:
+        what = 'Any' if body.returns or (body.yields and not is_inline) else 'None'
+        self.needs_any = self.needs_any or what == 'Any'
+        if not is_inline or not body.yields:
+            return cst.Name(what)
+        self.needs_inline = True
+        return cst.parse_expression(f'InlineCallbacksType[{what}]')
+
+
+class _Params(cst.CSTTransformer):
+    def __init__(self, annotated: _Annotated) -> None:
+        self.annotated = annotated
+
+    def visit_Lambda(self, node: cst.Lambda) -> bool:
+        return False
+
+    def leave_Param(self, original_node: cst.Param, updated_node: cst.Param) -> cst.Param:
+        if updated_node.annotation is not None or updated_node.name.value in ('self', 'cls'):
+            return updated_node
+        self.annotated.needs_any = True
+        equal: cst.AssignEqual | cst.MaybeSentinel = cst.MaybeSentinel.DEFAULT
+        if updated_node.default is not None:
+            equal = cst.AssignEqual()
+        return updated_node.with_changes(annotation=cst.Annotation(cst.Name('Any')), equal=equal)
+
+
+class _Body(cst.CSTVisitor):
+    def __init__(self) -> None:
+        self.returns = self.yields = False
+
+    def visit_FunctionDef(self, node: Function) -> bool:
+        return False
+
+    def visit_Lambda(self, node: cst.Lambda) -> bool:
+        return False
+
+    def visit_Return(self, node: cst.Return) -> None:
+        self.returns = self.returns or node.value is not None
+
+    def visit_Yield(self, node: cst.Yield) -> None:
+        self.yields = True
+
+
+class Doubt(NamedTuple):
+    """What mypy says of a line."""
+
+    file: str
+    line: int
+    text: str
+    code: str
+
+
+def doubts(root: Path, mypy: str, cache: Path) -> list[Doubt]:
+    """Return what mypy says of a checkout, with upstream's settings.
+
+    :param mypy: the program.
+    :param cache: a folder that makes the next time quick.
+    """
+    command = [mypy, '--no-pretty', '--warn-unused-ignores', '--platform', 'linux']
+    settings = ['--config-file', 'pyproject.toml', '--cache-dir', str(cache), 'master/buildbot']
+    done = subprocess.run(
+        [*command, *settings], cwd=root, capture_output=True, text=True, check=False
+    )
+    found = []
+    for line in done.stdout.splitlines():
+        match = ERROR.match(line)
+        if match is not None:
+            found.append(
+                Doubt(match['file'], int(match['line']), match['text'], match['code'] or '')
+            )
+    return found
+
+
+def settle(root: Path, new: Sequence[Doubt], old: Sequence[Doubt]) -> list[Path]:
+    """Mark the lines that mypy doubts more than before, as upstream does where it knows better.
+
+    :param new: what it says now.
+    :param old: what it said before.
+    :returns: the files that were changed.
+    """
+    known = Counter((doubt.file, doubt.text) for doubt in old)
+    marks: dict[str, dict[int, list[Doubt]]] = {}
+    for doubt in new:
+        if known[doubt.file, doubt.text]:
+            known[doubt.file, doubt.text] -= 1
+        else:
+            marks.setdefault(doubt.file, {}).setdefault(doubt.line, []).append(doubt)
+    for file, lines in marks.items():
+        text = (root / file).read_text(encoding='utf-8').splitlines()
+        for number, found in lines.items():
+            text[number - 1] = _marked(text[number - 1], found)
+        (root / file).write_text('\n'.join(text) + '\n', encoding='utf-8')
+    return [root / file for file in marks]
+
+
+def _marked(line: str, found: list[Doubt]) -> str:
+    mark = re.search(r'  # type: ignore\[([\w, -]+)\]', line)
+    codes = set(mark[1].split(', ')) if mark is not None else set()
+    for doubt in found:
+        if doubt.text.startswith(UNUSED):
+            unused = re.search(r'ignore\[([\w, -]+)\]', doubt.text)
+            codes -= set(unused[1].split(', ')) if unused is not None else codes
+        else:
+            codes.add(doubt.code)
+    if mark is not None:
+        line = line[: mark.start()] + line[mark.end() :]
+    if not codes:
+        return line
+    mark_now = f'  # type: ignore[{", ".join(sorted(codes))}]'
+    before, comment, behind = line.partition('  # ')
+    return f'{before}{mark_now}{comment}{behind}'
