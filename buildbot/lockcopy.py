@@ -62,7 +62,8 @@ class Wait:
         self.accesses = accesses
         self.deferred: defer.Deferred[BaseLock | None] | None = defer.Deferred()
         self.around = owners_around(owner)
-        self.claim = claim_of(owner, accesses, self.around, self._granted, self._drains)
+        told = (self._granted, self._drains, self._hopeless)
+        self.claim = claim_of(owner, accesses, self.around, *told)
         if isinstance(owner, LockOwner):
             self.around.append(owner)
         key = self.claim.owner
@@ -140,6 +141,13 @@ class Wait:
     def _check_drain(self) -> None:
         if self.claim.is_draining and find_deadlock(self.claim, waits_of):
             self.claim.be_patient()
+
+    def _hopeless(self) -> None:
+        for lock, access in self.accesses:
+            most = lock._rule.most_for(self.claim.ancestors)
+            if access.mode != 'exclusive' and access.count > most:
+                self.fail(lock._too_few(access))
+                return
 
     def _fire(self) -> None:
         if self.deferred is not None:
@@ -349,7 +357,8 @@ def claim_of(
 
     :param accesses: each lock once, none with a count of 0.
     :param around: the owners that this one is nested in, from the nearest out.
-    :param told: what ``Claim`` calls when it is granted, and when its patience is at an end.
+    :param told: what ``Claim`` calls when it is granted, when its patience is at an end, and when
+        it waits in vain.
     :raises UnitsError: more units of a lock are wanted than it has.
     """
     ancestors = [key_of(thing) for thing in around]

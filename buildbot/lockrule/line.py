@@ -111,6 +111,8 @@ class Claim:
         lowest goes first.
     :param drains: called without arguments when its patience is at an end, so that others begin to
         wait for it.
+    :param hopeless: called without arguments when it waits no longer, because what was held around
+        it is gone, and of what is around that it could never have enough.
     :raises ValueError: a lock is named twice, or a want is more than its lock will ever have.
     """
 
@@ -119,6 +121,7 @@ class Claim:
         'drains',
         'granted',
         'holdings',
+        'hopeless',
         'key',
         'line',
         'owner',
@@ -136,6 +139,7 @@ class Claim:
         ancestors: Sequence[Any] = (),
         granted: Callable[[], None] = lambda: None,
         drains: Callable[[], None] = lambda: None,
+        hopeless: Callable[[], None] = lambda: None,
         age: float | None = None,
     ) -> None:
         if len(wants) > 1 and len({want.lock for want in wants}) < len(wants):
@@ -163,6 +167,7 @@ class Claim:
         self.ancestors = ancestors
         self.granted = granted
         self.drains = drains
+        self.hopeless = hopeless
         self.state = NEW
         self.passed = 0
         self.pools: Sequence[Pool] = ()
@@ -324,16 +329,22 @@ class Claim:
                 moved += [c for line in inside.lines.values() for c in line.claims()]
             pool.give_back(holding)
             freed.append(pool)
-        for claim in dict.fromkeys(moved) if moved else ():
-            claim._move()
+        hopeless = [claim for claim in dict.fromkeys(moved) if not claim._move()] if moved else ()
         serve(freed)
+        for claim in hopeless:
+            claim.hopeless()
 
-    def _move(self) -> None:
-        # the holding it waited in is gone: it waits for what is around that
+    def _move(self) -> bool:
+        # the holding it waited in is gone: it waits for what is around that, if it can have it
         assert self.line is not None
         self.line.leave(self)
         self._find_pools()
+        for lock, exclusive, units in self.wants:
+            if not exclusive and units > lock.most_for(self.ancestors):
+                self.state = ENDED
+                return False
         self._queue()
+        return True
 
 
 class Line:

@@ -328,6 +328,21 @@ class Turns(unittest.SynchronousTestCase):
         self.assertEqual(scene.locks['L'].set_capacity(2), [scene.claims['b']])
         self.assertEqual(scene.holding, 'a c')
 
+    def test_what_is_around_goes(self):
+        """Who waits inside a holding for more than there is outside of it is told when it goes."""
+        scene = Scene(L=3)
+        scene.ask('a', L=3)
+        scene.ask('a.b', L=2)
+        scene.ask('a.c', L=2)
+        hopeless = []
+        scene.claims['a.c'].hopeless = lambda: hopeless.append('a.c')
+        self.assertEqual(scene.locks['L'].set_capacity(1), [])
+        scene.ask('d', L=1)
+        scene.end('a')
+        self.assertEqual((hopeless, scene.claims['a.c'].waiting), (['a.c'], False))
+        scene.end('a.b')
+        self.assertEqual(scene.holding, 'd')
+
     @parameterized.expand(
         [
             ('twice', [1, 1], 'a lock is named twice'),
