@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Curves in a PNG, one panel beside the other."""
+"""Curves and bars in a PNG, one panel beside the other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class Panel(NamedTuple):
     :param xlabel: what the points are.
     :param points: their labels, in order.
     :param curves: by name, a value for each point; None where there is none.
-    :param is_log: whether the values are drawn by their order of magnitude.
+    :param is_log: whether the points are a scale, and the values are drawn by their order of
+        magnitude, as curves; else they are things beside one another, and drawn as bars.
     """
 
     title: str
@@ -32,26 +33,26 @@ def draw(path: str, panels: Sequence[Panel]) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(
-        1, len(panels), figsize=(3.6 * len(panels), 3.4), layout='constrained', squeeze=False
+        1, len(panels), figsize=(4.2 * len(panels), 3.6), layout='constrained', squeeze=False
     )
     for axis, panel in zip(axes[0], panels):
         places = list(range(len(panel.points)))
-        for name, values in panel.curves.items():
+        width = 0.8 / len(panel.curves)
+        for i, (name, values) in enumerate(panel.curves.items()):
+            heights = [float('nan') if value is None else value for value in values]
             is_plain = name.startswith('plain')
-            axis.plot(
-                places,
-                [float('nan') if value is None else value for value in values],
-                '--' if is_plain else '-',
-                marker='o',
-                label=name,
-            )
+            if panel.is_log:
+                axis.plot(places, heights, '--' if is_plain else '-', marker='o', label=name)
+            else:
+                beside = [place + (i - (len(panel.curves) - 1) / 2) * width for place in places]
+                axis.bar(beside, heights, width, label=name, hatch='//' if is_plain else None)
         axis.set_title(panel.title, fontsize=10)
         axis.set_xlabel(panel.xlabel, fontsize=9)
         axis.set_xticks(places, [str(point) for point in panel.points], fontsize=8)
         if panel.is_log:
             axis.set_yscale('log')
         else:
-            axis.set_ylim(bottom=0)
-        axis.grid(alpha=0.3)
-        axis.legend(fontsize=7)
+            axis.set_ylim(top=1.45 * axis.get_ylim()[1])  # room for the legend
+        axis.grid(alpha=0.3, axis='both' if panel.is_log else 'y')
+        axis.legend(fontsize=7, loc='best' if panel.is_log else 'upper left')
     figure.savefig(path, dpi=110)
