@@ -2,7 +2,7 @@
 """What it takes to start one build, by the number of builders, workers and pending requests.
 
 Usage: python distribution.py [--all] [--png FILE], with the Python of an environment that has the
-wheel installed. It takes three minutes, and with --all, which adds the largest lab, five.
+wheel installed. It takes three minutes, and with --all, which adds the largest lab, six.
 
 All requests want one exclusive master lock of their builders. Counted are the statements that the
 database is given, the questions whether a request can start (``Builder.canStartBuild`` and
