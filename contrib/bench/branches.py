@@ -16,18 +16,14 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import statistics
 from typing import Any
 
-from chart import Panel
-from chart import draw
-from children import Child
-from children import measure
+from comparison import Column
+from comparison import add_arguments
+from comparison import compare
 
 BUILDS = 200
 BRANCHES = 8
-SHAPES = ((4, 4), (16, 16))  # workers, builders
-ALL_SHAPES = ((4, 4), (4, 16), (16, 4), (16, 16))
 KINDS = (
     (True, 'one for all'),
     (True, 'rendered name'),
@@ -95,54 +91,25 @@ def run_lab(kind: str, seed: int, workers: int, builders: int) -> dict[str, floa
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument('--seeds', type=int, default=1, help='how many labs of each kind')
-    parser.add_argument('--all', action='store_true', help='more shapes of labs')
-    parser.add_argument('--png', help='draw the curves into this file')
+    add_arguments(parser)
     parser.add_argument('--child', nargs=4)
     options = parser.parse_args()
     if options.child:
         kind, *numbers = options.child
         print(json.dumps(run_lab(kind, *map(int, numbers))))
         return
-    seeds = range(1, options.seeds + 1)
-    shapes = ALL_SHAPES if options.all else SHAPES
-    found = measure(
-        __file__,
-        [
-            Child((kind, seed, *shape), plain)
-            for shape in shapes
-            for plain, kind in KINDS
-            for seed in seeds
-        ],
-    )
-    ratios: dict[str, list[float]] = {}
-    held: dict[str, list[float]] = {}
-    for plain, kind in KINDS:
-        name = f'{"plain" if plain else "Interlock"}: {kind}'
-        for shape in shapes:
-            labs = [found[Child((kind, seed, *shape), plain)] for seed in seeds]
-            bounds = [lower_bound(make_builds(seed), shape[0]) for seed in seeds]
-            ratios.setdefault(name, []).append(
-                statistics.mean(lab['makespan'] / bound for lab, bound in zip(labs, bounds))
-            )
-            held.setdefault(name, []).append(statistics.mean(lab['held'] for lab in labs) / 3600)
     print(f'{BUILDS} builds, {BRANCHES} branches, {options.seeds} seeds: makespan over the lower')
     print('bound, and in brackets the hours for which a worker was held by a build that waited for')
     print("its builder's locks; W4 B16: 4 workers and 16 builders")
     print()
-    labels = [f'W{workers} B{builders}' for workers, builders in shapes]
-    print(' ' * 26 + ''.join(f'{label:>15}' for label in labels))
-    for name in ratios:
-        cells = [f'{r:.2f} ({h:.1f} h)' for r, h in zip(ratios[name], held[name])]
-        print(f'{name:26}' + ''.join(f'{cell:>15}' for cell in cells))
-    if options.png:
-        draw(
-            options.png,
-            [
-                Panel('makespan over the lower bound', 'workers, builders', labels, dict(ratios)),
-                Panel('hours held by waiting builds', 'workers, builders', labels, dict(held)),
-            ],
-        )
+    compare(
+        __file__,
+        options,
+        KINDS,
+        [],
+        lambda seed, workers: lower_bound(make_builds(seed), workers),
+        Column('hours held by waiting builds', lambda lab: lab['held'] / 3600, '{:.1f} h'),
+    )
 
 
 if __name__ == '__main__':

@@ -16,17 +16,13 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import statistics
 from typing import Any
 
-from chart import Panel
-from chart import draw
-from children import Child
-from children import measure
+from comparison import Column
+from comparison import add_arguments
+from comparison import compare
 
 BUILDS = 200
-SHAPES = ((4, 4), (16, 16))  # workers, builders
-ALL_SHAPES = ((4, 4), (4, 16), (16, 4), (16, 16))
 PLAIN = ('whole build', 'three steps')
 FORK = ('whole build', 'group', 'group, bound at once')
 
@@ -104,59 +100,28 @@ def run_lab(kind: str, seed: int, spread: float, workers: int, builders: int) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument('--seeds', type=int, default=1, help='how many labs of each kind')
+    add_arguments(parser)
     parser.add_argument('--spread', type=float, default=0.5)
-    parser.add_argument('--all', action='store_true', help='more shapes of labs')
-    parser.add_argument('--png', help='draw the curves into this file')
     parser.add_argument('--child', nargs=5)
     options = parser.parse_args()
     if options.child:
         kind, seed, spread, workers, builders = options.child
         print(json.dumps(run_lab(kind, int(seed), float(spread), int(workers), int(builders))))
         return
-    kinds = [(True, kind) for kind in PLAIN] + [(False, kind) for kind in FORK]
-    seeds = range(1, options.seeds + 1)
-    shapes = ALL_SHAPES if options.all else SHAPES
-    found = measure(
-        __file__,
-        [
-            Child((kind, seed, options.spread, *shape), plain)
-            for shape in shapes
-            for plain, kind in kinds
-            for seed in seeds
-        ],
-    )
-    ratios: dict[str, list[float]] = {}
-    waiting: dict[str, list[float]] = {}
-    for plain, kind in kinds:
-        name = f'{"plain" if plain else "Interlock"}: {kind}'
-        for shape in shapes:
-            labs = [found[Child((kind, seed, options.spread, *shape), plain)] for seed in seeds]
-            bounds = [lower_bound(make_builds(seed, options.spread), shape[0]) for seed in seeds]
-            ratios.setdefault(name, []).append(
-                statistics.mean(lab['makespan'] / bound for lab, bound in zip(labs, bounds))
-            )
-            waiting.setdefault(name, []).append(statistics.mean(lab['waiting'] for lab in labs))
     print(
         f'{BUILDS} builds, {options.seeds} seeds, spread {options.spread}: makespan over the lower'
     )
     print("bound, and in brackets the part of the builds' time on workers spent waiting for locks")
     print('of steps; W4 B16: 4 workers and 16 builders')
     print()
-    labels = [f'W{workers} B{builders}' for workers, builders in shapes]
-    print(' ' * 32 + ''.join(f'{label:>13}' for label in labels))
-    for name in ratios:
-        cells = [f'{r:.2f} ({w:3.0%})' for r, w in zip(ratios[name], waiting[name])]
-        print(f'{name:32}' + ''.join(f'{cell:>13}' for cell in cells))
-    if options.png:
-        percent = {name: [100 * value for value in values] for name, values in waiting.items()}
-        draw(
-            options.png,
-            [
-                Panel('makespan over the lower bound', 'workers, builders', labels, dict(ratios)),
-                Panel('waiting for step locks, %', 'workers, builders', labels, dict(percent)),
-            ],
-        )
+    compare(
+        __file__,
+        options,
+        [(True, kind) for kind in PLAIN] + [(False, kind) for kind in FORK],
+        [options.spread],
+        lambda seed, workers: lower_bound(make_builds(seed, options.spread), workers),
+        Column('waiting for step locks, %', lambda lab: 100 * lab['waiting'], '{:.0f}%'),
+    )
 
 
 if __name__ == '__main__':
