@@ -11,6 +11,7 @@ from twisted.trial import unittest
 
 from series.names import Refusal
 from series.parameter import without_parameter
+from series.patches import without_member
 from series.plan import Series
 from series.setupfile import EntryPoint
 from series.setupfile import extend_setup
@@ -128,6 +129,24 @@ class Files(unittest.SynchronousTestCase):
         self.assertIn(':param name: its name.', text)
         class_ = cst.parse_statement(source.replace('name or old', 'name + old'))
         self.assertRaises(Refusal, without_parameter, class_, 'old', 'l.py: Lamp')
+
+    def test_without_member(self):
+        """A method, an attribute with its comment, or rows of a table go, of one class only."""
+        source = (
+            'class Lamp:\n    def __init__(self):\n'
+            '        # how bright\n        self.glow: int = 1\n        self.x = 2\n\n'
+            '    @expand([1, 2, 3])\n    def dim(self, n):\n        pass\n\n\n'
+            'class Other:\n    def dim(self):\n        self.glow = 1\n'
+        )
+        other = source.split('class Other')[1]
+        less = without_member(source, 'Lamp', 'glow')
+        line = '        # how bright\n        self.glow: int = 1\n'
+        self.assertEqual(less, source.replace(line, ''))
+        less, rest = without_member(source, 'Lamp', 'dim').split('class Other')
+        self.assertNotIn('dim', less)
+        self.assertEqual(rest, other)
+        self.assertRegex(without_member(source, 'Lamp', 'dim', [0, 2]), r'expand\(\[2, ?\]\)')
+        self.assertIsNone(without_member(source, 'Lamp', 'fade'))
 
     def test_setup(self):
         """Packages and entry points are put among the others, as these are spelled."""
