@@ -198,3 +198,15 @@ class Files(unittest.SynchronousTestCase):
                 'h = i',
             ],
         )
+
+    @parameterized.expand(
+        [
+            ('imported', 'Module "buildbot.locks" has no attribute "upstream"', 'attr-defined'),
+            ('spoken_of', 'Name "upstream" is not defined', 'name-defined'),
+        ]
+    )
+    def test_missing(self, _, text, code):
+        """A name that is not there is refused, with its place, and not marked."""
+        with self.assertRaises(Refusal) as caught:
+            settle(Path('nowhere'), [Doubt('l.py', 7, text, code)], [])
+        self.assertIn(f'l.py, line 7: {text}', str(caught.exception))
