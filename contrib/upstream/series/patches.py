@@ -64,7 +64,7 @@ def write_tree(tree: Tree, fork: Fork, series: Series, base: str, until: int) ->
             _require(tree, requirement)
         tree.write(tree.root / 'newsfragments' / f'{commit.name}.feature', commit.news)
         for text in commit.manual:
-            _document(tree, series.path.parent / 'manual', text)
+            document(tree, series.path.parent / 'manual', text)
     tree.tidy()
 
 
@@ -137,7 +137,7 @@ class _Removal(cst.CSTTransformer):
             return updated_node
         target = m.Attribute(value=m.Name('self'), attr=m.Name(self.name))
         found = m.Assign(targets=[m.AssignTarget(target)]) | m.AnnAssign(target)
-        if not m.matches(small, found):
+        if small is None or not m.matches(small, found):
             return updated_node
         self.is_done = True
         return cst.RemoveFromParent()
@@ -174,9 +174,20 @@ def _require(tree: Tree, requirement: str) -> None:
             tree.write(path, changed)
 
 
-def _document(tree: Tree, folder: Path, text: dict[str, str]) -> None:
-    # a text of ours in upstream's manual: before a line, behind one of a list, or a page of its own
+def document(tree: Tree, folder: Path, text: dict[str, str]) -> None:
+    """Put a text into the manual of a checkout.
+
+    :param folder: of our texts.
+    :param text: what goes where, as in ``Commit.manual``.
+    :raises Refusal: the manual has no such place.
+    """
     path = tree.root / 'master' / 'docs' / text['file']
+    if 'old' in text:
+        page = path.read_text(encoding='utf-8')
+        if page.count(text['old']) != 1:
+            raise Refusal(f'{text["file"]} of the manual does not say {text["old"]!r} once')
+        tree.write(path, page.replace(text['old'], text['new']))
+        return
     ours = (folder / text['text']).read_text(encoding='utf-8') if 'text' in text else ''
     if 'before' not in text and 'entry' not in text:
         tree.write(path, ours)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import libcst as cst
 from parameterized import parameterized
@@ -11,6 +12,7 @@ from twisted.trial import unittest
 
 from series.names import Refusal
 from series.parameter import without_parameter
+from series.patches import document
 from series.patches import without_member
 from series.plan import Series
 from series.setupfile import EntryPoint
@@ -198,6 +200,19 @@ class Files(unittest.SynchronousTestCase):
                 'h = i',
             ],
         )
+
+    def test_words_of_manual(self):
+        """Words of the manual are replaced if they are there once; else this is refused."""
+        root = Path(self.mktemp())
+        page = root / 'master' / 'docs' / 'lamps.rst'
+        page.parent.mkdir(parents=True)
+        page.write_text('A lamp is on or off, and off at night.\n')
+        tree = SimpleNamespace(root=root, write=lambda path, text: path.write_text(text))
+        document(tree, root, {'file': 'lamps.rst', 'old': 'on or', 'new': 'on, dim or'})
+        self.assertEqual(page.read_text(), 'A lamp is on, dim or off, and off at night.\n')
+        for word in ('off', 'green'):
+            change = {'file': 'lamps.rst', 'old': word, 'new': 'x'}
+            self.assertRaises(Refusal, document, tree, root, change)
 
     @parameterized.expand(
         [
