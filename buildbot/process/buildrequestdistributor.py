@@ -207,7 +207,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
                 if (yield self.master.data.updates.claimBuildRequests([brid])):
                     yield self.master.data.updates.completeBuildRequests([brid], EXCEPTION)
             if request is not None and self.pending is not None and brid in self.pending:
-                # a cache of the release's keeps the first one
+                # the cache keeps the one it was first read with
                 request.priority = self.pending.brdict(brid)['priority']
                 self.pending.keep(request)
         return request

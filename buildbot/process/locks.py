@@ -134,7 +134,7 @@ def claim_all(owner: object, claims: Claims) -> bool:
     """
     if len(claims) != 1:
         return claim_together(owner, claims)
-    lock, access = claims[0]  # as the release does it, where people have put code of theirs
+    lock, access = claims[0]  # by the methods of the lock that subclasses may have made theirs
     if not lock.isAvailable(owner, access):
         return False
     lock.claim(owner, access)

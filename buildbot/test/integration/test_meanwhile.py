@@ -9,8 +9,8 @@ from twisted.internet import defer
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.process.buildrequest import BuildRequest
+from buildbot.process.buildrequestdistributor import BuildChooserBase
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
-from buildbot.process.buildrequestdistributor import upstream
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.properties import renderer
 from buildbot.process.results import SUCCESS
@@ -287,7 +287,7 @@ class Meanwhile(DistributionCase):
     def test_chooser_of_a_user(self):
         """A user's chooser that does not ask waits for a release before it is tried again."""
 
-        class Chooser(upstream.BuildChooserBase):
+        class Chooser(BuildChooserBase):
             @defer.inlineCallbacks
             def popNextBuild(chooser):
                 yield chooser._fetchUnclaimedBrdicts()

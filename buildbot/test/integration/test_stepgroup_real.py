@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Groups of the release's own steps, and the examples of the manual, on real workers."""
+"""Groups of Buildbot's own steps, and the examples of the manual, on real workers."""
 
 from __future__ import annotations
 
@@ -116,8 +116,8 @@ class RealCase(RunMasterBase):
 @parameterized_class([{'proto': 'null'}, {'proto': 'pb'}, {'proto': 'msgpack'}])
 class Steps(RealCase):
     @defer.inlineCallbacks
-    def test_the_release_s_own(self):
-        """The release's kinds of steps do in a group, on a worker, what they do outside of one."""
+    def test_buildbot_s_own(self):
+        """Buildbot's kinds of steps do in a group, on a worker, what they do outside of one."""
         repository = TestGitRepository(self.mktemp())
         repository.create_file_text('test_it.py', TRIAL)
         repository.exec_git(['add', 'test_it.py'])

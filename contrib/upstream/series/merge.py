@@ -165,7 +165,7 @@ class _Merger:
         if doc and not is_docstring(body[0]):
             body = [
                 doc[0],
-                body[0].with_changes(leading_lines=[BLANK, *_lines(body[0])]),
+                body[0].with_changes(leading_lines=[BLANK, *_own_lines(body[0])]),
                 *body[1:],
             ]
         body = self.merge([s for s in members if not is_docstring(s)], body, name)
@@ -211,6 +211,13 @@ def _same_parameters(ours: Function, theirs: Function) -> bool:
 
 def _plain(elements: Sequence[cst.BaseElement]) -> list[cst.BaseElement]:
     return [e.with_changes(comma=cst.MaybeSentinel.DEFAULT) for e in elements]
+
+
+def _own_lines(statement: cst.BaseStatement) -> Sequence[cst.EmptyLine]:
+    # without a comment that is about the class, whose place a docstring takes: a blank ends it
+    lines = list(_lines(statement))
+    blanks = [i for i, line in enumerate(lines) if i and line.comment is None]
+    return lines[blanks[-1] + 1 :] if blanks else lines
 
 
 def _is_empty(statement: cst.CSTNode) -> bool:

@@ -6,12 +6,15 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from typing import Sequence
 
 import libcst as cst
+import libcst.matchers as m
 
 from .names import Function
 from .names import Refusal
 from .names import name_of
+from .names import only_small
 from .names import statements_of
 from .plan import Series
 from .tree import Fork
@@ -61,7 +64,7 @@ def write_tree(tree: Tree, fork: Fork, series: Series, base: str, until: int) ->
             _require(tree, requirement)
         tree.write(tree.root / 'newsfragments' / f'{commit.name}.feature', commit.news)
         for text in commit.manual:
-            _document(tree, series.path.parent / 'manual', text)
+            document(tree, series.path.parent / 'manual', text)
     tree.tidy()
 
 
@@ -77,28 +80,43 @@ def _today() -> str:
 
 
 def _remove(tree: Tree, symbol: str) -> None:
-    # a test of upstream's, or some rows of its table: file:Class.method, file:Class.method[0,1]
+    # a member of upstream's, or some rows of a test's table, as Commit tells
     found = re.fullmatch(r'([^:]+):(\w+)\.(\w+)(?:\[([\d,]+)\])?', symbol)
     path = tree.package / found[1] if found is not None else None
     if found is None or path is None or not path.is_file():
-        raise Refusal(f'{symbol} names no test of the checkout')
+        raise Refusal(f'{symbol} names nothing in the checkout')
     rows = [int(row) for row in (found[4] or '').split(',') if row]
-    removal = _Removal(found[2], found[3], rows)
-    changed = cst.parse_module(path.read_text(encoding='utf-8')).visit(removal)
+    changed = without_member(path.read_text(encoding='utf-8'), found[2], found[3], rows)
+    if changed is None:
+        raise Refusal(f'{symbol} names nothing in the checkout')
+    tree.write(path, changed)
+
+
+def without_member(source: str, owner: str, name: str, rows: Sequence[int] = ()) -> str | None:
+    """Return a module without a member of a class; None if there is no such member.
+
+    :param name: of a method, or of an attribute that its methods set.
+    :param rows: of the method's table, which alone are left out then.
+    """
+    removal = _Removal(owner, name, rows)
+    changed = cst.parse_module(source).visit(removal)
     assert isinstance(changed, cst.Module)
-    if not removal.is_done:
-        raise Refusal(f'{symbol} names no test of the checkout')
-    tree.write(path, changed.code)
+    return changed.code if removal.is_done else None
 
 
 class _Removal(cst.CSTTransformer):
-    def __init__(self, owner: str, name: str, rows: list[int]) -> None:
+    def __init__(self, owner: str, name: str, rows: Sequence[int]) -> None:
         self.owner, self.name, self.rows = owner, name, rows
+        self.owners: list[str] = []
         self.is_done = False
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> None:
+        self.owners.append(node.name.value)
 
     def leave_ClassDef(
         self, original_node: cst.ClassDef, updated_node: cst.ClassDef
     ) -> cst.ClassDef:
+        self.owners.pop()
         if original_node.name.value != self.owner:
             return updated_node
         members: list[cst.BaseStatement] = []
@@ -110,6 +128,19 @@ class _Removal(cst.CSTTransformer):
             else:
                 members.append(member)
         return updated_node.with_changes(body=updated_node.body.with_changes(body=members))
+
+    def leave_SimpleStatementLine(
+        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
+    ) -> cst.SimpleStatementLine | cst.RemovalSentinel:
+        small = only_small(updated_node)
+        if not self.owners or self.owners[-1] != self.owner:
+            return updated_node
+        target = m.Attribute(value=m.Name('self'), attr=m.Name(self.name))
+        found = m.Assign(targets=[m.AssignTarget(target)]) | m.AnnAssign(target)
+        if small is None or not m.matches(small, found):
+            return updated_node
+        self.is_done = True
+        return cst.RemoveFromParent()
 
     def _with_less_rows(self, test: Function) -> Function:
         first, *others = test.decorators
@@ -143,9 +174,20 @@ def _require(tree: Tree, requirement: str) -> None:
             tree.write(path, changed)
 
 
-def _document(tree: Tree, folder: Path, text: dict[str, str]) -> None:
-    # a text of ours in upstream's manual: before a line, behind one of a list, or a page of its own
+def document(tree: Tree, folder: Path, text: dict[str, str]) -> None:
+    """Put a text into the manual of a checkout.
+
+    :param folder: of our texts.
+    :param text: what goes where, as in ``Commit.manual``.
+    :raises Refusal: the manual has no such place.
+    """
     path = tree.root / 'master' / 'docs' / text['file']
+    if 'old' in text:
+        page = path.read_text(encoding='utf-8')
+        if page.count(text['old']) != 1:
+            raise Refusal(f'{text["file"]} of the manual does not say {text["old"]!r} once')
+        tree.write(path, page.replace(text['old'], text['new']))
+        return
     ours = (folder / text['text']).read_text(encoding='utf-8') if 'text' in text else ''
     if 'before' not in text and 'entry' not in text:
         tree.write(path, ours)

@@ -39,9 +39,10 @@ class Commit(NamedTuple):
     :param news: text of the newsfragment.
     :param manual: texts for upstream's manual: each a ``file`` of it, our ``text``, and the start
         of a line ``before`` which it comes (without it, it is a new page); or the ``entry`` of a
-        list ``behind`` another.
-    :param removes: tests of upstream's that say the contrary of what the commit does, as
-        ``file:Class.method``, with ``[0,1]`` for some rows of its table.
+        list ``behind`` another; or ``new`` words in the place of ``old`` ones.
+    :param removes: tests of upstream's that say the contrary of what the commit does, and members
+        that nothing uses any more, as ``file:Class.member``, with ``[0,1]`` for some rows of a
+        test's table.
     :param requires: what its tests need from the package index.
     """
 

@@ -14,12 +14,14 @@ import libcst as cst
 
 from .imports import add_import
 from .names import Function
+from .names import Refusal
 from .names import code
 
 ERROR = re.compile(
     r'(?P<file>[^:]+):(?P<line>\d+): error: (?P<text>.*?)(?:  \[(?P<code>[\w-]+)\])?$'
 )
 UNUSED = 'Unused "type: ignore'
+MISSING = re.compile(r'Module "[^"]+" has no attribute|Name "[^"]+" is not defined')
 
 
 def with_annotations(source: str) -> str:
@@ -134,6 +136,7 @@ def settle(root: Path, new: Sequence[Doubt], old: Sequence[Doubt]) -> list[Path]
     :param new: what it says now.
     :param old: what it said before.
     :returns: the files that were changed.
+    :raises Refusal: a name is spoken of that a module does not have.
     """
     known = Counter((doubt.file, doubt.text) for doubt in old)
     marks: dict[str, dict[int, list[Doubt]]] = {}
@@ -141,6 +144,8 @@ def settle(root: Path, new: Sequence[Doubt], old: Sequence[Doubt]) -> list[Path]
         if known[doubt.file, doubt.text]:
             known[doubt.file, doubt.text] -= 1
         else:
+            if MISSING.match(doubt.text):
+                raise Refusal(f'{doubt.file}, line {doubt.line}: {doubt.text}')
             marks.setdefault(doubt.file, {}).setdefault(doubt.line, []).append(doubt)
     for file, lines in marks.items():
         text = (root / file).read_text(encoding='utf-8').splitlines()

@@ -124,7 +124,7 @@ class Errors(unittest.SynchronousTestCase):
         self.assertIn('g' * 20 + '_1/', error)
 
     def test_own_factory(self):
-        """What is no factory is told as the release tells it."""
+        """What is no factory is told as ever."""
         with capture_config_errors() as errors:
             MasterConfig.loadFromDict(
                 {
@@ -255,7 +255,7 @@ class Template(unittest.SynchronousTestCase):
         self.assertEqual(self.paths(group), ['b1', 'b1/on', 'b1/off', 'b1/more'])
 
     def test_factory_class(self):
-        """A group goes where any step goes in the release's kinds of factories."""
+        """A group goes where any step goes in Buildbot's kinds of factories."""
         factory = GNUAutoconf(StepGroup(name='source', steps=[BuildStep(name='git')]), test=None)
         factory.addStep(StepGroup(name='lab', steps=[BuildStep(name='flash')]))
         paths = self.paths(factory=factory)

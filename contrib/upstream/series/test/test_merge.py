@@ -257,6 +257,16 @@ class Members(unittest.SynchronousTestCase):
         source = merged('class Lamp(upstream.Lamp):\n    def weight(self):\n        return 1\n')
         self.assertEqual(part(source, 'def weight'), 'def weight(self):\n    return 1')
 
+    def test_docstring(self):
+        """A docstring takes the place of a comment that opens the class, and of no other one."""
+        theirs = 'class Lamp:\n    # gives light\n\n    # how much\n    glow = 1\n'
+        ours = HEAD + 'class Lamp(upstream.Lamp):\n    """Gives light, or not."""\n'
+        source = merge_module(ours, theirs, 'lamp.py', Ways({}, set()))
+        self.assertEqual(
+            part(source, 'class Lamp'),
+            'class Lamp:\n    """Gives light, or not."""\n\n    # how much\n    glow = 1',
+        )
+
     def test_added(self):
         """What the release does not have stands behind what it stands behind in ours."""
         source = merged(

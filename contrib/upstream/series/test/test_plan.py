@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import libcst as cst
 from parameterized import parameterized
@@ -11,6 +12,8 @@ from twisted.trial import unittest
 
 from series.names import Refusal
 from series.parameter import without_parameter
+from series.patches import document
+from series.patches import without_member
 from series.plan import Series
 from series.setupfile import EntryPoint
 from series.setupfile import extend_setup
@@ -129,6 +132,24 @@ class Files(unittest.SynchronousTestCase):
         class_ = cst.parse_statement(source.replace('name or old', 'name + old'))
         self.assertRaises(Refusal, without_parameter, class_, 'old', 'l.py: Lamp')
 
+    def test_without_member(self):
+        """A method, an attribute with its comment, or rows of a table go, of one class only."""
+        source = (
+            'class Lamp:\n    def __init__(self):\n'
+            '        # how bright\n        self.glow: int = 1\n        self.x = 2\n\n'
+            '    @expand([1, 2, 3])\n    def dim(self, n):\n        pass\n\n\n'
+            'class Other:\n    def dim(self):\n        self.glow = 1\n'
+        )
+        other = source.split('class Other')[1]
+        less = without_member(source, 'Lamp', 'glow')
+        line = '        # how bright\n        self.glow: int = 1\n'
+        self.assertEqual(less, source.replace(line, ''))
+        less, rest = without_member(source, 'Lamp', 'dim').split('class Other')
+        self.assertNotIn('dim', less)
+        self.assertEqual(rest, other)
+        self.assertRegex(without_member(source, 'Lamp', 'dim', [0, 2]), r'expand\(\[2, ?\]\)')
+        self.assertIsNone(without_member(source, 'Lamp', 'fade'))
+
     def test_setup(self):
         """Packages and entry points are put among the others, as these are spelled."""
         source = (
@@ -179,3 +200,28 @@ class Files(unittest.SynchronousTestCase):
                 'h = i',
             ],
         )
+
+    def test_words_of_manual(self):
+        """Words of the manual are replaced if they are there once; else this is refused."""
+        root = Path(self.mktemp())
+        page = root / 'master' / 'docs' / 'lamps.rst'
+        page.parent.mkdir(parents=True)
+        page.write_text('A lamp is on or off, and off at night.\n')
+        tree = SimpleNamespace(root=root, write=lambda path, text: path.write_text(text))
+        document(tree, root, {'file': 'lamps.rst', 'old': 'on or', 'new': 'on, dim or'})
+        self.assertEqual(page.read_text(), 'A lamp is on, dim or off, and off at night.\n')
+        for word in ('off', 'green'):
+            change = {'file': 'lamps.rst', 'old': word, 'new': 'x'}
+            self.assertRaises(Refusal, document, tree, root, change)
+
+    @parameterized.expand(
+        [
+            ('imported', 'Module "buildbot.locks" has no attribute "upstream"', 'attr-defined'),
+            ('spoken_of', 'Name "upstream" is not defined', 'name-defined'),
+        ]
+    )
+    def test_missing(self, _, text, code):
+        """A name that is not there is refused, with its place, and not marked."""
+        with self.assertRaises(Refusal) as caught:
+            settle(Path('nowhere'), [Doubt('l.py', 7, text, code)], [])
+        self.assertIn(f'l.py, line 7: {text}', str(caught.exception))
