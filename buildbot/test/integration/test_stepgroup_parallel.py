@@ -358,10 +358,10 @@ class Dynamic(ParallelCase):
             self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         yield self.assert_ended(result)
 
-    @parameterized.expand([('deep', 1000, 1), ('long', 1, 2000)])
+    @parameterized.expand([('deep', 1000, 1), ('long', 1, 10000)])
     @defer.inlineCallbacks
     def test_many(self, _, levels, count):
-        """A thousand groups in one another, and two thousand steps in a row, run to their end."""
+        """A thousand groups in one another, and ten thousand steps in a row, run to their end."""
         ran = []
 
         class Counts(BuildStep):
