@@ -67,6 +67,7 @@ class Builder(upstream.Builder):
         self.step_locks = StepLocks()
         self._first_place = FirstRelease(self._wake)
         self._refused = FirstRelease(self._wake)
+        self._was_refused = False
 
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
@@ -145,6 +146,7 @@ class Builder(upstream.Builder):
         if reservation is own:
             self.reservations.keep(own)
         else:
+            self.reservations.leave_lines(buildrequest.id)
             self.reservations.lend(reservation, buildrequest)
         if not reservation.take():
             self.reservations.keep(reservation)
@@ -172,7 +174,8 @@ class Builder(upstream.Builder):
     def _is_current(self, reservation: Reservation, workerforbuilder: Any) -> bool:
         # else it holds what was needed before a reconfig
         of_worker = getattr(workerforbuilder.worker, 'locks', [])
-        return reservation.access == self.config.locks and reservation.of_worker == of_worker
+        # by identity, for a renderable's == may say anything
+        return reservation.access is self.config.locks and reservation.of_worker == of_worker
 
     def _is_pending(self, buildrequest: BuildRequest) -> bool:
         # else it was cancelled, or taken by another master, while something was being found out
@@ -214,7 +217,8 @@ class Builder(upstream.Builder):
             return None
         self.reservations.hold(reservation)
         self.reservations.leave_lines(buildrequest.id)
-        return names.get(reservation.worker) or workers[0]
+        fitting = [w for w in names.values() if self._is_current(reservation, w)]
+        return names.get(reservation.worker) or (fitting or workers)[0]
 
     @defer.inlineCallbacks
     def _find_reservation(
@@ -332,7 +336,7 @@ class Builder(upstream.Builder):
     @property
     def waits_to_try_again(self) -> bool:
         """Whether it will be woken to start what has just been refused the locks."""
-        return self._refused.is_awaited
+        return self._was_refused and self._refused.is_awaited
 
     def _idle_workers(self) -> set[str]:
         return {w.worker.workername for w in self.getAvailableWorkers() if w.worker is not None}
@@ -483,6 +487,7 @@ class Builder(upstream.Builder):
             yield self.master.data.updates.completeBuildRequests(brids, EXCEPTION)
             return True
         running = yield RunningBuilds.getService(self.botmaster, 'running builds')
+        self._was_refused = False
         reservation = self.reservations.held(buildrequests[0].id)
         if reservation is not None and len(buildrequests) == 1:
             may_begin = self._is_current(reservation, workerforbuilder)
@@ -491,6 +496,7 @@ class Builder(upstream.Builder):
             # nobody has reserved anything, or not for all of these requests together
             self.reservations.give_back(buildrequests[0].id)
             may_begin = yield build.claim_locks(workerforbuilder)
+            self._was_refused = not may_begin
             if not may_begin:
                 self._refused.wait_for(lock.subscribeToReleases for lock, _ in build.refused)
         if not may_begin:

@@ -244,6 +244,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         self._reading = defer.DeferredLock()
         self._changes: Any = None
         self._read_at: dict[str, float] = {}
+        self._doubted: set[str] = set()  # since the reading that is under way has begun
         self._again: dict[str, IDelayedCall] = {}
 
     @defer.inlineCallbacks
@@ -282,6 +283,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         pending = self._pending.setdefault(builder.name, PendingRequests())
         if not self._is_fresh(builder.name):
             self._told_meanwhile = set()
+            self._doubted.discard(builder.name)
             try:
                 read_at = self.master.reactor.seconds()
                 brdicts = yield self.master.data.get(
@@ -290,7 +292,9 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                 )
                 for brid in pending.bring_up_to_date(brdicts, self._told_meanwhile):
                     builder.reservations.leave_lines(brid)
-                self._read_at[builder.name] = read_at
+                is_kept = self._pending.get(builder.name) is pending
+                if is_kept and builder.name not in self._doubted:
+                    self._read_at[builder.name] = read_at
             finally:
                 self._told_meanwhile = None
         return pending
@@ -301,10 +305,13 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         What has changed of it meanwhile is taken over.
         """
         pending = self._pending.get(builder.name)
-        if pending is None or self._told_meanwhile is not None or not self.running:
+        if pending is None or not self.running:
             return True
-        if getattr(request, 'id', None) not in pending:
-            return False
+        brid = getattr(request, 'id', None)
+        if brid not in pending:
+            told = self._told_meanwhile
+            is_read = builder.name in self._read_at
+            return not is_read and told is not None and brid not in told
         request.priority = pending.brdict(request.id)['priority']
         return True
 
@@ -327,6 +334,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
     def doubt(self, builder_name: str) -> None:
         """Read the pending requests of a builder from the database when they are needed again."""
         self._read_at.pop(builder_name, None)
+        self._doubted.add(builder_name)
 
     def forget(self, builder_name: str) -> None:
         """Keep nothing of a builder that has gone."""

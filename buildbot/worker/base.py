@@ -7,6 +7,7 @@ from typing import Any
 from typing import Callable
 
 from twisted.internet import defer
+from twisted.python import log
 
 from buildbot.interfaces import WorkerSetupError
 from buildbot.util.subscription import Subscription
@@ -99,7 +100,10 @@ class AbstractWorker(upstream.AbstractWorker):
     def add_build(self, build: Any) -> Any:
         """Take note of a build that begins on it, until it has ended."""
         self.builds[build] = None
-        self.tell_taken()
+        try:
+            self.tell_taken()
+        except Exception as e:
+            log.err(e, f'worker {self.name!r}: while telling its builders that it is taken')
         yield build.waitUntilFinished()
         del self.builds[build]
 

@@ -147,6 +147,20 @@ class TooFew(DistributionCase):
         yield self.assert_all_done(cpu)
 
     @defer.inlineCallbacks
+    def test_locks_of_one_worker(self):
+        """A request that can never start ends once, also if one of its workers has locks."""
+        own = MasterLock('own').access('counting')
+        bad = BranchLock('version', codebase='none').access('exclusive')
+        yield self.setup_lab(
+            {'a': self.builder('a', bad), 'b': self.builder('b', workernames=['w1'])},
+            [self.createLocalWorker('w1', locks=[own]), 'w2'],
+        )
+        yield self.request('a')
+        self.assertEqual((yield self.builds()), [FAILURE])
+        self.assertEqual(len((yield self.master.data.get(('builds',)))), 1)
+        self.flushLoggedErrors()
+
+    @defer.inlineCallbacks
     def test_large_worker_is_busy(self):
         """A request waits for the worker that has the units, while a small one is idle."""
         cpu = WorkerLock('cpu', 9, {'w1': 1, 'w2': 4})
