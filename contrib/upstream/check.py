@@ -32,9 +32,6 @@ def install(python: Path, checkout: Path) -> None:
     pip = [str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
     say('installing the versions that upstream tests with (a minute or two)')
     subprocess.run([*pip, '-r', str(HERE / 'requirements-4.3.0.txt')], check=True)
-    subprocess.run(
-        [*pip, 'hypothesis', 'fissix'], check=True
-    )  # what the fork's own tests need besides
     # the compatible mode puts the checkout on sys.path, where trial can find its packages
     parts = [word for part in ('master', 'worker', 'pkg') for word in ('-e', str(checkout / part))]
     say(f'installing {checkout}')
@@ -106,7 +103,10 @@ def compare(plain: dict[str, str], fork: dict[str, str], meant: dict[str, str]) 
         good = False
     ours = {test: outcome for test, outcome in fork.items() if test not in plain}
     print(f"  the fork's own tests: {len(ours)}: {count(ours)}")
-    return good and not any(outcome in ('failure', 'error') for outcome in ours.values())
+    bad = {test: outcome for test, outcome in ours.items() if outcome in ('failure', 'error')}
+    for test, outcome in sorted(bad.items()):
+        print(f'  of our own: {test}: {outcome}')
+    return good and not bad
 
 
 def main() -> int:
@@ -122,6 +122,8 @@ def main() -> int:
         install(python, checkout)
     subprocess.run([*pip, 'uninstall', '-y', 'buildbot-interlock'], check=True)
     plain = run(python, 'plain', base)
+    # what the fork's own tests need besides; an older run may have left a venv without it
+    subprocess.run([*pip, 'install', 'hypothesis', 'fissix'], check=True)
     subprocess.run([*pip, 'install', '--no-deps', '--force-reinstall', str(wheel)], check=True)
     fork = run(python, 'fork', base)
     good = compare(plain, fork, deviations())
