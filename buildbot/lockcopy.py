@@ -144,8 +144,7 @@ class Wait:
 
     def _hopeless(self) -> None:
         for lock, access in self.accesses:
-            most = lock._rule.most_for(self.claim.ancestors)
-            if access.mode != 'exclusive' and access.count > most:
+            if self.claim.wants_more(lock._rule, lock.maxCount):
                 self.fail(lock._too_few(access))
                 return
 
@@ -252,9 +251,7 @@ class BaseLock:
                 if wait.claim.waiting:
                     wait.fail_in_circle()
         for claim in hopeless:
-            wait = self._waits[claim.owner]
-            access = next(access for lock, access in wait.accesses if lock is self)
-            wait.fail(self._too_few(access))
+            self._waits[claim.owner]._hopeless()
 
     def _too_few(self, access: LockAccess) -> str:
         return f'{access.count} units of {self} can never be had, for it has {self.maxCount}'
@@ -384,7 +381,8 @@ def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) 
     :returns: whether they are held.
     """
     wanted = [(lock, access) for lock, access in accesses if access.count]
-    waits = {lock._waits[key_of(owner)] for lock, _ in wanted if key_of(owner) in lock._waits}
+    key = key_of(owner)
+    waits = {lock._waits[key] for lock, _ in wanted if key in lock._waits}
     if waits:
         if not all(wait.claim.holds for wait in waits):
             return False

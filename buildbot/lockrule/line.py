@@ -339,10 +339,9 @@ class Claim:
         assert self.line is not None
         self.line.leave(self)
         self._find_pools()
-        for lock, exclusive, units in self.wants:
-            if not exclusive and units > lock.most_for(self.ancestors):
-                self.state = ENDED
-                return False
+        if any(self.wants_more(want.lock, want.lock.capacity) for want in self.wants):
+            self.state = ENDED
+            return False
         self._queue()
         return True
 

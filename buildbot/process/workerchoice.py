@@ -92,14 +92,20 @@ def is_fed(counts: Counter[str], holders: dict[str, int]) -> bool:
     return False
 
 
+def load_of(
+    builder: Builder, worker: AbstractWorkerForBuilder
+) -> tuple[Counter[str], dict[str, int]]:
+    """Return the crowd at each lock of a builder's steps on a worker, and how many can hold it."""
+    locks, workername = builder.step_locks, worker.worker.workername
+    holders = {name: locks.holders(name, workername) for name in locks.lockids}
+    return crowd(worker.worker.builds), holders
+
+
 def has_place(builder: Builder, worker: AbstractWorkerForBuilder) -> bool:
     """Tell whether a worker could be kept busier with one more build of a builder."""
-    locks = builder.step_locks
-    if not locks.lockids or worker.worker is None:
+    if not builder.step_locks.lockids or worker.worker is None:
         return True
-    workername = worker.worker.workername
-    holders = {name: locks.holders(name, workername) for name in locks.lockids}
-    return not is_fed(crowd(worker.worker.builds), holders)
+    return not is_fed(*load_of(builder, worker))
 
 
 def least_crowded(
@@ -110,20 +116,15 @@ def least_crowded(
     :param workers: those on which a build could start now.
     :returns: some of them, equal in that.
     """
-    locks = builder.step_locks
-    if not locks.lockids:
+    if not builder.step_locks.lockids:
         return workers
     best: list[AbstractWorkerForBuilder] = []
     lowest: tuple[float, int] | None = None
     for worker in workers:
         if worker.worker is None:
             continue
-        workername, builds = worker.worker.workername, worker.worker.builds
-        counts = crowd(builds)
-        load = (
-            sum(counts[name] / locks.holders(name, workername) for name in locks.lockids),
-            len(builds),
-        )
+        counts, holders = load_of(builder, worker)
+        load = (sum(counts[name] / n for name, n in holders.items()), len(worker.worker.builds))
         if lowest is None or load < lowest:
             best, lowest = [], load
         if load == lowest:

@@ -73,8 +73,6 @@ def run_lab(kind: str, seed: int, workers: int, builders: int) -> dict[str, floa
 
         return locks
 
-    found: dict[str, float] = {}
-
     @defer.inlineCallbacks
     def play(lab: Any) -> Any:
         locks = make_locks()
@@ -83,10 +81,9 @@ def run_lab(kind: str, seed: int, workers: int, builders: int) -> dict[str, floa
         yield lab.start({name: {'steps': [work], 'locks': locks} for name in names}, workers)
         for i, (branch, _) in enumerate(builds):
             yield lab.request(names[i % builders], branch)
-        found.update((yield lab.run_out()))
+        return (yield lab.run_out())
 
-    simulate(play)
-    return found
+    return simulate(play)
 
 
 def main() -> None:

@@ -50,7 +50,6 @@ def run_lab(builders: int, workers: int, requests: int, starts: int) -> dict[str
 
     running: list[Any] = []
     counts = {'statements': 0, 'questions': 0}
-    found: dict[str, float] = {}
 
     class Waits(BuildStep):
         def run(self) -> Any:
@@ -99,11 +98,10 @@ def run_lab(builders: int, workers: int, requests: int, starts: int) -> dict[str
         for _ in range(starts):
             next_build()
         cpu = time.process_time() - begin
-        found.update({name: count / starts for name, count in counts.items()})
-        found['cpu'] = 1000 * cpu / starts
+        found = {name: count / starts for name, count in counts.items()}
+        return {**found, 'cpu': 1000 * cpu / starts}
 
-    simulate(play)
-    return found
+    return simulate(play)
 
 
 def main() -> None:

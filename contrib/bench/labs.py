@@ -61,8 +61,8 @@ def run_lab(kind: str, seed: int, spread: float, workers: int, builders: int) ->
     builds = make_builds(seed, spread)
     cpu, jtag = WorkerLock('cpu').access('counting'), WorkerLock('jtag').access('exclusive')
 
-    def part(i: int, **words: Any) -> Work:
-        return Work(lambda number: builds[number - 1][2][i], name=f'part{i}', **words)
+    def part(i: int) -> Work:
+        return Work(lambda number: builds[number - 1][2][i], name=f'part{i}')
 
     def make_steps() -> list[Any]:
         of_compile = [] if kind == 'whole build' else [cpu]
@@ -80,8 +80,6 @@ def run_lab(kind: str, seed: int, spread: float, workers: int, builders: int) ->
 
         return [*steps, StepGroup(name='test', steps=parts, locks=[jtag])]
 
-    found: dict[str, float] = {}
-
     @defer.inlineCallbacks
     def play(lab: Any) -> Any:
         locks = [jtag] if kind == 'whole build' else []
@@ -92,10 +90,9 @@ def run_lab(kind: str, seed: int, spread: float, workers: int, builders: int) ->
         )
         for i in range(BUILDS):
             yield lab.request(names[i % builders])
-        found.update((yield lab.run_out()))
+        return (yield lab.run_out())
 
-    simulate(play)
-    return found
+    return simulate(play)
 
 
 def main() -> None:

@@ -36,10 +36,12 @@ class Work(BuildStep):
 
 class Simulation(RunFakeMasterTestCase):
     timeout = 10000
-    play: Callable[[Simulation], defer.Deferred[None]]
+    play: Callable[[Simulation], defer.Deferred[Any]]
+    found: Any = None
 
-    def runTest(self) -> defer.Deferred[None]:
-        return self.play(self)
+    @defer.inlineCallbacks
+    def runTest(self) -> Any:
+        self.found = yield self.play(self)
 
     @defer.inlineCallbacks
     def start(self, builders: dict[str, dict[str, Any]], workers: int, **config: Any) -> Any:
@@ -109,10 +111,11 @@ class Simulation(RunFakeMasterTestCase):
         return {'makespan': end - begin, 'waiting': waiting / occupied, 'held': held}
 
 
-def simulate(play: Callable[[Simulation], Any]) -> None:
+def simulate(play: Callable[[Simulation], Any]) -> Any:
     """Run what is to happen with a master.
 
-    :param play: takes the simulation, and returns a Deferred that fires at the end.
+    :param play: takes the simulation, and returns a Deferred of what it has found in the end.
+    :returns: that.
     :raises SystemExit: it came to grief; the text says how.
     """
     warnings.simplefilter('ignore')  # which the release's tests turn into errors
@@ -122,3 +125,4 @@ def simulate(play: Callable[[Simulation], Any]) -> None:
     simulation.run(result)
     for _, why in (*result.errors, *result.failures):
         raise SystemExit(f'{why}')
+    return simulation.found
