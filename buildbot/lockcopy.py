@@ -403,6 +403,12 @@ def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) 
 
 
 def check_access(access: LockAccess) -> None:
-    assert access.mode in ('counting', 'exclusive'), f'{access.mode!r} is no way to take a lock'
-    assert isinstance(access.count, int) and access.count >= 0, f'{access.count!r} units of a lock'
-    assert access.mode == 'counting' or access.count == 1, 'exclusive access is 1 unit'
+    assert access.mode in ('counting', 'exclusive'), (
+        f"{access.mode!r} is no way to take a lock; it is 'counting' or 'exclusive'"
+    )
+    assert isinstance(access.count, int) and access.count >= 0, (
+        f'{access.count!r} is no number of units of a lock'
+    )
+    assert access.mode == 'counting' or access.count == 1, (
+        f'exclusive access takes all units of a lock, so a count of {access.count} has no meaning'
+    )
