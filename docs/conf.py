@@ -10,5 +10,10 @@ extensions = ['sphinx.ext.autodoc']
 exclude_patterns = ['_build']
 html_theme = 'alabaster'
 # a line of an example has up to 100 characters
-html_theme_options = {'page_width': '1180px', 'sidebar_width': '240px', 'code_font_size': '0.8em'}
+html_theme_options = {
+    'page_width': '1180px',
+    'body_max_width': '920px',
+    'sidebar_width': '240px',
+    'code_font_size': '0.8em',
+}
 nitpicky = False
