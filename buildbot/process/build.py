@@ -52,7 +52,7 @@ class Build(upstream.Build, LockOwner):
     def __init__(self, requests: list[BuildRequest], builder: Builder) -> None:
         super().__init__(requests, builder)
         self._ended: Notifier[None] = Notifier()
-        self._writing = defer.DeferredLock()
+        self._properties_lock = defer.DeferredLock()
         self._step_locks = getattr(builder, 'step_locks', None)
         # builders whose requests were judged before their step knew that it had made them
         self._asked_early: dict[int, str] = {}
@@ -136,7 +136,7 @@ class Build(upstream.Build, LockOwner):
             if brid in getattr(step, 'brids', ()):
                 return step
         # The step has not been told yet which requests it has made.
-        groups = [step.group for step in running]
+        groups = [step.step_group for step in running]
         inner = [step for step in running if not any(step is group for group in groups)]
         triggers = [step for step in inner if hasattr(step, 'brids')] or inner
         if len(triggers) > 1:
@@ -184,7 +184,9 @@ class Build(upstream.Build, LockOwner):
 
     def write_properties(self) -> defer.Deferred[None]:
         """Write the properties that have changed, after those who write them already."""
-        return self._writing.run(self.master.data.updates.setBuildProperties, self.buildid, self)
+        return self._properties_lock.run(
+            self.master.data.updates.setBuildProperties, self.buildid, self
+        )
 
     @defer.inlineCallbacks
     def _setup_locks(self) -> Any:

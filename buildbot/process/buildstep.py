@@ -100,9 +100,9 @@ def is_equal(one: Any, other: Any) -> bool:
 
 class BuildStep(upstream.BuildStep, LockOwner):
     #: the group that this step is one of the steps of, or None for a step of the build itself
-    group: StepGroup | None = None
+    step_group: StepGroup | None = None
     #: in which of the worker's lanes the step's commands run
-    lane = 0
+    worker_lane = 0
 
     #: names of the worker locks that it, or a step in it, takes, as the configuration says
     worker_lock_names: frozenset[str] | set[str] = frozenset()
@@ -120,13 +120,13 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     def group_to_add_to(self) -> StepGroup | None:
         """Return the group that steps which this one adds are put in; None if it is the build."""
-        return self.group
+        return self.step_group
 
     @property
     def workdir(self) -> Any:
         """The step's own directory, else that of the groups around it, else that of the build."""
-        if self._workdir is None and self.group is not None:
-            return self.group.workdir
+        if self._workdir is None and self.step_group is not None:
+            return self.step_group.workdir
         return upstream.BuildStep.workdir.fget(self)
 
     @workdir.setter
@@ -135,7 +135,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     @defer.inlineCallbacks
     def addStep(self) -> Any:
-        prefix = self.group.path if self.group is not None else ''
+        prefix = self.step_group.path if self.step_group is not None else ''
         if prefix:
             name = yield self.build.render(self.name)
             path = f'{prefix}/{name}'
@@ -171,8 +171,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
         if self._name_too_long:
             raise ValueError(self._name_too_long)
         yield super()._render_renderables()
-        if self.group is not None:
-            self.group.give_defaults(self)
+        if self.step_group is not None:
+            self.step_group.give_defaults(self)
 
     @defer.inlineCallbacks
     def _update_summary_impl(self) -> Any:

@@ -45,7 +45,7 @@ class GroupRun:
         """Return steps of the group, made for its build."""
         steps = self.build.setupBuildSteps(step_factories)
         for step in steps:
-            step.group = step.lock_parent = self.group
+            step.step_group = step.lock_parent = self.group
         return steps
 
     @defer.inlineCallbacks
@@ -86,7 +86,9 @@ class GroupRun:
         self.build.executedSteps.append(step)
         self.group.updateSummary()
         # lane 0 is for what runs alone
-        step.lane = self.build.lanes.take() if self.agenda.parallel > 1 else self.group.lane
+        step.worker_lane = (
+            self.build.lanes.take() if self.agenda.parallel > 1 else self.group.worker_lane
+        )
         try:
             yield self._start_step(step)
         except Exception as e:
@@ -98,8 +100,8 @@ class GroupRun:
             self._end_step(step)
 
     def _end_step(self, step: BuildStep) -> None:
-        if step.lane != self.group.lane:
-            self.build.lanes.give_back(step.lane)
+        if step.worker_lane != self.group.worker_lane:
+            self.build.lanes.give_back(step.worker_lane)
         self.agenda.end(step)
         if self.tally.take(step, step.results) and self.group.interruptOnFailure:
             self.cut_short(f'{step.lock_name()} did not succeed')
@@ -111,9 +113,9 @@ class GroupRun:
     @defer.inlineCallbacks
     def _start_step(self, step: BuildStep) -> Any:
         connection = self.build.conn
-        if step.lane:
-            yield step.worker.open_lane(self.build.builder.name, step.lane)
-            connection = LaneConnection(connection, step.lane)
+        if step.worker_lane:
+            yield step.worker.open_lane(self.build.builder.name, step.worker_lane)
+            connection = LaneConnection(connection, step.worker_lane)
         if self._is_halted() and not step.alwaysRun:
             step.results = CANCELLED  # while its lane was opened
             return

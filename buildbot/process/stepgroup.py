@@ -157,7 +157,7 @@ class StepGroup(buildstep.BuildStep):
 
     @defer.inlineCallbacks
     def _add_row(self) -> Any:
-        around = self.group.path if self.group is not None else ''
+        around = self.step_group.path if self.step_group is not None else ''
         name = yield self.build.render(self.name)
         self.name = name or StepGroup.name
         yield super().addStep()
@@ -260,7 +260,7 @@ class StepGroup(buildstep.BuildStep):
 
     def group_to_add_to(self) -> StepGroup | None:
         if run_inside(self) is None:
-            return self.group  # what is added before or after its own steps comes behind it
+            return self.step_group  # what is added before or after its own steps comes behind it
         group: StepGroup = self
         while len(running := group.group_run.agenda.running) == 1 and run_inside(running[0]):
             group = running[0]

@@ -199,8 +199,8 @@ class Parallel(ParallelCase):
         seen = []
         while self.running():
             build = self.master.workers.workers['w1'].workerforbuilders['a'].builder.building[0]
-            running = [s for s in build.executedSteps if s.results is None and s.group]
-            lanes = [s.lane for s in running if not isinstance(s, StepGroup)]
+            running = [s for s in build.executedSteps if s.results is None and s.step_group]
+            lanes = [s.worker_lane for s in running if not isinstance(s, StepGroup)]
             self.assertEqual(len(set(lanes)), len(lanes))
             seen += lanes
             self.end(self.running()[-1])

@@ -34,7 +34,9 @@ def main() -> int:
         folder = Path(sys.argv[3]).resolve()
         tree = Tree(Path(sys.argv[2]).resolve(), folder / 'tools')
         fork = Fork(FORK, series)
-        tree.install_tools([need for commit in series.commits for need in commit.requires])
+        tree.install_tools(
+            [need for commit in series.commits for need in (*commit.requires, *commit.pins)]
+        )
         if sys.argv[1] == 'tree':
             base, before = tree.base(), tree.settle_types(None)
             write_tree(tree, fork, series, base, len(series.commits) - 1)

@@ -60,9 +60,12 @@ def write_tree(tree: Tree, fork: Fork, series: Series, base: str, until: int) ->
     for commit in series.commits[: until + 1]:
         for symbol in commit.removes:
             _remove(tree, symbol)
+        for requirement in (*commit.requires, *commit.pins):
+            _pin(tree, requirement)
         for requirement in commit.requires:
-            _require(tree, requirement)
-        tree.write(tree.root / 'newsfragments' / f'{commit.name}.feature', commit.news)
+            _require(tree, requirement.partition('==')[0])
+        for news in commit.news:
+            tree.write(tree.root / 'newsfragments' / news['file'], f'{news["text"]}\n')
         for text in commit.manual:
             document(tree, series.path.parent / 'manual', text)
     tree.tidy()
@@ -154,8 +157,7 @@ class _Removal(cst.CSTTransformer):
         return test.with_changes(decorators=[changed, *others])
 
 
-def _require(tree: Tree, requirement: str) -> None:
-    # what the tests need, behind "parameterized", which upstream's need as well
+def _pin(tree: Tree, requirement: str) -> None:
     name = requirement.partition('==')[0]
     path = tree.root / 'requirements-ci.txt'
     lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
@@ -164,6 +166,10 @@ def _require(tree: Tree, requirement: str) -> None:
         len(lines),
     )
     tree.write(path, ''.join([*lines[:place], f'{requirement}\n', *lines[place:]]))
+
+
+def _require(tree: Tree, name: str) -> None:
+    # what the tests need, before "parameterized", which upstream's need as well
     for file in ('setup.py', 'pyproject.toml'):
         path = tree.root / 'master' / file
         text = path.read_text(encoding='utf-8') if path.is_file() else ''

@@ -6,6 +6,9 @@ named most exactly counts, so ``process/build.py`` in one commit and ``process/b
 an earlier one means: the rest of the file later. What is left out may also be an argument of a
 class, ``file:Class.__init__.argument``, with what is done about it. Anything that nothing names is
 an error, and so is a name that means nothing.
+
+A method that a later commit replaces may be in an earlier one as it is until then: it is in the file
+of that name in ``early/``, written like those of the fork.
 """
 
 from __future__ import annotations
@@ -33,10 +36,10 @@ else:
 class Commit(NamedTuple):
     """One patch of the series.
 
-    :param name: of its newsfragment.
+    :param name: in one word.
     :param title: first line of its message.
     :param message: what it does and why.
-    :param news: text of the newsfragment.
+    :param news: newsfragments, each with a ``file`` and a ``text``.
     :param manual: texts for upstream's manual: each a ``file`` of it, our ``text``, and the start
         of a line ``before`` which it comes (without it, it is a new page); or the ``entry`` of a
         list ``behind`` another; or ``new`` words in the place of ``old`` ones.
@@ -44,15 +47,17 @@ class Commit(NamedTuple):
         that nothing uses any more, as ``file:Class.member``, with ``[0,1]`` for some rows of a
         test's table.
     :param requires: what its tests need from the package index.
+    :param pins: what that needs in turn, of which upstream's CI names the versions too.
     """
 
     name: str
     title: str
     message: str
-    news: str
+    news: list[dict[str, str]]
     manual: list[dict[str, str]]
     removes: list[str]
     requires: list[str]
+    pins: list[str]
 
 
 class Series:
@@ -70,14 +75,16 @@ class Series:
         self.renamed: list[dict[str, str]] = data['renamed']
         self.commits: list[Commit] = []
         self._numbers: dict[str, int] = {symbol: -1 for symbol in self.left_out}
+        self._early: dict[str, int] = {}
         self._used: set[str] = set()
         for number, commit in enumerate(data['commit']):
             for symbol in commit.pop('symbols'):
                 if symbol in self._numbers:
                     raise Refusal(f'{path.name}: {symbol} belongs to two commits')
                 self._numbers[symbol] = number
-            commit.setdefault('removes', [])
-            commit.setdefault('requires', [])
+            self._early.update(dict.fromkeys(commit.pop('early', ()), number))
+            for word in ('removes', 'requires', 'pins'):
+                commit.setdefault(word, [])
             self.commits.append(Commit(**commit))
 
     def commit_of(self, file: str, *names: str) -> int:
@@ -110,7 +117,7 @@ class Series:
 
     def check_used(self) -> None:
         """Raise Refusal if the series file names what there is not."""
-        unknown = sorted(set(self._numbers) - self._used)
+        unknown = sorted({*self._numbers, *self._early} - self._used)
         if unknown:
             raise Refusal(f'{self.path.name}: there is no {", ".join(unknown)}')
 
@@ -129,13 +136,14 @@ class Series:
         :param until: number of the last commit that counts.
         """
         module = cst.parse_module(source)
+        early = self._early_members(file)
         body = []
         is_there = False
         for statement in module.body:
             name = name_of(statement)
             picked: cst.CSTNode | None = statement
             if name is not None and name != 'upstream':
-                picked = self._pick(file, statement, name, until)
+                picked = self._pick(file, statement, name, until, early)
                 is_there = is_there or picked is not None
             if picked is not None:
                 body.append(picked)
@@ -145,7 +153,24 @@ class Series:
             return None
         return module.with_changes(body=body).code
 
-    def _pick(self, file: str, statement: Any, name: str, until: int) -> cst.CSTNode | None:
+    def _early_members(self, file: str) -> dict[str, cst.CSTNode]:
+        wanted = {symbol for symbol in self._early if symbol.startswith(f'{file}:')}
+        path = self.path.parent / 'early' / file
+        found: dict[str, cst.CSTNode] = {}
+        if path.is_file():
+            for statement in cst.parse_module(path.read_text(encoding='utf-8')).body:
+                if isinstance(statement, cst.ClassDef):
+                    for member in statements_of(statement.body):
+                        if name_of(member) is not None:
+                            found[f'{file}:{statement.name.value}.{name_of(member)}'] = member
+        if found.keys() != wanted:
+            names = ', '.join(sorted(found.keys() ^ wanted))
+            raise Refusal(f'{self.path.name}: {names} must be both in early/{file} and in "early"')
+        return found
+
+    def _pick(
+        self, file: str, statement: Any, name: str, until: int, early: dict[str, cst.CSTNode]
+    ) -> cst.CSTNode | None:
         if not isinstance(statement, cst.ClassDef):
             return statement if 0 <= self.commit_of(file, name) <= until else None
         for word in self._parameters_left_out(f'{file}:{name}'):
@@ -154,8 +179,13 @@ class Series:
         left = []
         for member in members:
             inner = name_of(member)
+            symbol = f'{file}:{name}.{inner}'
+            if symbol in early:
+                self._used.add(symbol)
             if inner is None or 0 <= self.commit_of(file, name, inner) <= until:
                 left.append(member)
+            elif symbol in early and self._early[symbol] <= until:
+                left.append(early[symbol])
         if any(name_of(m) is not None for m in members):
             if not any(name_of(m) is not None for m in left):
                 return None

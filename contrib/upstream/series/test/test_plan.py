@@ -36,7 +36,7 @@ renamed = []
 name = "first"
 title = "one"
 message = ""
-news = ""
+news = []
 manual = []
 symbols = ["lamp.py:Lamp.light", "lamp.py:make"]
 
@@ -44,7 +44,7 @@ symbols = ["lamp.py:Lamp.light", "lamp.py:make"]
 name = "second"
 title = "two"
 message = ""
-news = ""
+news = []
 manual = []
 symbols = ["lamp.py", "shades/"]
 """
@@ -63,8 +63,12 @@ def make():
 
 
 class Commits(unittest.SynchronousTestCase):
+    def setUp(self):
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+
     def series(self, text=PLAN):
-        path = Path(self.mktemp())
+        path = self.folder / 'series.toml'
         path.write_text(text)
         return Series(path)
 
@@ -108,6 +112,18 @@ class Commits(unittest.SynchronousTestCase):
         self.assertNotIn('def dim', first)
         self.assertEqual(series.pick('lamp.py', LAMP, 1), LAMP)
         self.assertIsNone(series.pick('shades/green.py', 'class Green:\n    pass\n', 0))
+
+    def test_early(self):
+        """A method is in an earlier commit as it is until then; and it must be in both places."""
+        text = PLAN.replace('news = []', 'news = []\nearly = ["lamp.py:Lamp.dim"]', 1)
+        series = self.series(text)
+        early = self.folder / 'early' / 'lamp.py'
+        self.assertRaises(Refusal, series.pick, 'lamp.py', LAMP, 0)
+        early.parent.mkdir()
+        early.write_text('class Lamp:\n    def dim(self):\n        return "a little"\n')
+        self.assertIn('a little', series.pick('lamp.py', LAMP, 0))
+        self.assertEqual(series.pick('lamp.py', LAMP, 1), LAMP)
+        self.assertRaises(Refusal, self.series().pick, 'lamp.py', LAMP, 0)
 
 
 class Files(unittest.SynchronousTestCase):

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A build before locks are reserved for it: it finds and claims them when it has begun."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import defer
+from twisted.python.failure import Failure
+
+from buildbot.process.locks import release_all
+from buildbot_overlay import release
+
+upstream = release(__name__)
+
+
+class Build(upstream.Build):
+    @defer.inlineCallbacks
+    def _setup_locks(self) -> Any:
+        try:
+            yield super()._setup_locks()
+        except Exception:
+            self._cannot_claim = Failure()
+            raise
+
+    def releaseLocks(self) -> None:
+        release_all(self, self._locks_to_acquire)
+        self._tryScheduleBuildsAfterLockUnlock(locks_released=True)

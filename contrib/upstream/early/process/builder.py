@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A builder before it reserves locks: it tests them with the sources of the build."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot.process.build import Build
+from buildbot_overlay import release
+
+if TYPE_CHECKING:
+    from buildbot.process.buildrequest import BuildRequest
+    from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
+
+upstream = release(__name__)
+
+
+class Builder(upstream.Builder):
+    @defer.inlineCallbacks
+    def canStartBuild(
+        self, workerforbuilder: AbstractWorkerForBuilder, buildrequest: BuildRequest
+    ) -> Any:
+        """Tell whether a build of this request could start on this worker now.
+
+        :returns: Deferred of a bool. A request whose locks cannot be found out may start: its build
+            then fails and says why, where the request would only pend.
+        """
+        props = None
+        worker = workerforbuilder.worker
+        if worker is None:
+            return False  # its connection was lost in the meantime
+        if worker.builds_may_be_incompatible:
+            # which instance a latent worker needs may depend on the properties of the build
+            props = yield self._setup_props_if_needed(props, workerforbuilder, buildrequest)
+            if not (yield worker.isCompatibleWithBuild(props)):
+                return False
+        try:
+            claims = yield self._find_claims(workerforbuilder, buildrequest, props)
+        except Exception as e:
+            log.err(e, f'builder {self.name!r}: locks of {buildrequest}')
+            return workerforbuilder.worker is not None
+        if not self._can_acquire_locks(claims):
+            return False
+        if callable(self.config.canStartBuild):
+            return (yield self.config.canStartBuild(self, workerforbuilder, buildrequest))
+        return True
+
+    @defer.inlineCallbacks
+    def _startBuildFor(
+        self, workerforbuilder: AbstractWorkerForBuilder, buildrequests: list[BuildRequest]
+    ) -> Any:
+        """Begin a build.
+
+        :returns: Deferred of a bool: True, that the build has begun.
+        """
+        build = self.config.factory.newBuild(buildrequests, self)
+        build.getProperties().build = build
+        yield Build.setup_properties_known_before_build_starts(
+            build.getProperties(), build.requests, build.builder, workerforbuilder
+        )
+        if self.config.env:
+            build.setWorkerEnvironment(self.config.env)
+        build.setLocks(self.config.locks)
+
+        log.msg(f'{build} begins on {workerforbuilder}')
+        self.building.append(build)
+        # The worker is not to be chosen for another build from now on; its state is set back when
+        # the build has ended.
+        workerforbuilder.buildStarted()
+        # not waited for: it fires when the build has ended
+        defer.maybeDeferred(build.startBuild, workerforbuilder).addBoth(build.ensure_begun)
+        return True
