@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
 from typing import Iterable
+from typing import Sequence
 
 from twisted.internet import defer
 
@@ -20,6 +21,9 @@ from buildbot_overlay import release
 
 if TYPE_CHECKING:
     from buildbot.locks import BaseLock
+    from buildbot.process.build import Build
+    from buildbot.process.builder import Builder
+    from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
 
     Claims = list[tuple[BaseLock, LockAccess]]
 
@@ -30,30 +34,34 @@ upstream = release(__name__)
 def get_real_locks_from_accesses_raw(
     locks: Any,
     props: Any,
-    builder: Any,
-    workerforbuilder: Any,
-    config_version: int,
-    get_sources: Callable[[], list] = list,
+    builder: Builder,
+    workerforbuilder: AbstractWorkerForBuilder | None,
+    config_version: int | None,
+    get_sources: Callable[[], Sequence[Any]] = tuple,
 ) -> Any:
     """Turn what a configuration says into the lock copies that are meant.
 
     :param locks: list of accesses, or a renderable of it.
     :param props: what to render ``locks`` with; None leaves it as it is.
+    :param workerforbuilder: the worker whose locks are meant.
     :param get_sources: returns the source stamps of the build; called only if a branch matters.
     :returns: Deferred of a list of (lock, access), each lock once.
     :raises LockError: it is no list of locks, or a lock stands twice in it; or the worker has been
         lost.
     """
-    if workerforbuilder is not None and workerforbuilder.worker is None:
+    worker = workerforbuilder.worker if workerforbuilder is not None else None
+    if worker is None:
         raise LockError('the worker was lost before the locks could be found out')
     if props is not None:
         locks = yield props.render(locks)
         check_rendered(locks)
-    found = yield upstream.get_real_locks_from_accesses_raw(
-        locks, props, builder, workerforbuilder, config_version
-    )
+    if not locks:
+        return []
+
+    found = yield builder.botmaster.getLockFromLockAccesses(locks, config_version)
     claims: Claims = []
     for lock, access in found:
+        lock = lock.getLockForWorker(worker.workername)
         if not isinstance(access, LockAccess):
             access = access.defaultAccess()
         if isinstance(lock, RealBranchLock) and access.lockid.key is not None:
@@ -82,7 +90,7 @@ def check_rendered(locks: Any) -> None:
             raise LockError(f'{lock!r} is not a lock')
 
 
-def get_real_locks_from_accesses(locks: Any, build: Any) -> defer.Deferred[Claims]:
+def get_real_locks_from_accesses(locks: Any, build: Build) -> defer.Deferred[Claims]:
     """Turn what a configuration says into the lock copies that are meant for a build."""
     return get_real_locks_from_accesses_raw(
         locks,

@@ -41,8 +41,10 @@ class Builder(upstream.Builder):
         try:
             claims = yield self._find_claims(workerforbuilder, buildrequest, props)
         except Exception as e:
+            if workerforbuilder.worker is None or not self.running:
+                return False
             log.err(e, f'builder {self.name!r}: locks of {buildrequest}')
-            return workerforbuilder.worker is not None
+            return True
         if not self._can_acquire_locks(claims):
             return False
         if callable(self.config.canStartBuild):
