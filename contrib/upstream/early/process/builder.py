@@ -38,14 +38,17 @@ class Builder(upstream.Builder):
             props = yield self._setup_props_if_needed(props, workerforbuilder, buildrequest)
             if not (yield worker.isCompatibleWithBuild(props)):
                 return False
+        claims, error = [], None
         try:
             claims = yield self._find_claims(workerforbuilder, buildrequest, props)
         except Exception as e:
-            if workerforbuilder.worker is None or not self.running:
-                return False
-            log.err(e, f'builder {self.name!r}: locks of {buildrequest}')
+            error = e
+        if workerforbuilder.worker is None or not self.running:
+            return False  # lost, or removed, while the locks were found out
+        if error is not None:
+            log.err(error, f'builder {self.name!r}: locks of {buildrequest}')
             return True
-        if not self._can_acquire_locks(claims):
+        if claims and not self._can_acquire_locks(claims):
             return False
         if callable(self.config.canStartBuild):
             return (yield self.config.canStartBuild(self, workerforbuilder, buildrequest))
