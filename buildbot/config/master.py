@@ -49,7 +49,7 @@ class MasterConfig(upstream.MasterConfig):
 
         The steps with their groups, which are walked for it, are checked as well.
         """
-        places = []
+        places: list[tuple[BaseLockId, str]] = []
         for builder in self.builders:
             steps = check_steps(builder)
             check_accesses(builder.locks, f'builder {builder.name!r}')

@@ -19,6 +19,7 @@ from buildbot.worker.lane import LaneConnection
 
 if TYPE_CHECKING:
     from buildbot.process.buildstep import BuildStep
+    from buildbot.process.build import Build
     from buildbot.process.stepgroup import StepGroup
 
 
@@ -33,8 +34,9 @@ class GroupRun:
     """
 
     def __init__(self, group: StepGroup) -> None:
+        assert group.build is not None
         self.group = group
-        self.build = group.build
+        self.build: Build = group.build
         self.agenda = Agenda(group.parallel)
         self.tally = Tally()
         self.begun: list[BuildStep] = []

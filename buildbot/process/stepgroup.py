@@ -249,21 +249,23 @@ class StepGroup(buildstep.BuildStep):
         return (yield run.run())
 
     def _out_of_time(self) -> None:
-        if not self.group_run.going:
+        run = self.group_run
+        if run is None or not run.going:
             return  # all has ended already
         self.timed_out = True
-        self.group_run.tally.halt(FAILURE)
+        run.tally.halt(FAILURE)
         why = f'step group {self.name!r} was ended after {self.maxTime} seconds'
         d = self.addCompleteLog('timed out', f'{why}\n')
         d.addErrback(log.err, f'while {why}')
-        self.group_run.cut_short(why)
+        run.cut_short(why)
 
     def group_to_add_to(self) -> StepGroup | None:
-        if run_inside(self) is None:
+        run = run_inside(self)
+        if run is None:
             return self.step_group  # what is added before or after its own steps comes behind it
         group: StepGroup = self
-        while len(running := group.group_run.agenda.running) == 1 and run_inside(running[0]):
-            group = running[0]
+        while len(run.agenda.running) == 1 and (inner := run_inside(run.agenda.running[0])):
+            group, run = inner.group, inner
         return group
 
     def add_steps(self, step_factories: list) -> None:
@@ -277,13 +279,17 @@ class StepGroup(buildstep.BuildStep):
     def interrupt(self, reason: str | Failure) -> defer.Deferred[None]:
         # All groups are marked as stopped first, so that the end of a step starts no other; and the
         # steps hear of it even if a group cannot write its log.
-        groups, steps = [self], []
+        groups: list[StepGroup] = [self]
+        steps: list[buildstep.BuildStep] = []
         for group in groups:  # grows as it goes
             run = run_inside(group)
             for step in run.interruptible() if run is not None else ():
+                inner = run_inside(step)
                 # one with an interrupt of its own is left to that
-                is_plain = run_inside(step) and type(step).interrupt is StepGroup.interrupt
-                (groups if is_plain else steps).append(step)
+                if inner is not None and type(step).interrupt is StepGroup.interrupt:
+                    groups.append(inner.group)
+                else:
+                    steps.append(step)
         ds = [buildstep.BuildStep.interrupt(group, reason) for group in groups]
         ds += [defer.maybeDeferred(step.interrupt, reason) for step in steps]
         return defer.gatherResults(ds, consumeErrors=True).addCallback(lambda _: None)

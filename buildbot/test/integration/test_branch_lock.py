@@ -200,7 +200,7 @@ class BuilderLevel(LabTestCase):
 
         @renderer
         def locks(props):
-            d = defer.Deferred()
+            d: defer.Deferred[None] = defer.Deferred()
             d.addCallback(lambda _: [lock.access('exclusive')])
             renderings.append(d)
             if len(renderings) != 1:
@@ -221,7 +221,7 @@ class BuilderLevel(LabTestCase):
     def test_builder_removed_while_locks_are_rendered(self):
         """A builder that is removed while the locks are found out leaves no lock held."""
         config = self.lab_config
-        steps = {'steps': []}
+        steps: dict[str, list] = {'steps': []}
         return self.lose_while(lambda: self.reconfig_master(config({'b': steps})))
 
     @defer.inlineCallbacks
@@ -366,7 +366,7 @@ class NoBuildBeginsToWait(LabTestCase):
         good, waiting = getattr(self.master.data.updates, update), []
 
         def slowly(*args, **kwargs):
-            d = defer.Deferred()
+            d: defer.Deferred[None] = defer.Deferred()
             d.addCallback(lambda _: good(*args, **kwargs))
             waiting.append(d)
             return d
@@ -390,7 +390,7 @@ class NoBuildBeginsToWait(LabTestCase):
         waiting = []
 
         def add_build_slowly(**kwargs):
-            d = defer.Deferred()
+            d: defer.Deferred[None] = defer.Deferred()
             d.addCallback(lambda _: add_build(**kwargs))
             waiting.append(d)
             return d

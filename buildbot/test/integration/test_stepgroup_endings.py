@@ -71,7 +71,7 @@ class Ending(LabTestCase):
         return defer.succeed(True) if self.decision is None else self.decision
 
     def held_write(self, moment):
-        group = []
+        group: list = []
 
         def is_row(buildid, name):
             return name == 'g'
@@ -138,7 +138,7 @@ class Ending(LabTestCase):
         return self.master.workers.workers[name].workerid
 
     def fail_once(self, write):
-        failed = []
+        failed: list = []
 
         def failing(*args, **kwargs):
             if not failed:

@@ -50,7 +50,7 @@ class Adds(Named):
 class ParallelCase(LabTestCase):
     def setUp(self):
         super().setUp()
-        self.gates = {}
+        self.gates: dict[str, Gate] = {}
         self.lock = MasterLock('lab')
         self.access = self.lock.access('exclusive')
 
@@ -127,7 +127,7 @@ class Parallel(ParallelCase):
             parallel=3,
         )
         yield self.start(group)
-        seen = []
+        seen: list = []
         while self.running():
             seen.append(self.running())
             self.end(self.running()[0])
@@ -196,7 +196,7 @@ class Parallel(ParallelCase):
         """Each of the steps that run has a lane of its own, and all are given back."""
         inner = StepGroup(name='i', steps=self.steps('xyz'), parallel=2)
         yield self.start(StepGroup(name='g', steps=[inner, *self.steps('abc')], parallel=3))
-        seen = []
+        seen: list = []
         while self.running():
             build = self.master.workers.workers['w1'].workerforbuilders['a'].builder.building[0]
             running = [s for s in build.executedSteps if s.results is None and s.step_group]
@@ -271,7 +271,7 @@ class Parallel(ParallelCase):
     @defer.inlineCallbacks
     def test_interrupt_of_its_own(self):
         """A kind of group that does something to be interrupted does it in another group, too."""
-        seen = []
+        seen: list = []
 
         class Powered(StepGroup):
             def interrupt(self, reason):
@@ -444,7 +444,7 @@ class Defaults(ParallelCase):
     @defer.inlineCallbacks
     def test_env_and_workdir(self, _, of_build, of_outer, of_inner, of_step, expected):
         """Steps that set no directory or variable have those of the nearest group that does."""
-        seen = []
+        seen: list = []
         step = Env(seen, name='s', **of_step)
         inner = StepGroup(name='i', steps=[step], **of_inner)
         outer = StepGroup(name='o', steps=[inner], **of_outer)
@@ -538,7 +538,7 @@ class Triggered(ParallelCase):
         )
         yield self.request('a')
         self.end('c')
-        seen = []
+        seen: list = []
 
         def is_meant(*args, **kwargs):
             seen.append(kwargs.get('name'))

@@ -221,7 +221,7 @@ class Examples(RealCase):
 
     @defer.inlineCallbacks
     def run_example(self, name):
-        names = {}
+        names: dict = {}
         exec((EXAMPLES / f'{name}.cfg').read_text(), names)
         more = [('upload', names['upload'])] if 'upload' in names else []
         scheduler = [names['uploads']] if 'uploads' in names else []
