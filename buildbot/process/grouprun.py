@@ -18,8 +18,8 @@ from buildbot.util.eventual import fireEventually
 from buildbot.worker.lane import LaneConnection
 
 if TYPE_CHECKING:
-    from buildbot.process.buildstep import BuildStep
     from buildbot.process.build import Build
+    from buildbot.process.buildstep import BuildStep
     from buildbot.process.stepgroup import StepGroup
 
 

@@ -7,8 +7,8 @@ an earlier one means: the rest of the file later. What is left out may also be a
 class, ``file:Class.__init__.argument``, with what is done about it. Anything that nothing names is
 an error, and so is a name that means nothing.
 
-A method that a later commit replaces may be in an earlier one as it is until then: it is in the file
-of that name in ``early/``, written like those of the fork.
+A method that a later commit replaces may be in an earlier one as it is until then: it is in the
+file of that name in ``early/``, written like those of the fork.
 """
 
 from __future__ import annotations
