@@ -242,7 +242,7 @@ class BaseLock:
         """Change the units there are. Those who waited for more than that fail, and say so."""
         before = self._rule.capacity
         if before and before != count:
-            log.msg(f'{self} has {count} units now; it had {before}')
+            log.msg(f'{self} has {in_units(count)} now; it had {before}')
         hopeless = self._rule.set_capacity(count)
         if count > before:
             self.release_subs.deliver()
@@ -254,7 +254,8 @@ class BaseLock:
             self._waits[claim.owner]._hopeless()
 
     def _too_few(self, access: LockAccess) -> str:
-        return f'{access.count} units of {self} can never be had, for it has {self.maxCount}'
+        wanted = in_units(access.count)
+        return f'{wanted} of {self} can never be had, for it has {self.maxCount}'
 
     def isAvailable(self, requester: Any, access: LockAccess) -> bool:
         """Tell whether the requester could claim it now, whose turn it is being considered."""
@@ -403,12 +404,27 @@ def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) 
 
 
 def check_access(access: LockAccess) -> None:
-    assert access.mode in ('counting', 'exclusive'), (
-        f"{access.mode!r} is no way to take a lock; it is 'counting' or 'exclusive'"
-    )
-    assert isinstance(access.count, int) and access.count >= 0, (
-        f'{access.count!r} is no number of units of a lock'
-    )
-    assert access.mode == 'counting' or access.count == 1, (
-        f'exclusive access takes all units of a lock, so a count of {access.count} has no meaning'
-    )
+    problem = problem_of_access(access)
+    assert problem is None, problem
+
+
+def problem_of_access(access: LockAccess) -> str | None:
+    """Say why no lock can be taken like this; None if one can."""
+    if access.mode not in ('counting', 'exclusive'):
+        return f"{access.mode!r} is no way to take a lock; it is 'counting' or 'exclusive'"
+    if not is_number_of_units(access.count):
+        return f'{access.count!r} is no number of units of a lock'
+    if access.mode == 'exclusive' and access.count != 1:
+        count = access.count
+        return f'exclusive access takes all units of a lock, so a count of {count} has no meaning'
+    return None
+
+
+def is_number_of_units(value: Any) -> bool:
+    """Tell whether there can be so many units."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def in_units(count: int) -> str:
+    """Say how many units these are."""
+    return f'{count} unit' if count == 1 else f'{count} units'

@@ -57,6 +57,11 @@ class Errors(unittest.SynchronousTestCase):
             ('parallel_bool', {'parallel': True}, 'parallel must be a number of steps, not True'),
             ('max_time', {'maxTime': '9'}, "maxTime must be a number of seconds, not '9'"),
             ('wait', {'waitTimeout': -1}, 'waitTimeout must be a number of seconds, not -1'),
+            (
+                'interrupt',
+                {'interruptOnFailure': 'yes'},
+                "interruptOnFailure must be True or False, not 'yes'",
+            ),
             ('env', {'env': 'A=1'}, "env must be a dictionary, not 'A=1'"),
         ]
     )
