@@ -63,6 +63,7 @@ class StepGroup(buildstep.BuildStep):
     """
 
     name = 'group'
+    kind_of_step = 'step group'
     renderables = ('env', 'interruptOnFailure', 'maxTime', 'parallel', 'waitTimeout')
 
     def __init__(

@@ -340,7 +340,7 @@ class BadInput(unittest.TestCase):
                         ],
                     ),
                 ],
-                "of step 'i' in group 'h' of builder 'lab'",
+                "of step group 'i' in group 'h' of builder 'lab'",
             ),
         ]
     )
@@ -364,6 +364,11 @@ class BadInput(unittest.TestCase):
     @parameterized.expand(
         [
             ('step', lambda: BuildStep(name='s', locks=['x']), "step 's': 'x' is not a lock"),
+            (
+                'group',
+                lambda: StepGroup(name='g', locks=['x']),
+                "step group 'g': 'x' is not a lock",
+            ),
             (
                 'access',
                 lambda: LockAccess('x', 'counting'),

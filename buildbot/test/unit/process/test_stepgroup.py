@@ -199,7 +199,7 @@ class Errors(unittest.SynchronousTestCase):
         group = StepGroup(name='g', steps=[Bench('b1')], locks=[MasterLock('board-b1', 2)])
         (error,) = self.errors_of(group)
         self.assertIn("Two locks share the name 'board-b1'", error)
-        self.assertIn("of step 'b1' in group 'g' of builder 'lab'", error)
+        self.assertIn("of step group 'b1' in group 'g' of builder 'lab'", error)
 
 
 class Template(unittest.SynchronousTestCase):
