@@ -12,6 +12,7 @@ from twisted.internet import defer
 
 from buildbot.interfaces import IRenderable
 from buildbot.lockcopies import RealBranchLock
+from buildbot.lockcopies import refuse_unlike
 from buildbot.lockcopy import LockError
 from buildbot.lockcopy import Wait
 from buildbot.lockcopy import claim_together
@@ -41,14 +42,15 @@ def get_real_locks_from_accesses_raw(
     :param props: what to render ``locks`` with; None leaves it as it is.
     :param get_sources: returns the source stamps of the build; called only if a branch matters.
     :returns: Deferred of a list of (lock, access), each lock once.
-    :raises LockError: it is no list of locks, or a lock stands twice in it; or the worker has been
-        lost.
+    :raises LockError: it is no list of locks, a lock stands twice in it, or has the name of an
+        unlike one; or the worker has been lost.
     """
     if workerforbuilder is not None and workerforbuilder.worker is None:
         raise LockError('the worker was lost before the locks could be found out')
     if props is not None:
         locks = yield props.render(locks)
         check_rendered(locks)
+    refuse_unlike(ids_of(locks or ()), builder.botmaster, config_version)
     found = yield upstream.get_real_locks_from_accesses_raw(
         locks, props, builder, workerforbuilder, config_version
     )
