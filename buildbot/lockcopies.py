@@ -51,10 +51,10 @@ class RealWorkerLock(service.SharedService):
     def __init__(self, name: str) -> None:
         super().__init__()
         self.lockName = name
-        self.maxCount: int = 0
-        self.maxCountForWorker: dict[str, int] = {}
         self.config_version = -1
         self.lockid: WorkerLock | None = None
+        self.maxCount: int = 0
+        self.maxCountForWorker: dict[str, int] = {}
         self.locks: dict[str, BaseLock] = {}
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
-from typing import Callable
 from typing import Iterator
 from typing import Sequence
 
@@ -62,8 +61,7 @@ class Wait:
         self.accesses = accesses
         self.deferred: defer.Deferred[BaseLock | None] | None = defer.Deferred()
         self.around = owners_around(owner)
-        told = (self._granted, self._drains, self._hopeless)
-        self.claim = claim_of(owner, accesses, self.around, *told)
+        self.claim = claim_of(owner, accesses, self.around, self)
         if isinstance(owner, LockOwner):
             self.around.append(owner)
         key = self.claim.owner
@@ -325,7 +323,9 @@ class BaseLock:
         """
         if self.isAvailable(owner, access):
             return defer.succeed(self)
-        return Wait(owner, ((self, access),)).deferred
+        wait = Wait(owner, ((self, access),))
+        assert wait.deferred is not None
+        return wait.deferred
 
     def stopWaitingUntilAvailable(self, owner: Any, access: LockAccess, d: defer.Deferred) -> None:
         """Wait no longer, for this lock and for those that were asked for together with it.
@@ -349,14 +349,13 @@ def claim_of(
     owner: Any,
     accesses: Sequence[tuple[BaseLock, LockAccess]],
     around: Sequence[LockOwner],
-    *told: Callable[[], None],
+    wait: Wait | None = None,
 ) -> Claim:
     """Make what stands in the lock rule for an owner's wish for some locks.
 
     :param accesses: each lock once, none with a count of 0.
     :param around: the owners that this one is nested in, from the nearest out.
-    :param told: what ``Claim`` calls when it is granted, when its patience is at an end, and when
-        it waits in vain.
+    :param wait: what is told what becomes of the claim if it has to wait; None if it never does.
     :raises UnitsError: more units of a lock are wanted than it has.
     """
     ancestors = [key_of(thing) for thing in around]
@@ -369,7 +368,11 @@ def claim_of(
     priority, age = 0, None
     if isinstance(owner, LockOwner):
         priority, age = owner.lock_priority, owner.lock_age
-    return Claim(key_of(owner), wants, priority, ancestors, *told, age=age)
+    key = key_of(owner)
+    if wait is None:
+        return Claim(key, wants, priority, ancestors, age=age)
+    told = wait._granted, wait._drains, wait._hopeless
+    return Claim(key, wants, priority, ancestors, *told, age)
 
 
 def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) -> bool:
@@ -404,6 +407,7 @@ def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) 
 
 
 def check_access(access: LockAccess) -> None:
+    """Assert that a lock can be taken like this."""
     problem = problem_of_access(access)
     assert problem is None, problem
 

@@ -32,6 +32,7 @@ class LockAccess(util.ComparableMixin):
     :param lockid: a ``MasterLock``, ``WorkerLock`` or ``BranchLock``.
     :param mode: ``counting`` or ``exclusive``.
     :param count: units, 0 or more; 1 for exclusive access, which takes all of them.
+    :cvar checked: tells a lock that this has been judged when it was made.
     :raises ConfigErrors: this is no lock, or it cannot be taken like this.
     """
 
