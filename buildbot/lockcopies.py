@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from buildbot.db.sourcestamps import SourceStampModel
     from buildbot.locks import BaseLockId
     from buildbot.locks import BranchLock
+    from buildbot.locks import LockAccess
     from buildbot.locks import MasterLock
     from buildbot.locks import WorkerLock
 
@@ -152,17 +153,21 @@ class RealBranchLock(service.SharedService):
             lock.setMaxCount(lockid.max_count_for(branch))
 
 
-def refuse_unlike(lockids: Iterable[BaseLockId], botmaster: Any, config_version: int) -> None:
+def refuse_unlike(
+    locks: Iterable[BaseLockId | LockAccess], botmaster: Any, config_version: int
+) -> None:
     """Refuse a lock whose name is that of an unlike one of the same configuration.
 
     What a renderable makes of locks is not known before a build, which is then told. An older or a
     newer configuration may say something else of a lock, and the newest one is right.
 
+    :param locks: locks and accesses to them.
     :param botmaster: whose children the real locks are.
-    :param config_version: of the configuration that says this of the locks.
+    :param config_version: of the configuration that has the list.
     :raises LockError: the other lock was there first.
     """
-    for lockid in lockids:
+    for lock in locks:
+        lockid = getattr(lock, 'lockid', lock)
         for kind in (RealMasterLock, RealWorkerLock, RealBranchLock):
             real = botmaster.namedServices.get(kind.getName(lockid.name))
             if real is None or real.config_version != config_version:

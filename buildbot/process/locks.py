@@ -50,7 +50,7 @@ def get_real_locks_from_accesses_raw(
     if props is not None:
         locks = yield props.render(locks)
         check_rendered(locks)
-    refuse_unlike(ids_of(locks or ()), builder.botmaster, config_version)
+    refuse_unlike(locks or (), builder.botmaster, config_version)
     found = yield upstream.get_real_locks_from_accesses_raw(
         locks, props, builder, workerforbuilder, config_version
     )

@@ -168,11 +168,6 @@ class Identity(unittest.SynchronousTestCase):
                 "maxCountForWorker must be a dictionary, not ['w']",
             ),
             (
-                'list_of_slaves',
-                lambda: WorkerLock('l', maxCountForSlave=['w']),
-                "maxCountForSlave must be a dictionary, not ['w']",
-            ),
-            (
                 'list_of_branches',
                 lambda: BranchLock('l', maxCountForBranch=['main']),
                 "maxCountForBranch must be a dictionary, not ['main']",
