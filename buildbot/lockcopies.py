@@ -15,9 +15,7 @@ from buildbot.util import service
 
 if TYPE_CHECKING:
     from buildbot.db.sourcestamps import SourceStampModel
-    from buildbot.locks import BaseLockId
     from buildbot.locks import BranchLock
-    from buildbot.locks import LockAccess
     from buildbot.locks import MasterLock
     from buildbot.locks import WorkerLock
 
@@ -153,9 +151,7 @@ class RealBranchLock(service.SharedService):
             lock.setMaxCount(lockid.max_count_for(branch))
 
 
-def refuse_unlike(
-    locks: Iterable[BaseLockId | LockAccess], botmaster: Any, config_version: int
-) -> None:
+def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int) -> None:
     """Refuse a lock whose name is that of an unlike one of the same configuration.
 
     What a renderable makes of locks is not known before a build, which is then told. An older or a
