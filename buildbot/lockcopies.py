@@ -151,7 +151,7 @@ class RealBranchLock(service.SharedService):
             lock.setMaxCount(lockid.max_count_for(branch))
 
 
-def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int) -> None:
+def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int | None) -> None:
     """Refuse a lock whose name is that of an unlike one of the same configuration.
 
     What a renderable makes of locks is not known before a build, which is then told. An older or a
