@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Iterable
 from typing import Sequence
 from weakref import WeakValueDictionary
 
@@ -25,6 +26,7 @@ class RealMasterLock(BaseLock, service.SharedService):
     def __init__(self, name: str) -> None:
         super().__init__(name, 0)
         self.config_version = -1
+        self.lockid: MasterLock | None = None
         self._describe()
 
     def _describe(self) -> None:
@@ -37,6 +39,7 @@ class RealMasterLock(BaseLock, service.SharedService):
         """Take over the limit of a newer configuration."""
         assert self.lockName == lockid.name
         self.config_version = config_version
+        self.lockid = lockid
         self.setMaxCount(lockid.maxCount)
         self._describe()
 
@@ -47,9 +50,10 @@ class RealWorkerLock(service.SharedService):
     def __init__(self, name: str) -> None:
         super().__init__()
         self.lockName = name
-        self.maxCount: int | None = None
-        self.maxCountForWorker: dict[str, int] = {}
         self.config_version = -1
+        self.lockid: WorkerLock | None = None
+        self.maxCount: int = 0
+        self.maxCountForWorker: dict[str, int] = {}
         self.locks: dict[str, BaseLock] = {}
 
     @property
@@ -75,8 +79,9 @@ class RealWorkerLock(service.SharedService):
         """Take over the limits of a newer configuration, for the copies in use too."""
         assert self.lockName == lockid.name
         self.config_version = config_version
-        self.maxCountForWorker = lockid.maxCountForWorker
+        self.lockid = lockid
         self.maxCount = lockid.maxCount
+        self.maxCountForWorker = lockid.maxCountForWorker
         for workername, lock in self.locks.items():
             self._limit(workername, lock)
 
@@ -144,3 +149,27 @@ class RealBranchLock(service.SharedService):
         self.lockid = lockid
         for (_, branch), lock in list(self.copies.items()):
             lock.setMaxCount(lockid.max_count_for(branch))
+
+
+def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int | None) -> None:
+    """Refuse a lock whose name is that of an unlike one of the same configuration.
+
+    What a renderable makes of locks is not known before a build, which is then told. An older or a
+    newer configuration may say something else of a lock, and the newest one is right.
+
+    :param locks: locks and accesses to them.
+    :param botmaster: whose children the real locks are.
+    :param config_version: of the configuration that has the list.
+    :raises LockError: the other lock was there first.
+    """
+    for lock in locks:
+        lockid = getattr(lock, 'lockid', lock)
+        for kind in (RealMasterLock, RealWorkerLock, RealBranchLock):
+            real = botmaster.namedServices.get(kind.getName(lockid.name))
+            if real is None or real.config_version != config_version:
+                continue
+            if real.lockid is not None and real.lockid != lockid:
+                raise LockError(
+                    f'Two locks share the name {lockid.name!r}: {real.lockid!r}, which was there'
+                    f' first, and {lockid!r}'
+                )

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
-from typing import Callable
 from typing import Iterator
 from typing import Sequence
 
@@ -62,8 +61,7 @@ class Wait:
         self.accesses = accesses
         self.deferred: defer.Deferred[BaseLock | None] | None = defer.Deferred()
         self.around = owners_around(owner)
-        told = (self._granted, self._drains, self._hopeless)
-        self.claim = claim_of(owner, accesses, self.around, *told)
+        self.claim = claim_of(owner, accesses, self.around, self)
         if isinstance(owner, LockOwner):
             self.around.append(owner)
         key = self.claim.owner
@@ -242,7 +240,7 @@ class BaseLock:
         """Change the units there are. Those who waited for more than that fail, and say so."""
         before = self._rule.capacity
         if before and before != count:
-            log.msg(f'{self} has {count} units now; it had {before}')
+            log.msg(f'{self} has {in_units(count)} now; it had {before}')
         hopeless = self._rule.set_capacity(count)
         if count > before:
             self.release_subs.deliver()
@@ -254,7 +252,8 @@ class BaseLock:
             self._waits[claim.owner]._hopeless()
 
     def _too_few(self, access: LockAccess) -> str:
-        return f'{access.count} units of {self} can never be had, for it has {self.maxCount}'
+        wanted = in_units(access.count)
+        return f'{wanted} of {self} can never be had, for it has {self.maxCount}'
 
     def isAvailable(self, requester: Any, access: LockAccess) -> bool:
         """Tell whether the requester could claim it now, whose turn it is being considered."""
@@ -324,7 +323,9 @@ class BaseLock:
         """
         if self.isAvailable(owner, access):
             return defer.succeed(self)
-        return Wait(owner, ((self, access),)).deferred
+        wait = Wait(owner, ((self, access),))
+        assert wait.deferred is not None
+        return wait.deferred
 
     def stopWaitingUntilAvailable(self, owner: Any, access: LockAccess, d: defer.Deferred) -> None:
         """Wait no longer, for this lock and for those that were asked for together with it.
@@ -348,14 +349,13 @@ def claim_of(
     owner: Any,
     accesses: Sequence[tuple[BaseLock, LockAccess]],
     around: Sequence[LockOwner],
-    *told: Callable[[], None],
+    wait: Wait | None = None,
 ) -> Claim:
     """Make what stands in the lock rule for an owner's wish for some locks.
 
     :param accesses: each lock once, none with a count of 0.
     :param around: the owners that this one is nested in, from the nearest out.
-    :param told: what ``Claim`` calls when it is granted, when its patience is at an end, and when
-        it waits in vain.
+    :param wait: what is told what becomes of the claim if it has to wait; None if it never does.
     :raises UnitsError: more units of a lock are wanted than it has.
     """
     ancestors = [key_of(thing) for thing in around]
@@ -368,7 +368,11 @@ def claim_of(
     priority, age = 0, None
     if isinstance(owner, LockOwner):
         priority, age = owner.lock_priority, owner.lock_age
-    return Claim(key_of(owner), wants, priority, ancestors, *told, age=age)
+    key = key_of(owner)
+    if wait is None:
+        return Claim(key, wants, priority, ancestors, age=age)
+    told = wait._granted, wait._drains, wait._hopeless
+    return Claim(key, wants, priority, ancestors, *told, age)
 
 
 def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) -> bool:
@@ -403,12 +407,28 @@ def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) 
 
 
 def check_access(access: LockAccess) -> None:
-    assert access.mode in ('counting', 'exclusive'), (
-        f"{access.mode!r} is no way to take a lock; it is 'counting' or 'exclusive'"
-    )
-    assert isinstance(access.count, int) and access.count >= 0, (
-        f'{access.count!r} is no number of units of a lock'
-    )
-    assert access.mode == 'counting' or access.count == 1, (
-        f'exclusive access takes all units of a lock, so a count of {access.count} has no meaning'
-    )
+    """Assert that a lock can be taken like this."""
+    problem = problem_of_access(access)
+    assert problem is None, problem
+
+
+def problem_of_access(access: LockAccess) -> str | None:
+    """Say why no lock can be taken like this; None if one can."""
+    if access.mode not in ('counting', 'exclusive'):
+        return f"{access.mode!r} is no way to take a lock; it is 'counting' or 'exclusive'"
+    if not is_number_of_units(access.count):
+        return f'{access.count!r} is no number of units of a lock'
+    if access.mode == 'exclusive' and access.count != 1:
+        count = access.count
+        return f'exclusive access takes all units of a lock, so a count of {count} has no meaning'
+    return None
+
+
+def is_number_of_units(value: Any) -> bool:
+    """Tell whether there can be so many units."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def in_units(count: int) -> str:
+    """Say how many units these are."""
+    return f'{count} unit' if count == 1 else f'{count} units'

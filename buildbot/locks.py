@@ -20,7 +20,9 @@ from buildbot.lockcopies import RealMasterLock
 from buildbot.lockcopies import RealWorkerLock
 from buildbot.lockcopy import BaseLock  # noqa: F401 - people find it here
 from buildbot.lockcopy import LockError  # noqa: F401
-from buildbot.lockcopy import check_access
+from buildbot.lockcopy import in_units
+from buildbot.lockcopy import is_number_of_units
+from buildbot.lockcopy import problem_of_access
 from buildbot.lockowner import LockOwner  # noqa: F401
 
 
@@ -30,7 +32,8 @@ class LockAccess(util.ComparableMixin):
     :param lockid: a ``MasterLock``, ``WorkerLock`` or ``BranchLock``.
     :param mode: ``counting`` or ``exclusive``.
     :param count: units, 0 or more; 1 for exclusive access, which takes all of them.
-    :raises ConfigErrors: this is no lock.
+    :cvar checked: tells a lock that this has been judged when it was made.
+    :raises ConfigErrors: this is no lock, or it cannot be taken like this.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = ('lockid', 'mode', 'count')
@@ -40,7 +43,11 @@ class LockAccess(util.ComparableMixin):
         if not isinstance(lockid, BaseLockId):
             config.error(f'{lockid!r} is not a lock, so there is no access to it')
         self.lockid, self.mode, self.count = lockid, mode, count
-        check_access(self)
+        problem = problem_of_access(self)
+        if problem:
+            # to go on would be to compare units with the count
+            name = lockid.name if isinstance(lockid, BaseLockId) else lockid
+            raise config.ConfigErrors([f'lock {name!r}: {problem}'])
 
     def __repr__(self) -> str:
         units = f', {self.count}' if self.count != 1 else ''
@@ -62,11 +69,26 @@ class BaseLockId(util.ComparableMixin):
         words = [f'{attr}={value!r}' for attr, value in given[1:] if value not in (None, ())]
         return f'{type(self).__name__}({", ".join([repr(self.name), *words])})'
 
-    def _check_units(self) -> None:
-        for units in (self.maxCount, *self._other_limits().values()):
-            if not isinstance(units, (int, float)) or units < 0:
-                # to go on would be to compare units with it
-                raise config.ConfigErrors([f'lock {self.name!r}: {units!r} is no number of units'])
+    def _check(self, limits_name: str = '', limits: Any = None) -> None:
+        # what was given, and what limits that differ from maxCount, as the argument of this name
+        problems = []
+        if not isinstance(self.name, str) or not self.name:
+            problems.append('its name must be a string that is not empty')
+        if not is_number_of_units(self.maxCount):
+            problems.append(f'maxCount must be a number of units, not {self.maxCount!r}')
+        if limits is not None and not isinstance(limits, dict):
+            problems.append(f'{limits_name} must be a dictionary, not {limits!r}')
+        elif limits is not None:
+            for key, units in limits.items():
+                if not isinstance(key, str):
+                    problems.append(f'a name in {limits_name} must be a string, not {key!r}')
+                if not is_number_of_units(units):
+                    problems.append(
+                        f'{limits_name}[{key!r}] must be a number of units, not {units!r}'
+                    )
+        if problems:
+            # to go on would be to compare units with these
+            raise config.ConfigErrors([f'lock {self.name!r}: {problem}' for problem in problems])
 
     def most_units(self) -> int:
         """Return the units of the copy that has most of them."""
@@ -89,7 +111,7 @@ class MasterLock(BaseLockId):
 
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units: how many ``counting`` holders of one unit there may be.
-    :raises ConfigErrors: this is no number of units.
+    :raises ConfigErrors: this is no name, or no number of units.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount')
@@ -97,7 +119,7 @@ class MasterLock(BaseLockId):
 
     def __init__(self, name: str, maxCount: int = 1) -> None:
         self.name, self.maxCount = name, maxCount
-        self._check_units()
+        self._check()
 
 
 class WorkerLock(BaseLockId):
@@ -107,6 +129,7 @@ class WorkerLock(BaseLockId):
     :param maxCount: units of a copy: how many ``counting`` holders of one unit there may be.
     :param maxCountForWorker: units by worker name, where they differ from ``maxCount``.
     :param maxCountForSlave: the name of that when a worker was called a slave.
+    :raises ConfigErrors: one of these is not what it must be.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount', '_maxCountForWorkerList')
@@ -124,9 +147,10 @@ class WorkerLock(BaseLockId):
             config.error(f'lock {name!r} has both maxCountForWorker and maxCountForSlave')
         if maxCountForSlave is not None:
             old_word('maxCountForSlave', 'maxCountForWorker', f'lock {name!r}')
-        self.maxCountForWorker = maxCountForWorker or maxCountForSlave or {}
+            self._check('maxCountForSlave', maxCountForSlave)
+        self._check('maxCountForWorker', maxCountForWorker)
+        self.maxCountForWorker = dict(maxCountForWorker or maxCountForSlave or {})
         self._maxCountForWorkerList = tuple(sorted(self.maxCountForWorker.items()))
-        self._check_units()
 
     def _other_limits(self) -> dict[str, int]:
         return self.maxCountForWorker
@@ -181,6 +205,7 @@ class BranchLock(BaseLockId):
         copy of their own.
     :param key: a renderable of what takes the place of the branch, for anything else that a copy is
         wanted for: ``Interpolate('%(src::repository)s#%(src::branch)s')``, a property.
+    :raises ConfigErrors: one of these is not what it must be.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = (
@@ -203,10 +228,14 @@ class BranchLock(BaseLockId):
         key: Any = None,
     ) -> None:
         self.name, self.maxCount = name, maxCount
+        self._check('maxCountForBranch', maxCountForBranch)
         self.maxCountForBranch = dict(maxCountForBranch or {})
         self.codebase = codebase
         self.defaultBranch = defaultBranch
         self.key = key
+        for what, value in (('codebase', codebase), ('defaultBranch', defaultBranch)):
+            if value is not None and not isinstance(value, str):
+                config.error(f'lock {name!r}: {what} must be a string, not {value!r}')
         if key is not None and (codebase is not None or defaultBranch is not None):
             config.error(
                 f'lock {name!r} has a key, so it can have no codebase and no defaultBranch'
@@ -214,7 +243,6 @@ class BranchLock(BaseLockId):
         # the order of patterns has a meaning, so it is part of what is compared
         self._maxCountForBranchList = tuple(self.maxCountForBranch.items())
         self._key = None if key is None else _RenderedKey(key)
-        self._check_units()
 
     def _other_limits(self) -> dict[str, int]:
         return self.maxCountForBranch
@@ -237,37 +265,44 @@ def SlaveLock(name: str, *args: Any, **kwargs: Any) -> WorkerLock:
     return WorkerLock(name, *args, **kwargs)
 
 
-def check_accesses(accesses: Any, where: str, branches: bool = True) -> bool:
+def check_accesses(accesses: Any, where: str, in_build: bool = True) -> bool:
     """Report what cannot stand in a list of locks, as errors of the configuration.
 
     :param accesses: what the user wrote for ``locks=``; a renderable can only be judged later.
     :param where: whose list it is, such as ``builder 'lab'``.
-    :param branches: whether a branch is known there, so that a ``BranchLock`` may stand in it.
+    :param in_build: whether it is known of which build they are, so that a ``BranchLock`` and
+        renderables may stand in it.
     :returns: whether there was nothing to report.
     """
-    problems = list(_problems(accesses, branches))
+    problems = list(_problems(accesses, in_build))
     for problem in problems:
         config.error(f'{where}: {problem}')
     return not problems
 
 
-def _problems(accesses: Any, branches: bool) -> Iterator[str]:
-    if accesses is None or IRenderable.providedBy(accesses):
+def _problems(accesses: Any, in_build: bool) -> Iterator[str]:
+    if accesses is None:
         return
+    if IRenderable.providedBy(accesses):
+        accesses = [accesses]
     if not isinstance(accesses, (list, tuple)):
         yield f'locks must be a list of locks, not {accesses!r}'
         return
     names = set()
     for access in accesses:
         if IRenderable.providedBy(access):
+            if not in_build:
+                yield f'{access!r} cannot stand here, where no build is known to render it for'
             continue
         lockid = access.lockid if isinstance(access, LockAccess) else access
         if not isinstance(lockid, BaseLockId):
             yield f'{lockid!r} is not a lock'
-        elif not branches and isinstance(lockid, BranchLock):
+            continue
+        access = access if isinstance(access, LockAccess) else lockid.defaultAccess()
+        if not in_build and isinstance(lockid, BranchLock):
             yield f'{lockid!r} cannot stand here, where no branch is known'
-        elif isinstance(access, LockAccess) and access.count > max(lockid.most_units(), 1):
-            yield f'{access.count} units of {lockid!r} can never be had'
+        elif access.mode == 'counting' and access.count > lockid.most_units():
+            yield f'{in_units(access.count)} of {lockid!r} can never be had'
         elif lockid.name in names:
             yield f'the lock {lockid.name!r} stands twice in one list'
         else:

@@ -23,8 +23,17 @@ def main(arguments: list[str]) -> int:
         print('usage: python -m buildbot_overlay [seams]', file=sys.stderr)
         return 2
     lines, sound = status()
-    print('\n'.join(lines))
+    tell('\n'.join(lines))
     return 0 if sound else 1
+
+
+def tell(text: str) -> None:
+    """Print a text, as much as is wanted by who reads it (``head``, say)."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # what is left is written once more when the interpreter ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write_seams() -> int:

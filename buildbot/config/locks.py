@@ -26,7 +26,7 @@ def locks_of_builder(builder: BuilderConfig, steps: Iterable[StepPlace]) -> Iter
     """
     yield from _lock_ids(builder.locks, f'builder {builder.name!r}')
     for step, _, where in steps:
-        yield from _lock_ids(step.locks, f'step {step.name!r} {where}')
+        yield from _lock_ids(step.locks, f'{step.kind_of_step} {step.name!r} {where}')
 
 
 def locks_of_worker(worker: AbstractWorker) -> Iterator[Place]:

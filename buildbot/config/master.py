@@ -55,7 +55,7 @@ class MasterConfig(upstream.MasterConfig):
             check_accesses(builder.locks, f'builder {builder.name!r}')
             places += locks_of_builder(builder, steps)
         for worker in self.workers:
-            check_accesses(worker.access, f'worker {worker.name!r}', branches=False)
+            check_accesses(worker.access, f'worker {worker.name!r}', in_build=False)
             places += locks_of_worker(worker)
 
         known: dict[str, tuple[BaseLockId, str]] = {}

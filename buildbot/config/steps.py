@@ -122,7 +122,7 @@ def check_steps(builder: Any) -> list[Place]:
         ):
             too_long = path
             error(
-                f'step {step.name!r} {where}: its path {path!r} is longer than the {limit}'
-                ' characters that the name of a step may have'
+                f'{step.kind_of_step} {step.name!r} {where}: its path {path!r} is longer than the'
+                f' {limit} characters that the name of a step may have'
             )
     return places

@@ -16,8 +16,7 @@ What always holds, after every call:
    it; then these locks drain for it.
 5. *No lost wake-up.* The first in line, of those that nobody makes wait, does not wait if its claim
    could be granted.
-6. Who has ended holds nothing and waits for nothing.
-
+6. *No trace.* Who has ended holds nothing and waits for nothing.
 7. *No circle.* Of those who would wait for one another for ever, the last is told so
    (``find_deadlock``).
 

@@ -104,6 +104,9 @@ class BuildStep(upstream.BuildStep, LockOwner):
     #: in which of the worker's lanes the step's commands run
     worker_lane = 0
 
+    #: the words with which people are told what it is
+    kind_of_step = 'step'
+
     #: names of the worker locks that it, or a step in it, takes, as the configuration says
     worker_lock_names: frozenset[str] | set[str] = frozenset()
 
@@ -112,7 +115,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        check_accesses(self.locks, f'step {self.name!r}')
+        check_accesses(self.locks, f'{self.kind_of_step} {self.name!r}')
 
     def setBuild(self, build: Build) -> None:
         super().setBuild(build)
@@ -200,7 +203,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._locks_to_acquire = yield get_real_locks_from_accesses(self.locks, self.build)
 
     def lock_name(self) -> str:
-        return f'step {self.name!r} of {self.build.lock_name()}'
+        return f'{self.kind_of_step} {self.name!r} of {self.build.lock_name()}'
 
     @property
     def lock_priority(self) -> int:  # type: ignore[override]
@@ -219,7 +222,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._wait_no_more()
         if claim_all(self, self._locks_to_acquire):
             return defer.succeed(None)
-        log.msg(f'step {self.name} waits for {names_of_locks(self._locks_to_acquire)}')
+        names = names_of_locks(self._locks_to_acquire)
+        log.msg(f'{self.kind_of_step} {self.name} waits for {names}')
         self._waitingForLocks = True
         self._waiting_since = self._waiting_since or self.master.reactor.seconds()
         # What a kind of step does to interrupt its work (to stop the builds that it has triggered,

@@ -13,6 +13,7 @@ from twisted.internet import defer
 
 from buildbot.interfaces import IRenderable
 from buildbot.lockcopies import RealBranchLock
+from buildbot.lockcopies import refuse_unlike
 from buildbot.lockcopy import LockError
 from buildbot.lockcopy import Wait
 from buildbot.lockcopy import claim_together
@@ -46,8 +47,8 @@ def get_real_locks_from_accesses_raw(
     :param workerforbuilder: the worker whose locks are meant.
     :param get_sources: returns the source stamps of the build; called only if a branch matters.
     :returns: Deferred of a list of (lock, access), each lock once.
-    :raises LockError: it is no list of locks, or a lock stands twice in it; or the worker has been
-        lost.
+    :raises LockError: it is no list of locks, a lock stands twice in it, or has the name of an
+        unlike one; or the worker has been lost.
     """
     worker = workerforbuilder.worker if workerforbuilder is not None else None
     if worker is None:
@@ -58,6 +59,7 @@ def get_real_locks_from_accesses_raw(
     if not locks:
         return []
 
+    refuse_unlike(locks, builder.botmaster, config_version)
     found = yield builder.botmaster.getLockFromLockAccesses(locks, config_version)
     claims: Claims = []
     for lock, access in found:

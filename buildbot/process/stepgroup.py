@@ -63,6 +63,7 @@ class StepGroup(buildstep.BuildStep):
     """
 
     name = 'group'
+    kind_of_step = 'step group'
     renderables = ('env', 'interruptOnFailure', 'maxTime', 'parallel', 'waitTimeout')
 
     def __init__(
@@ -112,6 +113,8 @@ class StepGroup(buildstep.BuildStep):
             type(self.parallel) is not int or self.parallel < 1
         ):
             yield f'parallel must be a number of steps, not {self.parallel!r}'
+        if is_known(self.interruptOnFailure) and not isinstance(self.interruptOnFailure, bool):
+            yield f'interruptOnFailure must be True or False, not {self.interruptOnFailure!r}'
         for name in ('maxTime', 'waitTimeout'):
             value = getattr(self, name)
             if is_known(value) and (type(value) not in (int, float) or value < 0):

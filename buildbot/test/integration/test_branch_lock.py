@@ -9,6 +9,7 @@ from twisted.internet import defer
 from buildbot.locks import BranchLock
 from buildbot.locks import LockError
 from buildbot.locks import MasterLock
+from buildbot.locks import WorkerLock
 from buildbot.plugins import util
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.properties import renderer
@@ -131,6 +132,84 @@ class BuilderLevel(LabTestCase):
         self.assertGreater(len(errors), 1)
         for error in errors:
             self.assertIn(sentence, str(error.value))
+
+    @parameterized.expand(
+        [
+            ('builder', 'builder', FAILURE),
+            ('step', 'step', EXCEPTION),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_unlike_when_rendered(self, _, place, result):
+        """A lock that is rendered otherwise than before fails that build, until a reconfig."""
+
+        @renderer
+        def locks(props):
+            return [MasterLock('lab', props.getProperty('count'))]
+
+        gate = Gate()
+        if place == 'step':
+            builders = {'a': {'steps': [GatedStep(gate, locks=locks)]}}
+        else:
+            builders = {'a': {'steps': [GatedStep(gate)], 'locks': locks}}
+        yield self.setup_lab(builders, ['w1', 'w2'])
+        yield self.request('a', properties={'count': (1, 'test')})
+        yield self.request('a', properties={'count': (2, 'test')})
+        self.assertEqual((yield self.builds()), [None, result])
+        sentence = (
+            "Two locks share the name 'lab': MasterLock('lab', maxCount=1), which was there first,"
+            " and MasterLock('lab', maxCount=2)"
+        )
+        self.assertEqual({str(e.value) for e in self.flushLoggedErrors(LockError)}, {sentence})
+
+        yield self.reconfig_master(self.lab_config(builders))
+        yield self.request('a', properties={'count': (2, 'test')})
+        self.reactor.advance(60)  # the quarantine of the worker is over
+        self.assertEqual(len(gate.running), 2)
+        self.assertEqual((yield self.owners(MasterLock('lab', 2))), (2, 0))
+
+    @defer.inlineCallbacks
+    def test_unlike_kinds_when_rendered(self):
+        """A rendered lock of another kind than one of its name fails its build, and no other."""
+        gate = Gate()
+        names = {'a': MasterLock('lab', 5), 'b': WorkerLock('lab', 5)}
+
+        @renderer
+        def locks(props):
+            return [names[props.getProperty('buildername')]]
+
+        steps = [GatedStep(gate)]
+        yield self.setup_lab(
+            {
+                'a': {'steps': steps, 'locks': [names['a']]},
+                'b': {'steps': steps, 'locks': locks},
+            },
+            ['w1'],
+        )
+        for builder in 'bab':
+            yield self.request(builder)
+        self.assertEqual((yield self.builds()), [FAILURE, None, FAILURE])
+        self.assertTrue(self.flushLoggedErrors(LockError))
+
+    @defer.inlineCallbacks
+    def test_unlike_of_an_older_configuration(self):
+        """A build that began before a reconfig takes a lock as the newer configuration has it."""
+        gate, inner = Gate(), Gate()
+
+        def builders(count):
+            locks = renderer(lambda props: [MasterLock('lab', count)])
+            return {
+                'a': {'steps': [GatedStep(gate), GatedStep(inner, locks=locks)]},
+                'b': {'steps': [GatedStep(inner, locks=locks)]},
+            }
+
+        yield self.setup_lab(builders(1), ['w1'])
+        yield self.request('a')
+        yield self.reconfig_master(self.lab_config(builders(2)))
+        yield self.request('b')
+        self.open(gate, SUCCESS)
+        self.assertEqual(len(inner.running), 2)
+        self.assertEqual((yield self.owners(MasterLock('lab', 2))), (2, 0))
 
     @defer.inlineCallbacks
     def test_rendered_with_the_sources(self):

@@ -404,7 +404,7 @@ class Rows(LabTestCase):
         yield self.request('b')
         rows = yield self.rows(2)
         since = 'waiting since 1970-01-01 02:00 UTC for lab, held by '
-        self.assertEqual(rows['s']['state_string'], since + "step 'g' of a #1")
+        self.assertEqual(rows['s']['state_string'], since + "step group 'g' of a #1")
         yield self.request('c')
         rows = yield self.rows(3)
         self.assertTrue(rows['g']['state_string'].startswith(since))
@@ -427,7 +427,7 @@ class Rows(LabTestCase):
         rows = yield self.rows()
         self.assertIn("held by step 'g/x' of a #1", rows['g/y']['state_string'])
         rows = yield self.rows(2)
-        self.assertTrue(rows['s']['state_string'].endswith("held by step 'g' of a #1"))
+        self.assertTrue(rows['s']['state_string'].endswith("held by step group 'g' of a #1"))
         for _ in range(3):
             self.open(gate, SUCCESS)
         self.assertEqual((yield self.owners(lock)), (0, 0))

@@ -147,17 +147,85 @@ class Identity(unittest.SynchronousTestCase):
 
     @parameterized.expand(
         [
-            ('text', lambda: MasterLock('l', '3'), "'3'"),
-            ('none', lambda: WorkerLock('l', None), 'None'),
-            ('negative', lambda: BranchLock('l', -1), '-1'),
-            ('of_a_worker', lambda: WorkerLock('l', 1, {'w': '2'}), "'2'"),
-            ('of_a_branch', lambda: BranchLock('l', 1, {'main': -2}), '-2'),
+            ('text', lambda: MasterLock('l', '3'), "maxCount must be a number of units, not '3'"),
+            ('none', lambda: WorkerLock('l', None), 'maxCount must be a number of units, not None'),
+            ('negative', lambda: BranchLock('l', -1), 'maxCount must be a number of units, not -1'),
+            ('part', lambda: MasterLock('l', 2.5), 'maxCount must be a number of units, not 2.5'),
+            ('bool', lambda: MasterLock('l', True), 'maxCount must be a number of units, not True'),
+            (
+                'of_a_worker',
+                lambda: WorkerLock('l', 1, {'w': '2'}),
+                "maxCountForWorker['w'] must be a number of units, not '2'",
+            ),
+            (
+                'of_a_branch',
+                lambda: BranchLock('l', 1, {'main': -2}),
+                "maxCountForBranch['main'] must be a number of units, not -2",
+            ),
+            (
+                'list_of_workers',
+                lambda: WorkerLock('l', maxCountForWorker=['w']),
+                "maxCountForWorker must be a dictionary, not ['w']",
+            ),
+            (
+                'list_of_branches',
+                lambda: BranchLock('l', maxCountForBranch=['main']),
+                "maxCountForBranch must be a dictionary, not ['main']",
+            ),
+            (
+                'worker_that_is_no_name',
+                lambda: WorkerLock('l', 1, {5: 2}),
+                'a name in maxCountForWorker must be a string, not 5',
+            ),
+            (
+                'no_branch',
+                lambda: BranchLock('l', 1, {None: 2}),
+                'a name in maxCountForBranch must be a string, not None',
+            ),
+            (
+                'codebase',
+                lambda: BranchLock('l', codebase=['app']),
+                "codebase must be a string, not ['app']",
+            ),
+            (
+                'default_branch',
+                lambda: BranchLock('l', defaultBranch=5),
+                'defaultBranch must be a string, not 5',
+            ),
+            (
+                'mode',
+                lambda: MasterLock('l').access('shared'),
+                "'shared' is no way to take a lock; it is 'counting' or 'exclusive'",
+            ),
+            (
+                'count',
+                lambda: MasterLock('l').access('counting', True),
+                'True is no number of units of a lock',
+            ),
+            (
+                'exclusive_count',
+                lambda: MasterLock('l', 3).access('exclusive', 2),
+                'exclusive access takes all units of a lock, so a count of 2 has no meaning',
+            ),
         ]
     )
-    def test_units(self, _, make, what):
-        """What is no number of units is told in a sentence that names the lock."""
+    def test_argument(self, _, make, sentence):
+        """What a lock, or an access to it, cannot be made of is a sentence that names the lock."""
         error = self.assertRaises(ConfigErrors, make)
-        self.assertEqual(error.errors, [f"lock 'l': {what} is no number of units"])
+        self.assertEqual(error.errors, [f"lock 'l': {sentence}"])
+
+    @parameterized.expand([('empty', ''), ('none', None), ('number', 5)])
+    def test_name(self, _, name):
+        """A lock must have a name."""
+        for kind in (MasterLock, WorkerLock, BranchLock):
+            error = self.assertRaises(ConfigErrors, kind, name)
+            sentence = f'lock {name!r}: its name must be a string that is not empty'
+            self.assertEqual(error.errors, [sentence])
+
+    def test_all_told(self):
+        """All that is wrong with a lock is told at once."""
+        error = self.assertRaises(ConfigErrors, WorkerLock, '', -1, {5: True})
+        self.assertEqual(len(error.errors), 4)
 
     def test_access(self):
         """An access to a branch lock is made as to any lock."""
@@ -216,6 +284,33 @@ class BadInput(unittest.TestCase):
         self.assertIn("worker 'w': BranchLock('version', maxCount=1) cannot stand here", error)
 
     @parameterized.expand(
+        [('all', Property('locks')), ('one', [MasterLock('m'), Property('lock')])]
+    )
+    def test_rendered_for_a_worker(self, _, locks):
+        """The locks of a worker cannot be rendered, for they do not depend on a build."""
+        (error,) = self.errors_of(worker_locks=locks)
+        self.assertIn("worker 'w': Property(", error)
+        self.assertIn('cannot stand here, where no build is known to render it for', error)
+
+    @parameterized.expand(
+        [
+            ('default', MasterLock('m', 0), False),
+            ('counting', MasterLock('m', 0).access('counting'), False),
+            ('nothing', MasterLock('m', 0).access('counting', 0), True),
+            ('exclusive', MasterLock('m', 0).access('exclusive'), True),
+            ('some_worker', WorkerLock('m', 0, {'w': 1}), True),
+            ('no_worker', WorkerLock('m', 0, {'w': 0}), False),
+            ('some_branch', BranchLock('m', 0, {'main': 1}), True),
+        ]
+    )
+    def test_none_to_be_had(self, _, access, is_good):
+        """A unit of a lock that has none anywhere is an error, whether or not it is written out."""
+        errors = self.errors_of(builder_locks=[access])
+        lockid = getattr(access, 'lockid', access)
+        sentence = f"builder 'lab': 1 unit of {lockid!r} can never be had"
+        self.assertEqual(errors, [] if is_good else [sentence])
+
+    @parameterized.expand(
         [
             ('builder_and_worker', [MasterLock('m', 1)], [MasterLock('m', 2)], [], "of worker 'w'"),
             (
@@ -240,7 +335,7 @@ class BadInput(unittest.TestCase):
                         ],
                     ),
                 ],
-                "of step 'i' in group 'h' of builder 'lab'",
+                "of step group 'i' in group 'h' of builder 'lab'",
             ),
         ]
     )
@@ -264,6 +359,11 @@ class BadInput(unittest.TestCase):
     @parameterized.expand(
         [
             ('step', lambda: BuildStep(name='s', locks=['x']), "step 's': 'x' is not a lock"),
+            (
+                'group',
+                lambda: StepGroup(name='g', locks=['x']),
+                "step group 'g': 'x' is not a lock",
+            ),
             (
                 'access',
                 lambda: LockAccess('x', 'counting'),

@@ -152,6 +152,12 @@ class Locks(unittest.SynchronousTestCase):
             errors.errors, ["lock 'cpu' has both maxCountForWorker and maxCountForSlave"]
         )
 
+    def test_no_dictionary(self):
+        """What is no dictionary is told with the word that was used."""
+        error = self.assertRaises(ConfigErrors, WorkerLock, 'cpu', maxCountForSlave=['w'])
+        sentence = "lock 'cpu': maxCountForSlave must be a dictionary, not ['w']"
+        self.assertEqual(error.errors, [sentence])
+
 
 class Builders(unittest.SynchronousTestCase):
     def errors(self, *args, **kwargs):

@@ -220,14 +220,15 @@ class Refusals(unittest.SynchronousTestCase):
                 (self.release / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(RELEASE / path, self.release / path)
 
-    def run_python(self, *arguments, cwd=None, **environment):
+    def run_python(self, *arguments, cwd=None, stdout=subprocess.PIPE, **environment):
         # -S: without the environment's own packages, so that only the copies are there
         path = os.pathsep.join([str(self.site), str(self.site / 'release')])
         return subprocess.run(
             [sys.executable, '-S', *arguments],
             env={'PYTHONPATH': path, **environment},
             cwd=cwd or self.site,
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
             text=True,
         )
 
@@ -376,6 +377,14 @@ class Refusals(unittest.SynchronousTestCase):
         )
         self.assertEqual(done.returncode, 1)
         self.assertIn('stands before the overlay on the path and wins', done.stdout)
+
+    def test_status_that_nobody_reads(self):
+        """The status command ends quietly when who reads its lines has had enough."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        self.addCleanup(os.close, writer)
+        done = self.status(BUILDBOT_INTERLOCK='off', stdout=writer)
+        self.assertEqual((done.returncode, done.stderr), (1, ''))
 
     def test_status_installed_twice(self):
         """The status command names both copies of an overlay installed twice, and fails."""

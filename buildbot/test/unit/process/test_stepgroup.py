@@ -57,6 +57,11 @@ class Errors(unittest.SynchronousTestCase):
             ('parallel_bool', {'parallel': True}, 'parallel must be a number of steps, not True'),
             ('max_time', {'maxTime': '9'}, "maxTime must be a number of seconds, not '9'"),
             ('wait', {'waitTimeout': -1}, 'waitTimeout must be a number of seconds, not -1'),
+            (
+                'interrupt',
+                {'interruptOnFailure': 'yes'},
+                "interruptOnFailure must be True or False, not 'yes'",
+            ),
             ('env', {'env': 'A=1'}, "env must be a dictionary, not 'A=1'"),
         ]
     )
@@ -194,7 +199,7 @@ class Errors(unittest.SynchronousTestCase):
         group = StepGroup(name='g', steps=[Bench('b1')], locks=[MasterLock('board-b1', 2)])
         (error,) = self.errors_of(group)
         self.assertIn("Two locks share the name 'board-b1'", error)
-        self.assertIn("of step 'b1' in group 'g' of builder 'lab'", error)
+        self.assertIn("of step group 'b1' in group 'g' of builder 'lab'", error)
 
 
 class Template(unittest.SynchronousTestCase):
