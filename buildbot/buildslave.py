@@ -12,6 +12,8 @@ from buildbot.worker import Worker
 class BuildSlave(Worker):
     """A worker, with the arguments of Buildbot 0.8 in their order.
 
+    Builds on it have the property ``slavename`` besides ``workername``.
+
     :param name: of the worker.
     :param password: with which it comes.
     :param max_builds: how many builds may run on it at a time; None for no limit.
@@ -42,7 +44,7 @@ class BuildSlave(Worker):
             max_builds=max_builds,
             notify_on_missing=notify_on_missing,
             missing_timeout=missing_timeout,
-            properties=properties,
+            properties={'slavename': name, **(properties or {})},
             locks=locks,
             keepalive_interval=keepalive_interval,
             **today,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from buildbot_worker.bot import Worker
@@ -28,6 +29,7 @@ class BuildSlave(Worker):
     :param unicode_encoding: of file names and output; None for that of the system.
     :param allow_shutdown: ``signal`` (SIGHUP), ``file`` (``shutdown.stamp``) or None: what asks the
         master to let it end after the builds that run.
+    :raises NotADirectoryError: ``basedir`` is none, as when it was moved.
     """
 
     def __init__(
@@ -45,6 +47,10 @@ class BuildSlave(Worker):
         unicode_encoding: str | None = None,
         allow_shutdown: str | None = None,
     ) -> None:
+        if not os.path.isdir(basedir):
+            raise NotADirectoryError(
+                f'basedir of slave {name!r} is {basedir}, which is no directory'
+            )
         for sentence in ignored(usePTY, maxdelay):
             log.msg(sentence)
         super().__init__(

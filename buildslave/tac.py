@@ -12,11 +12,25 @@ import shutil
 import tokenize
 from difflib import unified_diff
 from pathlib import Path
+from typing import Iterable
 
 from buildslave.gone import ignored
 
 # what 0.8 knew its directories by, and what buildbot-worker knows its own by
 MARK = re.compile(r"""Application\(\s*(['"])(buildslave|buildbot-worker)\1""")
+# the encoding that a file names in one of its first two lines
+CODING = re.compile(r'\A((?:.*\n)?[ \t]*#.*?coding[:=][ \t]*)([-\w.]+)')
+# what only Python 2 has and is found at run time only; a file with it is Python 3 to look at
+FIXERS = ('execfile', 'has_key', 'imports', 'urllib')
+# the same, of which nobody can tell whether to mend it is right
+NAMES = {
+    'basestring': 'str',
+    'execfile': 'exec(open(...).read())',
+    'file': 'open',
+    'long': 'int',
+    'unicode': 'str',
+    'xrange': 'range',
+}
 
 
 class BadDirectory(Exception):
@@ -35,7 +49,10 @@ class Tac:
         try:
             source = self.path.read_bytes()
             self._encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+            self._encoding = self._encoding.replace('-sig', '')  # its mark is seen below
             self.text = source.decode(self._encoding)
+            # twistd does not look at the encoding that a file names
+            self._as_utf_8 = self.text.encode() == source
         except OSError as e:
             raise BadDirectory(f'{basedir} is no directory of a slave: {self.path}: {e.strerror}')
         except (SyntaxError, UnicodeDecodeError) as e:
@@ -47,7 +64,12 @@ class Tac:
             )
 
     def why_not(self) -> str | None:
-        """Return what keeps Python from running it, as ``line 3: invalid syntax``; or None."""
+        """Return what keeps it from being run, as ``line 3: invalid syntax``; or None."""
+        if not self._as_utf_8:
+            return f'it is {self._encoding}, and not UTF-8'
+        return self._not_python()
+
+    def _not_python(self) -> str | None:
         try:
             compile(self.text, str(self.path), 'exec', dont_inherit=True)
         except SyntaxError as e:
@@ -64,21 +86,31 @@ class Tac:
         :raises BadDirectory: it is beyond mending; it is left as it was.
         """
         before = self.text
+        self.text = self.text.removeprefix('\ufeff')  # of an editor; twistd does not know it
         # where 0.7 had it
-        self.text = self.text.replace('from buildbot.slave.bot ', 'from buildslave.bot ')
-        if self.why_not() is not None:
+        self.text = re.sub(r'\bbuildbot\.slave\.bot\b', 'buildslave.bot', self.text)
+        if self._not_python() is None:
+            self.text = from_python_2(self.text, FIXERS)
+        else:
             self.text = from_python_2(self.text)
-        why_not = self.why_not()
+        why_not = self._not_python()
         if why_not is not None:
             raise BadDirectory(
                 f'{self.path} is left as it is, since it is Python neither of today nor of then:'
                 f' {why_not}; mend it by hand'
             )
+        if not self._as_utf_8:
+            self.text = CODING.sub(r'\1utf-8', self.text)
         if self.text == before:
             return [], None
-        copy = self._keep_copy()
-        with open(self.path, 'w', encoding=self._encoding, newline='') as f:
-            f.write(self.text)
+        try:
+            with open(self.path, 'r+b') as f:  # before there is a copy of what cannot be written
+                copy = self._keep_copy()
+                f.write(self.text.encode())
+                f.truncate()
+        except OSError as e:
+            raise BadDirectory(f'{e.filename or self.path} cannot be written: {e.strerror}')
+        self._as_utf_8 = True
         difference = unified_diff(before.splitlines(), self.text.splitlines(), n=0, lineterm='')
         return list(difference)[2:], copy
 
@@ -97,10 +129,16 @@ class Tac:
 
     def remarks(self) -> list[str]:
         """Return a sentence for each thing in it that runs, but not as it did."""
-        tree = ast.parse(self.text)
         settings = {}
         odd = []
-        for node in ast.walk(tree):
+        gone = []
+        own = set()
+        for node in ast.walk(ast.parse(self.text)):
+            if isinstance(node, ast.Name):
+                if isinstance(node.ctx, ast.Store):
+                    own.add(node.id)
+                elif node.id in NAMES:
+                    gone.append(node)
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
                 names = [target.id for target in node.targets if isinstance(target, ast.Name)]
                 settings.update(dict.fromkeys(names, node.value.value))
@@ -114,21 +152,43 @@ class Tac:
                 ' write the letters that are meant'
                 for line in odd
             ),
+            *(
+                f'line {node.lineno}: {node.id!r} means nothing to Python any more; write'
+                f' {NAMES[node.id]}'
+                for node in gone
+                if node.id not in own
+            ),
+            *self._elsewhere(settings.get('basedir')),
         ]
+
+    def _elsewhere(self, basedir: object) -> list[str]:
+        # the file of a directory that was moved or copied
+        here = self.path.parent
+        if not isinstance(basedir, str) or here.joinpath(basedir).is_dir():
+            return []
+        return [f'basedir is {basedir}, and there is no such directory; this one is {here}']
 
     def _line(self, number: int) -> str:
         return self.text.splitlines()[number - 1]
 
 
-def from_python_2(text: str) -> str:
-    """Return Python 3 that does what this Python 2 does, or the text as it is if it is neither."""
+def from_python_2(text: str, names: Iterable[str] | None = None) -> str:
+    """Return Python 3 that does what this Python 2 does, or the text as it is if it is neither.
+
+    :param text: the program.
+    :param names: of the fixers of ``fissix`` that are used; None for all of them.
+    """
     from fissix import refactor
     from fissix.pgen2.parse import ParseError
     from fissix.pgen2.tokenize import TokenError
 
-    fixers = refactor.get_fixers_from_package('fissix.fixes')
+    if names is None:
+        fixers = refactor.get_fixers_from_package('fissix.fixes')
+    else:
+        fixers = [f'fissix.fixes.fix_{name}' for name in names]
     end = '' if text.endswith('\n') else '\n'  # its grammar wants one
     try:
-        return str(refactor.RefactoringTool(fixers).refactor_string(text + end, 'buildbot.tac'))
+        mended = str(refactor.RefactoringTool(fixers).refactor_string(text + end, 'buildbot.tac'))
     except (ParseError, TokenError):
         return text
+    return text if mended == text + end else mended

@@ -19,7 +19,10 @@ class BuilderConfig(upstream.BuilderConfig):
     :param slavename: the old word for ``workername``.
     :param slavenames: the old word for ``workernames``.
     :param slavebuilddir: the old word for ``workerbuilddir``.
+    :param category: the old word for ``tags``, of which there was one.
     :param nextSlave: refused, since what it was called with is no more.
+    :param mergeRequests: the old word for ``collapseRequests``; a function is refused, since what
+        it was called with is no more.
     """
 
     def __init__(
@@ -28,7 +31,9 @@ class BuilderConfig(upstream.BuilderConfig):
         slavename: Any = None,
         slavenames: Any = None,
         slavebuilddir: Any = None,
+        category: Any = None,
         nextSlave: Any = None,
+        mergeRequests: Any = None,
         **kwargs: Any,
     ) -> None:
         given = {**dict(zip(inspect.signature(upstream.BuilderConfig).parameters, args)), **kwargs}
@@ -37,6 +42,8 @@ class BuilderConfig(upstream.BuilderConfig):
             ('slavename', 'workername', slavename),
             ('slavenames', 'workernames', slavenames),
             ('slavebuilddir', 'workerbuilddir', slavebuilddir),
+            ('category', 'tags', None if category is None else [category]),
+            ('mergeRequests', 'collapseRequests', mergeRequests),
         ):
             if value is None:
                 continue
@@ -45,6 +52,11 @@ class BuilderConfig(upstream.BuilderConfig):
                 continue
             old_word(old, new, where)
             kwargs[new] = value
+        if callable(mergeRequests):
+            error(
+                f'{where} has a function as mergeRequests; today that is collapseRequests, a'
+                ' function of the master, the builder, and the dictionaries of two build requests'
+            )
         if nextSlave is not None:
             error(
                 f'{where} has nextSlave; today that is nextWorker, a function of the builder, its'

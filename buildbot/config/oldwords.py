@@ -94,6 +94,9 @@ def with_todays_keys(config_dict: dict[str, Any]) -> dict[str, Any]:
         if new in config_dict:
             error(f"c['{old}'] and c['{new}'] are the old and the new word for one thing; keep one")
             continue
+        if old == 'slavePortnum' and not isinstance(value, (int, str, type(None))):
+            error(f"c['slavePortnum'] must be a port or an endpoint's description, not {value!r}")
+            value = 0  # or another error would say that there is none
         old_word(f"c['{old}']", f"c['{new}']{example}")
         translated[new] = value_of(value)
     return translated

@@ -12,6 +12,7 @@ from buildbot_worker.scripts.stop import WorkerNotRunning
 from buildbot_worker.scripts.stop import stopWorker
 
 from buildslave.gone import ignored
+from buildslave.process import pid_of
 from buildslave.tac import BadDirectory
 from buildslave.tac import Tac
 
@@ -50,6 +51,13 @@ def unreadable_infos(directory: Path) -> list[str]:
 
 def start(config: Any) -> int:
     check(config['basedir'])
+    if not config['nodaemon']:
+        pid = pid_of(config['basedir'])
+        if pid is not None:
+            raise BadDirectory(
+                f'the slave in {config["basedir"]} runs already, as process {pid};'
+                f' buildslave restart {config["basedir"]}'
+            )
     return int(startWorker(config['basedir'], config['quiet'], config['nodaemon']))
 
 
@@ -66,10 +74,12 @@ def check(basedir: str) -> None:
 def stop(config: Any, when_it_does_not_run: str = 'the slave does not run') -> int:
     Tac(config['basedir'])
     try:
-        return int(stopWorker(config['basedir'], config['quiet']))
+        if pid_of(config['basedir']) is not None:
+            return int(stopWorker(config['basedir'], config['quiet']))
     except WorkerNotRunning:
-        if not config['quiet']:
-            print(when_it_does_not_run)
+        pass  # it has ended meanwhile
+    if not config['quiet']:
+        print(when_it_does_not_run)
     return 0
 
 

@@ -24,6 +24,8 @@ class CreateSlaveOptions(runner.CreateWorkerOptions):
             self['usepty'] = int(self['usepty'])
         except ValueError:
             raise usage.UsageError('usepty must be a number')
+        if re.fullmatch('0o.*[89].*', self['umask']):
+            raise usage.UsageError('umask must be an octal number, such as 022, or None')
         if re.fullmatch('0+[0-7]+', self['umask']):
             self['umask'] = '0o' + self['umask'].lstrip('0').zfill(1)  # so octal is spelt today
         super().postOptions()

@@ -24,5 +24,5 @@ def run() -> NoReturn:
         sys.exit(command(options.subOptions))
     except UsageError as e:
         sys.exit(f'buildslave: {e}\n\n{getattr(options, "subOptions", options)}')
-    except (BadDirectory, ImportError) as e:
+    except (BadDirectory, ImportError, OSError) as e:
         sys.exit(f'buildslave: {e}')

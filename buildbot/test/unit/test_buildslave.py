@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import inspect
 import io
@@ -65,6 +66,13 @@ class Upgrade(Directory):
                 'from buildbot.slave.bot import BuildSlave\n',
                 'from buildslave.bot import BuildSlave\n',
             ),
+            (
+                'module_as_a_whole',
+                'import buildbot.slave.bot\n',
+                'import buildslave.bot\n',
+            ),
+            ('found_at_run_time', 'has = x.has_key(1)\n', 'has = 1 in x\n'),
+            ('module_that_moved', 'import ConfigParser\n', 'import configparser\n'),
             ('windows', 'umask = 022\r\nx = 1\r\n', 'umask = 0o22\r\nx = 1\r\n'),
             ('no_end_of_line', 'umask = 022', 'umask = 0o22\n'),
         ]
@@ -108,12 +116,48 @@ class Upgrade(Directory):
         self.assertEqual((self.dir / 'buildbot.tac.old1').read_text(), MARK + 'umask = 022\n')
         self.assertEqual((self.dir / 'buildbot.tac.old2').read_text(), MARK + 'umask = 077\n')
 
-    def test_encoding(self):
-        """A file keeps the encoding that it names."""
-        text = '# -*- coding: latin-1 -*-\n# J\xfcrgen\numask = 022\n' + MARK
-        self.write(text, 'latin-1')
+    @parameterized.expand(
+        [
+            ('first_line', '# -*- coding: latin-1 -*-\n'),
+            ('second_line', '#!/usr/bin/python\n# vim: fileencoding=iso-8859-1 :\n'),
+        ]
+    )
+    def test_encoding(self, _, head):
+        """twistd takes each file for UTF-8, so one that names another encoding becomes that."""
+        self.write(head + MARK + 'name = "J\xfcrgen"\n', 'latin-1')
+        with self.assertRaisesRegex(BadDirectory, 'it is iso-8859-1, and not UTF-8'):
+            self.run_command('start', str(self.dir))
         self.run_command('upgrade-slave', str(self.dir))
-        self.assertEqual(self.path.read_bytes().decode('latin-1'), text.replace('022', '0o22'))
+        lines = self.path.read_text(encoding='utf-8').splitlines()
+        self.assertRegex(lines[head.count('\n') - 1], 'coding[:=] ?utf-8')
+        self.assertEqual(lines[-1], 'name = "J\xfcrgen"')
+        self.run_command('upgrade-slave', str(self.dir))
+        self.assertIn('nothing had to be changed', self.out.getvalue())
+
+    def test_byte_order_mark(self):
+        """The mark that an editor has put in front goes, since twistd does not know it."""
+        self.write(MARK, 'utf-8-sig')
+        with self.assertRaisesRegex(BadDirectory, 'line 1: '):
+            self.run_command('start', str(self.dir))
+        self.run_command('upgrade-slave', str(self.dir))
+        self.assertEqual(self.path.read_text(encoding='utf-8'), MARK)
+
+    @parameterized.expand([('copy', os, 'buildbot.tac.old1'), ('file', builtins, 'buildbot.tac')])
+    def test_not_writable(self, _, module, name):
+        """What cannot be written is named, all is as it was, and no copy stays."""
+        self.write(MARK + 'umask = 022\n')
+        real_open = module.open
+
+        def refuse(path, *args, **kwargs):
+            if path == self.dir / name:
+                raise PermissionError(13, 'Permission denied', str(path))
+            return real_open(path, *args, **kwargs)
+
+        self.patch(module, 'open', refuse)
+        with self.assertRaisesRegex(BadDirectory, f'{name} cannot be written: Permission'):
+            self.run_command('upgrade-slave', str(self.dir))
+        self.assertEqual(os.listdir(self.dir), ['buildbot.tac'])
+        self.assertEqual(self.path.read_text(), MARK + 'umask = 022\n')
 
     @parameterized.expand([('syntax', 'x = = 022\n'), ('string', 'x = """022\n')])
     def test_beyond_mending(self, _, text):
@@ -129,6 +173,8 @@ class Upgrade(Directory):
         [
             ('usepty', 'usepty = 1\n', 'usepty is ignored'),
             ('maxdelay', 'maxdelay = 60\n', 'maxdelay=60 is ignored'),
+            ('name', 'pw = file("pw").read()\n', "line 2: 'file' means nothing .*; write open"),
+            ('moved', "basedir = '/gone'\n", 'basedir is /gone, and there is no such'),
             ('bytes', "passwd = 'p\\xc3\\xa4ss'\n", 'line 2: Python 2 took'),
         ]
     )
@@ -136,11 +182,18 @@ class Upgrade(Directory):
         """What runs, but not as it did, is told each time."""
         self.write(MARK + text)
         self.run_command('upgrade-slave', str(self.dir))
-        self.assertIn(sentence, self.out.getvalue())
+        self.assertRegex(self.out.getvalue(), sentence)
 
-    def test_no_remarks(self):
-        """Of what 0.8 wrote by itself nothing is told."""
-        self.write(MARK + "usepty = 0\nmaxdelay = 300\npasswd = 'p\xe4ss'\n")
+    @parameterized.expand(
+        [
+            ('by_0_8', "usepty = 0\nmaxdelay = 300\npasswd = 'p\xe4ss'\n"),
+            ('relocatable', "basedir = '.'\n"),
+            ('own_name', "file = 'pw'\npw = open(file).read()\n"),
+        ]
+    )
+    def test_no_remarks(self, _, text):
+        """Of what 0.8 wrote by itself, or runs as it did, nothing is told."""
+        self.write(MARK + text)
         self.run_command('upgrade-slave', str(self.dir))
         self.assertEqual(len(self.out.getvalue().splitlines()), 1)
 
@@ -187,6 +240,48 @@ class Processes(Directory):
         self.assertIn('does not run', self.out.getvalue())
         self.run_command('stop', '-q', str(self.dir))
         self.assertEqual(self.out.getvalue().count('does not run'), 1)
+
+    @parameterized.expand([('start',), ('stop',), ('restart',)])
+    def test_no_pid(self, command):
+        """A twistd.pid that names no process is told; above all nothing is signalled."""
+        self.write(MARK)
+        self.patch(os, 'kill', lambda pid, signum: self.fail(f'{pid} got {signum}'))
+        for text in ('', 'x', '0', '-1', '1 2'):
+            (self.dir / 'twistd.pid').write_text(text)
+            with self.assertRaisesRegex(BadDirectory, f'names no process, but {text!r}'):
+                self.run_command(command, str(self.dir))
+
+    def test_pid_of_another_user(self):
+        """A process that is not the user's is named, and not stopped."""
+        self.write(MARK)
+        (self.dir / 'twistd.pid').write_text('12')
+
+        def kill(pid, signum):
+            self.assertEqual((pid, signum), (12, 0))
+            raise PermissionError
+
+        self.patch(os, 'kill', kill)
+        with self.assertRaisesRegex(BadDirectory, 'process 12, which is not yours'):
+            self.run_command('stop', str(self.dir))
+
+    def test_left_over(self):
+        """A process that is no more does not run."""
+        self.write(MARK)
+
+        def kill(pid, signum):
+            raise ProcessLookupError
+
+        self.patch(os, 'kill', kill)
+        (self.dir / 'twistd.pid').write_text('12')
+        self.assertEqual(self.run_command('stop', str(self.dir)), 0)
+        self.assertIn('does not run', self.out.getvalue())
+
+    def test_start_twice(self):
+        """What runs already is not started again, and told what to do."""
+        self.write(MARK)
+        (self.dir / 'twistd.pid').write_text(str(os.getpid()))
+        with self.assertRaisesRegex(BadDirectory, f'runs already, as process {os.getpid()}'):
+            self.run_command('start', str(self.dir))
 
 
 class Command(Directory):
@@ -249,6 +344,7 @@ class Create(Directory):
             ('0o77', '0o77'),
             ('18', '18'),
             ('08', None),
+            ('0o8', None),
             ('x', None),
         ]
     )
@@ -311,6 +407,11 @@ class Class(unittest.SynchronousTestCase):
         self.assertEqual((slave.bot.unicode_encoding, slave.allow_shutdown), ('latin-1', 'file'))
         self.assertEqual(slave.bf.keepaliveInterval, 60)
         self.assertEqual([event for event in self.log if 'ignored' in str(event)], [])
+
+    def test_moved(self):
+        """A directory that is not where the file says it is, is told with the slave's name."""
+        with self.assertRaisesRegex(NotADirectoryError, "slave 'bot' is /gone, which is no dir"):
+            BuildSlave('host', 9989, 'bot', 'pw', '/gone', 0, 0)
 
     def test_ignored(self):
         """What means nothing any more is told in the log."""

@@ -40,7 +40,7 @@ c['builders'] = [
     {'name': 'b', 'slavenames': ['bot1', 'bot2'], 'slavebuilddir': 'x', 'factory': factory},
     util.BuilderConfig('c', slavename='bot1', factory=factory, locks=[jtag.access('exclusive')]),
     util.BuilderConfig('d', slavename='bot1', factory=factory, locks=[cpu.access('counting')]),
-    util.BuilderConfig('e', slavename='bot1', factory=factory),
+    util.BuilderConfig('e', slavename='bot1', factory=factory, category='fast'),
 ]
 """
 
@@ -62,6 +62,7 @@ TOLD = [
     (11, "c['slavePortnum'] is c['protocols'] = {'pb': {'port': ...}} today"),
     (14, "slavenames is workernames today (builder 'b')"),
     (14, "slavebuilddir is workerbuilddir today (builder 'b')"),
+    (17, "category is tags today (builder 'e')"),
 ]
 
 
@@ -181,6 +182,13 @@ class Builders(unittest.SynchronousTestCase):
                 {'slavebuilddir': 'x', 'workerbuilddir': 'y'},
                 'slavebuilddir and workerbuilddir',
             ),
+            ('tags', ('a', 'w'), {'category': 'x', 'tags': ['x']}, 'category and tags'),
+            (
+                'requests',
+                ('a', 'w'),
+                {'mergeRequests': True, 'collapseRequests': True},
+                'mergeRequests and collapseRequests',
+            ),
         ]
     )
     def test_both_words(self, _, args, kwargs, words):
@@ -192,13 +200,29 @@ class Builders(unittest.SynchronousTestCase):
 
     def test_unknown_word(self):
         """A word that nobody knows is told as the release tells it."""
-        with self.assertRaisesRegex(TypeError, r'__init__\(\) got an unexpected .* \'category\''):
-            BuilderConfig('a', slavename='w', category='x')
+        with self.assertRaisesRegex(TypeError, r'__init__\(\) got an unexpected .* \'colour\''):
+            BuilderConfig('a', slavename='w', colour='x')
 
     def test_next_slave(self):
         """A nextSlave is refused, since it cannot do today what it did."""
         (error,) = self.errors('a', slavename='w', nextSlave=lambda builder, slaves: slaves[0])
         self.assertIn("builder 'a' has nextSlave; today that is nextWorker", error)
+
+    def test_category(self):
+        """A category is a tag."""
+        self.assertEqual(self.errors('a', slavename='w', category='fast'), [])
+        self.assertEqual(self.builder.tags, ['fast'])
+
+    @parameterized.expand([(True,), (False,)])
+    def test_merge_requests(self, value):
+        """Whether requests are merged is whether they are collapsed."""
+        self.assertEqual(self.errors('a', slavename='w', mergeRequests=value), [])
+        self.assertIs(self.builder.collapseRequests, value)
+
+    def test_merge_requests_function(self):
+        """A function that is asked whether to merge is refused: it is asked otherwise today."""
+        (error,) = self.errors('a', slavename='w', mergeRequests=lambda builder, one, other: True)
+        self.assertIn("builder 'a' has a function as mergeRequests; today", error)
 
     def test_slavename_and_slavenames(self):
         """Both old words together mean what both of today's mean together."""
@@ -215,6 +239,17 @@ class Keys(unittest.SynchronousTestCase):
         )
         told = [e for e in error.errors if e.startswith(f"c['{old}'] and c['{new}'] are the old")]
         self.assertEqual(len(told), 1, error.errors)
+
+    @parameterized.expand([({},), ([9989],), (1.5,)])
+    def test_not_a_port(self, value):
+        """What is no port is told in the word that the configuration has for it."""
+        error = self.assertRaises(
+            ConfigErrors, MasterConfig.loadFromDict, {'slavePortnum': value}, 'x'
+        )
+        (told,) = [e for e in error.errors if 'slavePortnum' in e]
+        self.assertEqual(
+            told, f"c['slavePortnum'] must be a port or an endpoint's description, not {value!r}"
+        )
 
     def test_dictionary_is_left_alone(self):
         """The user's dictionary stays as it is."""
@@ -234,6 +269,12 @@ class Slaves(unittest.SynchronousTestCase):
         )
         self.assertEqual((slave.properties['x'], slave.access), (1, [lock]))
         self.assertEqual(slave._config_kwargs['keepalive_interval'], 60)
+
+    def test_property(self):
+        """A build on it has the property slavename, unless the configuration sets it otherwise."""
+        self.assertEqual(BuildSlave('bot', 'pw').properties['slavename'], 'bot')
+        slave = BuildSlave('bot', 'pw', properties={'slavename': 'x'})
+        self.assertEqual(slave.properties['slavename'], 'x')
 
     def test_others_are_named(self):
         """A kind of slave that is not there is told by its name."""

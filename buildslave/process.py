@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The process that a slave is while it runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from buildslave.tac import BadDirectory
+
+
+def pid_of(basedir: str) -> int | None:
+    """Return the id of the process that runs in a slave's directory; None if none does.
+
+    :param basedir: the slave's directory.
+    :raises BadDirectory: ``twistd.pid`` names no process, or one that is not the user's.
+    """
+    path = Path(basedir, 'twistd.pid')
+    try:
+        text = path.read_text(errors='replace').strip()
+    except FileNotFoundError:
+        return None
+    # 0 and -1 would be many processes
+    if not text.isdecimal() or int(text) == 0:
+        raise BadDirectory(
+            f'{path} names no process, but {text!r}; remove it if the slave does not run'
+        )
+    try:
+        os.kill(int(text), 0)
+    except (ProcessLookupError, OverflowError):
+        return None  # it was left over
+    except PermissionError:
+        raise BadDirectory(
+            f'{path} names process {text}, which is not yours; use the account of the slave, or'
+            ' remove the file if the slave does not run'
+        )
+    return int(text)
