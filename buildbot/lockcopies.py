@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
-from typing import Iterable
 from typing import Sequence
 from weakref import WeakValueDictionary
 
@@ -149,27 +148,3 @@ class RealBranchLock(service.SharedService):
         self.lockid = lockid
         for (_, branch), lock in list(self.copies.items()):
             lock.setMaxCount(lockid.max_count_for(branch))
-
-
-def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int | None) -> None:
-    """Refuse a lock whose name is that of an unlike one of the same configuration.
-
-    What a renderable makes of locks is not known before a build, which is then told. An older or a
-    newer configuration may say something else of a lock, and the newest one is right.
-
-    :param locks: locks and accesses to them.
-    :param botmaster: whose children the real locks are.
-    :param config_version: of the configuration that has the list.
-    :raises LockError: the other lock was there first.
-    """
-    for lock in locks:
-        lockid = getattr(lock, 'lockid', lock)
-        for kind in (RealMasterLock, RealWorkerLock, RealBranchLock):
-            real = botmaster.namedServices.get(kind.getName(lockid.name))
-            if real is None or real.config_version != config_version:
-                continue
-            if real.lockid is not None and real.lockid != lockid:
-                raise LockError(
-                    f'Two locks share the name {lockid.name!r}: {real.lockid!r}, which was there'
-                    f' first, and {lockid!r}'
-                )

@@ -13,10 +13,12 @@ from twisted.internet import defer
 
 from buildbot.interfaces import IRenderable
 from buildbot.lockcopies import RealBranchLock
-from buildbot.lockcopies import refuse_unlike
+from buildbot.lockcopies import RealMasterLock
+from buildbot.lockcopies import RealWorkerLock
 from buildbot.lockcopy import LockError
 from buildbot.lockcopy import Wait
 from buildbot.lockcopy import claim_together
+from buildbot.locks import BaseLockId
 from buildbot.locks import LockAccess
 from buildbot_overlay import release
 
@@ -90,6 +92,31 @@ def check_rendered(locks: Any) -> None:
     for lock in locks or ():
         if not isinstance(lock, LockAccess) and not hasattr(lock, 'defaultAccess'):
             raise LockError(f'{lock!r} is not a lock')
+
+
+def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int | None) -> None:
+    """Refuse a lock whose name is that of an unlike one of the same configuration.
+
+    What a renderable makes of locks is not known before a build, which is then told. An older or a
+    newer configuration may say something else of a lock, and the newest one is right.
+
+    :param locks: locks and accesses to them; what is none of Buildbot's is not judged.
+    :param botmaster: whose children the real locks are.
+    :param config_version: of the configuration that has the list.
+    :raises LockError: the other lock was there first.
+    """
+    for lockid in ids_of(locks):
+        if not isinstance(lockid, BaseLockId):
+            continue
+        for kind in (RealMasterLock, RealWorkerLock, RealBranchLock):
+            real = botmaster.namedServices.get(kind.getName(lockid.name))
+            if real is None or real.config_version != config_version:
+                continue
+            if real.lockid is not None and real.lockid != lockid:
+                raise LockError(
+                    f'Two locks share the name {lockid.name!r}: {real.lockid!r}, which was there'
+                    f' first, and {lockid!r}'
+                )
 
 
 def get_real_locks_from_accesses(locks: Any, build: Build) -> defer.Deferred[Claims]:

@@ -176,7 +176,7 @@ class Series:
         for word in self._parameters_left_out(f'{file}:{name}'):
             statement = without_parameter(statement, word, f'{file}: {name}')
         members = statements_of(statement.body)
-        left = []
+        left: list[cst.CSTNode] = []
         for member in members:
             inner = name_of(member)
             symbol = f'{file}:{name}.{inner}'

@@ -14,6 +14,6 @@ class MasterConfig(upstream.MasterConfig):
         for builder in self.builders:
             check_accesses(builder.locks, f'builder {builder.name!r}')
         for worker in self.workers:
-            check_accesses(worker.access, f'worker {worker.name!r}', branches=False)
+            check_accesses(worker.access, f'worker {worker.name!r}', in_build=False)
 
         super().check_locks()
