@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet import defer
 from twisted.python import log
 
+from buildbot import util
 from buildbot.db import model_config
 from buildbot.interfaces import IRenderable
 from buildbot.locks import LockOwner
@@ -21,7 +22,6 @@ from buildbot.process.locks import get_real_locks_from_accesses
 from buildbot.process.locks import names_of_locks
 from buildbot.process.locks import release_all
 from buildbot.process.locks import wait_for_all
-from buildbot.util import ComparableMixin
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ def is_equal(one: Any, other: Any) -> bool:
         one, other = pairs.pop()
         if one is other:
             continue
-        if isinstance(one, ComparableMixin) and (
+        if isinstance(one, util.ComparableMixin) and (
             IRenderable.providedBy(one)
             or isinstance(one, _BuildStepFactory)
-            or type(one).__eq__ is ComparableMixin.__eq__
+            or type(one).__eq__ is util.ComparableMixin.__eq__
         ):
             is_comparable, one, other = one._cmp_common(other)
             if not is_comparable:
@@ -166,6 +166,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         try:
             results = yield super().startStep(remote)
         finally:
+            # an error of the master's own (the database, say) ends the step before it does so itself
             self.releaseLocks()
         return results
 
