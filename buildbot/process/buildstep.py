@@ -166,7 +166,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         try:
             results = yield super().startStep(remote)
         finally:
-            # an error of the master's own (the database, say) ends the step before it does so itself
+            # an error of the master's own (the database, say) ends it before it has done so itself
             self.releaseLocks()
         return results
 
