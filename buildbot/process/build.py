@@ -48,6 +48,8 @@ class Build(upstream.Build, LockOwner):
     _cannot_claim: Failure | None = None
     #: the locks that it needs and could not claim before it began
     refused: Claims = []
+    # whether the metric of active builds counts it, as it does from when its locks are known
+    _is_counted = False
 
     def __init__(self, requests: list[BuildRequest], builder: Builder) -> None:
         super().__init__(requests, builder)
@@ -192,6 +194,7 @@ class Build(upstream.Build, LockOwner):
             self._cannot_claim.raiseException()
         if self._claimed is None:
             yield super()._setup_locks()
+        self._is_counted = self.buildid is not None
 
     def acquireLocks(self, res: Any = None) -> Any:
         """Claim the builder's locks of a build that has begun without them.
@@ -207,8 +210,12 @@ class Build(upstream.Build, LockOwner):
         d.addCallback(self.acquireLocks)
         return d
 
+    @property
+    def _claims(self) -> Claims:
+        return self._locks_to_acquire if self._claimed is None else self._claimed
+
     def releaseLocks(self) -> None:
-        release_all(self, self._locks_to_acquire if self._claimed is None else self._claimed)
+        release_all(self, self._claims)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)
 
     def _tryScheduleBuildsAfterLockUnlock(
@@ -218,13 +225,12 @@ class Build(upstream.Build, LockOwner):
         # those who could use it.
         self._locks_released = self._locks_released or locks_released
         self._build_finished = self._build_finished or build_finished
-        if self._build_finished and self._claimed:
+        if self._locks_released and self._build_finished and self._claims:
             # what a user's method looks at may be the builds or locks of another builder
-            builders = self.master.botmaster.builders.values()
-            configs = [builder.config for builder in builders if builder.config is not None]
-            asking = [config.name for config in configs if callable(config.canStartBuild)]
+            botmaster = self.master.botmaster
+            asking = [name for name, b in botmaster.builders.items() if b.asks_user]
             if asking:
-                self.master.botmaster.brd.maybeStartBuildsOn(asking)
+                botmaster.brd.maybeStartBuildsOn(asking)
 
     @defer.inlineCallbacks
     def ensure_begun(self, result: Any) -> Any:
@@ -241,10 +247,16 @@ class Build(upstream.Build, LockOwner):
             if self.workerforbuilder.worker is None:
                 results = RETRY
             yield self._end_preparation(result, results)
+            self._count()
             yield self.buildFinished([f'could not begin: {result.getErrorMessage()}'], results)
         elif self.stopped and self._preparation_step is None:
-            metrics.MetricCountEvent.log('active_builds', 1)
+            self._count()
             yield self.buildFinished([f'cancelled ({self.stopped_reason})'], CANCELLED)
+
+    def _count(self) -> None:
+        # the end of a build that has a row takes it off the metric
+        if self.buildid is not None and self.do_build and not self._is_counted:
+            metrics.MetricCountEvent.log('active_builds', 1)
 
     @defer.inlineCallbacks
     def buildPreparationFailure(self, why: Any, state_string: str) -> Any:

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Callable
 from typing import Hashable
 
+from sqlalchemy.exc import DBAPIError
 from twisted.internet import defer
 from twisted.python import log
 from twisted.python.failure import Failure
@@ -100,6 +102,19 @@ class Builder(upstream.Builder):
             distributor.forget(self.name)
         return super().stopService()
 
+    @property
+    def choose_worker(self) -> Callable[..., Any] | None:
+        """The user's ``nextWorker``, of the builder or of all; None if there is none."""
+        return self.config.nextWorker or self.master.config.select_next_worker
+
+    @property
+    def asks_user(self) -> bool:
+        """Whether a method of the user's has a say in what it starts."""
+        config = self.config
+        if config is None:
+            return False
+        return bool(config.canStartBuild or config.nextBuild or self.choose_worker)
+
     @defer.inlineCallbacks
     def canStartBuild(
         self, workerforbuilder: AbstractWorkerForBuilder, buildrequest: BuildRequest
@@ -111,30 +126,42 @@ class Builder(upstream.Builder):
         :returns: Deferred of a bool. A request whose locks cannot be found out may start: its build
             then fails and says why, where the request would only pend.
         """
+        can_start = yield self.could_have_locks(workerforbuilder, buildrequest)
+        if can_start and callable(self.config.canStartBuild):
+            return (yield self.config.canStartBuild(self, workerforbuilder, buildrequest))
+        return can_start
+
+    @defer.inlineCallbacks
+    def could_have_locks(
+        self, workerforbuilder: AbstractWorkerForBuilder, buildrequest: BuildRequest
+    ) -> Any:
+        """Tell whether the worker fits a build of this request and its locks are free for it now.
+
+        :returns: Deferred of a bool.
+        """
         reservation = yield self._find_reservation(workerforbuilder, buildrequest)
         if reservation is None:
             return False
-        if reservation.why_never is None and reservation.wanted:
-            # judged as who it will be when it claims, if it differs from anybody else
-            owner = self._whose_turn(reservation)
-            is_special = owner.lock_parent is not None or owner.lock_age is not None
-            if not self._can_acquire_locks(reservation.wanted, *([owner] if is_special else [])):
-                return False
-        if callable(self.config.canStartBuild):
-            return (yield self.config.canStartBuild(self, workerforbuilder, buildrequest))
-        return True
+        if reservation.why_never is not None or not reservation.wanted:
+            return True
+        # judged as who it will be when it claims, if it differs from anybody else
+        owner = self._whose_turn(reservation)
+        if owner.holds:
+            return True
+        is_special = owner.lock_parent is not None or owner.lock_age is not None
+        return self._can_acquire_locks(reservation.wanted, *([owner] if is_special else []))
 
     @defer.inlineCallbacks
     def reserve(
         self,
         workerforbuilder: AbstractWorkerForBuilder,
         buildrequest: BuildRequest,
-        ask: bool = True,
     ) -> Any:
         """Take the locks of a build of this request, or stand in line for them.
 
+        When they are held the user's ``canStartBuild`` is asked.
+
         :param workerforbuilder: an idle worker that the build could run on.
-        :param ask: whether to ask the user's ``canStartBuild`` when the locks are held.
         :returns: Deferred of the Reservation that holds the locks, until a build takes it over or
             it is given back; or of None.
         """
@@ -152,7 +179,7 @@ class Builder(upstream.Builder):
             self.reservations.keep(reservation)
             return None
         self.reservations.hold(reservation)
-        if ask and callable(self.config.canStartBuild):
+        if callable(self.config.canStartBuild):
             can = False
             try:
                 can = yield self.config.canStartBuild(self, workerforbuilder, buildrequest)
@@ -200,7 +227,8 @@ class Builder(upstream.Builder):
         if reservation is None:
             return
         self.reservations.keep(reservation)
-        if not self._can_acquire_locks(reservation.wanted, self._whose_turn(reservation)):
+        owner = self._whose_turn(reservation)
+        if not owner.holds and not self._can_acquire_locks(reservation.wanted, owner):
             reservation.take()
 
     def reserve_to_fail(
@@ -352,7 +380,8 @@ class Builder(upstream.Builder):
             self.reservations.leave_without_worker(set())
         elif self.reservations.depend_on_worker():
             self.reservations.leave_without_worker(self._idle_workers())
-        if self.step_locks.lockids and self.master.config.lateBinding and self.reservations:
+        is_late = self.master.config.lateBinding and self.choose_worker is None
+        if is_late and self.step_locks.lockids and self.reservations:
             # where all idle workers are fed, who can wait for a place can leave the line meanwhile
             workers = self.getAvailableWorkers()
             workers.sort(key=lambda worker: worker.worker is not taken)  # it, most likely
@@ -479,11 +508,15 @@ class Builder(upstream.Builder):
             return False  # its connection was lost in the meantime
         try:
             build = yield self._make_build(workerforbuilder, buildrequests)
+        except DBAPIError:
+            raise  # it may be over by the next time
         except Exception as e:
             if workerforbuilder.worker is None or not self.running:
                 return False
             brids = [request.id for request in buildrequests]
             log.err(e, f'builder {self.name!r} could not make a build of requests {brids}')
+            for brid in brids:
+                self.botmaster.remove_in_progress_buildrequest(brid)
             yield self.master.data.updates.completeBuildRequests(brids, EXCEPTION)
             return True
         running = yield RunningBuilds.getService(self.botmaster, 'running builds')

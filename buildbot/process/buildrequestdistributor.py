@@ -49,7 +49,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         self._is_late = False
         self._is_over = False
         self._can_reserve = can_reserve(bldr)
-        self._user_s_choice = bldr.config.nextWorker or master.config.select_next_worker
+        self._user_chooses = bool(bldr.config.nextWorker or master.config.select_next_worker)
 
     @defer.inlineCallbacks
     def popNextBuild(self) -> Any:
@@ -76,7 +76,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
 
     @defer.inlineCallbacks
     def _choose_worker(self, workers: list[AbstractWorkerForBuilder], request: BuildRequest) -> Any:
-        choose = self._let_user_choose if self._user_s_choice else self._choose_best
+        choose = self._let_user_choose if self._user_chooses else self._choose_best
         worker = yield choose(workers, request)
         if worker is None and self._can_reserve:
             worker = self.bldr.reserve_to_fail(workers, request)
@@ -104,10 +104,12 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
     def _let_user_choose(
         self, workers: list[AbstractWorkerForBuilder], request: BuildRequest
     ) -> Any:
-        able = []
-        for worker in workers:
-            if (yield self._ask(self.canStartBuild, worker, request)):
-                able.append(worker)
+        able = workers
+        if self._can_reserve:
+            able = []
+            for worker in workers:
+                if (yield self._ask(self.bldr.could_have_locks, worker, request)):
+                    able.append(worker)
         while able:
             try:
                 worker = yield self.nextWorker(self.bldr, able, request)
@@ -117,9 +119,9 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             if worker is None or worker not in able:
                 self._is_over = True
                 return None
-            if (yield self._reserve(worker, request, ask=False)):
+            if (yield self._reserve(worker, request)):
                 return worker
-            # what it would need, or itself, has been lost to others while it was being chosen
+            # canStartBuild says no, or what it would need, or itself, has been lost to others
             idle = self.bldr.getAvailableWorkers()
             able = [other for other in able if other is not worker and other in idle]
         for worker in workers if self._can_reserve else ():
@@ -127,15 +129,14 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         return None
 
     @defer.inlineCallbacks
-    def _reserve(self, worker: Any, request: BuildRequest, ask: bool = True) -> Any:
-        if not self._can_reserve:
-            return not ask or (yield self._ask(self.canStartBuild, worker, request))
-        return (yield self._ask(self.bldr.reserve, worker, request, ask))
+    def _reserve(self, worker: Any, request: BuildRequest) -> Any:
+        question = self.bldr.reserve if self._can_reserve else self.canStartBuild
+        return (yield self._ask(question, worker, request))
 
     @defer.inlineCallbacks
-    def _ask(self, question: Any, worker: Any, request: BuildRequest, *args: Any) -> Any:
+    def _ask(self, question: Any, worker: Any, request: BuildRequest) -> Any:
         try:
-            return (yield question(worker, request, *args))
+            return (yield question(worker, request))
         except Exception as e:
             log.err(e, f'whether build request {request.id} of {self.bldr} can start on {worker}')
             if isinstance(e, DBAPIError):

@@ -107,6 +107,15 @@ class AbstractWorker(upstream.AbstractWorker):
         yield build.waitUntilFinished()
         del self.builds[build]
 
+    @defer.inlineCallbacks
+    def updateLocks(self) -> Any:
+        """Find the locks that each build on it holds.
+
+        Who waits for one stands in its line and is told, so the worker need not be.
+        """
+        found = yield self.botmaster.getLockFromLockAccesses(self.access, self.config_version)
+        self.locks = [(lock.getLockForWorker(self.workername), access) for lock, access in found]
+
     def locksAvailable(self) -> bool:
         """Return True: whether its locks are free is asked for each request, by the builder.
 
