@@ -19,6 +19,7 @@ from buildbot.process.buildrequest import BuildRequest
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.metrics import MetricLogObserver
 from buildbot.process.properties import renderer
+from buildbot.process.reservations import Reservations
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
@@ -757,12 +758,12 @@ class Cost(DistributionCase):
 
     def count(self):
         counts = {'asked': 0, 'read': 0}
-        reserve, can_start = Builder.reserve, Builder.canStartBuild
+        reserve, can_start = Reservations.reserve, Builder.canStartBuild
         get = self.master.data.get
 
-        def count_reserve(builder, *args, **kwargs):
+        def count_reserve(reservations, *args):
             counts['asked'] += 1
-            return reserve(builder, *args, **kwargs)
+            return reserve(reservations, *args)
 
         def count_can_start(builder, *args):
             counts['asked'] += 1
@@ -772,7 +773,7 @@ class Cost(DistributionCase):
             counts['read'] += path[0] == 'builders' and path[-1] == 'buildrequests'
             return get(path, *args, **kwargs)
 
-        self.patch(Builder, 'reserve', count_reserve)
+        self.patch(Reservations, 'reserve', count_reserve)
         self.patch(Builder, 'canStartBuild', count_can_start)
         self.patch(self.master.data, 'get', count_get)
         return counts

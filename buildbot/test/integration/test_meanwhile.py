@@ -12,6 +12,7 @@ from buildbot.process.buildrequest import BuildRequest
 from buildbot.process.buildrequestdistributor import BuildChooserBase
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.buildstep import BuildStep
+from buildbot.process.inbox import Inbox
 from buildbot.process.properties import renderer
 from buildbot.process.results import SUCCESS
 from buildbot.test.integration.test_distribution import TWO
@@ -155,7 +156,7 @@ class Meanwhile(DistributionCase):
         self.reactor.advance(5)
         brid = yield self.request('b')
         yield self.control('set_priority', brid, priority=10)
-        request = self.master.botmaster.brd._pending['b'].request(brid)
+        request = self.master.botmaster.builders['b'].inbox.requests.request(brid)
         request = request or (
             yield make(self.master, (yield self.master.db.buildrequests.getBuildRequest(brid)))
         )
@@ -346,7 +347,7 @@ class Meanwhile(DistributionCase):
         yield self.request('a')
         self.master.mq.produce = produce
         self.assertEqual(self.running(), 'a')
-        self.reactor.advance(BuildRequestDistributor.read_again_after)
+        self.reactor.advance(Inbox.read_again_after)
         self.master.botmaster.maybeStartBuildsForAllBuilders()
         self.settle()
         self.assertEqual(self.running(), 'a a')
