@@ -68,6 +68,7 @@ class Builder(upstream.Builder):
         self.botmaster.maybeStartBuildsForBuilder(self.name)
 
     def stopService(self) -> Any:
+        self.inbox.close()
         self.reservations.clear()
         self.worker_choice.stop()
         self._refused.forget()

@@ -33,18 +33,19 @@ class Inbox:
         self._reading = defer.DeferredLock()
         self._read_at: float | None = None
         self._has_been_read = False
+        self._is_closed = False
         self._is_doubted = False  # since the reading that is under way has begun
         self._told_meanwhile: set[int] | None = None
 
     def read(self) -> defer.Deferred[PendingRequests]:
         """Return the pending requests, which are up to date as far as anybody knows."""
-        if self._is_fresh() and self._told_meanwhile is None:
+        if self._told_meanwhile is None and self._is_fresh():
             return defer.succeed(self.requests)
         return self._reading.run(self._read)
 
     def _is_fresh(self) -> bool:
         if self._read_at is None:
-            return False
+            return self._is_closed
         return self._builder.master.reactor.seconds() - self._read_at < self.read_again_after
 
     @defer.inlineCallbacks
@@ -61,6 +62,8 @@ class Inbox:
                 ('builders', (yield self._builder.getBuilderId()), 'buildrequests'),
                 [resultspec.Filter('claimed', 'eq', [False])],
             )
+            if self._is_closed:
+                return self.requests
             for brid in self.requests.bring_up_to_date(brdicts, self._told_meanwhile):
                 self._builder.reservations.leave_lines(brid)
             self._has_been_read = True
@@ -81,6 +84,12 @@ class Inbox:
         self._read_at = None
         self._is_doubted = True
 
+    def close(self) -> None:
+        """Know of no requests from now on, for the builder is stopped."""
+        self.requests = PendingRequests()
+        self._has_been_read = self._is_closed = True
+        self._read_at = None
+
     def tell(self, brdict: dict[str, Any], is_update: bool) -> None:
         """Take over what a message says of a request.
 
@@ -88,6 +97,8 @@ class Inbox:
         :param is_update: whether it is pending as before, and something of it has been changed.
         """
         brid = brdict['buildrequestid']
+        if self._is_closed:
+            return
         if self._told_meanwhile is not None:
             self._told_meanwhile.add(brid)
         if brdict['claimed'] or brdict['complete']:

@@ -8,6 +8,8 @@ from twisted.internet import defer
 
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
+from buildbot.plugins import schedulers
+from buildbot.plugins import steps
 from buildbot.process.buildrequest import BuildRequest
 from buildbot.process.buildrequestdistributor import BuildChooserBase
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
@@ -351,6 +353,26 @@ class Meanwhile(DistributionCase):
         self.master.botmaster.maybeStartBuildsForAllBuilders()
         self.settle()
         self.assertEqual(self.running(), 'a a')
+
+    @defer.inlineCallbacks
+    def test_shutdown(self):
+        """Before a clean shutdown only those are started that a running build waits for."""
+        trigger = steps.Trigger(schedulerNames=['t'], waitForFinish=True)
+        yield self.setup_lab(
+            {'p': {'steps': [GatedStep(self.gate('p')), trigger]}, 'c': self.builder('c')},
+            ['w1', 'w2', 'w3'],
+            schedulers=[schedulers.Triggerable(name='t', builderNames=['c'])],
+        )
+        yield self.request('p')
+        self.master.botmaster.cleanShutdown(stopReactor=False)
+        self.settle()
+        yield self.request('c')
+        self.end('p')
+        (child,) = (build.requests[0] for build, _ in self.gates['c'].running)
+        self.assertEqual(child.id, 3)
+        self.end('c')
+        requests = yield self.master.data.get(('buildrequests',))
+        self.assertEqual([r['complete'] for r in requests], [True, False, True])
 
     @defer.inlineCallbacks
     def test_failed_claim(self):
