@@ -116,7 +116,7 @@ class Builder(upstream.Builder):
         if not self.reservations:
             return
         self.reservations.drop_without_worker()
-        if self.reservations:
+        if self.reservations and self.worker_choice.step_locks.lockids:
             # where all idle workers are fed, who can wait for a place can leave the line meanwhile
             workers = self.getAvailableWorkers()
             workers.sort(key=lambda worker: worker.worker is not taken)

@@ -53,7 +53,8 @@ class Inbox:
         if self._is_fresh():
             return self.requests
         master = self._builder.master
-        yield RequestMessages.getService(self._builder.botmaster)
+        messages = yield RequestMessages.getService(self._builder.botmaster)
+        yield messages.listen()
         self._told_meanwhile = set()
         self._is_doubted = False
         try:
@@ -114,17 +115,28 @@ class Inbox:
 class RequestMessages(SharedService):
     """Hears all that is told of build requests, and passes it to the inboxes of their builders."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._starting = defer.DeferredLock()
+        self._messages: Any = None
+
+    def listen(self) -> defer.Deferred[None]:
+        """Make sure that no message is missed from when this fires."""
+        return self._starting.run(self._listen)
+
     @defer.inlineCallbacks
-    def startService(self) -> Any:
-        yield super().startService()
-        self._messages = yield self.master.mq.startConsuming(
-            self._pass_on, ('buildrequests', None, None)
-        )
+    def _listen(self) -> Any:
+        if self._messages is None:
+            self._messages = yield self.master.mq.startConsuming(
+                self._pass_on, ('buildrequests', None, None)
+            )
 
     @defer.inlineCallbacks
     def stopService(self) -> Any:
         yield super().stopService()
-        yield self._messages.stopConsuming()
+        if self._messages is not None:
+            messages, self._messages = self._messages, None
+            yield messages.stopConsuming()
 
     def _pass_on(self, key: tuple[str, ...], brdict: dict[str, Any]) -> None:
         if key[2] == 'cancel':

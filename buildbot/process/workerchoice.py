@@ -171,8 +171,11 @@ class WorkerChoice:
         free = [worker for worker in workers if self.has_place(worker)] if late else workers
         if not free:
             self._wait_for_place(workers)
-        others = [b for b in builder.botmaster.builders.values() if b is not builder]
-        needs = [other.config.workernames for other in others if other.inbox.requests]
+        needs = (
+            other.config.workernames
+            for other in builder.botmaster.builders.values()
+            if other is not builder and other.inbox.requests
+        )
         return least_needed(least_crowded(self.step_locks, free), needs)
 
     def has_place(self, worker: AbstractWorkerForBuilder) -> bool:
