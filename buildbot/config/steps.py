@@ -29,6 +29,11 @@ class Place(NamedTuple):
     path: str | None
     where: str
 
+    @property
+    def is_nested(self) -> bool:
+        """Whether it stands in a group."""
+        return self.where.startswith('in group')
+
 
 class _Standing(NamedTuple):
     # a factory that is to be looked at

@@ -14,14 +14,22 @@ upstream = release(__name__)
 
 class BuildRequestsConnectorComponent(upstream.BuildRequestsConnectorComponent):
     def set_build_requests_priority(self, brids: list[int], priority: int) -> defer.Deferred[None]:
-        """Change the priority of build requests.
+        """Change the priority of build requests that are not complete.
 
         :param brids: their ids.
+        :returns: Deferred that fires when it is done. It fails with ``NotClaimedError`` if one of
+            them is complete or unknown; then none is changed.
         """
 
         def change(conn: Any) -> None:
             requests = self.db.model.buildrequests
-            chosen = requests.update().where(requests.c.id.in_(brids))
-            conn.execute(chosen.values(priority=priority))
+            for batch in self.doBatch(brids, 100):  # a statement takes only so many parameters
+                chosen = requests.c.id.in_(batch) & (requests.c.complete != 1)
+                done = conn.execute(requests.update().where(chosen).values(priority=priority))
+                if done.rowcount != len(batch):
+                    raise upstream.NotClaimedError(
+                        f'{len(batch) - done.rowcount} of the build requests {batch} are complete'
+                        ' or unknown, so their priority is not changed'
+                    )
 
         return self.db.pool.do_with_transaction(change)

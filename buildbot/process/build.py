@@ -27,6 +27,7 @@ from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import worst_status
+from buildbot.process.workerchoice import StepLocks
 from buildbot.util import Notifier
 from buildbot.worker.lane import Lanes
 from buildbot_overlay import release
@@ -42,18 +43,20 @@ upstream = release(__name__)
 
 
 class Build(upstream.Build, LockOwner):
-    # what was claimed before the build began, of the builder's locks and the worker's; None if it
-    # was not, and why not
-    _claimed: Claims | None = None
-    _cannot_claim: Failure | None = None
-    #: the locks that it needs and could not claim before it began
-    refused: Claims = []
-
     def __init__(self, requests: list[BuildRequest], builder: Builder) -> None:
         super().__init__(requests, builder)
         self._ended: Notifier[None] = Notifier()
         self._properties_lock = defer.DeferredLock()
-        self._step_locks = getattr(builder, 'step_locks', None)
+        # what was claimed before the build began, of the builder's locks and the worker's; None if
+        # it was not, and why not
+        self._claimed: Claims | None = None
+        self._cannot_claim: Failure | None = None
+        #: the locks that it needs and could not claim before it began
+        self.refused: Claims = []
+        # whether the metric of active builds counts it, as it does from when its locks are known
+        self._is_counted = False
+        #: the worker locks of its builder's steps
+        self.step_locks = StepLocks()
         # builders whose requests were judged before their step knew that it had made them
         self._asked_early: dict[int, str] = {}
         #: of its worker, those that steps which run beside others use
@@ -79,7 +82,7 @@ class Build(upstream.Build, LockOwner):
             cannot be found out; it then fails and says why.
         """
         self.workerforbuilder = workerforbuilder
-        self.lock_priority = max(getattr(request, 'priority', 0) for request in self.requests)
+        self.lock_priority = max(request.priority for request in self.requests)
         try:
             yield self._setup_locks()
         except Exception:
@@ -88,7 +91,7 @@ class Build(upstream.Build, LockOwner):
             return False  # lost or removed while the locks were found out
         if self._cannot_claim is not None:
             return True
-        claims = together(self._locks_to_acquire, getattr(workerforbuilder.worker, 'locks', []))
+        claims = together(self._locks_to_acquire, workerforbuilder.worker.locks)
         try:
             if not claim_all(self, claims):
                 self.refused = claims
@@ -111,7 +114,7 @@ class Build(upstream.Build, LockOwner):
         if workerforbuilder.worker is None or not self.builder.running:
             return False
         self.workerforbuilder = workerforbuilder
-        self.lock_priority = max(getattr(request, 'priority', 0) for request in self.requests)
+        self.lock_priority = max(request.priority for request in self.requests)
         if reservation.claims:
             self.lock_parent = reservation.lock_parent
         if reservation.why_never is not None:
@@ -146,17 +149,16 @@ class Build(upstream.Build, LockOwner):
 
     def setupBuild(self) -> None:
         super().setupBuild()
-        if self._step_locks is not None:
-            for step, names in zip(self.steps, self._step_locks.by_step):
-                step.worker_lock_names = names
+        for step, names in zip(self.steps, self.step_locks.by_step):
+            step.worker_lock_names = names
 
     def step_locks_to_come(self) -> set[str]:
         """Return the names of the worker locks that steps of it hold, wait for or come to yet."""
-        if self.finished or self._step_locks is None:
+        if self.finished:
             return set()
         steps = getattr(self, 'steps', None)
         if steps is None:
-            return set().union(*self._step_locks.by_step)
+            return set().union(*self.step_locks.by_step)
         current = self.currentStep
         of_current = [current] if current is not None and current.results is None else []
         return set().union(*(step.worker_lock_names for step in (*of_current, *steps)))
@@ -170,7 +172,7 @@ class Build(upstream.Build, LockOwner):
     def _tell_of_place(self) -> None:
         # it may be through with locks of its worker, also if the step has been skipped
         worker = self.workerforbuilder.worker
-        if worker is not None and self._step_locks is not None and self._step_locks.lockids:
+        if worker is not None and self.step_locks.lockids:
             worker.tell_of_place()
 
     def has_triggered(self, brid: int) -> None:
@@ -194,6 +196,7 @@ class Build(upstream.Build, LockOwner):
             self._cannot_claim.raiseException()
         if self._claimed is None:
             yield super()._setup_locks()
+        self._is_counted = self.buildid is not None
 
     def acquireLocks(self, res: Any = None) -> Any:
         """Claim the builder's locks of a build that has begun without them.
@@ -209,8 +212,12 @@ class Build(upstream.Build, LockOwner):
         d.addCallback(self.acquireLocks)
         return d
 
+    @property
+    def _claims(self) -> Claims:
+        return self._locks_to_acquire if self._claimed is None else self._claimed
+
     def releaseLocks(self) -> None:
-        release_all(self, self._locks_to_acquire if self._claimed is None else self._claimed)
+        release_all(self, self._claims)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)
 
     def _tryScheduleBuildsAfterLockUnlock(
@@ -220,13 +227,12 @@ class Build(upstream.Build, LockOwner):
         # those who could use it.
         self._locks_released = self._locks_released or locks_released
         self._build_finished = self._build_finished or build_finished
-        if self._build_finished and self._claimed:
+        if self._locks_released and self._build_finished and self._claims:
             # what a user's method looks at may be the builds or locks of another builder
-            builders = self.master.botmaster.builders.values()
-            configs = [builder.config for builder in builders if builder.config is not None]
-            asking = [config.name for config in configs if callable(config.canStartBuild)]
+            botmaster = self.master.botmaster
+            asking = [name for name, b in botmaster.builders.items() if b.asks_user]
             if asking:
-                self.master.botmaster.brd.maybeStartBuildsOn(asking)
+                botmaster.brd.maybeStartBuildsOn(asking)
 
     @defer.inlineCallbacks
     def ensure_begun(self, result: Any) -> Any:
@@ -243,10 +249,16 @@ class Build(upstream.Build, LockOwner):
             if self.workerforbuilder.worker is None:
                 results = RETRY
             yield self._end_preparation(result, results)
+            self._count()
             yield self.buildFinished([f'could not begin: {result.getErrorMessage()}'], results)
         elif self.stopped and self._preparation_step is None:
-            metrics.MetricCountEvent.log('active_builds', 1)
+            self._count()
             yield self.buildFinished([f'cancelled ({self.stopped_reason})'], CANCELLED)
+
+    def _count(self) -> None:
+        # the end of a build that has a row takes it off the metric
+        if self.buildid is not None and self.do_build and not self._is_counted:
+            metrics.MetricCountEvent.log('active_builds', 1)
 
     @defer.inlineCallbacks
     def buildPreparationFailure(self, why: Any, state_string: str) -> Any:

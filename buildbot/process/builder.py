@@ -5,100 +5,87 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
-from typing import Hashable
+from typing import Callable
 
+from sqlalchemy.exc import DBAPIError
 from twisted.internet import defer
 from twisted.python import log
-from twisted.python.failure import Failure
 
 from buildbot.config.locks import locks_of_builder
 from buildbot.config.steps import steps_of_builder
-from buildbot.interfaces import IRenderable
-from buildbot.locks import BranchLock
 from buildbot.locks import LockOwner
-from buildbot.locks import WorkerLock
 from buildbot.process.build import Build
 from buildbot.process.buildrequest import BuildRequest
-from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.firstrelease import FirstRelease
+from buildbot.process.inbox import Inbox
 from buildbot.process.locks import get_real_locks_from_accesses_raw
-from buildbot.process.locks import ids_of
 from buildbot.process.locks import must_be_rendered
-from buildbot.process.locks import together
 from buildbot.process.properties import Properties
-from buildbot.process.reservation import Reservation
 from buildbot.process.reservations import Reservations
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
+from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.process.workerchoice import StepLocks
-from buildbot.process.workerchoice import has_place
-from buildbot.process.workerchoice import least_crowded
-from buildbot.process.workerchoice import least_needed
-from buildbot.util.service import SharedService
-from buildbot.worker.base import AbstractWorker
+from buildbot.process.workerchoice import WorkerChoice
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
     from buildbot.process.locks import Claims
-    from buildbot.process.pending import PendingRequests
     from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
 
 upstream = release(__name__)
 
 
-class RunningBuilds(SharedService):
-    """The builds that run on this master, those of builders that have been removed included."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.builds: dict[Build, None] = {}
-
-    @defer.inlineCallbacks
-    def add(self, build: Build) -> Any:
-        self.builds[build] = None
-        yield build.waitUntilFinished()
-        del self.builds[build]
-
-
 class Builder(upstream.Builder):
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.reservations = Reservations()
-        self.step_locks = StepLocks()
-        self._first_place = FirstRelease(self._wake)
-        self._refused = FirstRelease(self._wake)
+        self.inbox = Inbox(self)
+        self.reservations = Reservations(self)
+        self.worker_choice = WorkerChoice(self)
+        self._refused = FirstRelease(self.wake)
         self._was_refused = False
 
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
-        distributor = self._distributor()
-        if distributor is not None:
-            distributor.doubt(self.name)  # a message that told of a change may have been lost
+        self.inbox.doubt()  # a message that told of a change may have been lost
         yield super().reconfigServiceWithBuildbotConfig(new_config)
         steps = list(steps_of_builder(self.config))
-        self.step_locks = StepLocks(steps)
-        yield self.reconsider()
+        self.worker_choice.step_locks = StepLocks(steps)
+        self.reconsider()
         # those who wait under the old limits hear of the new ones now, not at the next build
         for lockid, _ in locks_of_builder(self.config, steps):
             yield self.botmaster.getLockByID(lockid, self.config_version)
 
-    @defer.inlineCallbacks
-    def reconsider(self) -> Any:
+    def reconsider(self) -> None:
         """Find out anew what its pending requests need, which they may no longer do or wait for."""
-        pending = yield self._pending()
-        if pending is not None:
-            pending.forget_groups()
+        if self.inbox.requests:
+            self.inbox.requests.forget_groups()
             self.reservations.leave_all_lines()
-            self._wake()
+            self.wake()
+
+    def wake(self) -> None:
+        """Look, as soon as possible, whether a build of it can start now."""
+        self.botmaster.maybeStartBuildsForBuilder(self.name)
 
     def stopService(self) -> Any:
+        self.inbox.close()
         self.reservations.clear()
-        self._first_place.forget()
+        self.worker_choice.stop()
         self._refused.forget()
-        distributor = self._distributor()
-        if distributor is not None:
-            distributor.forget(self.name)
         return super().stopService()
+
+    @property
+    def choose_worker(self) -> Callable[..., Any] | None:
+        """The user's ``nextWorker``, of the builder or of all; None if there is none."""
+        return self.config.nextWorker or self.master.config.select_next_worker
+
+    @property
+    def asks_user(self) -> bool:
+        """Whether a method of the user's has a say in what it starts."""
+        config = self.config
+        if config is None:
+            return False
+        return bool(config.canStartBuild or config.nextBuild or self.choose_worker)
 
     @defer.inlineCallbacks
     def canStartBuild(
@@ -111,235 +98,15 @@ class Builder(upstream.Builder):
         :returns: Deferred of a bool. A request whose locks cannot be found out may start: its build
             then fails and says why, where the request would only pend.
         """
-        reservation = yield self._find_reservation(workerforbuilder, buildrequest)
-        if reservation is None:
-            return False
-        if reservation.why_never is None and reservation.wanted:
-            # judged as who it will be when it claims, if it differs from anybody else
-            owner = self._whose_turn(reservation)
-            is_special = owner.lock_parent is not None or owner.lock_age is not None
-            if not self._can_acquire_locks(reservation.wanted, *([owner] if is_special else [])):
-                return False
-        if callable(self.config.canStartBuild):
+        can_start = yield self.reservations.could_have_locks(workerforbuilder, buildrequest)
+        if can_start and callable(self.config.canStartBuild):
             return (yield self.config.canStartBuild(self, workerforbuilder, buildrequest))
-        return True
-
-    @defer.inlineCallbacks
-    def reserve(
-        self,
-        workerforbuilder: AbstractWorkerForBuilder,
-        buildrequest: BuildRequest,
-        ask: bool = True,
-    ) -> Any:
-        """Take the locks of a build of this request, or stand in line for them.
-
-        :param workerforbuilder: an idle worker that the build could run on.
-        :param ask: whether to ask the user's ``canStartBuild`` when the locks are held.
-        :returns: Deferred of the Reservation that holds the locks, until a build takes it over or
-            it is given back; or of None.
-        """
-        reservation = yield self._find_reservation(workerforbuilder, buildrequest)
-        if reservation is None:
-            return None
-        own, reservation = reservation, self._whose_turn(reservation)
-        lender = reservation.request
-        if reservation is own:
-            self.reservations.keep(own)
-        else:
-            self.reservations.leave_lines(buildrequest.id)
-            self.reservations.lend(reservation, buildrequest)
-        if not reservation.take():
-            self.reservations.keep(reservation)
-            return None
-        self.reservations.hold(reservation)
-        if ask and callable(self.config.canStartBuild):
-            can = False
-            try:
-                can = yield self.config.canStartBuild(self, workerforbuilder, buildrequest)
-            finally:
-                is_held = self.reservations.held(buildrequest.id) is reservation
-                if not can and is_held and reservation is not own and self._is_pending(lender):
-                    self.reservations.return_to(reservation, lender)
-                elif not can:
-                    self.reservations.give_back(buildrequest.id)
-            if can and is_held and not self._is_current(reservation, workerforbuilder):
-                self.reservations.give_back(buildrequest.id)
-                self._wake()
-                return None
-            if not can or not is_held:
-                return None
-        self.reservations.leave_lines(buildrequest.id)
-        return reservation
-
-    def _is_current(self, reservation: Reservation, workerforbuilder: Any) -> bool:
-        # else it holds what was needed before a reconfig
-        of_worker = getattr(workerforbuilder.worker, 'locks', [])
-        # by identity, for a renderable's == may say anything
-        return reservation.access is self.config.locks and reservation.of_worker == of_worker
-
-    def _is_pending(self, buildrequest: BuildRequest) -> bool:
-        # else it was cancelled, or taken by another master, while something was being found out
-        distributor = self._distributor()
-        return distributor is None or distributor.is_pending(self, buildrequest)
-
-    def _whose_turn(self, reservation: Reservation) -> Reservation:
-        # which of its requests it is whose turn has come, the user decides
-        if not self.config.nextBuild or reservation.is_granted:
-            return reservation
-        return self.reservations.whose_turn(reservation)
-
-    @defer.inlineCallbacks
-    def stand_in_line(
-        self, workerforbuilder: AbstractWorkerForBuilder, buildrequest: BuildRequest
-    ) -> Any:
-        """Let a request stand in line for the locks that it would need on a worker.
-
-        If they are free nothing is taken: then it is for other reasons that it is not started.
-        """
-        reservation = yield self._find_reservation(workerforbuilder, buildrequest)
-        if reservation is None:
-            return
-        self.reservations.keep(reservation)
-        if not self._can_acquire_locks(reservation.wanted, self._whose_turn(reservation)):
-            reservation.take()
-
-    def reserve_to_fail(
-        self, workers: list[AbstractWorkerForBuilder], buildrequest: BuildRequest
-    ) -> AbstractWorkerForBuilder | None:
-        """Let a request that can never start be built, if only to fail and say why.
-
-        :param workers: idle workers, on each of which ``reserve`` has been tried.
-        :returns: one of them on which the build is to begin; None if the request can still start.
-        """
-        names = {w.worker.workername: w for w in workers if w.worker is not None}
-        reservation = self.reservations.hopeless(buildrequest.id, names, self.config.workernames)
-        if reservation is None or not names:
-            return None
-        self.reservations.hold(reservation)
-        self.reservations.leave_lines(buildrequest.id)
-        fitting = [w for w in names.values() if self._is_current(reservation, w)]
-        return names.get(reservation.worker) or (fitting or workers)[0]
-
-    @defer.inlineCallbacks
-    def _find_reservation(
-        self, workerforbuilder: AbstractWorkerForBuilder, buildrequest: BuildRequest
-    ) -> Any:
-        # the one that there is, or a new one, with the claims that it should have now
-        props = None
-        worker = workerforbuilder.worker
-        if worker is None:
-            return None  # its connection was lost in the meantime
-        if worker.builds_may_be_incompatible:
-            props = yield self._setup_props_if_needed(props, workerforbuilder, buildrequest)
-            if not (yield worker.isCompatibleWithBuild(props)):
-                return None
-        config_version, access = self.config_version, self.config.locks
-        why_never = None
-        of_builder: Claims = []
-        try:
-            of_builder = yield self._find_claims(workerforbuilder, buildrequest, props)
-        except Exception as e:
-            why_never = Failure()
-            if workerforbuilder.worker is not None and self.running:
-                log.err(e, f'builder {self.name!r}: locks of {buildrequest}')
-        parent = None
-        of_worker = getattr(worker, 'locks', [])
-        if of_builder or of_worker:
-            parent = yield self._find_parent(buildrequest)
-        if workerforbuilder.worker is None or not self.running:
-            return None
-        if self.config_version != config_version or not self._is_pending(buildrequest):
-            return None
-        is_special = of_worker or worker.builds_may_be_incompatible
-        # else whichever worker it is does not matter
-        name = worker.workername if is_special or self._depends_on_worker() else None
-        reservation = self.reservations.find(getattr(buildrequest, 'id', None), name)
-        if (
-            reservation is not None
-            and not reservation.holds
-            and (
-                reservation.lock_parent is not parent
-                or reservation.lock_priority != getattr(buildrequest, 'priority', 0)
-            )
-        ):
-            reservation.give_back()
-            reservation = None
-        if reservation is None:
-            reservation = Reservation(buildrequest, self.name, name, parent, self._wake)
-        reservation.access = access
-        reservation.of_builder = of_builder
-        reservation.of_worker = of_worker
-        reservation.wanted = together(of_builder, of_worker)
-        reservation.why_never = why_never
-        return reservation
-
-    def _wake(self) -> None:
-        self.botmaster.maybeStartBuildsForBuilder(self.name)
-
-    def _depends_on_worker(self) -> bool:
-        return self._names_lock_of(WorkerLock) or must_be_rendered(self.config.locks)
-
-    def groups_need_requests(self) -> bool:
-        """Tell whether what locks a request wants depends on the request."""
-        return self._names_lock_of(BranchLock) and not must_be_rendered(self.config.locks)
-
-    def _names_lock_of(self, kind: type) -> bool:
-        locks = self.config.locks
-        return not IRenderable.providedBy(locks) and any(isinstance(i, kind) for i in ids_of(locks))
-
-    def group_of(self, brdict: dict[str, Any], request: BuildRequest | None) -> Hashable:
-        """Return what is the same for requests of this builder that want the same locks.
-
-        :param brdict: the build request, as the data API gives it.
-        :param request: what it was made to, if ``groups_need_requests``.
-        """
-        if brdict['waited_for'] or must_be_rendered(self.config.locks):
-            return brdict['buildrequestid']  # it may have a parent, or locks of its own
-        if request is None or not self.groups_need_requests():
-            return None
-        sources = request.mergeSourceStampsWith([])
-        return tuple(sorted((s.codebase or '', s.branch or '') for s in sources))
-
-    def preferred_workers(
-        self, workers: list[AbstractWorkerForBuilder], buildrequest: BuildRequest
-    ) -> list[AbstractWorkerForBuilder]:
-        """Return those of some workers on which a build of a request is best started.
-
-        :param workers: idle workers.
-        :returns: the workers on which the locks of the builder's steps are least contended, and of
-            these, those that the fewest other builders need. It is empty if the build is better
-            left for the first worker on which there is a place.
-        """
-        if not self.running:
-            return []
-        # who is waited for must not wait for who waits for it
-        late = self.master.config.lateBinding and not buildrequest.waitedFor
-        free = [w for w in workers if has_place(self, w)] if late else workers
-        if not free:
-            self._wake_when_there_is_a_place(workers)
-        best = least_crowded(self, free)
-        return least_needed(self, best, self.botmaster.brd.builders_with_requests())
-
-    def _wake_when_there_is_a_place(self, workers: list[AbstractWorkerForBuilder]) -> None:
-        self._first_place.wait_for(
-            worker.worker.subscribe_to_places for worker in workers if worker.worker is not None
-        )
-
-    def waits(self, brid: int) -> bool:
-        """Tell whether a pending request waits in line, and there is no worker to be tried yet."""
-        if not self.reservations.is_in_line(brid):
-            return False
-        if self.reservations.waits_everywhere(brid):
-            return True
-        return self.reservations.waits(brid, self._idle_workers())
+        return can_start
 
     @property
     def waits_to_try_again(self) -> bool:
         """Whether it will be woken to start what has just been refused the locks."""
         return self._was_refused and self._refused.is_awaited
-
-    def _idle_workers(self) -> set[str]:
-        return {w.worker.workername for w in self.getAvailableWorkers() if w.worker is not None}
 
     def worker_taken(self, taken: Any) -> None:
         """Take note that a worker has one more build, or takes no builds any more, for now.
@@ -348,17 +115,13 @@ class Builder(upstream.Builder):
         """
         if not self.reservations:
             return
-        if not any(worker.isAvailable() for worker in self.workers):
-            self.reservations.leave_without_worker(set())
-        elif self.reservations.depend_on_worker():
-            self.reservations.leave_without_worker(self._idle_workers())
-        if self.step_locks.lockids and self.master.config.lateBinding and self.reservations:
+        self.reservations.drop_without_worker()
+        if self.reservations and self.worker_choice.step_locks.lockids:
             # where all idle workers are fed, who can wait for a place can leave the line meanwhile
             workers = self.getAvailableWorkers()
-            workers.sort(key=lambda worker: worker.worker is not taken)  # it, most likely
-            if workers and not any(has_place(self, worker) for worker in workers):
+            workers.sort(key=lambda worker: worker.worker is not taken)
+            if self.worker_choice.leaves_all(workers):
                 self.reservations.leave_lines_if(lambda request: not request.waitedFor)
-                self._wake_when_there_is_a_place(workers)
 
     def detached(self, worker: Any) -> None:
         super().detached(worker)
@@ -366,42 +129,13 @@ class Builder(upstream.Builder):
 
     @defer.inlineCallbacks
     def get_highest_priority(self) -> Any:
-        pending = yield self._pending()
-        if pending is not None:
-            return pending.highest_priority()
-
-        return (yield super().get_highest_priority())
+        """Return the highest priority of its pending requests; None if there are none."""
+        return (yield self.inbox.read()).highest_priority()
 
     @defer.inlineCallbacks
     def getOldestRequestTime(self) -> Any:
-        pending = yield self._pending()
-        if pending is not None:
-            return pending.oldest()
-
-        return (yield super().getOldestRequestTime())
-
-    def _pending(self) -> defer.Deferred[PendingRequests | None]:
-        distributor = self._distributor()
-        if distributor is None or not distributor.running:
-            return defer.succeed(None)
-        return distributor.pending_of(self)
-
-    def _distributor(self) -> BuildRequestDistributor | None:
-        # what stands in for a botmaster (in a test of a user's, say) may have another one, or none
-        distributor = getattr(self.botmaster, 'brd', None)
-        return distributor if isinstance(distributor, BuildRequestDistributor) else None
-
-    @defer.inlineCallbacks
-    def _find_parent(self, buildrequest: BuildRequest) -> Any:
-        # the step of a build on this master that triggered the request and waits for it
-        if not getattr(buildrequest, 'waitedFor', False):
-            return None
-        buildset = yield self.master.data.get(('buildsets', str(buildrequest.bsid)))
-        running = yield RunningBuilds.getService(self.botmaster, 'running builds')
-        for build in running.builds:
-            if buildset and build.buildid == buildset['parent_buildid']:
-                return build.lock_owner_of(buildrequest.id, self.name)
-        return None
+        """Return when the oldest of its pending requests was made; None if there are none."""
+        return (yield self.inbox.read()).oldest()
 
     @defer.inlineCallbacks
     def _find_claims(self, workerforbuilder: Any, buildrequest: BuildRequest, props: Any) -> Any:
@@ -479,18 +213,22 @@ class Builder(upstream.Builder):
             return False  # its connection was lost in the meantime
         try:
             build = yield self._make_build(workerforbuilder, buildrequests)
+        except DBAPIError:
+            raise  # it may be over by the next time
         except Exception as e:
             if workerforbuilder.worker is None or not self.running:
                 return False
             brids = [request.id for request in buildrequests]
             log.err(e, f'builder {self.name!r} could not make a build of requests {brids}')
+            for brid in brids:
+                self.botmaster.remove_in_progress_buildrequest(brid)
             yield self.master.data.updates.completeBuildRequests(brids, EXCEPTION)
             return True
         running = yield RunningBuilds.getService(self.botmaster, 'running builds')
         self._was_refused = False
         reservation = self.reservations.held(buildrequests[0].id)
         if reservation is not None and len(buildrequests) == 1:
-            may_begin = self._is_current(reservation, workerforbuilder)
+            may_begin = self.reservations.is_current(reservation, workerforbuilder)
             may_begin = may_begin and build.take_over_locks(reservation, workerforbuilder)
         else:
             # nobody has reserved anything, or not for all of these requests together
@@ -509,8 +247,7 @@ class Builder(upstream.Builder):
         self.building.append(build)
         running.add(build)
         workerforbuilder.buildStarted()
-        if isinstance(workerforbuilder.worker, AbstractWorker):
-            workerforbuilder.worker.add_build(build)
+        workerforbuilder.worker.add_build(build)
         defer.maybeDeferred(build.startBuild, workerforbuilder).addBoth(build.ensure_begun)
         return True
 
@@ -524,5 +261,6 @@ class Builder(upstream.Builder):
         if self.config.env:
             build.setWorkerEnvironment(self.config.env)
         build.setLocks(self.config.locks)
-        build.lock_parent = yield self._find_parent(buildrequests[0])
+        build.step_locks = self.worker_choice.step_locks
+        build.lock_parent = yield self.reservations.find_parent(buildrequests[0])
         return build

@@ -40,10 +40,6 @@ class PendingRequests:
         """Return all of them as the data API gives them, the oldest first."""
         return [self._brdicts[brid] for brid in sorted(self._brdicts)]
 
-    def all_ids(self) -> list[int]:
-        """Return the ids of all of them."""
-        return list(self._brdicts)
-
     def brdict(self, brid: int) -> dict[str, Any]:
         return self._brdicts[brid]
 
@@ -57,7 +53,8 @@ class PendingRequests:
         self.discard(brid)
         self._brdicts[brid] = brdict
         insort(self._by_age, (brdict['submitted_at'], brid))
-        if request is not None and request.priority == brdict['priority']:
+        if request is not None:
+            request.priority = brdict['priority']
             self._requests[brid] = request
 
     def bring_up_to_date(self, brdicts: list[dict[str, Any]], but: set[int]) -> list[int]:
@@ -96,8 +93,9 @@ class PendingRequests:
         return self._requests.get(brid)
 
     def keep(self, request: BuildRequest) -> None:
-        """Keep what a pending request was made to."""
+        """Keep what a pending request was made to; it has the priority that is known here."""
         if request.id in self._brdicts:
+            request.priority = self._brdicts[request.id]['priority']
             self._requests[request.id] = request
 
     def without_group(self) -> list[int]:

@@ -75,6 +75,11 @@ class Reservation(LockOwner):
     def lock_name(self) -> str:
         return f'build request {self.request.id} of {self.builder_name}'
 
+    def stands_for(self, request: BuildRequest, parent: LockOwner | None) -> bool:
+        """Tell whether it is, in a line, what a request with this parent would be there now."""
+        priority = getattr(request, 'priority', 0)
+        return self.lock_parent is parent and self.lock_priority == priority
+
     @property
     def waits(self) -> bool:
         """Whether there is nothing to do for it until it wakes somebody, if it ever does."""

@@ -1,179 +1,273 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the reservations of one builder's requests, those that wait and those that hold."""
+"""New: how the requests of one builder come to what their builds need, before there is a build."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from typing import Callable
-from typing import Iterable
-from typing import Iterator
+from typing import Any
+from typing import Hashable
 
+from twisted.internet import defer
+from twisted.python import log
+from twisted.python.failure import Failure
+
+from buildbot.interfaces import IRenderable
+from buildbot.locks import BranchLock
+from buildbot.locks import WorkerLock
+from buildbot.process.locks import ids_of
+from buildbot.process.locks import must_be_rendered
+from buildbot.process.locks import together
 from buildbot.process.reservation import Reservation
+from buildbot.process.reservationbook import ReservationBook
+from buildbot.process.runningbuilds import RunningBuilds
 
 if TYPE_CHECKING:
+    from buildbot.process.builder import Builder
     from buildbot.process.buildrequest import BuildRequest
+    from buildbot.process.locks import Claims
+    from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
 
 
-class Reservations:
-    """The reservations of the requests of one builder.
+class Reservations(ReservationBook):
+    """The reservations of one builder, which are made, kept in line, lent and given back here.
 
-    There is one for each request that has been looked at and may not start yet; or one for each
-    idle worker, if the locks it needs depend on which worker it is. With one of them a build is
-    about to start: it is held until the build takes it over, or it is given back.
+    :param builder: the builder.
     """
 
-    def __init__(self) -> None:
-        # by id of the build request, and by name of the worker, or None if that does not matter
-        self._in_line: dict[int, dict[str | None, Reservation]] = {}
-        self._held: dict[int, Reservation] = {}
+    def __init__(self, builder: Builder) -> None:
+        super().__init__()
+        self._builder = builder
 
-    def __iter__(self) -> Iterator[Reservation]:
-        in_line = [r for known in self._in_line.values() for r in known.values()]
-        return iter([*in_line, *self._held.values()])
+    @defer.inlineCallbacks
+    def could_have_locks(
+        self, workerforbuilder: AbstractWorkerForBuilder, buildrequest: BuildRequest
+    ) -> Any:
+        """Tell whether the worker fits a build of this request and its locks are free for it now.
 
-    def __bool__(self) -> bool:
-        return bool(self._in_line or self._held)
+        Nothing is held for it, and it does not stand in line for it.
 
-    def find(self, brid: int, worker: str | None) -> Reservation | None:
-        """Return what a request waits or holds with, for this worker."""
-        held = self._held.get(brid)
-        if held is not None and held.worker == worker:
-            return held
-        return self._in_line.get(brid, {}).get(worker)
-
-    def keep(self, reservation: Reservation) -> None:
-        """Keep the one with which a request waits."""
-        self._in_line.setdefault(reservation.request.id, {})[reservation.worker] = reservation
-
-    def hold(self, reservation: Reservation) -> None:
-        """Keep the one with which a build is about to start."""
-        self._forget(reservation)
-        self._held[reservation.request.id] = reservation
-
-    def held(self, brid: int) -> Reservation | None:
-        """Return the one with which a build of the request is about to start, or None."""
-        return self._held.get(brid)
-
-    def is_in_line(self, brid: int) -> bool:
-        """Tell whether there is anything that a request waits with."""
-        return brid in self._in_line
-
-    def waits_everywhere(self, brid: int) -> bool:
-        """Tell whether a request waits for locks that it needs on whatever worker."""
-        reservation = self._in_line.get(brid, {}).get(None)
-        return reservation is not None and reservation.waits
-
-    def waits(self, brid: int, idle: Iterable[str]) -> bool:
-        """Tell whether a request waits for what it needs on each idle worker.
-
-        :param idle: names of the idle workers of the builder.
+        :returns: Deferred of a bool. It is True for a request whose locks cannot be found out: its
+            build is to fail and say why, where the request would only pend.
         """
-        known = self._in_line.get(brid)
-        if not known or not all(reservation.waits for reservation in known.values()):
+        reservation = yield self._find_reservation(workerforbuilder, buildrequest)
+        if reservation is None:
             return False
-        return all(worker in known for worker in idle)
+        if reservation.why_never is not None or not reservation.wanted:
+            return True
+        owner = self._whose_turn(reservation)
+        return owner.holds or self._are_free(owner, reservation.wanted)
 
-    def hopeless(
-        self, brid: int, idle: Iterable[str], workers: Iterable[str]
-    ) -> Reservation | None:
-        """Return one that knows why a request can never start, if it cannot on any worker.
+    def _are_free(self, owner: Reservation, claims: Claims) -> bool:
+        # judged as who it will be when it claims, if it differs from anybody else
+        is_special = owner.lock_parent is not None or owner.lock_age is not None
+        return self._builder._can_acquire_locks(claims, *([owner] if is_special else []))
 
-        :param idle: names of the idle workers of the builder.
-        :param workers: names of all workers of the builder.
+    @defer.inlineCallbacks
+    def reserve(
+        self, workerforbuilder: AbstractWorkerForBuilder, buildrequest: BuildRequest
+    ) -> Any:
+        """Take the locks of a build of this request, or stand in line for them.
+
+        When they are held the user's ``canStartBuild`` is asked.
+
+        :param workerforbuilder: an idle worker that the build could run on.
+        :returns: Deferred of the Reservation that holds the locks, until a build takes it over or
+            it is given back; or of None.
         """
-        known = self._in_line.get(brid)
-        if not known or not all(reservation.why_never for reservation in known.values()):
+        own = yield self._find_reservation(workerforbuilder, buildrequest)
+        if own is None:
             return None
-        if None not in known and not known.keys() >= set(idle):
+        reservation = self._whose_turn(own)
+        lender = reservation.request
+        if reservation is own:
+            self.keep(own)
+        else:
+            self.leave_lines(buildrequest.id)
+            self.lend(reservation, buildrequest)
+        if not reservation.take():
+            self.keep(reservation)
             return None
-        if None in known or known.keys() >= set(workers):
-            return next(iter(known.values()))
-        # another worker may have more units, but it does not help against other reasons
-        return next((r for r in known.values() if not r.has_too_few), None)
-
-    def whose_turn(self, reservation: Reservation) -> Reservation:
-        """Return one that wants the same and whose turn has come; if there is none, this one."""
-        for other in self.granted():
-            is_alike = (other.worker, other.wanted) == (reservation.worker, reservation.wanted)
-            if is_alike and other.lock_parent is None is reservation.lock_parent:
-                return other
+        self.hold(reservation)
+        can_start = self._builder.config.canStartBuild
+        if callable(can_start):
+            can = False
+            try:
+                can = yield can_start(self._builder, workerforbuilder, buildrequest)
+            finally:
+                is_held = self.held(buildrequest.id) is reservation
+                if not can and is_held and reservation is not own and self._is_pending(lender):
+                    self.return_to(reservation, lender)
+                elif not can:
+                    self.give_back(buildrequest.id)
+            if can and is_held and not self.is_current(reservation, workerforbuilder):
+                self.give_back(buildrequest.id)
+                self._builder.wake()
+                return None
+            if not can or not is_held:
+                return None
+        self.leave_lines(buildrequest.id)
         return reservation
 
-    def lend(self, reservation: Reservation, request: BuildRequest) -> None:
-        """Let another request have what one waits with; the lender has to ask for its own anew."""
-        self._forget(reservation)
-        reservation.request = request
+    def is_current(
+        self, reservation: Reservation, workerforbuilder: AbstractWorkerForBuilder
+    ) -> bool:
+        """Tell whether a reservation is of what a build on a worker needs since the last reconfig.
 
-    def return_to(self, reservation: Reservation, lender: BuildRequest) -> None:
-        """Give back what was lent, and is held, to the request that it was of."""
-        self._held.pop(reservation.request.id, None)
-        reservation.request = lender
+        :param workerforbuilder: the worker, which is connected.
+        """
+        # by identity, for a renderable's == may say anything
+        is_of_config = reservation.access is self._builder.config.locks
+        return is_of_config and reservation.of_worker == workerforbuilder.worker.locks
+
+    def _is_pending(self, buildrequest: BuildRequest) -> bool:
+        # else it was cancelled, or taken by another master, while something was being found out
+        return self._builder.inbox.is_pending(buildrequest.id)
+
+    def _whose_turn(self, reservation: Reservation) -> Reservation:
+        # which of its requests it is whose turn has come, the user decides
+        if not self._builder.config.nextBuild or reservation.is_granted:
+            return reservation
+        return self.first_of_its_like(reservation)
+
+    @defer.inlineCallbacks
+    def stand_in_line(
+        self, workerforbuilder: AbstractWorkerForBuilder, buildrequest: BuildRequest
+    ) -> Any:
+        """Let a request stand in line for the locks that it would need on a worker.
+
+        If they are free nothing is taken: then it is for other reasons that it is not started.
+        """
+        reservation = yield self._find_reservation(workerforbuilder, buildrequest)
+        if reservation is None:
+            return
         self.keep(reservation)
+        owner = self._whose_turn(reservation)
+        if not owner.holds and not self._are_free(owner, reservation.wanted):
+            reservation.take()
 
-    def granted(self) -> list[Reservation]:
-        """Return those that have been told that it is their turn."""
-        return [reservation for reservation in self if reservation.is_granted]
+    def reserve_to_fail(
+        self, workers: list[AbstractWorkerForBuilder], buildrequest: BuildRequest
+    ) -> AbstractWorkerForBuilder | None:
+        """Let a request that can never start be built, if only to fail and say why.
 
-    def give_back_unused(self, granted: list[Reservation]) -> None:
-        """Give back what is held, and what was granted before and has not been used."""
-        for brid in list(self._held):
-            self.give_back(brid)
-        for reservation in self:
-            if any(reservation is other for other in granted):
-                self._drop(reservation)
+        :param workers: idle workers, on each of which ``reserve`` has been tried.
+        :returns: one of them on which the build is to begin; None if the request can still start.
+        """
+        names = {w.worker.workername: w for w in workers if w.worker is not None}
+        of_builder = self._builder.config.workernames
+        reservation = self.hopeless(buildrequest.id, names, of_builder)
+        if reservation is None or not names:
+            return None
+        self.hold(reservation)
+        self.leave_lines(buildrequest.id)
+        fitting = [w for w in names.values() if self.is_current(reservation, w)]
+        return names.get(reservation.worker) or (fitting or workers)[0]
 
-    def give_back(self, brid: int) -> None:
-        """Give back what a request holds; where it waits it stays in line."""
-        reservation = self._held.pop(brid, None)
-        if reservation is not None:
+    def waits(self, brid: int) -> bool:
+        """Tell whether a pending request waits in line, and there is no worker to be tried yet."""
+        if not self.is_in_line(brid):
+            return False
+        return self.waits_everywhere(brid) or self.waits_on(brid, self._idle_workers())
+
+    def drop_without_worker(self) -> None:
+        """Let those leave the line for which there is no idle worker any more."""
+        if not any(worker.isAvailable() for worker in self._builder.workers):
+            self.leave_without_worker(set())
+        elif self.depend_on_worker():
+            self.leave_without_worker(self._idle_workers())
+
+    def _idle_workers(self) -> set[str]:
+        workers = self._builder.getAvailableWorkers()
+        return {w.worker.workername for w in workers if w.worker is not None}
+
+    @defer.inlineCallbacks
+    def _find_reservation(
+        self, workerforbuilder: AbstractWorkerForBuilder, buildrequest: BuildRequest
+    ) -> Any:
+        # the one that there is, or a new one, with the claims that it should have now
+        builder, props, worker = self._builder, None, workerforbuilder.worker
+        if worker is None:
+            return None  # its connection was lost in the meantime
+        if worker.builds_may_be_incompatible:
+            props = yield builder._setup_props_if_needed(props, workerforbuilder, buildrequest)
+            if not (yield worker.isCompatibleWithBuild(props)):
+                return None
+        config_version, access = builder.config_version, builder.config.locks
+        why_never = None
+        of_builder: Claims = []
+        try:
+            of_builder = yield builder._find_claims(workerforbuilder, buildrequest, props)
+        except Exception as e:
+            why_never = Failure()
+            if workerforbuilder.worker is not None and builder.running:
+                log.err(e, f'builder {builder.name!r}: locks of {buildrequest}')
+        parent = None
+        of_worker = getattr(worker, 'locks', [])  # a stand-in for a worker may have none
+        if of_builder or of_worker:
+            parent = yield self.find_parent(buildrequest)
+        if workerforbuilder.worker is None or not builder.running:
+            return None
+        brid = getattr(buildrequest, 'id', None)  # a stand-in for a request may have none
+        if builder.config_version != config_version or not builder.inbox.is_pending(brid):
+            return None
+        is_special = of_worker or worker.builds_may_be_incompatible
+        # else whichever worker it is does not matter
+        name = worker.workername if is_special or self._depends_on_worker() else None
+        reservation = self.find(brid, name)
+        if (
+            reservation is not None
+            and not reservation.holds
+            and not reservation.stands_for(buildrequest, parent)
+        ):
             reservation.give_back()
+            reservation = None
+        if reservation is None:
+            reservation = Reservation(buildrequest, builder.name, name, parent, builder.wake)
+        reservation.access = access
+        reservation.of_builder = of_builder
+        reservation.of_worker = of_worker
+        reservation.wanted = together(of_builder, of_worker)
+        reservation.why_never = why_never
+        return reservation
 
-    def leave_lines(self, brid: int) -> None:
-        """Let a request leave all lines; what it holds is kept."""
-        for reservation in list(self._in_line.get(brid, {}).values()):
-            self._drop(reservation)
+    @defer.inlineCallbacks
+    def find_parent(self, buildrequest: BuildRequest) -> Any:
+        """Find the step of a build on this master that triggered a request and waits for it.
 
-    def leave_all_lines(self) -> None:
-        """Let all leave the line; what is held is kept."""
-        for brid in list(self._in_line):
-            self.leave_lines(brid)
-
-    def leave_lines_if(self, may_leave: Callable[[BuildRequest], bool]) -> None:
-        """Let some of the requests leave all lines.
-
-        :param may_leave: tells of a request whether it is one of them.
+        :returns: Deferred of the owner of locks that its build is nested in, or of None.
         """
-        for reservation in list(self):
-            if may_leave(reservation.request):
-                self.leave_lines(reservation.request.id)
+        if not getattr(buildrequest, 'waitedFor', False):
+            return None
+        builder = self._builder
+        buildset = yield builder.master.data.get(('buildsets', str(buildrequest.bsid)))
+        running = yield RunningBuilds.getService(builder.botmaster, 'running builds')
+        for build in running.builds:
+            if buildset and build.buildid == buildset['parent_buildid']:
+                return build.lock_owner_of(buildrequest.id, builder.name)
+        return None
 
-    def depend_on_worker(self) -> bool:
-        """Tell whether some wait for what they need on one worker."""
-        return any(known.keys() != {None} for known in self._in_line.values())
+    def _depends_on_worker(self) -> bool:
+        locks = self._builder.config.locks
+        return self._names_lock_of(WorkerLock) or must_be_rendered(locks)
 
-    def leave_without_worker(self, idle: set[str]) -> None:
-        """Let those leave the line that could not start anyway, for they hold nothing back.
+    def groups_need_requests(self) -> bool:
+        """Tell whether what locks a request wants depends on the request."""
+        locks = self._builder.config.locks
+        return self._names_lock_of(BranchLock) and not must_be_rendered(locks)
 
-        :param idle: names of the idle workers of the builder.
+    def _names_lock_of(self, kind: type) -> bool:
+        locks = self._builder.config.locks
+        return not IRenderable.providedBy(locks) and any(isinstance(i, kind) for i in ids_of(locks))
+
+    def group_of(self, brdict: dict[str, Any], request: BuildRequest | None) -> Hashable:
+        """Return what is the same for requests of this builder that want the same locks.
+
+        :param brdict: the build request, as the data API gives it.
+        :param request: what it was made to, if ``groups_need_requests``.
         """
-        for known in list(self._in_line.values()):
-            for worker, reservation in list(known.items()):
-                if not (worker in idle if worker is not None else idle):
-                    if reservation.why_never is None:
-                        self._drop(reservation)
-
-    def clear(self) -> None:
-        """Give back and leave all."""
-        self.leave_all_lines()
-        self.give_back_unused([])
-
-    def _drop(self, reservation: Reservation) -> None:
-        self._forget(reservation)
-        reservation.give_back()
-
-    def _forget(self, reservation: Reservation) -> None:
-        known = self._in_line.get(reservation.request.id, {})
-        if known.get(reservation.worker) is reservation:
-            del known[reservation.worker]
-            if not known:
-                del self._in_line[reservation.request.id]
+        if brdict['waited_for'] or must_be_rendered(self._builder.config.locks):
+            return brdict['buildrequestid']  # it may have a parent, or locks of its own
+        if request is None or not self.groups_need_requests():
+            return None
+        sources = request.mergeSourceStampsWith([])
+        return tuple(sorted((s.codebase or '', s.branch or '') for s in sources))

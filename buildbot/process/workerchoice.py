@@ -17,6 +17,7 @@ from typing import Iterable
 from buildbot.locks import BaseLockId
 from buildbot.locks import LockAccess
 from buildbot.locks import WorkerLock
+from buildbot.process.firstrelease import FirstRelease
 
 if TYPE_CHECKING:
     from buildbot.config.steps import Place
@@ -40,10 +41,11 @@ class StepLocks:
         # the most units that a step takes at a time; None stands for the whole lock
         self._units: dict[str, int | None] = {}
         self.by_step: list[set[str]] = []
-        for step, _, where in steps:
-            if where.startswith('of builder'):
+        for place in steps:
+            if not place.is_nested:
                 self.by_step.append(set())
-            for access in step.locks if isinstance(step.locks, (list, tuple)) else ():
+            accesses = place.step.locks
+            for access in accesses if isinstance(accesses, (list, tuple)) else ():
                 self._add(access)
 
     def _add(self, access: Any) -> None:
@@ -93,37 +95,29 @@ def is_fed(counts: Counter[str], holders: dict[str, int]) -> bool:
 
 
 def load_of(
-    builder: Builder, worker: AbstractWorkerForBuilder
+    locks: StepLocks, worker: AbstractWorkerForBuilder
 ) -> tuple[Counter[str], dict[str, int]]:
     """Return the crowd at each lock of a builder's steps on a worker, and how many can hold it."""
-    locks, workername = builder.step_locks, worker.worker.workername
-    holders = {name: locks.holders(name, workername) for name in locks.lockids}
+    holders = {name: locks.holders(name, worker.worker.workername) for name in locks.lockids}
     return crowd(worker.worker.builds), holders
 
 
-def has_place(builder: Builder, worker: AbstractWorkerForBuilder) -> bool:
-    """Tell whether a worker could be kept busier with one more build of a builder."""
-    if not builder.step_locks.lockids or worker.worker is None:
-        return True
-    return not is_fed(*load_of(builder, worker))
-
-
 def least_crowded(
-    builder: Builder, workers: list[AbstractWorkerForBuilder]
+    locks: StepLocks, workers: list[AbstractWorkerForBuilder]
 ) -> list[AbstractWorkerForBuilder]:
-    """Return the workers on which the locks that the builder's steps take are least contended.
+    """Return the workers on which the locks that a builder's steps take are least contended.
 
     :param workers: those on which a build could start now.
     :returns: some of them, equal in that.
     """
-    if not builder.step_locks.lockids:
+    if not locks.lockids:
         return workers
     best: list[AbstractWorkerForBuilder] = []
     lowest: tuple[float, int] | None = None
     for worker in workers:
         if worker.worker is None:
             continue
-        counts, holders = load_of(builder, worker)
+        counts, holders = load_of(locks, worker)
         load = (sum(counts[name] / n for name, n in holders.items()), len(worker.worker.builds))
         if lowest is None or load < lowest:
             best, lowest = [], load
@@ -133,16 +127,81 @@ def least_crowded(
 
 
 def least_needed(
-    builder: Builder, workers: list[AbstractWorkerForBuilder], others: Iterable[Builder]
+    workers: list[AbstractWorkerForBuilder], needs: Iterable[Iterable[str]]
 ) -> list[AbstractWorkerForBuilder]:
     """Return the workers that the fewest others could use.
 
-    :param others: builders that have pending requests.
+    :param needs: for each of the others, the names of the workers that it could use.
     """
     if len(workers) < 2:
         return workers
-    needs = Counter(
-        name for other in others if other is not builder for name in other.config.workernames
-    )
-    fewest = min(needs[worker.worker.workername] for worker in workers)
-    return [worker for worker in workers if needs[worker.worker.workername] == fewest]
+    count = Counter(name for names in needs for name in names)
+    fewest = min(count[worker.worker.workername] for worker in workers)
+    return [worker for worker in workers if count[worker.worker.workername] == fewest]
+
+
+class WorkerChoice:
+    """On which idle worker the next build of a builder is best started, if on any yet.
+
+    :param builder: the builder.
+    :ivar step_locks: the worker locks of its steps.
+    """
+
+    def __init__(self, builder: Builder) -> None:
+        self.step_locks = StepLocks()
+        self._builder = builder
+        self._first_place = FirstRelease(builder.wake)
+
+    def best(
+        self, workers: list[AbstractWorkerForBuilder], is_waited_for: bool
+    ) -> list[AbstractWorkerForBuilder]:
+        """Return those of some workers on which a build is best started.
+
+        :param workers: idle workers.
+        :param is_waited_for: whether another build waits for it.
+        :returns: the workers on which the locks of the builder's steps are least contended, and of
+            these, those that the fewest other builders need. It is empty if the build is better
+            left for the first worker on which there is a place: then the builder is woken.
+        """
+        builder = self._builder
+        if not builder.running:
+            return []
+        # who is waited for must not wait for who waits for it
+        late = builder.master.config.lateBinding and not is_waited_for
+        free = [worker for worker in workers if self.has_place(worker)] if late else workers
+        if not free:
+            self._wait_for_place(workers)
+        needs = (
+            other.config.workernames
+            for other in builder.botmaster.builders.values()
+            if other is not builder and other.inbox.requests
+        )
+        return least_needed(least_crowded(self.step_locks, free), needs)
+
+    def has_place(self, worker: AbstractWorkerForBuilder) -> bool:
+        """Tell whether a worker could be kept busier with one more build of the builder."""
+        if not self.step_locks.lockids or worker.worker is None:
+            return True
+        return not is_fed(*load_of(self.step_locks, worker))
+
+    def leaves_all(self, workers: list[AbstractWorkerForBuilder]) -> bool:
+        """Tell whether a build that nobody waits for is better left for later, on whatever worker.
+
+        If so the builder is woken when there is a place.
+
+        :param workers: the idle workers, best with one first that has no place most likely.
+        """
+        is_late = self._builder.master.config.lateBinding and not self._builder.choose_worker
+        if not is_late or not workers or any(map(self.has_place, workers)):
+            return False
+        self._wait_for_place(workers)
+        return True
+
+    def _wait_for_place(self, workers: list[AbstractWorkerForBuilder]) -> None:
+        self._first_place.wait_for(
+            worker.worker.subscribe_to_places for worker in workers if worker.worker is not None
+        )
+
+    def stop(self) -> None:
+        """Wait for no place any more."""
+        self._first_place.forget()

@@ -20,9 +20,6 @@ upstream = release(__name__)
 
 
 class Trigger(upstream.Trigger):
-    # how many requests it knew when it was stopped; one may have been in the making
-    _known_when_stopped = 0
-
     def interrupt(self, reason: str | Failure) -> Any:
         if not self.running:
             return BuildStep.interrupt(self, reason)  # there is nothing yet to be taken back
@@ -32,6 +29,8 @@ class Trigger(upstream.Trigger):
 
     @defer.inlineCallbacks
     def run(self) -> Any:
+        # how many requests it knew when it was stopped; one may have been in the making
+        self._known_when_stopped = 0
         results = yield super().run()
         if self.ended:
             # Its scheduler must have subscribed to the end of a request before that comes.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
 
@@ -15,6 +16,9 @@ from buildbot.util.subscription import SubscriptionPoint
 from buildbot.worker.lane import name_in_lane
 from buildbot_overlay import release
 
+if TYPE_CHECKING:
+    from buildbot.process.locks import Claims
+
 upstream = release(__name__)
 
 
@@ -25,6 +29,8 @@ class AbstractWorker(upstream.AbstractWorker):
         self._lanes: dict[str, int] = {}
         #: the builds that have begun on it and not ended
         self.builds: dict[Any, None] = {}
+        #: the locks that each of them holds
+        self.locks: Claims = []
         self._places = SubscriptionPoint(f'places on worker {self.name}')
 
     @defer.inlineCallbacks
@@ -68,7 +74,7 @@ class AbstractWorker(upstream.AbstractWorker):
         if self.access != before:
             # who waits for the old locks may be able to start under the new ones
             for builder in self.botmaster.getBuildersForWorker(self.name):
-                yield builder.reconsider()
+                builder.reconsider()
 
     def subscribe_to_places(self, callback: Callable[[], Any]) -> Subscription:
         """Call back, without arguments, when a build on it may be through with locks of it."""
@@ -106,6 +112,15 @@ class AbstractWorker(upstream.AbstractWorker):
             log.err(e, f'worker {self.name!r}: while telling its builders that it is taken')
         yield build.waitUntilFinished()
         del self.builds[build]
+
+    @defer.inlineCallbacks
+    def updateLocks(self) -> Any:
+        """Find the locks that each build on it holds.
+
+        Who waits for one stands in its line and is told, so the worker need not be.
+        """
+        found = yield self.botmaster.getLockFromLockAccesses(self.access, self.config_version)
+        self.locks = [(lock.getLockForWorker(self.workername), access) for lock, access in found]
 
     def locksAvailable(self) -> bool:
         """Return True: whether its locks are free is asked for each request, by the builder.

@@ -16,7 +16,10 @@ from buildbot.plugins import schedulers
 from buildbot.plugins import steps
 from buildbot.process.builder import Builder
 from buildbot.process.buildrequest import BuildRequest
+from buildbot.process.buildrequestdistributor import BuildRequestDistributor
+from buildbot.process.metrics import MetricLogObserver
 from buildbot.process.properties import renderer
+from buildbot.process.reservations import Reservations
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
@@ -668,6 +671,50 @@ class OddRequests(DistributionCase):
         self.assertEqual((yield self.builds()), [FAILURE, None])
         self.assertTrue(self.flushLoggedErrors(ZeroDivisionError))
 
+    @defer.inlineCallbacks
+    def test_metric(self):
+        """The metric of active builds counts a build up and down, also one that cannot begin."""
+        observer = MetricLogObserver()
+        observer.enable()
+        self.addCleanup(observer.disable)
+        lock = BranchLock('v', key=self.bad_key())
+        yield self.start({'a': [lock.access('exclusive')]})
+        seen = []
+        for bad in (True, False):
+            yield self.request('a', properties={'bad': (bad, 'test')})
+            seen.append(observer.asDict()['counters'].get('active_builds', 0))
+        self.end('a')
+        seen.append(observer.asDict()['counters']['active_builds'])
+        self.assertEqual(seen, [0, 1, 0])
+        self.assertTrue(self.flushLoggedErrors(ZeroDivisionError))
+
+    @parameterized.expand(
+        [
+            ('wrong', ValueError('no steps today'), EXCEPTION),
+            ('database', OperationalError('select', {}, Exception('locked')), SUCCESS),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_build_that_cannot_be_made(self, _, error, results):
+        """A request of which no build can be made ends; if the database fails it is tried again."""
+        yield self.start({'a': [self.lock.access('exclusive')]})
+        factory = self.master.botmaster.builders['a'].config.factory
+        make = factory.newBuild
+
+        def fail_once(requests, builder):
+            factory.newBuild = make
+            raise error
+
+        factory.newBuild = fail_once
+        brid = yield self.request('a')
+        self.reactor.advance(BuildRequestDistributor.again_after)
+        self.settle()
+        yield self.assert_all_done()
+        self.assertEqual(self.master.botmaster._starting_brid_to_cancel, {})
+        request = yield self.master.data.get(('buildrequests', brid))
+        self.assertEqual(request['results'], results)
+        self.assertTrue(self.flushLoggedErrors(type(error)))
+
     @staticmethod
     def bad_key():
         @renderer
@@ -711,12 +758,12 @@ class Cost(DistributionCase):
 
     def count(self):
         counts = {'asked': 0, 'read': 0}
-        reserve, can_start = Builder.reserve, Builder.canStartBuild
+        reserve, can_start = Reservations.reserve, Builder.canStartBuild
         get = self.master.data.get
 
-        def count_reserve(builder, *args, **kwargs):
+        def count_reserve(reservations, *args):
             counts['asked'] += 1
-            return reserve(builder, *args, **kwargs)
+            return reserve(reservations, *args)
 
         def count_can_start(builder, *args):
             counts['asked'] += 1
@@ -726,7 +773,7 @@ class Cost(DistributionCase):
             counts['read'] += path[0] == 'builders' and path[-1] == 'buildrequests'
             return get(path, *args, **kwargs)
 
-        self.patch(Builder, 'reserve', count_reserve)
+        self.patch(Reservations, 'reserve', count_reserve)
         self.patch(Builder, 'canStartBuild', count_can_start)
         self.patch(self.master.data, 'get', count_get)
         return counts

@@ -8,10 +8,13 @@ from twisted.internet import defer
 
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
+from buildbot.plugins import schedulers
+from buildbot.plugins import steps
 from buildbot.process.buildrequest import BuildRequest
 from buildbot.process.buildrequestdistributor import BuildChooserBase
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.buildstep import BuildStep
+from buildbot.process.inbox import Inbox
 from buildbot.process.properties import renderer
 from buildbot.process.results import SUCCESS
 from buildbot.test.integration.test_distribution import TWO
@@ -155,7 +158,7 @@ class Meanwhile(DistributionCase):
         self.reactor.advance(5)
         brid = yield self.request('b')
         yield self.control('set_priority', brid, priority=10)
-        request = self.master.botmaster.brd._pending['b'].request(brid)
+        request = self.master.botmaster.builders['b'].inbox.requests.request(brid)
         request = request or (
             yield make(self.master, (yield self.master.db.buildrequests.getBuildRequest(brid)))
         )
@@ -346,10 +349,30 @@ class Meanwhile(DistributionCase):
         yield self.request('a')
         self.master.mq.produce = produce
         self.assertEqual(self.running(), 'a')
-        self.reactor.advance(BuildRequestDistributor.read_again_after)
+        self.reactor.advance(Inbox.read_again_after)
         self.master.botmaster.maybeStartBuildsForAllBuilders()
         self.settle()
         self.assertEqual(self.running(), 'a a')
+
+    @defer.inlineCallbacks
+    def test_shutdown(self):
+        """Before a clean shutdown only those are started that a running build waits for."""
+        trigger = steps.Trigger(schedulerNames=['t'], waitForFinish=True)
+        yield self.setup_lab(
+            {'p': {'steps': [GatedStep(self.gate('p')), trigger]}, 'c': self.builder('c')},
+            ['w1', 'w2', 'w3'],
+            schedulers=[schedulers.Triggerable(name='t', builderNames=['c'])],
+        )
+        yield self.request('p')
+        self.master.botmaster.cleanShutdown(stopReactor=False)
+        self.settle()
+        yield self.request('c')
+        self.end('p')
+        (child,) = (build.requests[0] for build, _ in self.gates['c'].running)
+        self.assertEqual(child.id, 3)
+        self.end('c')
+        requests = yield self.master.data.get(('buildrequests',))
+        self.assertEqual([r['complete'] for r in requests], [True, False, True])
 
     @defer.inlineCallbacks
     def test_failed_claim(self):

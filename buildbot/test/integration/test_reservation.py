@@ -123,6 +123,109 @@ class UserOrder(DistributionCase):
         self.assertEqual(self.running(), 'a holds')
         yield self.assert_all_done()
 
+    @parameterized.expand(
+        [('of_builder', {}), ('chosen', {'nextWorker': lambda b, w, request: w[0]})]
+    )
+    @defer.inlineCallbacks
+    def test_is_asked_once(self, _, words):
+        """canStartBuild is not asked again for what it kept from starting itself."""
+        asked = []
+
+        def can_start(builder, worker, request):
+            asked.append(worker.worker.workername)
+            return len(asked) > 5
+
+        access = self.lock.access('exclusive')
+        yield self.setup_lab(
+            {'a': self.builder('a', access, canStartBuild=can_start, **words)},
+            [self.createLocalWorker('w1', locks=[MasterLock('own').access('counting')])],
+        )
+        yield self.request('a')
+        self.assertEqual(asked, ['w1'])
+
+    @defer.inlineCallbacks
+    def test_can_start_build_of_the_chosen_worker(self):
+        """canStartBuild is asked for the worker that nextWorker has chosen, then for the next."""
+        told = []
+
+        def next_worker(builder, workers, request):
+            names = sorted(worker.worker.workername for worker in workers)
+            told.append(names)
+            return next(worker for worker in workers if worker.worker.workername == names[-1])
+
+        def can_start(builder, worker, request):
+            told.append(worker.worker.workername)
+            return worker.worker.workername == 'w2'
+
+        yield self.setup_lab(
+            {
+                'a': self.builder(
+                    'a',
+                    self.lock.access('exclusive'),
+                    nextWorker=next_worker,
+                    canStartBuild=can_start,
+                )
+            },
+            ['w1', 'w2', 'w3'],
+        )
+        yield self.request('a')
+        self.assertEqual(told, [['w1', 'w2', 'w3'], 'w3', ['w1', 'w2'], 'w2'])
+        yield self.assert_all_done()
+
+    @parameterized.expand(['nextWorker', 'nextBuild', 'select_next_worker'])
+    @defer.inlineCallbacks
+    def test_declined(self, what):
+        """A request that the user's method declines is offered again when a build has ended."""
+        declined = []
+
+        def choose(builder, some, *request):
+            if builder.name != 'a' or declined:
+                return some[0]
+            declined.append(some)
+            return None
+
+        of_all = {what: choose} if what.startswith('select') else {}
+        yield self.setup_lab(
+            {
+                'holds': self.builder('holds', self.lock.access('exclusive'), workernames=['w1']),
+                'a': self.builder('a', workernames=['w2'], **({} if of_all else {what: choose})),
+            },
+            TWO,
+            **of_all,
+        )
+        yield self.request('holds')
+        yield self.request('a')
+        self.assertEqual(self.running(), 'holds')
+        self.end('holds')
+        self.assertEqual(self.running(), 'a')
+
+    @parameterized.expand([('builder', False), ('all', True)])
+    @defer.inlineCallbacks
+    def test_chosen_worker_is_not_late(self, _, of_all):
+        """A request whose worker the user chooses waits for its lock, however fed the workers."""
+        choose = lambda builder, workers, request: workers[0]  # noqa: E731
+        board = WorkerLock('board').access('exclusive')
+        steps = [GatedStep(self.gate('prepare')), GatedStep(self.gate('step'), locks=[board])]
+        access = self.lock.access('exclusive')
+        words = {} if of_all else {'nextWorker': choose}
+        fed = {'steps': steps, 'workernames': ['w1']}
+        yield self.setup_lab(
+            {
+                'holds': self.builder('holds', access, workernames=['w2']),
+                'a': {'steps': [*steps], 'locks': [access], 'workernames': ['w1'], **words},
+                'f': fed,
+                'g': fed,
+            },
+            TWO,
+            **({'select_next_worker': choose} if of_all else {}),
+        )
+        for name in ('holds', 'a', 'f', 'g'):
+            yield self.request(name)
+        self.assertEqual(self.running(), 'holds prepare prepare')
+        self.end('holds')
+        self.assertEqual(self.running(), 'prepare prepare prepare')
+        yield self.assert_all_done(self.lock, WorkerLock('board'))
+
 
 class TooFew(DistributionCase):
     """A worker that can never do does not decide for the others."""

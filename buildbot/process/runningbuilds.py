@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: the builds that run on this master."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+from twisted.internet import defer
+
+from buildbot.util.service import SharedService
+
+if TYPE_CHECKING:
+    from buildbot.process.build import Build
+
+
+class RunningBuilds(SharedService):
+    """The builds that run on this master, those of builders that have been removed included."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.builds: dict[Build, None] = {}
+
+    @defer.inlineCallbacks
+    def add(self, build: Build) -> Any:
+        self.builds[build] = None
+        yield build.waitUntilFinished()
+        del self.builds[build]

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Reservations, and the book in which those of a builder are."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from parameterized import parameterized
+from twisted.internet import defer
+from twisted.python.failure import Failure
+from twisted.trial import unittest
+
+from buildbot.lockcopy import UnitsError
+from buildbot.locks import LockOwner
+from buildbot.locks import MasterLock
+from buildbot.locks import RealMasterLock
+from buildbot.process.locks import claim_all
+from buildbot.process.locks import release_all
+from buildbot.process.reservation import Reservation
+from buildbot.process.reservationbook import ReservationBook
+from buildbot.util.eventual import flushEventualQueue
+
+
+class ReservationCase(unittest.TestCase):
+    def setUp(self):
+        self.woken = []
+        self.lock = RealMasterLock('lab')
+        self.lock.setMaxCount(2)
+        self.one = [(self.lock, MasterLock('lab', 2).access('counting'))]
+        self.all = [(self.lock, MasterLock('lab', 2).access('exclusive'))]
+
+    def reservation(self, brid=1, worker=None, claims=None, parent=None, **words):
+        request = SimpleNamespace(**{'id': brid, 'priority': 0, 'submittedAt': brid, **words})
+        made = Reservation(request, 'a', worker, parent, lambda: self.woken.append(brid))
+        made.wanted = self.one if claims is None else claims
+        return made
+
+    def state(self, reservation):
+        words = ('holds', 'waits', 'is_granted')
+        return ' '.join(word for word in words if getattr(reservation, word))
+
+
+class Line(ReservationCase):
+    @defer.inlineCallbacks
+    def test_take(self):
+        """It holds what is free; else it waits, is woken when it is its turn, and takes it then."""
+        first, second = self.reservation(1), self.reservation(2, claims=self.all)
+        self.assertTrue(first.take())
+        self.assertFalse(second.take())
+        self.assertEqual((self.state(first), self.state(second)), ('holds', 'waits'))
+        first.give_back()
+        yield flushEventualQueue()
+        self.assertEqual((self.woken, self.state(second)), ([2], 'is_granted'))
+        self.assertTrue(second.take())
+        self.assertEqual(self.lock.owners, [second])
+        second.give_back()
+        second.give_back()
+        self.assertEqual((self.lock.owners, self.lock.waiting), ([], []))
+
+    def test_wants_other_locks_now(self):
+        """It lets go of what it took when it is to take something else."""
+        made = self.reservation(claims=self.all)
+        made.take()
+        made.wanted = self.one
+        made.take()
+        self.assertTrue(self.reservation(2).take())
+
+    def test_never(self):
+        """It knows that there will never be so many units."""
+        many = [(self.lock, MasterLock('lab', 9).access('counting', 3))]
+        made = self.reservation(claims=many)
+        self.assertFalse(made.take())
+        self.assertTrue(made.waits and made.has_too_few)
+        made.give_back()
+        self.assertFalse(made.waits or made.has_too_few)
+
+    def test_yield_place(self):
+        """One that yields its place waits for a release, and is woken once."""
+        owner = LockOwner()
+        claim_all(owner, self.all)
+        made = self.reservation()
+        made.take()
+        made.yield_place()
+        self.assertEqual((self.state(made), self.lock.waiting), ('waits', []))
+        release_all(owner, self.all)
+        claim_all(owner, self.all)
+        release_all(owner, self.all)
+        self.assertEqual((self.state(made), self.woken), ('', [1]))
+
+    def test_hand_over(self):
+        """A build that takes it over is the owner, and nothing is left to be given back."""
+        made, build = self.reservation(), LockOwner()
+        made.take()
+        made.hand_over(build)
+        made.give_back()
+        self.assertEqual(self.lock.owners, [build])
+        release_all(build, self.one)
+        self.assertEqual(self.lock.owners, [])
+
+    @parameterized.expand(
+        [("same", 0, None, True), ("priority", 5, None, False), ("parent", 0, 1, False)]
+    )
+    def test_stands_for(self, _, priority, parent, stands):
+        """It does for a request only with the priority and the parent that it was made with."""
+        request = SimpleNamespace(id=1, priority=priority)
+        found = self.reservation().stands_for(request, LockOwner() if parent else None)
+        self.assertEqual(found, stands)
+
+
+class Book(ReservationCase):
+    def setUp(self):
+        super().setUp()
+        self.book = ReservationBook()
+        self.owner = LockOwner()
+        claim_all(self.owner, self.all)
+
+    def wait(self, brid, *workers):
+        for worker in workers:
+            made = self.reservation(brid, worker)
+            made.take()
+            self.book.keep(made)
+        return made
+
+    @parameterized.expand(
+        [
+            # workers for which it waits, idle workers -> waits it, does it everywhere
+            ('unknown', [], ['w1'], False, False),
+            ('any_worker', [None], [], True, True),
+            ('all_idle', ['w1', 'w2'], ['w1'], True, False),
+            ('one_more_is_idle', ['w1'], ['w1', 'w2'], False, False),
+        ]
+    )
+    def test_waits(self, _, workers, idle, waits, everywhere):
+        """A request waits if it does for each idle worker, or whatever worker it is."""
+        if workers:
+            self.wait(1, *workers)
+        is_any = workers == [None]
+        self.assertEqual(self.book.waits_everywhere(1), everywhere)
+        self.assertEqual(is_any or self.book.waits_on(1, idle), waits)
+        self.assertEqual(self.book.is_in_line(1), bool(workers))
+
+    @parameterized.expand(
+        [
+            # why it can never start on each worker, idle ones, all -> is it hopeless
+            ('nothing_known', {}, ['w1'], ['w1'], False),
+            ('any_worker', {None: 'units'}, ['w1'], ['w1', 'w2'], True),
+            ('all_workers', {'w1': 'units', 'w2': 'units'}, ['w1', 'w2'], ['w1', 'w2'], True),
+            ('one_has_units', {'w1': 'units', 'w2': ''}, ['w1', 'w2'], ['w1', 'w2'], False),
+            ('one_is_busy', {'w1': 'units'}, ['w1'], ['w1', 'w2'], False),
+            ('one_is_busy_but', {'w1': 'other'}, ['w1'], ['w1', 'w2'], True),
+        ]
+    )
+    def test_hopeless(self, _, reasons, idle, workers, hopeless):
+        """It is if no worker will do; too few units of those that are idle do not say so."""
+        for worker, why in reasons.items():
+            made = self.wait(1, worker)
+            if why:
+                made.why_never = Failure(UnitsError() if why == 'units' else ValueError())
+        self.assertEqual(self.book.hopeless(1, idle, workers) is not None, hopeless)
+
+    def test_lend(self):
+        """What is lent is of the other request until it is returned."""
+        made, lender = self.wait(1, None), self.book.find(1, None).request
+        other = SimpleNamespace(id=2)
+        self.book.lend(made, other)
+        self.book.hold(made)
+        self.assertEqual((self.book.held(2), self.book.is_in_line(1)), (made, False))
+        self.book.return_to(made, lender)
+        self.assertEqual((self.book.held(2), self.book.find(1, None)), (None, made))
+
+    def test_without_worker(self):
+        """Those whose worker is busy leave the line, and without idle workers all do."""
+        self.wait(1, 'w1', 'w2')
+        self.wait(2, None)
+        self.book.leave_without_worker({'w1'})
+        self.assertEqual([r.worker for r in self.book], ['w1', None])
+        self.book.leave_without_worker(set())
+        self.assertEqual((list(self.book), bool(self.book), self.lock.waiting), ([], False, []))
+
+    @defer.inlineCallbacks
+    def test_unused(self):
+        """What was granted before and has not been used is given back, and what is held."""
+        granted = self.wait(1, None)
+        release_all(self.owner, self.all)
+        yield flushEventualQueue()
+        held = self.wait(2, None)
+        self.book.hold(held)
+        self.assertEqual(self.book.granted(), [granted])
+        self.assertEqual(len(self.lock.owners), 2)
+        self.book.give_back_unused([granted])
+        self.assertEqual((list(self.book), self.lock.owners), ([], []))
+
+    @defer.inlineCallbacks
+    def test_first_of_its_like(self):
+        """The one whose turn has come goes for one that wants the same, else each for itself."""
+        granted = self.wait(1, None)
+        release_all(self.owner, self.all)
+        yield flushEventualQueue()
+        alike, other = self.reservation(2), self.reservation(3, claims=self.all)
+        nested = self.reservation(4, parent=LockOwner())
+        firsts = [self.book.first_of_its_like(r) for r in (alike, other, nested)]
+        self.assertEqual(firsts, [granted, other, nested])
+        self.book.clear()
+        self.assertEqual(self.lock.owners, [])
