@@ -22,6 +22,7 @@ class Build(upstream.Build):
         except Exception:
             self._cannot_claim = Failure()
             raise
+        self._is_counted = self.buildid is not None
 
     def releaseLocks(self) -> None:
         release_all(self, self._locks_to_acquire)
