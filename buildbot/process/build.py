@@ -249,16 +249,13 @@ class Build(upstream.Build, LockOwner):
             if self.workerforbuilder.worker is None:
                 results = RETRY
             yield self._end_preparation(result, results)
-            self._count()
+            if self.buildid is not None and self.do_build and not self._is_counted:
+                # the end of a build that has a row takes it off the metric
+                metrics.MetricCountEvent.log('active_builds', 1)
             yield self.buildFinished([f'could not begin: {result.getErrorMessage()}'], results)
         elif self.stopped and self._preparation_step is None:
-            self._count()
-            yield self.buildFinished([f'cancelled ({self.stopped_reason})'], CANCELLED)
-
-    def _count(self) -> None:
-        # the end of a build that has a row takes it off the metric
-        if self.buildid is not None and self.do_build and not self._is_counted:
             metrics.MetricCountEvent.log('active_builds', 1)
+            yield self.buildFinished([f'cancelled ({self.stopped_reason})'], CANCELLED)
 
     @defer.inlineCallbacks
     def buildPreparationFailure(self, why: Any, state_string: str) -> Any:

@@ -335,4 +335,5 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             ],
             ['bsid', 'parent_buildid'],
         )
-        return [request for request in requests if request.bsid in {b['bsid'] for b in parented}]
+        awaited = {buildset['bsid'] for buildset in parented}
+        return [request for request in requests if request.bsid in awaited]

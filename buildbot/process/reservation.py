@@ -56,6 +56,7 @@ class Reservation(LockOwner):
         self.builder_name = builder_name
         self.worker = worker
         self.lock_parent = parent
+        # a stand-in for a request may have neither
         self.lock_priority = getattr(request, 'priority', 0)
         self.lock_age = getattr(request, 'submittedAt', None)
         # to wait for a request that nobody waits for is never worth the failure of a step
@@ -77,8 +78,7 @@ class Reservation(LockOwner):
 
     def stands_for(self, request: BuildRequest, parent: LockOwner | None) -> bool:
         """Tell whether it is, in a line, what a request with this parent would be there now."""
-        priority = getattr(request, 'priority', 0)
-        return self.lock_parent is parent and self.lock_priority == priority
+        return self.lock_parent is parent and self.lock_priority == request.priority
 
     @property
     def waits(self) -> bool:

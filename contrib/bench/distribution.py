@@ -6,8 +6,8 @@ wheel installed. It takes three minutes, and with --all, which adds the largest 
 
 All requests want one exclusive master lock of their builders. Counted are the statements that the
 database is given, the questions whether a request can start (``Builder.canStartBuild`` and
-``Builder.reserve``) and the seconds of CPU, for each build from its start to the start of the next
-one. The plain release runs in a process of its own, with the overlay switched off.
+``Reservations.reserve``) and the seconds of CPU, for each build from its start to the start of the
+next one. The plain release runs in a process of its own, with the overlay switched off.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def run_lab(builders: int, workers: int, requests: int, starts: int) -> dict[str
                 running.pop().callback(CANCELLED)
             return super()._interrupt_impl(reason)
 
-    def count_calls(name: str) -> None:
-        method = getattr(Builder, name, None)
+    def count_calls(kind: type, name: str) -> None:
+        method = getattr(kind, name, None)
 
         def counted(*args: Any, **kwargs: Any) -> Any:
             counts['questions'] += 1
@@ -71,7 +71,7 @@ def run_lab(builders: int, workers: int, requests: int, starts: int) -> dict[str
             return method(*args, **kwargs)
 
         if method is not None:
-            setattr(Builder, name, counted)
+            setattr(kind, name, counted)
 
     def count_statement(*args: Any) -> None:
         counts['statements'] += 1
@@ -92,8 +92,9 @@ def run_lab(builders: int, workers: int, requests: int, starts: int) -> dict[str
         next_build(first=True)
         next_build()
         event.listen(lab.master.db.pool.engine, 'before_cursor_execute', count_statement)
-        count_calls('canStartBuild')
-        count_calls('reserve')
+        count_calls(Builder, 'canStartBuild')
+        builder = lab.master.botmaster.builders[names[0]]
+        count_calls(type(getattr(builder, 'reservations', None)), 'reserve')
         begin = time.process_time()
         for _ in range(starts):
             next_build()
