@@ -41,7 +41,7 @@ def main() -> int:
             base, before = tree.base(), tree.settle_types(None)
             write_tree(tree, fork, series, base, len(series.commits) - 1)
             series.check_used()
-            tree.settle_types(before)
+            tree.settle_types(before, fork.members())
             tree.git('reset', '--quiet', 'HEAD')
             print(f'series: the merged tree is in {tree.root}')
         else:

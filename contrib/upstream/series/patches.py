@@ -38,7 +38,7 @@ def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[P
     for number, commit in enumerate(series.commits):
         print(f'series: {number + 1} of {len(series.commits)}: {commit.title}', flush=True)
         write_tree(tree, fork, series, base, number)
-        tree.settle_types(before)
+        tree.settle_types(before, fork.members())
         tree.git('add', '--all')
         text = f'{commit.title}\n\n{commit.message.strip()}\n'
         tree.git(*identity, 'commit', '--quiet', '--author', series.author, '--message', text)

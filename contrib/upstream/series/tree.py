@@ -7,6 +7,7 @@ import re
 import subprocess
 import venv
 from pathlib import Path
+from typing import Container
 from typing import Iterable
 from typing import Sequence
 
@@ -109,16 +110,19 @@ class Tree:
         subprocess.run([*pip, 'install', '-r', str(wanted)], check=True)
         (self.tools / 'complete').touch()
 
-    def settle_types(self, base: Sequence[Doubt] | None) -> list[Doubt]:
+    def settle_types(
+        self, base: Sequence[Doubt] | None, members: Container[str] = ()
+    ) -> list[Doubt]:
         """Mark the lines that mypy doubts more than before.
 
         :param base: what it said before; None if this is before.
+        :param members: of the classes of the fork, which must not be missing.
         :returns: what it says of the checkout as it was.
         """
         mypy = str(self.tools / 'bin' / 'mypy')
         found = doubts(self.root, mypy, self.tools / 'cache')
         if base is not None:
-            self.touched.update(settle(self.root, found, base))
+            self.touched.update(settle(self.root, found, base, members))
             self.tidy()
         return found
 
@@ -134,6 +138,15 @@ class Fork:
             for path in root.rglob('*')
             if path.suffix in ('.py', '.cfg')
         )
+
+    def members(self) -> set[str]:
+        """Return what its classes have, as ``Class.member``."""
+        found = set()
+        for file in self.files:
+            if file.endswith('.py'):
+                for name, members in order_of((self.root / file).read_text('utf-8')).items():
+                    found.update(f'{name}.{member}' for member in members)
+        return found
 
     def merge_into(self, tree: Tree, base: str, until: int) -> None:
         """Write what the first commits of the series make of a checkout.

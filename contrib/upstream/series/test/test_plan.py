@@ -206,7 +206,7 @@ class Files(unittest.SynchronousTestCase):
             Doubt('l.py', 3, 'no g', 'name'),
             Doubt('l.py', 4, 'was there', 'z'),
         ]
-        settle(root, new, old)
+        settle(root, new, old, ())
         self.assertEqual(
             (root / 'l.py').read_text().splitlines(),
             [
@@ -234,10 +234,12 @@ class Files(unittest.SynchronousTestCase):
         [
             ('imported', 'Module "buildbot.locks" has no attribute "upstream"', 'attr-defined'),
             ('spoken_of', 'Name "upstream" is not defined', 'name-defined'),
+            ('member', '"Lamp" has no attribute "dim"', 'attr-defined'),
+            ('of_some', 'Item "Lamp" of "Lamp | None" has no attribute "dim"', 'union-attr'),
         ]
     )
     def test_missing(self, _, text, code):
         """A name that is not there is refused, with its place, and not marked."""
         with self.assertRaises(Refusal) as caught:
-            settle(Path('nowhere'), [Doubt('l.py', 7, text, code)], [])
+            settle(Path('nowhere'), [Doubt('l.py', 7, text, code)], [], ['Lamp.dim'])
         self.assertIn(f'l.py, line 7: {text}', str(caught.exception))
