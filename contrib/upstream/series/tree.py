@@ -141,7 +141,7 @@ class Fork:
 
     def members(self) -> set[str]:
         """Return what its classes have, as ``Class.member``."""
-        found = set()
+        found: set[str] = set()
         for file in self.files:
             if file.endswith('.py'):
                 for name, members in order_of((self.root / file).read_text('utf-8')).items():
