@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from typing import Any
 from typing import NamedTuple
 from typing import Sequence
@@ -32,22 +33,23 @@ def measure(script: str, children: Sequence[Child], at_once: int = 0) -> dict[Ch
     """
     todo, running = list(children), dict[Child, Any]()
     found: dict[Child, Any] = {}
-    while todo or running:
-        while todo and len(running) < (at_once or os.cpu_count() or 1):
-            child = todo.pop(0)
-            running[child] = _start(script, child)
-        print(f'\r{len(found)} of {len(children)} labs ', end='', file=sys.stderr, flush=True)
-        child = next(iter(running))
-        process = running.pop(child)
-        output, _ = process.communicate()
-        if process.returncode:
-            raise SystemExit(f'the lab {child.words} failed')
-        found[child] = json.loads(output.splitlines()[-1])
+    with tempfile.TemporaryDirectory() as directory:  # which the masters in memory write into
+        while todo or running:
+            while todo and len(running) < (at_once or os.cpu_count() or 1):
+                child = todo.pop(0)
+                running[child] = _start(script, child, directory)
+            print(f'\r{len(found)} of {len(children)} labs ', end='', file=sys.stderr, flush=True)
+            child = next(iter(running))
+            process = running.pop(child)
+            output, _ = process.communicate()
+            if process.returncode:
+                raise SystemExit(f'the lab {child.words} failed')
+            found[child] = json.loads(output.splitlines()[-1])
     print('\r', end='', file=sys.stderr)
     return found
 
 
-def _start(script: str, child: Child) -> subprocess.Popen[str]:
+def _start(script: str, child: Child, directory: str) -> subprocess.Popen[str]:
     env = {**os.environ, 'BUILDBOT_INTERLOCK': 'off' if child.plain else 'on'}
     command = [sys.executable, os.path.abspath(script), '--child', *map(str, child.words)]
-    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, env=env, cwd=directory, stdout=subprocess.PIPE, text=True)
