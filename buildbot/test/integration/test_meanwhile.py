@@ -136,7 +136,10 @@ class Meanwhile(DistributionCase):
     @defer.inlineCallbacks
     def test_priority(self, what):
         """A request whose priority is changed meanwhile has its new place in line."""
-        first = lambda builder, requests: self.slow() if not self.slow.asked else requests[0]  # noqa: E731
+
+        def first(builder, requests):
+            return requests[0] if self.slow.asked else self.slow()
+
         words = {'nextBuild': first} if what == 'nextBuild' else {}
         yield self.setup_lab(
             {

@@ -203,7 +203,10 @@ class UserOrder(DistributionCase):
     @defer.inlineCallbacks
     def test_chosen_worker_is_not_late(self, _, of_all):
         """A request whose worker the user chooses waits for its lock, however fed the workers."""
-        choose = lambda builder, workers, request: workers[0]  # noqa: E731
+
+        def choose(builder, workers, request):
+            return workers[0]
+
         board = WorkerLock('board').access('exclusive')
         steps = [GatedStep(self.gate('prepare')), GatedStep(self.gate('step'), locks=[board])]
         access = self.lock.access('exclusive')
