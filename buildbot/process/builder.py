@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from twisted.internet import defer
 from twisted.python import log
 
@@ -65,14 +65,16 @@ class Builder(upstream.Builder):
 
     def wake(self) -> None:
         """Look, as soon as possible, whether a build of it can start now."""
-        self.botmaster.maybeStartBuildsForBuilder(self.name)
+        if self.running:
+            self.botmaster.maybeStartBuildsForBuilder(self.name)
 
     def stopService(self) -> Any:
+        stopped = super().stopService()  # from here on nothing wakes it
         self.inbox.close()
         self.reservations.clear()
         self.worker_choice.stop()
         self._refused.forget()
-        return super().stopService()
+        return stopped
 
     @property
     def choose_worker(self) -> Callable[..., Any] | None:
@@ -213,7 +215,7 @@ class Builder(upstream.Builder):
             return False  # its connection was lost in the meantime
         try:
             build = yield self._make_build(workerforbuilder, buildrequests)
-        except DBAPIError:
+        except SQLAlchemyError:
             raise  # it may be over by the next time
         except Exception as e:
             if workerforbuilder.worker is None or not self.running:
@@ -224,7 +226,7 @@ class Builder(upstream.Builder):
                 self.botmaster.remove_in_progress_buildrequest(brid)
             yield self.master.data.updates.completeBuildRequests(brids, EXCEPTION)
             return True
-        running = yield RunningBuilds.getService(self.botmaster, 'running builds')
+        running = yield RunningBuilds.getService(self.botmaster)
         self._was_refused = False
         reservation = self.reservations.held(buildrequests[0].id)
         if reservation is not None and len(buildrequests) == 1:

@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from twisted.internet import defer
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python import log
@@ -135,7 +135,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             return (yield question(worker, request))
         except Exception as e:
             log.err(e, f'whether build request {request.id} of {self.bldr} can start on {worker}')
-            if isinstance(e, DBAPIError):
+            if isinstance(e, SQLAlchemyError):
                 self._look_again_later()
             return False
 
@@ -203,7 +203,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             return request
         try:
             request = yield super()._getBuildRequestForBrdict(brdict)
-        except DBAPIError as e:
+        except SQLAlchemyError as e:
             log.err(e, f'build request {brid} cannot be read now, and is left for later')
             self._look_again_later()
         except Exception as e:
@@ -259,7 +259,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
 
     @async_to_deferred
     async def _maybeStartBuildsOn(self, new_builders: list[str]) -> None:
-        if set(new_builders) <= set(self._pending_builders):
+        if self.active and set(new_builders) <= set(self._pending_builders):
             return  # they are sorted and due already
         async with self.pending_builders_lock:
             due = set(self._pending_builders) | set(new_builders)

@@ -84,12 +84,14 @@ class ReservationBook:
         known = self._in_line.get(brid)
         if not known or not all(reservation.why_never for reservation in known.values()):
             return None
-        if None not in known and not known.keys() >= set(idle):
+        # the build begins on an idle worker, so the reason is to be that of one of these
+        here = [known.get(worker, known.get(None)) for worker in idle]
+        if not here or None in here:
             return None
         if None in known or known.keys() >= set(workers):
-            return next(iter(known.values()))
+            return here[0]
         # another worker may have more units, but it does not help against other reasons
-        return next((r for r in known.values() if not r.has_too_few), None)
+        return next((r for r in here if r and not r.has_too_few), None)
 
     def first_of_its_like(self, reservation: Reservation) -> Reservation:
         """Return one that wants the same and whose turn has come; if there is none, this one."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Hashable
 
+from sqlalchemy.exc import SQLAlchemyError
 from twisted.internet import defer
 from twisted.python import log
 from twisted.python.failure import Failure
@@ -113,11 +114,14 @@ class Reservations(ReservationBook):
     ) -> bool:
         """Tell whether a reservation is of what a build on a worker needs since the last reconfig.
 
-        :param workerforbuilder: the worker, which is connected.
+        :returns: a bool. It is False if the worker has been lost.
         """
+        worker = workerforbuilder.worker
+        if worker is None:
+            return False
         # by identity, for a renderable's == may say anything
         is_of_config = reservation.access is self._builder.config.locks
-        return is_of_config and reservation.of_worker == workerforbuilder.worker.locks
+        return is_of_config and reservation.of_worker == worker.locks
 
     def _is_pending(self, buildrequest: BuildRequest) -> bool:
         # else it was cancelled, or taken by another master, while something was being found out
@@ -197,6 +201,8 @@ class Reservations(ReservationBook):
         of_builder: Claims = []
         try:
             of_builder = yield builder._find_claims(workerforbuilder, buildrequest, props)
+        except SQLAlchemyError:
+            raise  # it may be over by the next time
         except Exception as e:
             why_never = Failure()
             if workerforbuilder.worker is not None and builder.running:
@@ -240,7 +246,7 @@ class Reservations(ReservationBook):
             return None
         builder = self._builder
         buildset = yield builder.master.data.get(('buildsets', str(buildrequest.bsid)))
-        running = yield RunningBuilds.getService(builder.botmaster, 'running builds')
+        running = yield RunningBuilds.getService(builder.botmaster)
         for build in running.builds:
             if buildset and build.buildid == buildset['parent_buildid']:
                 return build.lock_owner_of(buildrequest.id, builder.name)

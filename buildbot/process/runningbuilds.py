@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class RunningBuilds(SharedService):
     """The builds that run on this master, those of builders that have been removed included."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.builds: dict[Build, None] = {}
 

@@ -174,7 +174,7 @@ class WorkerChoice:
         needs = (
             other.config.workernames
             for other in builder.botmaster.builders.values()
-            if other is not builder and other.inbox.requests
+            if other is not builder and other.config is not None and other.inbox.requests
         )
         return least_needed(least_crowded(self.step_locks, free), needs)
 

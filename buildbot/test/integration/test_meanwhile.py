@@ -16,6 +16,7 @@ from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.inbox import Inbox
 from buildbot.process.properties import renderer
+from buildbot.process.reservations import Reservations
 from buildbot.process.results import SUCCESS
 from buildbot.test.integration.test_distribution import TWO
 from buildbot.test.integration.test_distribution import DistributionCase
@@ -170,6 +171,30 @@ class Meanwhile(DistributionCase):
         yield self.request('a', priority=5)
         self.end('h')
         self.assertEqual(self.running(), 'b')
+        yield self.assert_all_done()
+
+    @parameterized.expand(['canStartBuild', 'find_parent'])
+    @defer.inlineCallbacks
+    def test_lost_worker(self, what):
+        """A request whose worker is lost meanwhile starts on another one at once."""
+
+        def first(builder, workers, request):
+            return min(workers, key=lambda worker: worker.worker.workername)
+
+        words = {'canStartBuild': self.slow} if what == 'canStartBuild' else {}
+        yield self.setup_lab({'a': self.builder('a', self.all, nextWorker=first, **words)}, TWO)
+        if what == 'find_parent':
+            self.patch(Reservations, 'find_parent', self.slow)
+        yield self.request('a')
+        if what == 'find_parent':
+            for i in range(3):  # it is asked for each worker, for the chosen one, for the build
+                self.answer(None, i)
+        self.lose_worker('w1')
+        for d, _ in self.slow.asked:  # which become more
+            if not d.called:
+                d.callback(what == 'canStartBuild' or None)
+                self.settle()
+        self.assertEqual(self.worker_of('a'), 'w2')
         yield self.assert_all_done()
 
     @parameterized.expand(['taken', 'lost'])
@@ -376,6 +401,50 @@ class Meanwhile(DistributionCase):
         self.end('c')
         requests = yield self.master.data.get(('buildrequests',))
         self.assertEqual([r['complete'] for r in requests], [True, False, True])
+
+    @defer.inlineCallbacks
+    def test_shutdown_is_taken_back(self):
+        """What was being put in order when the distributor stopped is looked at when it goes on."""
+
+        def order(master, builders):
+            return builders if self.slow.asked else self.slow(builders)
+
+        yield self.start({'a': [self.all]}, prioritizeBuilders=order)
+        yield self.request('a')
+        distributor = self.master.botmaster.brd
+        stopped = distributor.disownServiceParent()
+        self.answer(self.slow.asked[0][1][0])
+        yield stopped
+        self.assertEqual(self.running(), '')
+        yield distributor.setServiceParent(self.master.botmaster)
+        self.master.botmaster.maybeStartBuildsForBuilder('a')
+        self.settle()
+        self.assertEqual(self.running(), 'a')
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
+    def test_removed_builder(self):
+        """A builder that is removed is not woken by what it lets go of."""
+        yield self.start({'h': [self.all], 'a': [self.all]})
+        yield self.request('h')
+        yield self.request('a')
+        real = yield self.master.botmaster.getLockByID(self.lock, 0)
+        builder = self.master.botmaster.builders['a']
+        builder._refused.wait_for([real.subscribeToReleases])
+        yield self.reconfig_master(self.lab_config({'h': self.builder('h', self.all)}))
+        self.settle()
+        self.assertFalse(builder._refused.is_awaited)
+        self.assertEqual((yield self.owners(self.lock)), (1, 0))
+
+    @defer.inlineCallbacks
+    def test_added_builder(self):
+        """A builder that has requests before it is configured keeps no other from its worker."""
+        yield self.start({'h': [self.all], 'a': [self.all], 'b': []})
+        yield self.request('h')
+        yield self.request('a')
+        self.patch(self.master.botmaster.builders['a'], 'config', None)
+        yield self.request('b')
+        self.assertEqual(self.running(), 'b h')
 
     @defer.inlineCallbacks
     def test_failed_claim(self):

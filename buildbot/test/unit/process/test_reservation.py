@@ -141,22 +141,27 @@ class Book(ReservationCase):
 
     @parameterized.expand(
         [
-            # why it can never start on each worker, idle ones, all -> is it hopeless
-            ('nothing_known', {}, ['w1'], ['w1'], False),
-            ('any_worker', {None: 'units'}, ['w1'], ['w1', 'w2'], True),
-            ('all_workers', {'w1': 'units', 'w2': 'units'}, ['w1', 'w2'], ['w1', 'w2'], True),
-            ('one_has_units', {'w1': 'units', 'w2': ''}, ['w1', 'w2'], ['w1', 'w2'], False),
-            ('one_is_busy', {'w1': 'units'}, ['w1'], ['w1', 'w2'], False),
-            ('one_is_busy_but', {'w1': 'other'}, ['w1'], ['w1', 'w2'], True),
+            # why it can never start on each worker, idle ones, all -> which of them says so
+            ('nothing_known', {}, ['w1'], ['w1'], ''),
+            ('any_worker', {None: 'units'}, ['w1'], ['w1', 'w2'], None),
+            ('no_idle_worker', {None: 'units'}, [], ['w1', 'w2'], ''),
+            ('all_workers', {'w1': 'units', 'w2': 'units'}, ['w1', 'w2'], ['w1', 'w2'], 'w1'),
+            ('all_but_busy', {'w1': 'units', 'w2': 'units'}, ['w2'], ['w1', 'w2'], 'w2'),
+            ('own_locks', {None: 'units', 'w2': 'units'}, ['w2'], ['w1', 'w2'], 'w2'),
+            ('one_has_units', {'w1': 'units', 'w2': ''}, ['w1', 'w2'], ['w1', 'w2'], ''),
+            ('one_is_busy', {'w1': 'units'}, ['w1'], ['w1', 'w2'], ''),
+            ('one_is_busy_but', {'w1': 'other'}, ['w1'], ['w1', 'w2'], 'w1'),
+            ('reason_of_busy', {'w1': 'other', 'w2': 'units'}, ['w2'], ['w1', 'w2', 'w3'], ''),
         ]
     )
-    def test_hopeless(self, _, reasons, idle, workers, hopeless):
+    def test_hopeless(self, _, reasons, idle, workers, says_so):
         """It is if no worker will do; too few units of those that are idle do not say so."""
         for worker, why in reasons.items():
             made = self.wait(1, worker)
             if why:
                 made.why_never = Failure(UnitsError() if why == 'units' else ValueError())
-        self.assertEqual(self.book.hopeless(1, idle, workers) is not None, hopeless)
+        hopeless = self.book.hopeless(1, idle, workers)
+        self.assertEqual('' if hopeless is None else hopeless.worker, says_so)
 
     def test_lend(self):
         """What is lent is of the other request until it is returned."""
