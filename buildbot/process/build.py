@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from twisted.internet import defer
 from twisted.python import log
 from twisted.python.failure import Failure
@@ -75,7 +76,7 @@ class Build(upstream.Build, LockOwner):
 
     @defer.inlineCallbacks
     def claim_locks(self, workerforbuilder: AbstractWorkerForBuilder) -> Any:
-        """Claim the builder's locks for this build, before it begins.
+        """Claim the locks of the builder and of the worker for this build, before it begins.
 
         :param workerforbuilder: the worker that the build is to run on.
         :returns: Deferred of a bool: whether the build may begin. It may also begin if its locks
@@ -85,6 +86,8 @@ class Build(upstream.Build, LockOwner):
         self.lock_priority = max(request.priority for request in self.requests)
         try:
             yield self._setup_locks()
+        except SQLAlchemyError:
+            raise  # it may be over by the next time
         except Exception:
             self._cannot_claim = Failure()
         if workerforbuilder.worker is None or not self.builder.running:

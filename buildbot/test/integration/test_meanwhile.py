@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from parameterized import parameterized
+from sqlalchemy.exc import TimeoutError
 from twisted.internet import defer
 
 from buildbot.locks import MasterLock
@@ -38,6 +39,20 @@ class Slow:
         d = defer.Deferred()
         self.asked.append((d, args))
         return d
+
+
+class Chooser(BuildChooserBase):
+    """As a user may write it: it does not ask whether locks are free."""
+
+    @defer.inlineCallbacks
+    def popNextBuild(self):
+        yield self._fetchUnclaimedBrdicts()
+        workers = self.bldr.getAvailableWorkers()
+        if not self.unclaimedBrdicts or not workers:
+            return None, None
+        request = yield self._getBuildRequestForBrdict(self.unclaimedBrdicts[0])
+        self._removeBuildRequest(request)
+        return workers[0], request
 
 
 class Meanwhile(DistributionCase):
@@ -317,19 +332,6 @@ class Meanwhile(DistributionCase):
     @defer.inlineCallbacks
     def test_chooser_of_a_user(self):
         """A user's chooser that does not ask waits for a release before it is tried again."""
-
-        class Chooser(BuildChooserBase):
-            @defer.inlineCallbacks
-            def popNextBuild(chooser):
-                yield chooser._fetchUnclaimedBrdicts()
-                workers = chooser.bldr.getAvailableWorkers()
-                if not chooser.unclaimedBrdicts or not workers:
-                    return None, None
-                brdict = chooser.unclaimedBrdicts[0]
-                request = yield chooser._getBuildRequestForBrdict(brdict)
-                chooser._removeBuildRequest(request)
-                return workers[0], request
-
         yield self.start({'h': [self.all], 'a': [self.all]})
         self.patch(BuildRequestDistributor, 'BuildChooser', Chooser)
         claims = []
@@ -420,6 +422,28 @@ class Meanwhile(DistributionCase):
         self.master.botmaster.maybeStartBuildsForBuilder('a')
         self.settle()
         self.assertEqual(self.running(), 'a')
+        yield self.assert_all_done()
+
+    @parameterized.expand([('reserved', False), ('claimed', True)])
+    @defer.inlineCallbacks
+    def test_locks_and_failing_database(self, _, is_claimed):
+        """A request whose locks the database does not tell is tried again, and does not fail."""
+        answers = [TimeoutError('all connections are in use')]
+
+        @renderer
+        def locks(props):
+            if answers:
+                raise answers.pop()
+            return [self.all]
+
+        if is_claimed:
+            self.patch(BuildRequestDistributor, 'BuildChooser', Chooser)
+        yield self.setup_lab({'a': {**self.builder('a'), 'locks': locks}})
+        yield self.request('a')
+        self.reactor.advance(BuildRequestDistributor.again_after)
+        self.settle()
+        self.assertEqual((self.running(), (yield self.owners(self.lock))), ('a', (1, 0)))
+        self.assertEqual(len(self.flushLoggedErrors(TimeoutError)), 1)
         yield self.assert_all_done()
 
     @defer.inlineCallbacks

@@ -84,7 +84,7 @@ class Changes(unittest.TestCase):
             pending.discard(1)
         self.assertEqual([r['buildrequestid'] for r in pending.brdicts()], [2])
         self.assertEqual((len(pending), 1 in pending, 2 in pending), (1, False, True))
-        self.assertEqual((pending.highest_priority(), pending.oldest()), (0, 2))
+        self.assertEqual(pending.first([].__contains__, [].__contains__), 2)
 
     def test_priority(self):
         """What a request was made to gets the priority that is told of it, then and later."""
