@@ -200,8 +200,9 @@ def document(tree: Tree, folder: Path, text: dict[str, str]) -> None:
         return
     lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
     mark = text.get('before', text.get('behind', ''))
-    rest = [''.join(lines[i : i + 2]).lstrip() for i in range(len(lines))]  # a heading is two lines
-    place = next((i for i, two in enumerate(rest) if two.startswith(mark)), None)
+    # a heading is two lines
+    two = [line.strip() + '\n' + below for line, below in zip(lines, [*lines[1:], ''])]
+    place = next((i for i, start in enumerate(two) if start.startswith(mark)), None)
     if place is None:
         raise Refusal(f'{text["file"]} of the manual has no line {mark!r}')
     if 'entry' in text:
