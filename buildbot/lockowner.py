@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class LockOwner:
-    """Who can hold locks and share them with what is nested in it: builds, groups and steps.
+    """Who can hold locks and share them with what is nested in it: builds and steps, for example.
 
     :cvar lock_parent: the owner that this one is nested in, or None.
     :cvar lock_priority: the higher, the further in front of those who wait.

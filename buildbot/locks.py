@@ -190,10 +190,9 @@ def _alike(one: Any, other: Any) -> bool:
 class BranchLock(BaseLockId):
     """A lock with a copy of its own for each branch of the code that is built.
 
-    Builders, steps and step groups that may not work on one branch at the same time share it,
-    while builds of unlike branches do not hinder one another. The branch is that of the build's
-    source stamps; a build of several codebases takes the copies of all its (codebase, branch) pairs
-    together.
+    All that may not work on one branch at the same time, builders and steps, share it, while builds
+    of unlike branches do not hinder one another. The branch is that of the build's source stamps; a
+    build of several codebases takes the copies of all its (codebase, branch) pairs.
 
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units a copy has: how many ``counting`` holders of one unit there may be.

@@ -16,6 +16,7 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 from buildbot.lockowner import owner_around_all
+from buildbot.locks import LockError
 from buildbot.locks import LockOwner
 from buildbot.process import metrics
 from buildbot.process.buildstep import step_that_runs
@@ -61,7 +62,7 @@ class Build(upstream.Build, LockOwner):
         # builders whose requests were judged before their step knew that it had made them
         self._asked_early: dict[int, str] = {}
         #: of its worker, those that steps which run beside others use
-        self.lanes = Lanes()
+        self.lanes: Lanes = Lanes()
 
     @staticmethod
     @defer.inlineCallbacks
@@ -73,6 +74,7 @@ class Build(upstream.Build, LockOwner):
         )
         # branch, revision and their like too: locks are rendered with them
         upstream.Build.setupBuildProperties(props, requests)
+        props.properties.pop('buildnumber', None)  # which it has not got yet
 
     @defer.inlineCallbacks
     def claim_locks(self, workerforbuilder: AbstractWorkerForBuilder) -> Any:
@@ -189,9 +191,8 @@ class Build(upstream.Build, LockOwner):
 
     def write_properties(self) -> defer.Deferred[None]:
         """Write the properties that have changed, after those who write them already."""
-        return self._properties_lock.run(
-            self.master.data.updates.setBuildProperties, self.buildid, self
-        )
+        write = self.master.data.updates.setBuildProperties
+        return self._properties_lock.run(write, self.buildid, self)
 
     @defer.inlineCallbacks
     def _setup_locks(self) -> Any:
@@ -247,8 +248,9 @@ class Build(upstream.Build, LockOwner):
             return
         if isinstance(result, Failure):
             log.err(result, f'{self} could not begin')
-            # a worker is not to be suspected for locks that cannot be found out
-            results = EXCEPTION if self._cannot_claim is None else FAILURE
+            # a worker is not to be suspected for locks that cannot be found out, or had
+            is_of_locks = self._cannot_claim is not None or result.check(LockError)
+            results = FAILURE if is_of_locks else EXCEPTION
             if self.workerforbuilder.worker is None:
                 results = RETRY
             yield self._end_preparation(result, results)
@@ -269,14 +271,17 @@ class Build(upstream.Build, LockOwner):
 
     @defer.inlineCallbacks
     def _end_preparation(self, why: Any, results: int) -> Any:
-        step = self._preparation_step
-        if step is None or step.stepid is None:
-            return
         try:
-            if isinstance(why, Failure):
-                yield step.addLogWithFailure(why)
-            yield self.master.data.updates.setStepStateString(step.stepid, 'could not begin')
-            yield self.master.data.updates.finishStep(step.stepid, results, False)
+            for step in (self._preparation_step, self._locks_acquire_step):
+                if step is None or step.stepid is None:
+                    continue
+                row = yield self.master.data.get(('steps', step.stepid))
+                if row['complete']:
+                    continue
+                if isinstance(why, Failure):
+                    yield step.addLogWithFailure(why)
+                yield self.master.data.updates.setStepStateString(step.stepid, 'could not begin')
+                yield self.master.data.updates.finishStep(step.stepid, results, False)
         except Exception as e:
             log.err(e, f'while showing why {self} could not begin')
 

@@ -76,9 +76,9 @@ def get_real_locks_from_accesses_raw(
         else:
             claims.append((lock, access))
     if len({lock for lock, _ in claims}) < len(claims):
-        names = [lock.lockName for lock, _ in claims]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise LockError(f'the lock {twice!r} stands twice in one list')
+        found = [lock for lock, _ in claims]
+        twice = next(lock for lock in found if found.count(lock) > 1)
+        raise LockError(f'the lock {twice.lockName!r} stands twice in one list')
     return claims
 
 

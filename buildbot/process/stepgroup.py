@@ -223,7 +223,8 @@ class StepGroup(buildstep.BuildStep):
 
     def _give_up(self) -> None:
         self._gave_up = f'waited {self.waitTimeout} seconds in vain for {self.locks_in_the_way()}'
-        for lock, access, d in self._acquiringLocks:
+        waiting, self._acquiringLocks = self._acquiringLocks, []
+        for lock, access, d in waiting:
             lock.stopWaitingUntilAvailable(self, access, d)
 
     @defer.inlineCallbacks

@@ -240,12 +240,12 @@ class BuilderLevel(LabTestCase):
     @defer.inlineCallbacks
     def test_rendered_twice(self):
         """A lock that is rendered twice into one list fails the request and is held by nobody."""
-        lock = MasterLock('lab')
+        lock, version = MasterLock('lab'), BranchLock('version')
 
         @renderer
         def locks(props):
             times = 2 if props.getProperty('branch') == 'twice' else 1
-            return [lock.access('exclusive')] * times
+            return [version.access('exclusive')] + [lock.access('exclusive')] * times
 
         yield self.setup_two(locks)
         yield self.request('a', 'twice')
@@ -254,6 +254,23 @@ class BuilderLevel(LabTestCase):
         self.assertEqual((yield self.builds()), [FAILURE, None])
         (error, *_) = self.flushLoggedErrors(LockError)
         self.assertIn("the lock 'lab' stands twice in one list", str(error.value))
+
+    @defer.inlineCallbacks
+    def test_number_of_build(self):
+        """The number of a build, which it has not got yet, is missing where locks are rendered."""
+        lock = MasterLock('lab')
+        seen = []
+
+        @renderer
+        def locks(props):
+            seen.append(props.getProperty('buildnumber', 'none'))
+            return [lock.access('exclusive')]
+
+        yield self.setup_two(locks)
+        yield self.request('a', 'x')
+        self.assertEqual(set(seen), {'none'})
+        build = self.gate.running[0][0]
+        self.assertEqual(build.getProperty('buildnumber'), 1)
 
     @parameterized.expand([('mere_lock',), ('renderable',)])
     @defer.inlineCallbacks

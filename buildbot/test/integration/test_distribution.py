@@ -832,6 +832,27 @@ class Cost(DistributionCase):
 
 
 class Claims(DistributionCase):
+    @parameterized.expand(
+        [
+            # the write that fails -> how the rows of the worker and of the locks end
+            ('startStep', [EXCEPTION]),
+            ('set_step_locks_acquired_at', [SUCCESS, EXCEPTION]),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_write_fails_while_it_begins(self, write, results):
+        """Each row of a build that could not begin has an end, and one that ended keeps its own."""
+        yield self.start({'a': [self.lock.access('exclusive')]}, ['w1'])
+        held = self.hold_write(write, lambda *_, **words: True)
+        yield self.request('a')
+        held.held.errback(OSError('disk is full'))
+        self.settle()
+        rows = yield self.master.data.get(('builds', 1, 'steps'))
+        self.assertEqual([row['results'] for row in rows], results)
+        self.assertTrue(all(row['complete'] for row in rows))
+        self.assertTrue(self.flushLoggedErrors(OSError))
+        yield self.assert_all_done()
+
     @defer.inlineCallbacks
     def test_cancel_while_it_is_created(self):
         """A request that is cancelled while its build is created wedges no worker."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Locks of every kind, taken in every way, by builders, steps, groups and workers."""
+"""Locks of every kind, taken in every way that there is."""
 
 from __future__ import annotations
 

@@ -312,6 +312,22 @@ class Limits(LabTestCase):
         self.assertEqual((yield self.builds()), [SUCCESS, CANCELLED])
 
     @defer.inlineCallbacks
+    def test_stopped_while_it_gives_up(self):
+        """A stop while it is being written what was waited for in vain cancels the build."""
+        yield self.start(waitTimeout=600)
+        yield self.request('other')
+        yield self.request('a')
+        write = self.hold_write('addLog', lambda stepid, name, type: name == 'gave up')
+        self.reactor.advance(600)
+        self.settle()
+        yield self.stop_build(2)
+        write.held.callback(None)
+        self.settle()
+        self.open(self.other, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS, CANCELLED])
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
+
+    @defer.inlineCallbacks
     def test_max_time(self):
         """A group that takes too long is ended, cleans up with the lock held, and has failed."""
         yield self.start(maxTime=60)

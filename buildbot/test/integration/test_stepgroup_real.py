@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Groups of Buildbot's own steps, and the examples of the manual, on real workers."""
+"""Groups of Buildbot's own steps, and examples of groups, on real workers."""
 
 from __future__ import annotations
 

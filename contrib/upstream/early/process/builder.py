@@ -38,16 +38,14 @@ class Builder(upstream.Builder):
             props = yield self._setup_props_if_needed(props, workerforbuilder, buildrequest)
             if not (yield worker.isCompatibleWithBuild(props)):
                 return False
-        claims, error = [], None
+        claims = []
         try:
             claims = yield self._find_claims(workerforbuilder, buildrequest, props)
         except Exception as e:
-            error = e
+            if workerforbuilder.worker is not None and self.running:
+                log.err(e, f'builder {self.name!r}: locks of {buildrequest}')
         if workerforbuilder.worker is None or not self.running:
             return False  # lost, or removed, while the locks were found out
-        if error is not None:
-            log.err(error, f'builder {self.name!r}: locks of {buildrequest}')
-            return True
         if claims and not self._can_acquire_locks(claims):
             return False
         if callable(self.config.canStartBuild):
