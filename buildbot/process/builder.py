@@ -255,14 +255,16 @@ class Builder(upstream.Builder):
 
     @defer.inlineCallbacks
     def _make_build(self, workerforbuilder: Any, buildrequests: list[BuildRequest]) -> Any:
-        build = self.config.factory.newBuild(buildrequests, self)
+        config = self.config
+        assert config is not None
+        build = config.factory.newBuild(buildrequests, self)
         build.getProperties().build = build
         yield Build.setup_properties_known_before_build_starts(
             build.getProperties(), build.requests, build.builder, workerforbuilder
         )
-        if self.config.env:
-            build.setWorkerEnvironment(self.config.env)
-        build.setLocks(self.config.locks)
+        if config.env:
+            build.setWorkerEnvironment(config.env)
+        build.setLocks(config.locks)
         build.step_locks = self.worker_choice.step_locks
         build.lock_parent = yield self.reservations.find_parent(buildrequests[0])
         return build

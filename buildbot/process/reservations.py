@@ -23,6 +23,7 @@ from buildbot.process.reservationbook import ReservationBook
 from buildbot.process.runningbuilds import RunningBuilds
 
 if TYPE_CHECKING:
+    from buildbot.config.builder import BuilderConfig
     from buildbot.process.builder import Builder
     from buildbot.process.buildrequest import BuildRequest
     from buildbot.process.locks import Claims
@@ -38,6 +39,12 @@ class Reservations(ReservationBook):
     def __init__(self, builder: Builder) -> None:
         super().__init__()
         self._builder = builder
+
+    @property
+    def _config(self) -> BuilderConfig:
+        config = self._builder.config
+        assert config is not None  # there are no requests before the builder is configured
+        return config
 
     @defer.inlineCallbacks
     def could_have_locks(
@@ -89,7 +96,7 @@ class Reservations(ReservationBook):
             self.keep(reservation)
             return None
         self.hold(reservation)
-        can_start = self._builder.config.canStartBuild
+        can_start = self._config.canStartBuild
         if callable(can_start):
             can = False
             try:
@@ -120,7 +127,7 @@ class Reservations(ReservationBook):
         if worker is None:
             return False
         # by identity, for a renderable's == may say anything
-        is_of_config = reservation.access is self._builder.config.locks
+        is_of_config = reservation.access is self._config.locks
         return is_of_config and reservation.of_worker == worker.locks
 
     def _is_pending(self, buildrequest: BuildRequest) -> bool:
@@ -129,7 +136,7 @@ class Reservations(ReservationBook):
 
     def _whose_turn(self, reservation: Reservation) -> Reservation:
         # which of its requests it is whose turn has come, the user decides
-        if not self._builder.config.nextBuild or reservation.is_granted:
+        if not self._config.nextBuild or reservation.is_granted:
             return reservation
         return self.first_of_its_like(reservation)
 
@@ -158,7 +165,7 @@ class Reservations(ReservationBook):
         :returns: one of them on which the build is to begin; None if the request can still start.
         """
         names = {w.worker.workername: w for w in workers if w.worker is not None}
-        of_builder = self._builder.config.workernames
+        of_builder = self._config.workernames
         reservation = self.hopeless(buildrequest.id, names, of_builder)
         if reservation is None or not names:
             return None
@@ -196,7 +203,7 @@ class Reservations(ReservationBook):
             props = yield builder._setup_props_if_needed(props, workerforbuilder, buildrequest)
             if not (yield worker.isCompatibleWithBuild(props)):
                 return None
-        config_version, access = builder.config_version, builder.config.locks
+        config_version, access = builder.config_version, self._config.locks
         why_never = None
         of_builder: Claims = []
         try:
@@ -253,16 +260,16 @@ class Reservations(ReservationBook):
         return None
 
     def _depends_on_worker(self) -> bool:
-        locks = self._builder.config.locks
+        locks = self._config.locks
         return self._names_lock_of(WorkerLock) or must_be_rendered(locks)
 
     def groups_need_requests(self) -> bool:
         """Tell whether what locks a request wants depends on the request."""
-        locks = self._builder.config.locks
+        locks = self._config.locks
         return self._names_lock_of(BranchLock) and not must_be_rendered(locks)
 
     def _names_lock_of(self, kind: type) -> bool:
-        locks = self._builder.config.locks
+        locks = self._config.locks
         return not IRenderable.providedBy(locks) and any(isinstance(i, kind) for i in ids_of(locks))
 
     def group_of(self, brdict: dict[str, Any], request: BuildRequest | None) -> Hashable:
@@ -271,7 +278,7 @@ class Reservations(ReservationBook):
         :param brdict: the build request, as the data API gives it.
         :param request: what it was made to, if ``groups_need_requests``.
         """
-        if brdict['waited_for'] or must_be_rendered(self._builder.config.locks):
+        if brdict['waited_for'] or must_be_rendered(self._config.locks):
             return brdict['buildrequestid']  # it may have a parent, or locks of its own
         if request is None or not self.groups_need_requests():
             return None

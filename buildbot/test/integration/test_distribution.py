@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from parameterized import parameterized
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError
 from twisted.internet import defer
 
+from buildbot.locks import BaseLockId
 from buildbot.locks import BranchLock
 from buildbot.locks import LockError
 from buildbot.locks import MasterLock
@@ -41,8 +43,8 @@ class DistributionCase(LabTestCase):
 
     def setUp(self):
         super().setUp()
-        self.gates = {}
-        self.lock = MasterLock('lab')
+        self.gates: dict[str, Gate] = {}
+        self.lock: BaseLockId = MasterLock('lab')
 
     def gate(self, name):
         return self.gates.setdefault(name, Gate())
@@ -453,7 +455,7 @@ class Workers(DistributionCase):
             builderids = []
             for name in order:
                 builderids.append((yield self.master.data.updates.findBuilderId(name)))
-            stamp = dict.fromkeys(('codebase', 'repository', 'project'), '')
+            stamp: dict[str, Any] = dict.fromkeys(('codebase', 'repository', 'project'), '')
             stamp.update(branch=None, revision=None)
             yield self.master.data.updates.addBuildset(
                 waited_for=False, builderids=builderids, sourcestamps=[stamp]
@@ -581,7 +583,7 @@ class UserChoice(DistributionCase):
     @defer.inlineCallbacks
     def test_slow_can_start_build(self, _, answer):
         """The lock is held while canStartBuild thinks, and given back unless it says yes."""
-        questions = []
+        questions: list[Any] = []
 
         def can_start(builder, worker, request):
             questions.append(defer.Deferred())
@@ -653,7 +655,7 @@ class UserChoice(DistributionCase):
         ids = []
         for name in 'ab':
             ids.append((yield self.master.data.updates.findBuilderId(name)))
-        stamp = dict.fromkeys(('codebase', 'repository', 'project'), '')
+        stamp: dict[str, Any] = dict.fromkeys(('codebase', 'repository', 'project'), '')
         stamp.update(branch=None, revision=None)
         yield self.master.data.updates.addBuildset(
             waited_for=False, builderids=ids, sourcestamps=[stamp]

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from parameterized import parameterized
 from sqlalchemy.exc import TimeoutError
 from twisted.internet import defer
@@ -33,10 +35,10 @@ class Slow:
     """
 
     def __init__(self):
-        self.asked = []
+        self.asked: list[Any] = []
 
     def __call__(self, *args):
-        d = defer.Deferred()
+        d: defer.Deferred[Any] = defer.Deferred()
         self.asked.append((d, args))
         return d
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from parameterized import parameterized
 from sqlalchemy.exc import OperationalError
 from twisted.internet import defer
@@ -176,7 +178,7 @@ class UserOrder(DistributionCase):
     @defer.inlineCallbacks
     def test_declined(self, what):
         """A request that the user's method declines is offered again when a build has ended."""
-        declined = []
+        declined: list[Any] = []
 
         def choose(builder, some, *request):
             if builder.name != 'a' or declined:

@@ -70,7 +70,7 @@ class HeldWrite:
     """
 
     def __init__(self, updates: Any, name: str, is_meant: Callable[..., bool]) -> None:
-        self.held: defer.Deferred[None] | None = None
+        self.held: Any = None
         self._is_meant = is_meant
         self._write = getattr(updates, name)
 
@@ -120,7 +120,7 @@ class LabTestCase(RunFakeMasterTestCase):
         :returns: Deferred of the build request's id.
         """
         builderid = yield self.master.data.updates.findBuilderId(builder)
-        stamp = dict.fromkeys(('codebase', 'repository', 'project'), '')
+        stamp: dict[str, Any] = dict.fromkeys(('codebase', 'repository', 'project'), '')
         stamp.update(branch=branch, revision=None)
         _, brids = yield self.master.data.updates.addBuildset(
             waited_for=False, builderids=[builderid], sourcestamps=[stamp], **words

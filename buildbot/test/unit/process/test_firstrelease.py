@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from parameterized import parameterized
 from twisted.trial import unittest
 
@@ -25,7 +27,7 @@ class Wake(unittest.TestCase):
     )
     def test_wake(self, _, events, count):
         """It wakes once for all that was waited for until then."""
-        woken = []
+        woken: list[Any] = []
         first = FirstRelease(lambda: woken.append(None))
         points = {name: SubscriptionPoint(name) for name in 'ab'}
         subscribe = {name: point.subscribe for name, point in points.items()}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 from parameterized import parameterized
 from twisted.internet import defer
@@ -23,14 +24,14 @@ from buildbot.util.eventual import flushEventualQueue
 
 class ReservationCase(unittest.TestCase):
     def setUp(self):
-        self.woken = []
+        self.woken: list[int] = []
         self.lock = RealMasterLock('lab')
         self.lock.setMaxCount(2)
-        self.one = [(self.lock, MasterLock('lab', 2).access('counting'))]
-        self.all = [(self.lock, MasterLock('lab', 2).access('exclusive'))]
+        self.one: Any = [(self.lock, MasterLock('lab', 2).access('counting'))]
+        self.all: Any = [(self.lock, MasterLock('lab', 2).access('exclusive'))]
 
     def reservation(self, brid=1, worker=None, claims=None, parent=None, **words):
-        request = SimpleNamespace(**{'id': brid, 'priority': 0, 'submittedAt': brid, **words})
+        request: Any = SimpleNamespace(**{'id': brid, 'priority': 0, 'submittedAt': brid, **words})
         made = Reservation(request, 'a', worker, parent, lambda: self.woken.append(brid))
         made.wanted = self.one if claims is None else claims
         return made
