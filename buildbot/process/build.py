@@ -207,13 +207,18 @@ class Build(upstream.Build, LockOwner):
 
         :returns: Deferred that fires when they are held, or when the build is stopped.
         """
+        if self._claimed is not None:
+            return defer.succeed(None)
+        return self._claim_or_wait()
+
+    def _claim_or_wait(self, _: Any = None) -> defer.Deferred[None]:
         self._acquiringLock = None
-        if self._claimed is not None or self.stopped or claim_all(self, self._locks_to_acquire):
+        if self.stopped or claim_all(self, self._locks_to_acquire):
             return defer.succeed(None)
         log.msg(f'{self} waits for {[lock for lock, _ in self._locks_to_acquire]}')
         self._acquiringLock = wait_for_all(self, self._locks_to_acquire)
         d = self._acquiringLock[2]
-        d.addCallback(self.acquireLocks)
+        d.addCallback(self._claim_or_wait)
         return d
 
     @property

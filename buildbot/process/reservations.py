@@ -167,7 +167,7 @@ class Reservations(ReservationBook):
         names = {w.worker.workername: w for w in workers if w.worker is not None}
         of_builder = self._config.workernames
         reservation = self.hopeless(buildrequest.id, names, of_builder)
-        if reservation is None or not names:
+        if reservation is None:
             return None
         self.hold(reservation)
         self.leave_lines(buildrequest.id)

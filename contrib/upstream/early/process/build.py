@@ -6,12 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import defer
-from twisted.python import log
 from twisted.python.failure import Failure
 
-from buildbot.process.locks import claim_all
 from buildbot.process.locks import release_all
-from buildbot.process.locks import wait_for_all
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -32,14 +29,7 @@ class Build(upstream.Build):
 
         :returns: Deferred that fires when they are held, or when the build is stopped.
         """
-        self._acquiringLock = None
-        if self.stopped or claim_all(self, self._locks_to_acquire):
-            return defer.succeed(None)
-        log.msg(f'{self} waits for {[lock for lock, _ in self._locks_to_acquire]}')
-        self._acquiringLock = wait_for_all(self, self._locks_to_acquire)
-        d = self._acquiringLock[2]
-        d.addCallback(self.acquireLocks)
-        return d
+        return self._claim_or_wait()
 
     def releaseLocks(self) -> None:
         release_all(self, self._locks_to_acquire)
