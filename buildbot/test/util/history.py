@@ -24,12 +24,59 @@ from buildbot.process.stepgroup import StepGroup
 from buildbot.test.util.idle import Holders
 from buildbot.test.util.idle import Startable
 from buildbot.test.util.idle import Wish
+from buildbot.test.util.idle import copies_of
 from buildbot.test.util.idle import copy_of
 from buildbot.test.util.idle import want_of
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.pace import PacedCase
 from buildbot.worker.protocols.null import Connection
+
+
+def claim_elsewhere(case: PacedCase, brid: int, is_told: bool = True) -> None:
+    """Let another master claim a request.
+
+    :param is_told: whether this master hears of it.
+    """
+    db = case.master.db
+    other = case.at_once(db.masters.findMasterId('other:elsewhere'))
+
+    def claim(conn: Any) -> None:
+        row = {'brid': brid, 'masterid': other, 'claimed_at': int(case.reactor.seconds())}
+        conn.execute(db.model.buildrequest_claims.insert(), [row])
+        conn.commit()
+
+    case.at_once(db.pool.do(claim))
+    if is_told:
+        tell_from_elsewhere(case, brid, 'claimed')
+
+
+def complete_elsewhere(case: PacedCase, brid: int, gives_back: bool = False) -> None:
+    """Let another master complete a request that it has claimed.
+
+    :param gives_back: whether it claims it no longer instead.
+    """
+    db = case.master.db
+
+    def end(conn: Any) -> None:
+        if gives_back:
+            claims = db.model.buildrequest_claims
+            conn.execute(claims.delete().where(claims.c.brid == brid))
+        else:
+            table = db.model.buildrequests
+            now = int(case.reactor.seconds())
+            words = {'complete': 1, 'results': SUCCESS, 'complete_at': now}
+            conn.execute(table.update().where(table.c.id == brid).values(**words))
+        conn.commit()
+
+    case.at_once(db.pool.do(end))
+    tell_from_elsewhere(case, brid, 'unclaimed' if gives_back else 'complete')
+
+
+def tell_from_elsewhere(case: PacedCase, brid: int, event: str) -> None:
+    """Let the master hear what another one says of a request."""
+    row = case.at_once(case.master.data.get(('buildrequests', brid)))
+    case.master.mq.produce(('buildrequests', str(brid), event), row)
 
 
 class UserError(Exception):
@@ -196,6 +243,7 @@ class HistoryCase(PacedCase):
         self.poked: dict[str, int] = {}
         self.number = 0
         self.taken_by_other: list[int] = []
+        self.unheard: set[int] = set()
         self.shutdown: list[Any] = []
         self.allowed: dict[Any, int] = {}
         self.versions: dict[str, list[tuple[int, Any]]] = {}
@@ -367,7 +415,11 @@ class HistoryCase(PacedCase):
         self.settle()
         self.assert_rests()
         ended = [build for build in before if build.finished]
-        self.poke([build.workername for build in ended])
+        if any(map(self.accesses_of, ended)):
+            self.poke(list(self.workernames))  # what a user's method looks at may have changed
+        workers = self.master.workers.workers
+        names = [build.workername for build in ended]
+        self.poke([name for name in names if name in workers and workers[name].conn is not None])
         self.begin()
         self.told[-1] += f' -> runs {" ".join(map(self.tell_build, self.running()))}'
         self.check()
@@ -537,56 +589,24 @@ class HistoryCase(PacedCase):
             return None
         brid = rng.choice(pending)['buildrequestid']
         is_told = rng.random() < 0.7
-        self.claim_elsewhere(brid, is_told)
+        claim_elsewhere(self, brid, is_told)
         self.taken_by_other.append(brid)
+        if not is_told:
+            self.unheard.add(brid)
         return f'takes request {brid}{"" if is_told else ", but nobody hears of it"}'
-
-    def claim_elsewhere(self, brid: int, is_told: bool = True) -> None:
-        """Let another master claim a request."""
-        db = self.master.db
-        other = self.at_once(db.masters.findMasterId('other:elsewhere'))
-
-        def claim(conn: Any) -> None:
-            row = {'brid': brid, 'masterid': other, 'claimed_at': int(self.reactor.seconds())}
-            conn.execute(db.model.buildrequest_claims.insert(), [row])
-            conn.commit()
-
-        self.at_once(db.pool.do(claim))
-        if is_told:
-            self._told_elsewhere(brid, 'claimed')
-
-    def _told_elsewhere(self, brid: int, event: str) -> None:
-        row = self.at_once(self.master.data.get(('buildrequests', brid)))
-        self.master.mq.produce(('buildrequests', str(brid), event), row)
 
     def other_master_done(self, rng: random.Random) -> str | None:
         if not self.taken_by_other:
             return None
         brid = self.taken_by_other.pop(rng.randrange(len(self.taken_by_other)))
+        self.unheard.discard(brid)
         gives_back = rng.random() < 0.5
-        self._done_elsewhere(brid, gives_back)
+        complete_elsewhere(self, brid, gives_back)
         return f'{"gives back" if gives_back else "has done"} request {brid}'
-
-    def _done_elsewhere(self, brid: int, gives_back: bool) -> None:
-        db = self.master.db
-
-        def end(conn: Any) -> None:
-            if gives_back:
-                claims = db.model.buildrequest_claims
-                conn.execute(claims.delete().where(claims.c.brid == brid))
-            else:
-                table = db.model.buildrequests
-                now = int(self.reactor.seconds())
-                words = {'complete': 1, 'results': SUCCESS, 'complete_at': now}
-                conn.execute(table.update().where(table.c.id == brid).values(**words))
-            conn.commit()
-
-        self.at_once(db.pool.do(end))
-        self._told_elsewhere(brid, 'unclaimed' if gives_back else 'complete')
 
     def wait(self, rng: random.Random) -> str:
         seconds = rng.choice([1, 60, 3600])
-        self.reactor.advance(seconds)
+        self.let_time_go(seconds)
         return f'{seconds} s'
 
     # what must be so
@@ -595,11 +615,13 @@ class HistoryCase(PacedCase):
         """Fail unless all is as it must be when all that is due has happened."""
         if not self.versions:
             self.keep_version()
-        holders = Holders(self.master, self.accesses_of)
-        for copy in holders.copies():
+        holders = Holders(self.accesses_of)
+        for copy in copies_of(self.master):
             self._check_copy(copy, holders)
         if self.questions or self.is_shutting_down() or self.is_shut_down():
             return
+        if self.unheard:
+            return  # who waits for what is not pending any more cannot know
         wishes = self.wishes()
         startable = Startable(wishes, holders)
         wish = startable.whoever_is_in_front()
@@ -677,8 +699,9 @@ class HistoryCase(PacedCase):
                 worker.unpause()
             if worker.conn is None:
                 self._connect(worker)
+        self.unheard.clear()
         for brid in self.taken_by_other:
-            self._done_elsewhere(brid, False)
+            complete_elsewhere(self, brid)
         self.asked_everywhere()
         self.limits = {'m': 3, 'n': 3, 'w': 3, 'b': 3}
         self._reconfig()
@@ -692,7 +715,7 @@ class HistoryCase(PacedCase):
             _, d = self.gate.running.pop(0)
             d.callback(SUCCESS)
         self.begin()
-        self.reactor.advance(3600)
+        self.let_time_go(3600)
         self._reconfig()
         self.settle()
         self.assertFalse(self.gate.running, 'something begins by itself')
@@ -701,7 +724,7 @@ class HistoryCase(PacedCase):
         self.assertEqual(left, [], 'requests that have never run')
         self.assertEqual(self.running(), [], 'builds that have never ended')
         self.assertEqual(self.master.botmaster._starting_brid_to_cancel, {})
-        for copy in Holders(self.master, self.accesses_of).copies():
+        for copy in copies_of(self.master):
             self.assertEqual((copy.owners, copy.waiting), ([], []), f'{copy}')
 
     def answer_all(self) -> None:

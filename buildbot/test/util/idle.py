@@ -55,27 +55,26 @@ def copy_of(master: Any, access: Any, worker: str, branch: str | None) -> Any:
     return real
 
 
+def copies_of(master: Any) -> Iterator[Any]:
+    """Yield all copies of locks that a master has."""
+    for real in list(master.botmaster):
+        if hasattr(real, 'copies'):
+            yield from list(real.copies.values())
+        elif hasattr(real, 'locks') and hasattr(real, 'lockName'):
+            yield from list(real.locks.values())
+        elif hasattr(real, 'lockName'):
+            yield real
+
+
 class Holders:
     """Who holds the copies of the locks, and how many units.
 
-    :param master: the master.
     :param accesses_of: returns how a build takes which locks: those of its builder when it began,
         and those of its worker.
     """
 
-    def __init__(self, master: Any, accesses_of: Callable[[Build], list[Any]]) -> None:
-        self._master = master
+    def __init__(self, accesses_of: Callable[[Build], list[Any]]) -> None:
         self._accesses_of = accesses_of
-
-    def copies(self) -> Iterator[Any]:
-        """Yield all copies of locks that there are."""
-        for real in list(self._master.botmaster):
-            if hasattr(real, 'copies'):
-                yield from list(real.copies.values())
-            elif hasattr(real, 'locks') and hasattr(real, 'lockName'):
-                yield from list(real.locks.values())
-            elif hasattr(real, 'lockName'):
-                yield real
 
     def outermost(self, copy: Any) -> list[Any]:
         """Return who holds a copy, without those that share what is held around them."""

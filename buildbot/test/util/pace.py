@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from typing import Any
 
@@ -58,7 +59,7 @@ class PacedCase(LabTestCase):
     """
 
     #: most calls that may be due at one moment
-    most_turns = 20000
+    most_turns = 2000
 
     def setUp(self) -> None:
         super().setUp()
@@ -94,6 +95,13 @@ class PacedCase(LabTestCase):
         """Count from nought, for something happens from outside now."""
         self.pace.begin(**{'looks': 1000, 'claims': 1000, 'turns': self.most_turns, **most})
 
+    def let_time_go(self, seconds: float) -> None:
+        """Let time go by as it does, so that each call comes when it is due."""
+        end = self.reactor.seconds() + seconds
+        while self.reactor.seconds() < end:
+            times = [call.getTime() for call in self.reactor.getDelayedCalls()]
+            self.reactor.advance(max(0, min([end, *times]) - self.reactor.seconds()))
+
     def at_once(self, d: defer.Deferred[Any]) -> Any:
         """Return what a Deferred comes to when all that is due has happened; else fail."""
         results: list[Any] = []
@@ -109,4 +117,10 @@ class PacedCase(LabTestCase):
         """Fail if anything has been done too often, and end the rest of it."""
         if self.pace.why is not None:
             self.begin()
+            self.addCleanup(self._forget_errors)
             self.fail(self.pace.why)
+
+    def _forget_errors(self) -> None:
+        # one failure tells what all that has been logged because of it would tell
+        gc.collect()
+        self.flushLoggedErrors()
