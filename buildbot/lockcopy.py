@@ -20,6 +20,7 @@ from buildbot.lockrule import GRANTED
 from buildbot.lockrule import Claim
 from buildbot.lockrule import Lock
 from buildbot.lockrule import Want
+from buildbot.lockrule import could_go
 from buildbot.lockrule import find_deadlock
 from buildbot.util import subscription
 from buildbot.util.eventual import eventually
@@ -49,6 +50,7 @@ class Wait:
     :param owner: who waits.
     :param accesses: pairs of lock and access, each lock once; not all of them were available when
         asked right before.
+    :param before: a wait right before which it has its place, or None.
     :ivar deferred: fires when the locks can be claimed; None once it has.
     :raises UnitsError: more units of a lock are wanted than it has.
     :raises CircleError: to wait would close a circle of those who wait for one another, so that
@@ -57,11 +59,18 @@ class Wait:
 
     __slots__ = ('accesses', 'around', 'claim', 'deferred')
 
-    def __init__(self, owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) -> None:
+    def __init__(
+        self,
+        owner: Any,
+        accesses: Sequence[tuple[BaseLock, LockAccess]],
+        before: Wait | None = None,
+    ) -> None:
         self.accesses = accesses
         self.deferred: defer.Deferred[BaseLock | None] | None = defer.Deferred()
         self.around = owners_around(owner)
         self.claim = claim_of(owner, accesses, self.around, self)
+        if before is not None:
+            self.claim.be_before(before.claim)
         if isinstance(owner, LockOwner):
             self.around.append(owner)
         key = self.claim.owner
@@ -81,6 +90,11 @@ class Wait:
         if any(lock._rule.busy for lock in held) or self.claim.may_be_in_front():
             self.check_circle()
         # else it keeps nothing from anybody, so it closes no circle
+
+    def would_do(self, others: list[Wait]) -> bool:
+        """Tell whether it could be granted if others gave back what they have been granted."""
+        holders = {owner for want in self.claim.wants for owner in want.lock.held}
+        return could_go(self.claim, holders.difference(other.claim.owner for other in others))
 
     def check_circle(self) -> None:
         """End the wait if it is one of those who wait for one another.
