@@ -1,0 +1,719 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: random histories of a lab, each the same whenever it is told again."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+from typing import Callable
+
+from twisted.internet import defer
+
+from buildbot.config import BuilderConfig
+from buildbot.data import resultspec
+from buildbot.locks import BranchLock
+from buildbot.locks import MasterLock
+from buildbot.locks import WorkerLock
+from buildbot.process.build import Build
+from buildbot.process.buildstep import BuildStep
+from buildbot.process.factory import BuildFactory
+from buildbot.process.properties import renderer
+from buildbot.process.results import FAILURE
+from buildbot.process.results import SUCCESS
+from buildbot.process.stepgroup import StepGroup
+from buildbot.test.util.idle import Holders
+from buildbot.test.util.idle import Startable
+from buildbot.test.util.idle import Wish
+from buildbot.test.util.idle import copy_of
+from buildbot.test.util.idle import want_of
+from buildbot.test.util.lab import Gate
+from buildbot.test.util.lab import GatedStep
+from buildbot.test.util.pace import PacedCase
+from buildbot.worker.protocols.null import Connection
+
+
+class UserError(Exception):
+    """What a user's method raises."""
+
+
+class User:
+    """The user's methods of one builder, whose answers change.
+
+    :param history: in which they are asked.
+    :param name: of the builder.
+    :ivar says: for each method that is set, what it says now.
+    """
+
+    ANSWERS = {
+        'canStartBuild': ['yes', 'no', 'late', 'error', 'by worker', 'by request'],
+        'nextWorker': ['pool', 'none', 'late', 'error'],
+        'nextBuild': ['last', 'none', 'late', 'error'],
+    }
+
+    def __init__(self, history: HistoryCase, name: str, methods: list[str]) -> None:
+        self._history = history
+        self.name = name
+        self.says = {method: self.ANSWERS[method][0] for method in methods}
+
+    def __repr__(self) -> str:
+        return f'{self.says}'
+
+    def words(self) -> dict[str, Any]:
+        """Return what ``BuilderConfig`` takes."""
+        found = {
+            'canStartBuild': self._can_start_build,
+            'nextWorker': self._next_worker,
+            'nextBuild': self._next_build,
+        }
+        return {method: found[method] for method in self.says}
+
+    def _can_start_build(self, builder: Any, worker: Any, request: Any) -> Any:
+        self._history.pace.step('asks')
+        says = self.says['canStartBuild']
+        name = worker.worker.workername
+
+        def answer(says: str) -> bool:
+            yes = says in ('yes', 'late')
+            yes = yes or (says == 'by worker' and name != 'w0')
+            yes = yes or (says == 'by request' and request.id % 2 == 0)
+            if not yes:
+                self._history.refuse(request.id, name)
+            if says == 'error':
+                raise UserError('canStartBuild')
+            return yes
+
+        return self._late(answer) if says == 'late' else answer(says)
+
+    def _next_worker(self, builder: Any, workers: list[Any], request: Any) -> Any:
+        self._history.pace.step('asks')
+        says = self.says['nextWorker']
+
+        def answer(says: str) -> Any:
+            if says in ('none', 'error'):
+                self._history.refuse(request.id, None)
+            if says == 'error':
+                raise UserError('nextWorker')
+            if says == 'none':
+                return None
+            pool = self._history.asked[request.id]['pool']
+            fitting = [w for w in workers if w.worker.workername in pool]
+            return fitting[0] if fitting else None
+
+        return self._late(answer) if says == 'late' else answer(says)
+
+    def may_choose(self, brid: int, worker: str) -> bool:
+        """Tell whether ``nextWorker`` would choose a worker for a request."""
+        return 'nextWorker' not in self.says or worker in self._history.asked[brid]['pool']
+
+    def _next_build(self, builder: Any, requests: list[Any]) -> Any:
+        self._history.pace.step('asks')
+        says = self.says['nextBuild']
+
+        def answer(says: str) -> Any:
+            if says in ('none', 'error'):
+                for request in requests:
+                    self._history.refuse(request.id, None)
+            if says == 'error':
+                raise UserError('nextBuild')
+            return requests[-1] if says != 'none' else None
+
+        return self._late(answer) if says == 'late' else answer(says)
+
+    def _late(self, answer: Callable[[str], Any]) -> defer.Deferred[Any]:
+        d: defer.Deferred[Any] = defer.Deferred()
+        self._history.questions.append(d)
+        return d.addCallback(answer)
+
+
+class HistoryCase(PacedCase):
+    """A lab to which anything happens in any order.
+
+    Each event has a random source of its own, so that some can be left out and the others stay as
+    they were.
+
+    :ivar questions: those to which the user's methods answer later.
+    :ivar asked: what each request was asked for with, by its id.
+    """
+
+    workernames = ('w0', 'w1', 'w2')
+    #: events that do not happen, and methods of the user's that are not set
+    without: frozenset[str] = frozenset()
+    #: the events, and how likely they are
+    EVENTS = {
+        'request': 30,
+        'end': 28,
+        'cancel': 5,
+        'stop': 3,
+        'priority': 4,
+        'lose': 3,
+        'come_back': 6,
+        'pause': 2,
+        'unpause': 5,
+        'change_mind': 8,
+        'answer': 12,
+        'shut_down': 2,
+        'go_on': 5,
+        'reconfig': 4,
+        'other_master': 3,
+        'other_master_done': 4,
+        'wait': 5,
+    }
+
+    def tell(self, seed: int, events: int | list[int]) -> Any:
+        """Let a history happen, and check after each event that all is as it should be.
+
+        :param events: how many, or which.
+        :returns: Deferred that fires when it has come to its end, and all has run out.
+        """
+        self.seed = seed
+        self.told: list[str] = []
+        rng = random.Random(f'{seed} world')
+        self.patch(random, 'choice', random.Random(f'{seed} choice').choice)
+        d = self.make_lab(rng)
+
+        @d.addCallback
+        def go_through(_: Any) -> None:
+            try:
+                for number in range(events) if isinstance(events, int) else events:
+                    if self.is_shut_down():
+                        break
+                    self.happens(number, random.Random(f'{seed} {number}'))
+                self.told.append('the end')
+                self.run_out()
+            except Exception as e:
+                told = '\n'.join(self.told)
+                raise AssertionError(f'history {seed}:\n{told}\n{e}') from e
+
+        return d
+
+    # the lab
+
+    def make_lab(self, rng: random.Random) -> defer.Deferred[Any]:
+        self.gate = Gate()
+        self.questions: list[defer.Deferred[Any]] = []
+        self.asked: dict[int, dict[str, Any]] = {}
+        self.refused: dict[tuple[int, str | None], int] = {}
+        self.poked: dict[str, int] = {}
+        self.number = 0
+        self.taken_by_other: list[int] = []
+        self.shutdown: list[Any] = []
+        self.allowed: dict[Any, int] = {}
+        self.versions: dict[str, list[tuple[int, Any]]] = {}
+        self.accesses_now: dict[str, list[Any]] = {}
+        self.limits = {'m': 2, 'n': 1, 'w': 2, 'b': 1}
+        self.names = 'abcde'[: rng.randint(2, 5)]
+        of_workers = [
+            (name, rng.choice([None, 1, 1, 2]), rng.random() < 0.2) for name in self.workernames
+        ]
+        own = MasterLock('own', 2).access('counting')
+        self.lab_workers = [
+            self.createLocalWorker(name, max_builds=most, locks=[own] if has_lock else [])
+            for name, most, has_lock in of_workers
+        ]
+        self.plan = {name: self._plan_of_builder(name, rng) for name in self.names}
+        self.words: dict[str, Any] = {
+            'collapseRequests': rng.random() < 0.2,
+            'lateBinding': rng.random() < 0.5,
+        }
+        if rng.random() < 0.25:
+            self.words['prioritizeBuilders'] = lambda master, builders: sorted(
+                builders, key=lambda builder: builder.name
+            )
+        d = self.setup_master(self.config())
+
+        @d.addCallback
+        def begin(_: Any) -> None:
+            self.watch()
+            self.addCleanup(self.answer_all)  # else the master could not be stopped
+
+        self.told += [f'{name}: {plan}' for name, plan in self.plan.items()]
+        self.told.append(f'{of_workers}, {self.words}')
+        return d
+
+    def _plan_of_builder(self, name: str, rng: random.Random) -> dict[str, Any]:
+        methods = [m for m in User.ANSWERS if rng.random() < (0.5 if m == 'canStartBuild' else 0.2)]
+        plan = {
+            'user': User(self, name, [m for m in methods if m not in self.without]),
+            'workernames': sorted(rng.sample(self.workernames, rng.randint(1, 3))),
+            'group': self._some_locks(rng, 0.2),
+            'inner': self._some_locks(rng, 0.2),
+        }
+        self._plan_locks(plan, rng)
+        return plan
+
+    def _plan_locks(self, plan: dict[str, Any], rng: random.Random) -> None:
+        chosen = self._some_locks(rng, 0.6) + self._some_locks(rng, 0.2)
+        plan['locks'] = list({entry[0]: entry for entry in chosen}.values())  # each once
+        plan['rendered'] = rng.random() < 0.25
+
+    def _some_locks(self, rng: random.Random, likely: float) -> list[tuple[str, str, int]]:
+        if rng.random() >= likely:
+            return []
+        mode = rng.choice(['exclusive', 'counting', 'counting'])
+        return [(rng.choice('mnwb'), mode, rng.choice([1, 1, 2]) if mode == 'counting' else 1)]
+
+    def lock(self, name: str) -> Any:
+        kinds: dict[str, Any] = {'w': WorkerLock, 'b': BranchLock}
+        return kinds.get(name, MasterLock)(name, self.limits[name])
+
+    def accesses(self, entries: list[tuple[str, str, int]]) -> list[Any]:
+        return [
+            self.lock(name).access(mode, min(units, self.limits[name]))
+            for name, mode, units in entries
+        ]
+
+    def config(self) -> dict[str, Any]:
+        """Return what the master is configured with now."""
+        builders = []
+        for name, plan in self.plan.items():
+            accesses = self.accesses(plan['locks'])
+            locks: Any = accesses
+            if plan['rendered']:
+                locks = renderer(lambda props, accesses=accesses: list(accesses))
+            steps: list[Any] = [GatedStep(self.gate, name='first')]
+            if plan['group']:
+                inner = [e for e in plan['inner'] if e[0] != plan['group'][0][0]]
+                step = GatedStep(self.gate, name='in', locks=self.accesses(inner))
+                steps.append(StepGroup(name='g', locks=self.accesses(plan['group']), steps=[step]))
+            elif plan['inner']:
+                steps.append(GatedStep(self.gate, name='in', locks=self.accesses(plan['inner'])))
+            builders.append(
+                BuilderConfig(
+                    name=name,
+                    workernames=plan['workernames'],
+                    factory=BuildFactory(steps),
+                    locks=locks,
+                    **plan['user'].words(),
+                )
+            )
+            self.accesses_now[name] = accesses
+            plan['of_steps'] = [e for e in (*plan['group'], *plan['inner']) if e[0] == 'w']
+        return {
+            'builders': builders,
+            'workers': self.lab_workers,
+            'multiMaster': True,
+            'protocols': {'null': {}},
+            **self.words,
+        }
+
+    def keep_version(self) -> None:
+        for name, builder in self.master.botmaster.builders.items():
+            version = (builder.config_version, self.accesses_now[name])
+            self.versions.setdefault(name, []).append(version)
+
+    # what can be seen
+
+    def accesses_of(self, build: Build) -> list[Any]:
+        """Return what a build has taken when it began."""
+        name = build.builder.name
+        of_builder = next(a for v, a in reversed(self.versions[name]) if v == build.config_version)
+        worker = self.master.workers.workers.get(build.workername)
+        return [*of_builder, *(worker.access if worker is not None else ())]
+
+    def running(self) -> list[Build]:
+        return [b for name in self.names for b in self.master.botmaster.builders[name].building]
+
+    def pending(self) -> list[dict[str, Any]]:
+        return self.at_once(
+            self.master.data.get(
+                ('buildrequests',),
+                [
+                    resultspec.Filter('claimed', 'eq', [False]),
+                    resultspec.Filter('complete', 'eq', [False]),
+                ],
+            )
+        )
+
+    def refuse(self, brid: int, worker: str | None) -> None:
+        """Take note that a user's method says no to a request, on one worker or on all."""
+        self.refused[brid, worker] = self.number
+
+    def is_refused(self, brid: int, builder: str, worker: str) -> bool:
+        """Tell whether a user's method has said no since the builder has last been poked."""
+        said = max(self.refused.get((brid, w), -1) for w in (worker, None))
+        return said >= self.poked.get(builder, 0) and said >= 0
+
+    def poke(self, workers: list[str]) -> None:
+        """Take note that something has happened after which builders ask again."""
+        for name, plan in self.plan.items():
+            if set(workers) & set(plan['workernames']):
+                self.poked[name] = self.number
+
+    def is_shutting_down(self) -> bool:
+        botmaster = self.master.botmaster
+        return botmaster.shuttingDown or botmaster.brd.distribute_only_waited_childs
+
+    def is_shut_down(self) -> bool:
+        """Tell whether the master would have ended."""
+        return bool(self.shutdown) and self.shutdown[0] is True
+
+    # the events
+
+    def happens(self, number: int, rng: random.Random) -> None:
+        """Let one event happen, and all that comes of it."""
+        self.number = number
+        before = self.running()
+        pending = len(self.pending())
+        kinds = list(self.EVENTS)
+        kind = rng.choices(kinds, [self.EVENTS[k] for k in kinds])[0]
+        busy = len(self.names) + pending + len(before) + 2
+        self.begin(looks=4 * busy, claims=4 * busy, asks=4 * busy * len(self.workernames))
+        self.told.append(f'{number} {kind}')
+        what = getattr(self, kind)(rng) if kind not in self.without else None
+        if what is None:
+            self.told.pop()
+            return
+        self.told[-1] += f' {what}'
+        self.settle()
+        self.assert_rests()
+        ended = [build for build in before if build.finished]
+        self.poke([build.workername for build in ended])
+        self.begin()
+        self.told[-1] += f' -> runs {" ".join(map(self.tell_build, self.running()))}'
+        self.check()
+
+    def tell_build(self, build: Build) -> str:
+        return f'{build.builder.name}{build.requests[0].id}@{build.workername}'
+
+    def request(self, rng: random.Random) -> str:  # type: ignore[override]
+        name = rng.choice(self.names)
+        branch = rng.choice(['x', 'x', 'y'])
+        priority = rng.choice([0, 0, 0, 5])
+        pool = rng.sample(self.workernames, rng.randint(1, 2))
+        self.poked[name] = self.number
+        words = {'branch': branch, 'pool': pool}
+        # the id is known before anybody asks for it
+        self.asked[max(self.asked, default=0) + 1] = words
+        brid = self.at_once(super().request(name, branch, priority=priority))
+        assert self.asked[brid] is words
+        return f'{brid} of {name} for {branch}, priority {priority}, pool {pool}'
+
+    def end(self, rng: random.Random) -> str | None:
+        if not self.gate.running:
+            return None
+        at = rng.randrange(len(self.gate.running))
+        build, d = self.gate.running.pop(at)
+        result = rng.choice([SUCCESS, SUCCESS, FAILURE])
+        d.callback(result)
+        return f'a step of {self.tell_build(build)} with {result}'
+
+    def _incomplete(self, rng: random.Random) -> int | None:
+        left = self.at_once(
+            self.master.data.get(('buildrequests',), [resultspec.Filter('complete', 'eq', [False])])
+        )
+        ids = [r['buildrequestid'] for r in left if r['buildrequestid'] not in self.taken_by_other]
+        return rng.choice(ids) if ids else None
+
+    def cancel(self, rng: random.Random) -> str | None:
+        brid = self._incomplete(rng)
+        if brid is None:
+            return None
+        path = ('buildrequests', brid)
+        self.at_once(self.master.data.control('cancel', {'reason': 'enough'}, path))
+        return f'request {brid}'
+
+    def stop(self, rng: random.Random) -> str | None:
+        builds = [build for build in self.running() if build.buildid is not None]
+        if not builds:
+            return None
+        build = rng.choice(builds)
+        self.at_once(
+            self.master.data.control('stop', {'reason': 'enough'}, ('builds', build.buildid))
+        )
+        return self.tell_build(build)
+
+    def priority(self, rng: random.Random) -> str | None:
+        pending = self.pending()
+        if not pending:
+            return None
+        brid = rng.choice(pending)['buildrequestid']
+        priority = rng.choice([-5, 0, 9])
+        path = ('buildrequests', brid)
+        self.at_once(self.master.data.control('set_priority', {'priority': priority}, path))
+        return f'of request {brid} is {priority}'
+
+    def _worker(self, rng: random.Random, is_meant: Callable[[Any], bool]) -> Any:
+        workers = [w for w in self.master.workers.workers.values() if is_meant(w)]
+        return rng.choice(sorted(workers, key=lambda w: w.name)) if workers else None
+
+    def lose(self, rng: random.Random) -> str | None:
+        worker = self._worker(rng, lambda w: w.conn is not None)
+        if worker is None:
+            return None
+        worker.conn.loseConnection()
+        return worker.name
+
+    def come_back(self, rng: random.Random) -> str | None:
+        worker = self._worker(rng, lambda w: w.conn is None)
+        if worker is None:
+            return None
+        self._connect(worker)
+        return worker.name
+
+    def _connect(self, worker: Any) -> None:
+        conn = Connection(worker.remote_worker)
+        self.at_once(self.master.workers.newConnection(conn, worker.name))
+        self.at_once(worker.attached(conn))
+        self.poke([worker.name])
+
+    def pause(self, rng: random.Random) -> str | None:
+        worker = self._worker(rng, lambda w: not w.isPaused())
+        if worker is None:
+            return None
+        worker.pause('enough')
+        return worker.name
+
+    def unpause(self, rng: random.Random) -> str | None:
+        worker = self._worker(rng, lambda w: w.isPaused())
+        if worker is None:
+            return None
+        worker.unpause()
+        self.poke([worker.name])
+        return worker.name
+
+    def change_mind(self, rng: random.Random) -> str | None:
+        said = [(name, method) for name in self.names for method in self.plan[name]['user'].says]
+        if not said:
+            return None
+        name, method = rng.choice(said)
+        user = self.plan[name]['user']
+        before = user.says[method]
+        user.says[method] = rng.choice([User.ANSWERS[method][0], *User.ANSWERS[method]])
+        return f'of {method} of {name} from {before!r} to {user.says[method]!r}'
+
+    def answer(self, rng: random.Random) -> str | None:
+        if not self.questions:
+            return None
+        says = rng.choice(['yes', 'yes', 'none', 'error'])
+        self.questions.pop(0).callback(says)
+        return says
+
+    def shut_down(self, rng: random.Random) -> str | None:
+        if self.is_shutting_down() or self.shutdown:
+            return None
+        # most often there is something that it has to wait for
+        if not self.running() and rng.random() < 0.8:
+            return None
+        self.shutdown = [False]
+        d = self.master.botmaster.cleanShutdown(stopReactor=False)
+        d.addCallback(self._shut_down)
+        return 'when all builds have ended'
+
+    def _shut_down(self, _: Any) -> None:
+        self.shutdown[0] = self.master.botmaster.shuttingDown
+        if not self.shutdown[0]:
+            self.shutdown = []
+            self.poke(list(self.workernames))
+
+    def go_on(self, rng: random.Random) -> str | None:
+        if not self.master.botmaster.shuttingDown:
+            return None
+        self.master.botmaster.cancelCleanShutdown()
+        return 'after all'
+
+    def reconfig(self, rng: random.Random) -> str:
+        what = rng.choice(['locks', 'limits', 'nothing'])
+        if what == 'locks':
+            name = rng.choice(self.names)
+            self._plan_locks(self.plan[name], rng)
+            told = f'of {name}: {self.plan[name]["locks"]}'
+        elif what == 'limits':
+            name = rng.choice(list(self.limits))
+            self.limits[name] = rng.choice([1, 2, 3])
+            told = f'of {name} to {self.limits[name]}'
+        else:
+            told = ''
+        self._reconfig()
+        return f'{what} {told}'
+
+    def _reconfig(self) -> None:
+        self.at_once(self.reconfig_master(self.config()))
+        self.keep_version()
+        self.poke(list(self.workernames))
+
+    def other_master(self, rng: random.Random) -> str | None:
+        pending = self.pending()
+        if not pending:
+            return None
+        brid = rng.choice(pending)['buildrequestid']
+        is_told = rng.random() < 0.7
+        self.claim_elsewhere(brid, is_told)
+        self.taken_by_other.append(brid)
+        return f'takes request {brid}{"" if is_told else ", but nobody hears of it"}'
+
+    def claim_elsewhere(self, brid: int, is_told: bool = True) -> None:
+        """Let another master claim a request."""
+        db = self.master.db
+        other = self.at_once(db.masters.findMasterId('other:elsewhere'))
+
+        def claim(conn: Any) -> None:
+            row = {'brid': brid, 'masterid': other, 'claimed_at': int(self.reactor.seconds())}
+            conn.execute(db.model.buildrequest_claims.insert(), [row])
+            conn.commit()
+
+        self.at_once(db.pool.do(claim))
+        if is_told:
+            self._told_elsewhere(brid, 'claimed')
+
+    def _told_elsewhere(self, brid: int, event: str) -> None:
+        row = self.at_once(self.master.data.get(('buildrequests', brid)))
+        self.master.mq.produce(('buildrequests', str(brid), event), row)
+
+    def other_master_done(self, rng: random.Random) -> str | None:
+        if not self.taken_by_other:
+            return None
+        brid = self.taken_by_other.pop(rng.randrange(len(self.taken_by_other)))
+        gives_back = rng.random() < 0.5
+        self._done_elsewhere(brid, gives_back)
+        return f'{"gives back" if gives_back else "has done"} request {brid}'
+
+    def _done_elsewhere(self, brid: int, gives_back: bool) -> None:
+        db = self.master.db
+
+        def end(conn: Any) -> None:
+            if gives_back:
+                claims = db.model.buildrequest_claims
+                conn.execute(claims.delete().where(claims.c.brid == brid))
+            else:
+                table = db.model.buildrequests
+                now = int(self.reactor.seconds())
+                words = {'complete': 1, 'results': SUCCESS, 'complete_at': now}
+                conn.execute(table.update().where(table.c.id == brid).values(**words))
+            conn.commit()
+
+        self.at_once(db.pool.do(end))
+        self._told_elsewhere(brid, 'unclaimed' if gives_back else 'complete')
+
+    def wait(self, rng: random.Random) -> str:
+        seconds = rng.choice([1, 60, 3600])
+        self.reactor.advance(seconds)
+        return f'{seconds} s'
+
+    # what must be so
+
+    def check(self) -> None:
+        """Fail unless all is as it must be when all that is due has happened."""
+        if not self.versions:
+            self.keep_version()
+        holders = Holders(self.master, self.accesses_of)
+        for copy in holders.copies():
+            self._check_copy(copy, holders)
+        if self.questions or self.is_shutting_down() or self.is_shut_down():
+            return
+        wishes = self.wishes()
+        startable = Startable(wishes, holders)
+        wish = startable.whoever_is_in_front()
+        if wish is None and 'prioritizeBuilders' not in self.words:
+            wish = startable.in_front()
+        if wish is not None:
+            self.fail(
+                f'request {wish.brid} of {wish.builder} pends, though {wish.worker} is idle and'
+                f' {", ".join(map(self._tell_copy, wish.wants)) or "no lock"} free'
+            )
+
+    def _tell_copy(self, copy: Any) -> str:
+        return f'{copy} (held by {copy.owners}, waited for by {copy.waiting})' if copy else 'new'
+
+    def _check_copy(self, copy: Any, holders: Holders) -> None:
+        running = self.running()
+        for owner in copy.owners:
+            build = owner.build if isinstance(owner, BuildStep) else owner
+            if not isinstance(build, Build):
+                self.assertTrue(self.questions, f'{copy} is reserved for nobody: {owner}')
+            else:
+                self.assertIn(build, running, f'{copy} is held by one that has ended: {owner}')
+                if owner is not build:
+                    self.assertIsNone(owner.results, f'{copy} is held by an ended {owner}')
+        exclusive, units = holders.used(copy)
+        if exclusive:
+            self.assertEqual(len(holders.outermost(copy)), 1, f'{copy} is held by {copy.owners}')
+            units = min(units, copy.maxCount)
+        # a limit that is lowered takes nothing from those who hold more already
+        self.assertLessEqual(units, max(copy.maxCount, self.allowed.get(copy, 0)), f'{copy}')
+        self.allowed[copy] = units
+        for waiting in copy.waiting:
+            if isinstance(waiting, BuildStep):
+                self.assertIn(waiting.build, running, f'{waiting} waits, and has ended')
+
+    def wishes(self) -> list[Wish]:
+        """Return what pending requests need on idle workers, if nobody says no to it."""
+        loaded = {build.workername for build in self.running()}
+        late = self.words['lateBinding']
+        found = []
+        for row in self.pending():
+            builder = self.master.botmaster.getBuilderById(row['builderid'])
+            plan = self.plan[builder.name]
+            brid = row['buildrequestid']
+            for wfb in builder.getAvailableWorkers():
+                worker = wfb.worker.workername
+                if self.is_refused(brid, builder.name, worker):
+                    continue
+                if not plan['user'].may_choose(brid, worker):
+                    continue
+                if late and plan['of_steps'] and worker in loaded:
+                    continue
+                accesses = [*self.accesses_now[builder.name], *wfb.worker.access]
+                branch = self.asked[brid]['branch']
+                wants = {
+                    copy_of(self.master, access, worker, branch): want_of(access)
+                    for access in accesses
+                }
+                place = (-row['priority'], row['submitted_at'])
+                found.append(Wish(brid, builder.name, worker, place, wants))
+        return found
+
+    # the end
+
+    def run_out(self) -> None:
+        """Let all be as it was, and fail unless all requests end then, and nothing is left."""
+        self.number += 1
+        if self.is_shut_down():
+            self.check()
+            return
+        self.answer_all()
+        self.master.botmaster.cancelCleanShutdown()
+        for worker in self.master.workers.workers.values():
+            if worker.isPaused():
+                worker.unpause()
+            if worker.conn is None:
+                self._connect(worker)
+        for brid in self.taken_by_other:
+            self._done_elsewhere(brid, False)
+        self.asked_everywhere()
+        self.limits = {'m': 3, 'n': 3, 'w': 3, 'b': 3}
+        self._reconfig()
+        for _ in range(50 + 5 * len(self.asked)):
+            self.begin()
+            self.settle()
+            self.assert_rests()
+            self.check()
+            if not self.gate.running:
+                break
+            _, d = self.gate.running.pop(0)
+            d.callback(SUCCESS)
+        self.begin()
+        self.reactor.advance(3600)
+        self._reconfig()
+        self.settle()
+        self.assertFalse(self.gate.running, 'something begins by itself')
+        rows = self.at_once(self.master.data.get(('buildrequests',)))
+        left = [row['buildrequestid'] for row in rows if not row['complete']]
+        self.assertEqual(left, [], 'requests that have never run')
+        self.assertEqual(self.running(), [], 'builds that have never ended')
+        self.assertEqual(self.master.botmaster._starting_brid_to_cancel, {})
+        for copy in Holders(self.master, self.accesses_of).copies():
+            self.assertEqual((copy.owners, copy.waiting), ([], []), f'{copy}')
+
+    def answer_all(self) -> None:
+        """Let every method of the user's say yes from now on."""
+        for plan in self.plan.values():
+            user = plan['user']
+            user.says = {method: User.ANSWERS[method][0] for method in user.says}
+        while self.questions:
+            self.questions.pop(0).callback('yes')
+            self.settle()
+
+    def asked_everywhere(self) -> None:
+        """Let every worker be in the pool of every request."""
+        for words in self.asked.values():
+            words['pool'] = list(self.workernames)

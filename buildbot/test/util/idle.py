@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: a second opinion on which pending requests could start, from what anybody can see."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import Callable
+from typing import Iterator
+from typing import NamedTuple
+
+from buildbot.locks import BranchLock
+from buildbot.locks import LockAccess
+from buildbot.locks import WorkerLock
+from buildbot.process.build import Build
+from buildbot.process.buildstep import BuildStep
+
+
+class Want(NamedTuple):
+    """How a copy of a lock is to be taken."""
+
+    is_exclusive: bool
+    units: int
+
+
+class Wish(NamedTuple):
+    """What a pending request needs on one idle worker.
+
+    :ivar place: the lower, the further in front.
+    :ivar wants: of each copy of a lock.
+    """
+
+    brid: int
+    builder: str
+    worker: str
+    place: tuple[int, Any]
+    wants: dict[Any, Want]
+
+
+def want_of(access: Any) -> Want:
+    access = access if isinstance(access, LockAccess) else access.defaultAccess()
+    return Want(access.mode == 'exclusive', access.count)
+
+
+def copy_of(master: Any, access: Any, worker: str, branch: str | None) -> Any:
+    """Return the copy of a lock that an access means; None if nobody has asked for it yet."""
+    lockid = getattr(access, 'lockid', access)
+    services = master.botmaster.namedServices
+    real = services.get(lockid.lockClass.getName(lockid.name))
+    if real is None:
+        return None
+    if isinstance(lockid, WorkerLock):
+        return real.getLockForWorker(worker)
+    if isinstance(lockid, BranchLock):
+        return real.copies.get(('', branch))
+    return real
+
+
+class Holders:
+    """Who holds the copies of the locks, and how many units.
+
+    :param master: the master.
+    :param accesses_of: returns how a build takes which locks: those of its builder when it began,
+        and those of its worker.
+    """
+
+    def __init__(self, master: Any, accesses_of: Callable[[Build], list[Any]]) -> None:
+        self._master = master
+        self._accesses_of = accesses_of
+
+    def copies(self) -> Iterator[Any]:
+        """Yield all copies of locks that there are."""
+        for real in list(self._master.botmaster):
+            if hasattr(real, 'copies'):
+                yield from list(real.copies.values())
+            elif hasattr(real, 'locks') and hasattr(real, 'lockName'):
+                yield from list(real.locks.values())
+            elif hasattr(real, 'lockName'):
+                yield real
+
+    def outermost(self, copy: Any) -> list[Any]:
+        """Return who holds a copy, without those that share what is held around them."""
+        owners = copy.owners
+        found = []
+        for owner in owners:
+            inside = isinstance(owner, BuildStep) and any(
+                other is owner.build
+                or (
+                    isinstance(other, BuildStep)
+                    and other.build is owner.build
+                    and owner.name.startswith(f'{other.name}/')
+                )
+                for other in owners
+            )
+            if not inside:
+                found.append(owner)
+        return found
+
+    def want(self, owner: Any, copy: Any) -> Want | None:
+        """Return how an owner holds a copy; None if it is neither a build nor a step."""
+        if isinstance(owner, Build):
+            accesses = self._accesses_of(owner)
+        elif isinstance(owner, BuildStep):
+            accesses = owner.locks
+        else:
+            return None
+        named = (a for a in accesses if getattr(a, 'lockid', a).name == copy.lockName)
+        wants = sorted(map(want_of, named))
+        return wants[-1] if wants else Want(False, 0)
+
+    def used(self, copy: Any) -> tuple[bool, int]:
+        """Return whether a copy is held exclusively, and how many units are held."""
+        wants = [self.want(owner, copy) or Want(False, 0) for owner in self.outermost(copy)]
+        return any(w.is_exclusive for w in wants), sum(w.units for w in wants)
+
+    def is_free(self, copy: Any, want: Want) -> bool:
+        """Tell whether there is room for one more who holds a copy."""
+        if copy is None or not want.units:
+            return True
+        if any(self.want(owner, copy) is None for owner in copy.owners):
+            return False  # nobody knows how much
+        exclusive, units = self.used(copy)
+        if want.is_exclusive:
+            return not exclusive and not units and copy.maxCount > 0
+        return not exclusive and units + want.units <= copy.maxCount
+
+
+class Startable:
+    """Which wishes should have come true by now.
+
+    :param wishes: all that there are.
+    :param holders: who holds what.
+    """
+
+    def __init__(self, wishes: list[Wish], holders: Holders) -> None:
+        self._wishes = wishes
+        self._holders = holders
+
+    def _has_room(self, wish: Wish) -> bool:
+        return all(self._holders.is_free(copy, want) for copy, want in wish.wants.items())
+
+    def _touches(self, one: Wish, other: Wish) -> bool:
+        return any(copy is not None and copy in other.wants for copy in one.wants)
+
+    def _steps_wait(self, wish: Wish) -> bool:
+        copies = [copy for copy in wish.wants if copy is not None]
+        return any(isinstance(who, BuildStep) for copy in copies for who in copy.waiting)
+
+    def in_front(self) -> Wish | None:
+        """Return a wish whose locks are free and that nobody is ahead of, or None."""
+        for wish in self._wishes:
+            if not self._has_room(wish) or self._steps_wait(wish):
+                continue
+            ahead = (
+                other
+                for other in self._wishes
+                if other.brid != wish.brid and other.place <= wish.place
+            )
+            if not any(self._touches(wish, other) for other in ahead):
+                return wish
+        return None
+
+    def whoever_is_in_front(self) -> Wish | None:
+        """Return a wish of those that have to do with one another, if the locks are free for each.
+
+        So it does not matter which of them is in front.
+        """
+        left = list(self._wishes)
+        while left:
+            together = [left.pop()]
+            for wish in together:
+                near = [w for w in left if w.brid == wish.brid or self._touches(wish, w)]
+                together += near
+                left = [w for w in left if w not in near]
+            all_of_them = {wish.brid for wish in together}
+            able = {wish.brid for wish in together if self._has_room(wish)}
+            if able == all_of_them and not any(map(self._steps_wait, together)):
+                return together[0]
+        return None
