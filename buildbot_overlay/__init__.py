@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Put a sparse package tree in front of the release it changes.
 
-Three calls, in the order in which they happen:
+These calls, in the order in which they happen:
 
-``activate``   at interpreter start, from the ``.pth`` or ``.start`` file: a path on ``sys.path``;
-``extend``     in every ``__init__`` of the tree: what is not there is looked up in the release;
-``release``    in every module that stands in for one of the release's: its names, to build on.
+``activate``      at interpreter start, from the ``.pth`` or ``.start`` file: a path on ``sys.path``;
+``extend``        in every ``__init__`` of the tree: what is not there is looked up in the release;
+``extend_below``  in the ``__init__`` of the tests: all packages below it are extended at once;
+``release``       in every module that stands in for one of the release's: its names, to build on.
 
 Every interpreter of the environment runs ``activate``, so this module imports nothing that an
 interpreter has not loaded by then; what costs more is imported by who needs it.
@@ -102,6 +103,23 @@ def extend(name: str) -> None:
         from buildbot_overlay import fit
 
         fit.check(package)
+
+
+def extend_below(name: str) -> None:
+    """Import the packages of the tree below one, so that each of them is extended.
+
+    For who lists modules without importing packages, as trial does: to them, a package that has
+    not been imported is the tree's directory alone.
+
+    :param name: of a package that has been extended.
+    """
+    from importlib import import_module
+
+    ours = sys.modules[name].__path__[0]
+    for leaf in sorted(os.listdir(ours)):
+        if os.path.isfile(os.path.join(ours, leaf, '__init__.py')):
+            import_module(f'{name}.{leaf}')
+            extend_below(f'{name}.{leaf}')
 
 
 def find_release(ours: str) -> str:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import buildbot_worker
+import twisted
 from parameterized import parameterized
 from twisted.trial import unittest
 
@@ -199,8 +200,8 @@ class Range(unittest.SynchronousTestCase):
         self.assertEqual(fit.supported(version), expected)
 
 
-class Refusals(unittest.SynchronousTestCase):
-    """Each in an interpreter of its own, with a copy of the overlay and of the release's seams."""
+class Copied(unittest.SynchronousTestCase):
+    """With a copy of the overlay and of the release's seams, for interpreters of their own."""
 
     def setUp(self):
         self.site = Path(self.mktemp()).resolve()
@@ -232,6 +233,13 @@ class Refusals(unittest.SynchronousTestCase):
             text=True,
         )
 
+    def drop_seam(self, name):
+        path = self.package / 'tree' / 'buildbot' / 'seams.txt'
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text(''.join(line for line in lines if line.split()[0] != name))
+
+
+class Refusals(Copied):
     def import_it(self, **environment):
         code = 'import buildbot_overlay as o; o.activate(); print(0); import buildbot; print(1)'
         done = self.run_python('-c', code, **environment)
@@ -260,11 +268,6 @@ class Refusals(unittest.SynchronousTestCase):
         self.drop_seam('version')
         done = self.import_it()
         self.assertEqual((done.stdout.split(), done.stderr), (['0', '1'], ''))
-
-    def drop_seam(self, name):
-        path = self.package / 'tree' / 'buildbot' / 'seams.txt'
-        lines = path.read_text().splitlines(keepends=True)
-        path.write_text(''.join(line for line in lines if line.split()[0] != name))
 
     @parameterized.expand([('4.2.1',), ('4.4.0',)])
     def test_version(self, version):
@@ -394,6 +397,59 @@ class Refusals(unittest.SynchronousTestCase):
         done = self.status(PYTHONPATH=path)
         self.assertEqual(done.returncode, 1)
         self.assertIn(f'installed twice: {self.package} and {twin}', done.stdout)
+
+
+class Discovery(Copied):
+    """A release whose packages of tests are those of the overlay, and some that it alone has."""
+
+    IDS = """
+import sys
+import buildbot_overlay
+buildbot_overlay.activate()
+from twisted.trial import runner
+def tell(suite):
+    for test in suite:
+        tell(test) if hasattr(test, '__iter__') else print(test.id())
+tell(runner.TestLoader().loadByName(sys.argv[1], recurse=True))
+"""
+    CASE = """
+from twisted.trial import unittest
+class Case(unittest.TestCase):
+    def test_it(self):
+        pass
+"""
+
+    def setUp(self):
+        super().setUp()
+        self.drop_seam('version')
+        ours = self.package / 'tree' / 'buildbot'
+        for path in (ours / 'test').rglob('test_*.py'):
+            path.unlink()
+        self.packages = sorted(
+            {path.parent.relative_to(ours) for path in (ours / 'test').rglob('__init__.py')}
+            | {Path('test', *leaves) for leaves in (['odd'], ['unit', 'odd'], ['unit', 'db', 'odd'])}
+        )
+        for package in self.packages:
+            directory = self.release / package
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / '__init__.py').write_text('')
+            (directory / 'test_some.py').write_text(self.CASE)
+
+    def found(self, package, **environment):
+        path = [self.site, self.site / 'release', Path(twisted.__file__).parent.parent]
+        path = os.pathsep.join(map(str, path))
+        done = self.run_python('-c', self.IDS, package, PYTHONPATH=path, **environment)
+        self.assertEqual(done.stderr, '')
+        return sorted(done.stdout.split())
+
+    def test_same_with_and_without(self):
+        """trial finds all tests of the release, in each package by itself and in the whole."""
+        for package in self.packages:
+            name = '.'.join(['buildbot', *package.parts])
+            below = [p for p in self.packages if p == package or package in p.parents]
+            tests = ['.'.join(['buildbot', *p.parts, 'test_some.Case.test_it']) for p in below]
+            self.assertEqual(self.found(name, BUILDBOT_INTERLOCK='off'), sorted(tests), name)
+            self.assertEqual(self.found(name), sorted(tests), name)
 
 
 class Plugins(unittest.SynchronousTestCase):
