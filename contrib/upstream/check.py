@@ -33,7 +33,7 @@ def say(text: str) -> None:
 
 
 def install(python: Path, checkout: Path) -> None:
-    pip = [str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
+    pip = [str(python), '-m', 'pip', 'install', '-qq', '--disable-pip-version-check']
     say('installing the versions that upstream tests with (a minute or two)')
     subprocess.run([*pip, '-r', str(HERE / 'requirements-4.3.0.txt')], check=True)
     # the compatible mode puts the checkout on sys.path, where trial can find its packages
@@ -158,7 +158,7 @@ def main() -> int:
     checkout, wheel = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     base = Path('check-upstream').resolve()
     python = base / 'venv' / 'bin' / 'python'
-    pip = [str(python), '-m', 'pip', '--quiet', '--disable-pip-version-check']
+    pip = [str(python), '-m', 'pip', '-qq', '--disable-pip-version-check']
     if not python.exists():
         venv.create(base / 'venv', with_pip=True)
         install(python, checkout)
