@@ -55,7 +55,8 @@ test: $(VENV)/.test
 
 docs: $(VENV)/.docs
 	@$(BIN)/sphinx-build -q -W --keep-going docs docs/_build/html
-	@$(BIN)/towncrier build --draft --version $(VERSION) > docs/_build/next-news.rst
+	@$(BIN)/towncrier build --draft --version $(VERSION) > docs/_build/next-news.rst \
+		2> docs/_build/towncrier.log || { cat docs/_build/towncrier.log; exit 1; }
 	@echo 'docs: see docs/_build/html/index.html'
 
 lint: $(VENV)/.lint

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import buildbot_worker
 import twisted
@@ -19,10 +20,12 @@ from twisted.trial import unittest
 import buildbot
 import buildbot_overlay as overlay
 import buildslave
+from buildbot.config.master import MasterConfig
 from buildbot.interfaces import IWorker
 from buildbot.plugins.db import get_plugins
 from buildbot.process.buildstep import BuildStep
 from buildbot.worker import AbstractWorker
+from buildbot.www.config import get_www_frontend_config_dict
 from buildbot_overlay import fit
 from buildbot_overlay import seams
 
@@ -525,6 +528,16 @@ class Plugins(unittest.SynchronousTestCase):
         self.assertIn('ShellCommand', names)
         for name in names:
             self.assertTrue(issubclass(plugins.get(name), BuildStep), name)
+
+
+class AboutPage(unittest.SynchronousTestCase):
+    def test_versions(self):
+        """The About page names Interlock behind the release, and before what the user adds."""
+        master = SimpleNamespace(config=MasterConfig())
+        theirs = [('Lab', '7')]
+        versions = get_www_frontend_config_dict(master, {'versions': theirs})['versions']
+        self.assertEqual([name for name, _ in versions[:3]], ['Python', 'Buildbot', 'Twisted'])
+        self.assertEqual(versions[3:], [('Interlock', overlay.__version__), *theirs])
 
 
 class NoCopiedText(unittest.SynchronousTestCase):
