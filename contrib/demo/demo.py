@@ -179,6 +179,7 @@ class Service:
 
     def stop(self) -> None:
         if self.process is not None:
+            self.terminate()
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
@@ -278,10 +279,7 @@ def demo(options: argparse.Namespace) -> int:
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # or a second one would leave services behind
         say('stopping')
-        services = [master, *workers]
-        for service in services:
-            service.terminate()
-        for service in services:
+        for service in (master, *workers):  # the master first, which ends what runs on the workers
             service.stop()
 
 
