@@ -35,7 +35,7 @@ BUILDS = 2 * COMMITS * len(BRANCHES)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 120  # seconds that a master or worker may take to start
 COMPILE = 'echo "compiling $1 of version $(cat version)"; sleep 1\n'
-TEST = 'echo "$1: the board runs version $(cat version)"; sleep 1\n'
+TEST = 'echo "$1: the board runs version $(cat version)"; sleep 2\n'
 
 
 class CannotRun(Exception):
