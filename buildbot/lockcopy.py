@@ -118,7 +118,11 @@ class Wait:
         return True
 
     def _waits_with(self, claim: Claim) -> Iterator[Wait]:
-        waits = claim.owner.thing.lock_waits if claim is not self.claim else [self]
+        if claim is self.claim:
+            yield self
+            return
+        # an owner from outside may have no place for its waits
+        waits = getattr(thing_of(claim.owner), 'lock_waits', None) or ()
         yield from (wait for wait in waits if wait.claim is claim)
 
     def tell(self) -> str:
@@ -207,22 +211,39 @@ class BaseLock:
 
     :param name: of the lock.
     :param maxCount: units there are.
+    :param place: the worker or branch that it is for, if there is a copy for each.
+    :param family: the lock that it is a copy of, if there are several.
+    :cvar kind: what the configuration calls such a lock.
     :ivar label: the name with which people are told of this copy.
     """
 
-    description = '<BaseLock>'
+    kind = 'BaseLock'
 
-    def __init__(self, name: str, maxCount: int = 1) -> None:
+    def __init__(
+        self, name: str, maxCount: int = 1, place: str | None = None, family: Any = None
+    ) -> None:
         super().__init__()
         self.lockName = name
-        self.label = name
+        self.label = name if place is None else f'{name}[{place}]'
+        self.family = family  # which lives as long as one of its copies
         self._rule = Lock(maxCount)
         self._waits: dict[Any, Wait] = {}
         self._taken: dict[Any, list[tuple[LockAccess, Claim]]] = {}
-        self.release_subs = subscription.SubscriptionPoint(f'releases of lock {name}')
+        self.release_subs = subscription.SubscriptionPoint(f'releases of lock {self.label}')
 
     def __repr__(self) -> str:
-        return self.description
+        return self.label
+
+    @property
+    def description(self) -> str:
+        """What the release calls it; people are told its label."""
+        kind = self.kind if self.family is None else self.family.kind
+        return f'<{kind}({self.lockName}, {self.maxCount}){self.label[len(self.lockName) :]}>'
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody holds it or waits for it."""
+        return not self._rule.held and not self._waits
 
     @property
     def maxCount(self) -> int:
@@ -239,16 +260,17 @@ class BaseLock:
         return [thing_of(key) for key, wait in self._waits.items() if wait.claim.waiting]
 
     def tell_holders(self, requester: Any) -> str:
-        """Say what its name is, and who keeps it from an owner: three, and how many others.
+        """Say what its name is, and who kept it from an owner: three, and how many others.
 
-        Of those who hold it inside of one another, only the outermost are told, as seen from there.
+        It is said in the past tense, for what is said once is not kept true. Of those who hold it
+        inside of one another, only the outermost are told, as seen from there.
         """
         pool = self._rule.pool_for([key_of(owner) for owner in owners_around(requester)])
         held = [holding.owner for holding in pool.holdings or self._rule.holdings]
         if not held:
-            return f'{self.label}, for which others wait'
+            return f'{self.label}, for which others waited'
         more = f' and {len(held) - 3} others' if len(held) > 3 else ''
-        return f'{self.label}, held by {", ".join(map(repr, held[:3]))}{more}'
+        return f'{self.label}, which was held by {", ".join(map(repr, held[:3]))}{more}'
 
     def setMaxCount(self, count: int) -> None:
         """Change the units there are. Those who waited for more than that fail, and say so."""
@@ -263,7 +285,7 @@ class BaseLock:
                 if wait.claim.waiting:
                     wait.fail_in_circle()
         for claim in hopeless:
-            self._waits[claim.owner]._hopeless()
+            claim.hopeless()  # others of them may have ended with the one before
 
     def _too_few(self, access: LockAccess) -> str:
         wanted = in_units(access.count)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
+from typing import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 from twisted.internet import defer
@@ -39,6 +40,9 @@ upstream = release(__name__)
 
 
 class Builder(upstream.Builder):
+    #: the locks that its configuration names without a renderable
+    configured_locks: Sequence[Any] = ()
+
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.inbox = Inbox(self)
@@ -57,8 +61,10 @@ class Builder(upstream.Builder):
         self.worker_choice.step_locks = StepLocks(steps)
         self.reconsider()
         # those who wait under the old limits hear of the new ones now, not at the next build
+        locks = []
         for lockid, _ in locks_of_builder(self.config, steps):
-            yield self.botmaster.getLockByID(lockid, self.config_version)
+            locks.append((yield self.botmaster.getLockByID(lockid, self.config_version)))
+        self.configured_locks = locks
 
     def reconsider(self) -> None:
         """Find out anew what its pending requests need, which they may no longer do or wait for."""

@@ -13,6 +13,7 @@ from buildbot.lockcopy import CircleError
 from buildbot.lockcopy import LockError
 from buildbot.lockcopy import UnitsError
 from buildbot.lockcopy import Wait
+from buildbot.lockowner import name_of_request
 from buildbot.locks import LockOwner
 from buildbot.process.firstrelease import FirstRelease
 from buildbot.process.locks import claim_all
@@ -20,6 +21,7 @@ from buildbot.process.locks import release_all
 
 if TYPE_CHECKING:
     from buildbot.process.buildrequest import BuildRequest
+    from buildbot.process.locklog import LockLog
     from buildbot.process.locks import Claims
 
 
@@ -42,6 +44,7 @@ class Reservation(LockOwner):
     :ivar claims: what it waits for, or holds.
     :ivar holds: whether it holds them.
     :ivar is_granted: whether ``wake`` has been called because it can take them now.
+    :ivar log: tells the log of it; None before there is anything to be told.
     :ivar why_never: why it can never have them; a Failure, or None.
     """
 
@@ -70,13 +73,14 @@ class Reservation(LockOwner):
         self.access: Any = None
         self.holds = False
         self.is_granted = False
+        self.log: LockLog | None = None
         self.why_never: Failure | None = None
         self._wake = wake
         self._wait: Wait | None = None
         self._first_release = FirstRelease(wake)
 
     def lock_name(self) -> str:
-        return f'build request {self.request.id} of {self.builder_name}'
+        return name_of_request(self.request.id, self.builder_name)
 
     def stands_for(self, request: BuildRequest, parent: LockOwner | None) -> bool:
         """Tell whether it is, in a line, what a request with this parent would be there now."""
@@ -90,7 +94,7 @@ class Reservation(LockOwner):
 
     @property
     def stands_in_line(self) -> bool:
-        """Whether it waits for its turn."""
+        """Whether it waits for its turn, of which it will be told."""
         return self._wait is not None and not self.is_granted
 
     @property

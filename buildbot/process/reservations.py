@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Hashable
+from weakref import WeakKeyDictionary
 
 from sqlalchemy.exc import SQLAlchemyError
 from twisted.internet import defer
@@ -15,6 +16,7 @@ from twisted.python.failure import Failure
 from buildbot.interfaces import IRenderable
 from buildbot.locks import BranchLock
 from buildbot.locks import WorkerLock
+from buildbot.process.locklog import LockLog
 from buildbot.process.locks import ids_of
 from buildbot.process.locks import must_be_rendered
 from buildbot.process.locks import together
@@ -39,6 +41,8 @@ class Reservations(ReservationBook):
     def __init__(self, builder: Builder) -> None:
         super().__init__()
         self._builder = builder
+        # a request leaves the line and comes back, and the log tells once that it waits
+        self._logs: WeakKeyDictionary[BuildRequest, LockLog] = WeakKeyDictionary()
 
     @property
     def _config(self) -> BuilderConfig:
@@ -96,6 +100,7 @@ class Reservations(ReservationBook):
             self.lend(reservation, buildrequest)
         if not reservation.take():
             self.keep(reservation)
+            self._tell_log(reservation)
             return None
         self.hold(reservation)
         can_start = self._config.canStartBuild
@@ -174,6 +179,14 @@ class Reservations(ReservationBook):
         owner = self._whose_turn(reservation)
         if not owner.holds and not self._are_free(owner, reservation.wanted):
             reservation.take()
+            self._tell_log(reservation)
+
+    def _tell_log(self, reservation: Reservation) -> None:
+        if reservation.stands_in_line:
+            if reservation.log is None:
+                reservation.log = self._logs.setdefault(reservation.request, LockLog())
+            now = self._builder.master.reactor.seconds()
+            reservation.log.waits(reservation.lock_name(), reservation.claims, now)
 
     def reserve_to_fail(
         self, workers: list[AbstractWorkerForBuilder], buildrequest: BuildRequest
