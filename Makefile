@@ -1,17 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make run | test | demo-check | dist | docs | lint | seams | news | check-upstream UPSTREAM=DIR
-# make series | tree TREE=DIR | clean
+#
+# make run                          the demo: a master and two workers on a small git repository
+# make demo-check                   the demo, judged by machine
+# make test                         the tests, against the installed wheel, and demo-check
+# make lint                         style and types
+# make docs                         the manual
+# make dist                         the wheel
+# make seams                        write the fingerprints of the release into seams.txt
+# make news                         newsfragments into NEWS
+# make check-upstream UPSTREAM=DIR  the release's own suite with and without the fork
+# make series TREE=DIR              the fork as patches to a checkout of Buildbot
+# make tree TREE=DIR                the fork merged into a checkout of Buildbot
+# make clean                        remove all that these have made
+# make help                         this list
+#
+# Any of them takes PYTHON=python3.9 and VENV=DIR; run takes DEMO_PORT=N and DEMO_WORKER_PORT=N.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(CURDIR)/$(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 VERSION := $(shell sed -n "s/^__version__ = '\(.*\)'/\1/p" buildbot_overlay/__init__.py)
 WHEEL := $(CURDIR)/dist/buildbot_interlock-$(VERSION)-py3-none-any.whl
 SOURCES := setup.py pyproject.toml README.rst COPYING \
 	$(shell find buildbot buildbot_overlay buildslave \
 	-name '*.py' -o -name seams.txt -o -name '*.cfg')
-INSTALL = $(PIP) install --upgrade
+INSTALL := $(BIN)/python contrib/install.py
 DEMO_PORT ?= 8010
 DEMO_WORKER_PORT ?= 9989
 
@@ -19,34 +33,36 @@ ifneq ($(word 2,$(CURDIR)),)
 $(error the path of the checkout has a space in it: $(CURDIR))
 endif
 
-.PHONY: run demo-check test dist docs lint seams news check-upstream series tree clean
+.PHONY: run demo-check test lint docs dist seams news check-upstream series tree clean help
 
 run: $(VENV)/.bundle
 	@$(BIN)/python contrib/demo/demo.py run \
-		--port $(DEMO_PORT) --worker-port $(DEMO_WORKER_PORT)
+		--port=$(DEMO_PORT) --worker-port=$(DEMO_WORKER_PORT)
 
 demo-check: $(VENV)/.bundle
 	@rm -rf $(VENV)/demo-check
 	@$(BIN)/python contrib/demo/demo.py check --dir $(VENV)/demo-check --port 0 --worker-port 0
 
 test: $(VENV)/.test
-	@echo 'test: running the tests against the installed wheel (a minute or two)'
+	@echo 'test: running the tests against the installed wheel (five to ten minutes)'
 	@rm -rf $(VENV)/trial && mkdir $(VENV)/trial
 	@cd $(VENV)/trial && \
 		INTERLOCK_SOURCE=$(CURDIR) INTERLOCK_WHEEL=$(WHEEL) $(BIN)/trial buildbot.test
-	@cd $(VENV)/trial && PYTHONPATH=$(CURDIR)/contrib/upstream $(BIN)/trial \
-		--temp-directory _trial_temp_series series.test
+	@cd $(VENV)/trial && PYTHONPATH=$(CURDIR)/contrib/upstream:$(CURDIR)/contrib/demo \
+		INTERLOCK_SOURCE=$(CURDIR) $(BIN)/trial --temp-directory _trial_temp_contrib \
+		series.test test_check test_demo
 	@$(MAKE) --no-print-directory demo-check
 
 docs: $(VENV)/.docs
 	@$(BIN)/sphinx-build -q -W --keep-going docs docs/_build/html
-	@$(BIN)/towncrier build --draft --version $(VERSION) > docs/_build/next-news.rst
+	@$(BIN)/towncrier build --draft --version $(VERSION) > docs/_build/next-news.rst \
+		2> docs/_build/towncrier.log || { cat docs/_build/towncrier.log; exit 1; }
 	@echo 'docs: see docs/_build/html/index.html'
 
 lint: $(VENV)/.lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy buildbot_overlay buildslave contrib/bench/*.py contrib/demo/*.py \
+	@$(BIN)/mypy buildbot_overlay buildslave contrib/*.py contrib/bench/*.py contrib/demo/*.py \
 		contrib/upstream/*.py contrib/upstream/series/*.py
 
 # Writes what the release's source is now into buildbot/seams.txt; git diff shows what has changed.
@@ -57,6 +73,7 @@ news: $(VENV)/.docs
 	@$(BIN)/towncrier build --yes --version $(VERSION)
 
 dist: $(WHEEL)
+	@echo 'dist: the wheel is $(WHEEL)'
 
 check-upstream: $(WHEEL)
 	@test -n '$(UPSTREAM)' || { echo 'make check-upstream UPSTREAM=DIR (a checkout of v4.3.0)'; exit 2; }
@@ -80,34 +97,32 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9) and "Python 3.9 or later is needed")'
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' $(firstword $(MAKEFILE_LIST))
+
 # What an earlier build left in build/ would end up in the wheel.
 $(WHEEL): $(SOURCES) | $(BIN)/python
 	@echo 'building the wheel'
 	@rm -rf build dist
-	@$(PIP) --quiet wheel --no-deps --wheel-dir dist .
+	@$(PIP) wheel --no-deps --wheel-dir dist .
 
 $(VENV)/.bundle: $(WHEEL)
-	@echo 'installing the wheel with the web page and the worker (a minute the first time)'
-	@$(INSTALL) 'buildbot-interlock[bundle] @ file://$(WHEEL)'
-	@$(PIP) --quiet install --no-deps --force-reinstall $(WHEEL)
+	@$(INSTALL) 'the wheel, the web page and the worker' 'buildbot-interlock[bundle] @ file://$(WHEEL)'
+	@$(PIP) install --no-deps --force-reinstall $(WHEEL)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.bundle
-	@echo 'installing what the tests need'
-	@$(INSTALL) 'buildbot-interlock[test,series] @ file://$(WHEEL)'
+	@$(INSTALL) 'what the tests need' 'buildbot-interlock[test,series] @ file://$(WHEEL)'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.bundle
-	@echo 'installing what the manual needs'
-	@$(INSTALL) 'buildbot-interlock[docs] @ file://$(WHEEL)'
+	@$(INSTALL) 'what the manual needs' 'buildbot-interlock[docs] @ file://$(WHEEL)'
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.bundle
-	@echo 'installing the linters'
-	@$(INSTALL) 'buildbot-interlock[lint,series] @ file://$(WHEEL)'
+	@$(INSTALL) 'the linters' 'buildbot-interlock[lint,series] @ file://$(WHEEL)'
 	@touch $@
 
 $(VENV)/.series: $(VENV)/.bundle
-	@echo 'installing what the series needs'
-	@$(INSTALL) 'buildbot-interlock[series] @ file://$(WHEEL)'
+	@$(INSTALL) 'what the series needs' 'buildbot-interlock[series] @ file://$(WHEEL)'
 	@touch $@

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the copies that there are of a lock: one, one for each worker, or one for each branch."""
+"""New: the copies that there are of a lock: one, one for each worker, or one for each branch.
+
+A lock and each of its copies live as long as somebody has them: who has configured the lock, holds
+or waits for a copy, or is about to. Names that are rendered, and branches, leave nothing behind.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Sequence
 from weakref import WeakValueDictionary
+
+from twisted.internet import defer
 
 from buildbot.lockcopy import BaseLock
 from buildbot.lockcopy import LockError
@@ -19,17 +25,43 @@ if TYPE_CHECKING:
     from buildbot.locks import WorkerLock
 
 
-class RealMasterLock(BaseLock, service.SharedService):
+class LocksInUse(service.SharedService):
+    """The locks that somebody has, by class and name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.locks: WeakValueDictionary[tuple[type, str], Any] = WeakValueDictionary()
+
+
+class FoundByName:
+    """A lock of which there is one with its name, as long as somebody has it."""
+
+    @classmethod
+    @defer.inlineCallbacks
+    def getService(cls, parent: Any, name: str) -> Any:
+        """Return the lock with this name, or a new one; whoever needs it is to keep it."""
+        in_use = yield LocksInUse.getService(parent)
+        lock = in_use.locks.get((cls, name))
+        if lock is None:
+            lock = in_use.locks[cls, name] = cls(name)
+        return lock
+
+    @classmethod
+    def find(cls, parent: Any, name: str) -> Any:
+        """Return the lock with this name; None if nobody has it."""
+        in_use = parent.namedServices.get(LocksInUse.getName())
+        return in_use.locks.get((cls, name)) if in_use is not None else None
+
+
+class RealMasterLock(BaseLock, FoundByName):
     """The copy of a ``MasterLock``. Its limit arrives with ``updateFromLockId``."""
+
+    kind = 'MasterLock'
 
     def __init__(self, name: str) -> None:
         super().__init__(name, 0)
         self.config_version = -1
         self.lockid: MasterLock | None = None
-        self._describe()
-
-    def _describe(self) -> None:
-        self.description = f'<MasterLock({self.lockName}, {self.maxCount})>'
 
     def getLockForWorker(self, workername: str) -> RealMasterLock:
         return self
@@ -40,38 +72,42 @@ class RealMasterLock(BaseLock, service.SharedService):
         self.config_version = config_version
         self.lockid = lockid
         self.setMaxCount(lockid.maxCount)
-        self._describe()
 
 
-class RealWorkerLock(service.SharedService):
-    """The copies of a ``WorkerLock``, one for each worker that was asked for."""
+class RealWorkerLock(FoundByName):
+    """The copies of a ``WorkerLock``, one for each worker."""
+
+    kind = 'WorkerLock'
 
     def __init__(self, name: str) -> None:
-        super().__init__()
         self.lockName = name
         self.config_version = -1
         self.lockid: WorkerLock | None = None
         self.maxCount: int = 0
         self.maxCountForWorker: dict[str, int] = {}
-        self.locks: dict[str, BaseLock] = {}
+        self.locks: WeakValueDictionary[str, BaseLock] = WeakValueDictionary()
+
+    def __repr__(self) -> str:
+        return self.lockName
 
     @property
     def description(self) -> str:
+        """What the release calls it; people are told its name."""
         return f'<WorkerLock({self.lockName}, {self.maxCount}, {self.maxCountForWorker})>'
 
-    def __repr__(self) -> str:
-        return self.description
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody holds a copy or waits for one."""
+        return all(lock.is_idle for lock in list(self.locks.values()))
 
-    def _limit(self, workername: str, lock: BaseLock) -> None:
-        lock.setMaxCount(self.maxCountForWorker.get(workername, self.maxCount))
-        lock.description = f'<WorkerLock({self.lockName}, {lock.maxCount})[{workername}]>'
+    def _limit_for(self, workername: str) -> int:
+        return self.maxCountForWorker.get(workername, self.maxCount)
 
     def getLockForWorker(self, workername: str) -> BaseLock:
         lock = self.locks.get(workername)
         if lock is None:
-            lock = self.locks[workername] = BaseLock(self.lockName, 0)
-            lock.label = f'{self.lockName}[{workername}]'
-            self._limit(workername, lock)
+            lock = BaseLock(self.lockName, self._limit_for(workername), workername, self)
+            self.locks[workername] = lock
         return lock
 
     def updateFromLockId(self, lockid: WorkerLock, config_version: int) -> None:
@@ -81,26 +117,31 @@ class RealWorkerLock(service.SharedService):
         self.lockid = lockid
         self.maxCount = lockid.maxCount
         self.maxCountForWorker = lockid.maxCountForWorker
-        for workername, lock in self.locks.items():
-            self._limit(workername, lock)
+        for workername, lock in list(self.locks.items()):
+            lock.setMaxCount(self._limit_for(workername))
 
 
-class RealBranchLock(service.SharedService):
+class RealBranchLock(FoundByName):
     """The copies of a ``BranchLock``: a ``BaseLock`` for each codebase and branch, or for each key.
 
-    A copy is made when first asked for, and lives as long as somebody has it: who holds it, waits
-    for it or is about to. The limits arrive with ``updateFromLockId``.
+    The limits arrive with ``updateFromLockId``.
     """
 
+    kind = 'BranchLock'
+
     def __init__(self, name: str) -> None:
-        super().__init__()
         self.lockName = name
         self.config_version = -1
         self.lockid: BranchLock | None = None
         self.copies: WeakValueDictionary[tuple[str, str | None], BaseLock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
-        return f'<BranchLock({self.lockName})>'
+        return self.lockName
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody holds a copy or waits for one."""
+        return all(lock.is_idle for lock in list(self.copies.values()))
 
     def getLockForWorker(self, workername: str) -> RealBranchLock:
         """Return itself: which copy is meant depends on the branch, not on the worker."""
@@ -134,10 +175,9 @@ class RealBranchLock(service.SharedService):
         assert self.lockid is not None
         lock = self.copies.get((codebase, branch))
         if lock is None:
-            lock = BaseLock(self.lockName, self.lockid.max_count_for(branch))
             place = f'{codebase}:{branch}' if codebase else f'{branch}'
-            lock.label = f'{self.lockName}[{place}]'
-            lock.description = f'<BranchLock({self.lockName})[{place}]>'
+            limit = self.lockid.max_count_for(branch)
+            lock = BaseLock(self.lockName, limit, place, self)
             self.copies[codebase, branch] = lock
         return lock
 

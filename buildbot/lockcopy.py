@@ -20,6 +20,7 @@ from buildbot.lockrule import GRANTED
 from buildbot.lockrule import Claim
 from buildbot.lockrule import Lock
 from buildbot.lockrule import Want
+from buildbot.lockrule import could_go
 from buildbot.lockrule import find_deadlock
 from buildbot.util import subscription
 from buildbot.util.eventual import eventually
@@ -49,6 +50,7 @@ class Wait:
     :param owner: who waits.
     :param accesses: pairs of lock and access, each lock once; not all of them were available when
         asked right before.
+    :param before: a wait right before which it has its place, or None.
     :ivar deferred: fires when the locks can be claimed; None once it has.
     :raises UnitsError: more units of a lock are wanted than it has.
     :raises CircleError: to wait would close a circle of those who wait for one another, so that
@@ -57,11 +59,18 @@ class Wait:
 
     __slots__ = ('accesses', 'around', 'claim', 'deferred')
 
-    def __init__(self, owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) -> None:
+    def __init__(
+        self,
+        owner: Any,
+        accesses: Sequence[tuple[BaseLock, LockAccess]],
+        before: Wait | None = None,
+    ) -> None:
         self.accesses = accesses
         self.deferred: defer.Deferred[BaseLock | None] | None = defer.Deferred()
         self.around = owners_around(owner)
         self.claim = claim_of(owner, accesses, self.around, self)
+        if before is not None:
+            self.claim.be_before(before.claim)
         if isinstance(owner, LockOwner):
             self.around.append(owner)
         key = self.claim.owner
@@ -81,6 +90,11 @@ class Wait:
         if any(lock._rule.busy for lock in held) or self.claim.may_be_in_front():
             self.check_circle()
         # else it keeps nothing from anybody, so it closes no circle
+
+    def would_do(self, others: list[Wait]) -> bool:
+        """Tell whether it could be granted if others gave back what they have been granted."""
+        holders = {owner for want in self.claim.wants for owner in want.lock.held}
+        return could_go(self.claim, holders.difference(other.claim.owner for other in others))
 
     def check_circle(self) -> None:
         """End the wait if it is one of those who wait for one another.
@@ -104,7 +118,11 @@ class Wait:
         return True
 
     def _waits_with(self, claim: Claim) -> Iterator[Wait]:
-        waits = claim.owner.thing.lock_waits if claim is not self.claim else [self]
+        if claim is self.claim:
+            yield self
+            return
+        # an owner from outside may have no place for its waits
+        waits = getattr(thing_of(claim.owner), 'lock_waits', None) or ()
         yield from (wait for wait in waits if wait.claim is claim)
 
     def tell(self) -> str:
@@ -193,22 +211,39 @@ class BaseLock:
 
     :param name: of the lock.
     :param maxCount: units there are.
+    :param place: the worker or branch that it is for, if there is a copy for each.
+    :param family: the lock that it is a copy of, if there are several.
+    :cvar kind: what the configuration calls such a lock.
     :ivar label: the name with which people are told of this copy.
     """
 
-    description = '<BaseLock>'
+    kind = 'BaseLock'
 
-    def __init__(self, name: str, maxCount: int = 1) -> None:
+    def __init__(
+        self, name: str, maxCount: int = 1, place: str | None = None, family: Any = None
+    ) -> None:
         super().__init__()
         self.lockName = name
-        self.label = name
+        self.label = name if place is None else f'{name}[{place}]'
+        self.family = family  # which lives as long as one of its copies
         self._rule = Lock(maxCount)
         self._waits: dict[Any, Wait] = {}
         self._taken: dict[Any, list[tuple[LockAccess, Claim]]] = {}
-        self.release_subs = subscription.SubscriptionPoint(f'releases of lock {name}')
+        self.release_subs = subscription.SubscriptionPoint(f'releases of lock {self.label}')
 
     def __repr__(self) -> str:
-        return self.description
+        return self.label
+
+    @property
+    def description(self) -> str:
+        """What the release calls it; people are told its label."""
+        kind = self.kind if self.family is None else self.family.kind
+        return f'<{kind}({self.lockName}, {self.maxCount}){self.label[len(self.lockName) :]}>'
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody holds it or waits for it."""
+        return not self._rule.held and not self._waits
 
     @property
     def maxCount(self) -> int:
@@ -225,16 +260,17 @@ class BaseLock:
         return [thing_of(key) for key, wait in self._waits.items() if wait.claim.waiting]
 
     def tell_holders(self, requester: Any) -> str:
-        """Say what its name is, and who keeps it from an owner: three, and how many others.
+        """Say what its name is, and who kept it from an owner: three, and how many others.
 
-        Of those who hold it inside of one another, only the outermost are told, as seen from there.
+        It is said in the past tense, for what is said once is not kept true. Of those who hold it
+        inside of one another, only the outermost are told, as seen from there.
         """
         pool = self._rule.pool_for([key_of(owner) for owner in owners_around(requester)])
         held = [holding.owner for holding in pool.holdings or self._rule.holdings]
         if not held:
-            return f'{self.label}, for which others wait'
+            return f'{self.label}, for which others waited'
         more = f' and {len(held) - 3} others' if len(held) > 3 else ''
-        return f'{self.label}, held by {", ".join(map(repr, held[:3]))}{more}'
+        return f'{self.label}, which was held by {", ".join(map(repr, held[:3]))}{more}'
 
     def setMaxCount(self, count: int) -> None:
         """Change the units there are. Those who waited for more than that fail, and say so."""
@@ -249,7 +285,7 @@ class BaseLock:
                 if wait.claim.waiting:
                     wait.fail_in_circle()
         for claim in hopeless:
-            self._waits[claim.owner]._hopeless()
+            claim.hopeless()  # others of them may have ended with the one before
 
     def _too_few(self, access: LockAccess) -> str:
         wanted = in_units(access.count)

@@ -91,6 +91,11 @@ def waits_of(key: Any) -> Iterable[Claim]:
     return key.waits() if isinstance(key, _Key) and isinstance(key.thing, LockOwner) else ()
 
 
+def name_of_request(brid: int, builder_name: str) -> str:
+    """Return the words with which people are told of a build request, or of its build to be."""
+    return f'build request {brid} of {builder_name}'
+
+
 def owner_around_all(owners: list[LockOwner]) -> LockOwner | None:
     """Return the nearest owner that several are nested in; None if there is none."""
     common = [{key_of(around) for around in owners_around(owner)} for owner in owners[1:]]

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Put a sparse package tree in front of the release it changes.
 
-Three calls, in the order in which they happen:
+The calls, in the order in which they happen:
 
-``activate``   at interpreter start, from the ``.pth`` or ``.start`` file: a path on ``sys.path``;
-``extend``     in every ``__init__`` of the tree: what is not there is looked up in the release;
-``release``    in every module that stands in for one of the release's: its names, to build on.
+``activate``      at interpreter start, from ``.pth`` or ``.start`` file: a path on ``sys.path``;
+``extend``        in every ``__init__`` of the tree: what is not there is looked up in the release;
+``extend_below``  in the ``__init__`` of the tests: all packages below it are extended at once;
+``release``       in every module that stands in for one of the release's: its names, to build on.
 
 Every interpreter of the environment runs ``activate``, so this module imports nothing that an
 interpreter has not loaded by then; what costs more is imported by who needs it.
@@ -16,6 +17,7 @@ import sys
 
 TYPE_CHECKING = False  # type checkers know the name; importing typing would cost everyone
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import SimpleNamespace
 
 __version__ = '4.3.0.1'
@@ -33,6 +35,42 @@ class UnsupportedRelease(ImportError):
     """The overlay and what it lies over do not fit; the text says what to do."""
 
 
+class Sentence:
+    """An ``excepthook`` that prints the sentence of a refusal alone.
+
+    The frames above it are of imports, and say nothing.
+
+    :param otherwise: what prints all other errors.
+    """
+
+    def __init__(self, otherwise: 'Callable[..., object]') -> None:
+        self.otherwise = otherwise
+
+    def __call__(self, kind: type, error: object, traceback: object) -> None:
+        if issubclass(kind, UnsupportedRelease):
+            print(error, file=sys.stderr)
+        else:
+            self.otherwise(kind, error, traceback)
+
+
+def refusal(why: str) -> BaseException:
+    """Make the error that ends an import of the package.
+
+    :returns: an ``ImportError``, for who catches it; in a ``.tac`` file the end of the program,
+        because twistd would print frames of its own.
+    """
+    if not isinstance(sys.excepthook, Sentence):
+        sys.excepthook = Sentence(sys.excepthook)
+    return SystemExit(why) if is_in_tac() else UnsupportedRelease(why)
+
+
+def is_in_tac() -> bool:
+    frame = sys._getframe()
+    while frame is not None and not frame.f_code.co_filename.endswith('.tac'):
+        frame = frame.f_back  # type: ignore[assignment]
+    return frame is not None
+
+
 class Refusal:
     """An import finder that turns every import of the package into one clear error.
 
@@ -46,7 +84,7 @@ class Refusal:
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         if name == PACKAGE:
-            raise UnsupportedRelease(self.why)
+            raise refusal(self.why)
 
 
 def way_out() -> str:
@@ -54,6 +92,13 @@ def way_out() -> str:
     return (
         f"install the release it was made for (pip install '{PACKAGE}>={low},<{high}'),"
         f' or set {SWITCH}=off to run the release you have as it is'
+    )
+
+
+def half_installed(what: str) -> str:
+    return (
+        f'{DISTRIBUTION} {__version__} is half installed: {what}; install it again, or set'
+        f' {SWITCH}=off'
     )
 
 
@@ -69,10 +114,7 @@ def activate() -> None:
     if switch != 'on':
         refuse(f'{SWITCH}={switch!r} is neither on nor off; unset it, or set it to one of these')
     elif not os.path.isfile(os.path.join(TREE, PACKAGE, '__init__.py')):
-        refuse(
-            f'{DISTRIBUTION} {__version__} is half installed: there is no {PACKAGE} in {TREE};'
-            f' pip install --force-reinstall {DISTRIBUTION}, or set {SWITCH}=off'
-        )
+        refuse(half_installed(f'there is no {PACKAGE} in {TREE}'))
     else:
         sys.path.insert(0, TREE)
 
@@ -104,6 +146,23 @@ def extend(name: str) -> None:
         fit.check(package)
 
 
+def extend_below(name: str) -> None:
+    """Import the packages of the tree below one, so that each of them is extended.
+
+    For who lists modules without importing packages, as trial does: to them, a package that has
+    not been imported is the tree's directory alone.
+
+    :param name: of a package that has been extended.
+    """
+    from importlib import import_module
+
+    ours = sys.modules[name].__path__[0]
+    for leaf in sorted(os.listdir(ours)):
+        if os.path.isfile(os.path.join(ours, leaf, '__init__.py')):
+            import_module(f'{name}.{leaf}')
+            extend_below(f'{name}.{leaf}')
+
+
 def find_release(ours: str) -> str:
     """Find the release's directory behind that of the overlay.
 
@@ -122,7 +181,7 @@ def find_release(ours: str) -> str:
         directory = os.path.dirname(os.path.abspath(spec.origin))
         if directory != ours and not is_overlay(directory):
             return directory
-    raise UnsupportedRelease(
+    raise refusal(
         f'{DISTRIBUTION} {__version__} lies over the {PACKAGE} release, and there is none here;'
         f" pip install '{PACKAGE}>={SUPPORTED[0]},<{SUPPORTED[1]}'"
     )
@@ -163,7 +222,7 @@ def release(name: str) -> 'SimpleNamespace':
     module.__doc__ = doc
     for key, value in known.items():
         if not key.startswith('__') and module.__dict__[key] is not value:
-            raise UnsupportedRelease(
+            raise refusal(
                 f'{DISTRIBUTION} {__version__} and {PACKAGE} mean unlike things by {name}.{key};'
                 f' {way_out()}'
             )

@@ -101,10 +101,7 @@ def why_off(package: object) -> str:
     if os.environ.get(overlay.SWITCH) == 'off':
         return f'{overlay.SWITCH}=off, so the release in {where} runs as it is'
     if overlay.TREE not in sys.path:
-        return (
-            f'nothing activates it (an editable install does not); install the wheel:'
-            f' pip install {overlay.DISTRIBUTION}'
-        )
+        return 'nothing activates it (an editable install does not); install the wheel'
     return (
         f'{where} stands before the overlay on the path and wins; an upstream checkout as working'
         ' directory does that; run from another directory'

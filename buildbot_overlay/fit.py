@@ -23,26 +23,23 @@ def check(package: ModuleType) -> None:
     :raises UnsupportedRelease: with one sentence that names version, seams and ways out.
     """
     try:
-        halves = list(missing_modules(package))
+        halves = ', '.join(missing_modules(package))
     except (OSError, ValueError) as e:
-        halves = [f'seams.txt ({e})']
-    version = getattr(package, 'version', 'one without a version')
+        raise overlay.refusal(overlay.half_installed(str(e)))
     if halves:
-        raise overlay.UnsupportedRelease(
-            f'{overlay.DISTRIBUTION} {overlay.__version__} is half installed:'
-            f' {", ".join(halves)} {"is" if len(halves) == 1 else "are"} not in'
-            f' {package.__path__[0]}; pip install --force-reinstall {overlay.DISTRIBUTION},'
-            f' or set {overlay.SWITCH}=off'
+        raise overlay.refusal(
+            overlay.half_installed(f'there is no {halves} in {package.__path__[0]}')
         )
+    version = getattr(package, 'version', 'one without a version')
     if not supported(version):
         low, high = overlay.SUPPORTED
-        raise overlay.UnsupportedRelease(
+        raise overlay.refusal(
             f'{overlay.DISTRIBUTION} {overlay.__version__} was made for {overlay.PACKAGE}'
             f' >={low},<{high} and finds {version} in {package.__path__[-1]}; {overlay.way_out()}'
         )
     missing = missing_seams(package)
     if missing:
-        raise overlay.UnsupportedRelease(
+        raise overlay.refusal(
             f'{overlay.DISTRIBUTION} {overlay.__version__} does not fit {overlay.PACKAGE} {version}'
             f' in {package.__path__[-1]}: {", ".join(missing)}; {overlay.way_out()}'
         )

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 from typing import NoReturn
 
-NEEDED = {'buildbot_worker': 'buildbot-worker', 'fissix': 'fissix'}
+NEEDED = {'buildbot_worker': 'buildbot-worker>=4.3,<4.4', 'fissix': 'fissix'}
 
 
 class Missing:
@@ -14,10 +14,7 @@ class Missing:
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
         if name in NEEDED:
-            raise ImportError(
-                f"buildslave needs {NEEDED[name]}: pip install 'buildbot-interlock[slave]'",
-                name=name,
-            )
+            raise ImportError(f"buildslave needs {name}: pip install '{NEEDED[name]}'", name=name)
         if name.startswith('buildslave.'):
             no_longer_there(name)
 

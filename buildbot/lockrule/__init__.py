@@ -30,6 +30,7 @@ for one another. The shape is that of ``trio``'s parking lot: who is granted is 
 before anybody else can ask.
 """
 
+from buildbot.lockrule.deadlock import could_go
 from buildbot.lockrule.deadlock import find_deadlock
 from buildbot.lockrule.line import GRANTED
 from buildbot.lockrule.line import PATIENCE
@@ -37,4 +38,4 @@ from buildbot.lockrule.line import Claim
 from buildbot.lockrule.line import Lock
 from buildbot.lockrule.pool import Want
 
-__all__ = ['GRANTED', 'PATIENCE', 'Claim', 'Lock', 'Want', 'find_deadlock']
+__all__ = ['GRANTED', 'PATIENCE', 'Claim', 'Lock', 'Want', 'could_go', 'find_deadlock']

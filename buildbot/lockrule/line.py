@@ -233,10 +233,19 @@ class Claim:
             self._queue()
         return self.state is GRANTED
 
+    def be_before(self, other: Claim) -> None:
+        """Have the place right before another claim, when this one enters the line."""
+        priority, age, number = other.key
+        self.key = (priority, age, number - 0.5)
+
     def enter_line(self) -> None:
         """Wait in line without asking again, right after it was found not to be its turn."""
         self._find_pools()
         self._queue()
+
+    def serve(self) -> None:
+        """Grant what can be granted where this claim waits, to whom it may be."""
+        serve(self.pools)
 
     def _find_pools(self) -> None:
         ancestors = self.ancestors
@@ -310,7 +319,7 @@ class Claim:
     def be_patient(self) -> None:
         """Let others go first once more, because who waits for this claim is waited for by it."""
         self.passed = 0
-        serve(self.pools)
+        self.serve()
 
     def _release(self, holdings: list[Holding]) -> None:
         if not self.holdings:

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 from twisted.internet import defer
 from twisted.python import log
 from twisted.python.failure import Failure
 
+from buildbot.lockowner import name_of_request
 from buildbot.lockowner import owner_around_all
 from buildbot.locks import LockError
 from buildbot.locks import LockOwner
 from buildbot.process import metrics
 from buildbot.process.buildstep import step_that_runs
+from buildbot.process.locklog import LockLog
 from buildbot.process.locks import claim_all
 from buildbot.process.locks import release_all
 from buildbot.process.locks import together
@@ -53,6 +56,7 @@ class Build(upstream.Build, LockOwner):
         # it was not, and why not
         self._claimed: Claims | None = None
         self._cannot_claim: Failure | None = None
+        self._lock_log = LockLog()
         #: the locks that it needs and could not claim before it began
         self.refused: Claims = []
         # whether the metric of active builds counts it, as it does from when its locks are known
@@ -102,6 +106,7 @@ class Build(upstream.Build, LockOwner):
                 self.refused = claims
                 return False
             self._claimed = claims
+            self._tell_of_claims()
         except Exception:
             self._cannot_claim = Failure()
         return True
@@ -128,9 +133,21 @@ class Build(upstream.Build, LockOwner):
             reservation.hand_over(self)
             self._claimed = reservation.claims
             self._locks_to_acquire = reservation.of_builder
+            self._tell_of_claims(reservation.log)
         return True
 
+    def _tell_of_claims(self, place: LockLog | None = None) -> None:
+        # the log tells of them when the build has its number, which it will have in a moment
+        self._lock_log.holds(self.master.reactor.seconds(), place)
+        self.get_buildid().addCallback(lambda _: self._tell_log(self._lock_log.granted))
+
+    def _tell_log(self, tell: Callable[[str, Claims, float], None]) -> None:
+        if self._claims:
+            tell(self.lock_name(), self._claims, self.master.reactor.seconds())
+
     def lock_name(self) -> str:
+        if self.number is None:
+            return name_of_request(self.requests[0].id, self.builder.name)
         return f'{self.builder.name} #{self.number}'
 
     def lock_owner_of(self, brid: int, builder_name: str) -> LockOwner:
@@ -213,9 +230,12 @@ class Build(upstream.Build, LockOwner):
 
     def _claim_or_wait(self, _: Any = None) -> defer.Deferred[None]:
         self._acquiringLock = None
-        if self.stopped or claim_all(self, self._locks_to_acquire):
+        if self.stopped:
             return defer.succeed(None)
-        log.msg(f'{self} waits for {[lock for lock, _ in self._locks_to_acquire]}')
+        if claim_all(self, self._locks_to_acquire):
+            self._tell_log(self._lock_log.granted)
+            return defer.succeed(None)
+        self._tell_log(self._lock_log.waits)
         self._acquiringLock = wait_for_all(self, self._locks_to_acquire)
         d = self._acquiringLock[2]
         d.addCallback(self._claim_or_wait)
@@ -227,6 +247,7 @@ class Build(upstream.Build, LockOwner):
 
     def releaseLocks(self) -> None:
         release_all(self, self._claims)
+        self._tell_log(self._lock_log.ended)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)
 
     def _tryScheduleBuildsAfterLockUnlock(

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
+from typing import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 from twisted.internet import defer
@@ -21,6 +22,8 @@ from buildbot.process.inbox import Inbox
 from buildbot.process.locks import get_real_locks_from_accesses_raw
 from buildbot.process.locks import must_be_rendered
 from buildbot.process.properties import Properties
+from buildbot.process.questions import Questions
+from buildbot.process.refusals import Refusals
 from buildbot.process.reservations import Reservations
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
@@ -37,11 +40,16 @@ upstream = release(__name__)
 
 
 class Builder(upstream.Builder):
+    #: the locks that its configuration names without a renderable
+    configured_locks: Sequence[Any] = ()
+
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.inbox = Inbox(self)
         self.reservations = Reservations(self)
         self.worker_choice = WorkerChoice(self)
+        self.refusals = Refusals()
+        self._questions: Questions | None = None
         self._refused = FirstRelease(self.wake)
         self._was_refused = False
 
@@ -53,20 +61,35 @@ class Builder(upstream.Builder):
         self.worker_choice.step_locks = StepLocks(steps)
         self.reconsider()
         # those who wait under the old limits hear of the new ones now, not at the next build
+        locks = []
         for lockid, _ in locks_of_builder(self.config, steps):
-            yield self.botmaster.getLockByID(lockid, self.config_version)
+            locks.append((yield self.botmaster.getLockByID(lockid, self.config_version)))
+        self.configured_locks = locks
 
     def reconsider(self) -> None:
         """Find out anew what its pending requests need, which they may no longer do or wait for."""
+        self.refusals.time_is_over()
         if self.inbox.requests:
             self.inbox.requests.forget_groups()
             self.reservations.leave_all_lines()
             self.wake()
 
     def wake(self) -> None:
-        """Look, as soon as possible, whether a build of it can start now."""
+        """Look soon whether a build of it can start, now that something has changed."""
         if self.running:
             self.botmaster.maybeStartBuildsForBuilder(self.name)
+
+    def wake_granted(self) -> None:
+        """Look soon for the request whose turn it is at its locks. Nothing else has changed."""
+        if self.running:
+            self.botmaster.brd.look_at_granted(self)
+
+    @property
+    def questions(self) -> Questions:
+        """What it asks of what the user wrote."""
+        if self._questions is None:
+            self._questions = Questions(self.name, self.master.reactor)
+        return self._questions
 
     def stopService(self) -> Any:
         stopped = super().stopService()  # from here on nothing wakes it
@@ -74,6 +97,8 @@ class Builder(upstream.Builder):
         self.reservations.clear()
         self.worker_choice.stop()
         self._refused.forget()
+        if self._questions is not None:
+            self._questions.give_up()
         return stopped
 
     @property
@@ -227,22 +252,27 @@ class Builder(upstream.Builder):
             yield self.master.data.updates.completeBuildRequests(brids, EXCEPTION)
             return True
         running = yield RunningBuilds.getService(self.botmaster)
+        if not workerforbuilder.isAvailable():
+            return False  # it was taken while a user's method was slow to answer
         self._was_refused = False
-        reservation = self.reservations.held(buildrequests[0].id)
+        reservations = self._reservations_of(buildrequests[0])
+        reservation = reservations.held(buildrequests[0].id)
         if reservation is not None and len(buildrequests) == 1:
-            may_begin = self.reservations.is_current(reservation, workerforbuilder)
+            may_begin = reservations.is_current(reservation, workerforbuilder)
             may_begin = may_begin and build.take_over_locks(reservation, workerforbuilder)
         else:
             # nobody has reserved anything, or not for all of these requests together
-            self.reservations.give_back(buildrequests[0].id)
-            may_begin = yield build.claim_locks(workerforbuilder)
+            reservations.give_back(buildrequests[0].id)
+            may_begin = yield self.questions.ask(
+                'a renderable of its locks', build.claim_locks, workerforbuilder
+            )
             self._was_refused = not may_begin
             if not may_begin:
                 self._refused.wait_for(lock.subscribeToReleases for lock, _ in build.refused)
         if not may_begin:
             return False
         for request in buildrequests:
-            self.reservations.leave_lines(request.id)
+            reservations.leave_lines(request.id)
 
         # From the claim to here nothing waits, so nothing can come in between.
         log.msg(f'{build} begins on {workerforbuilder}')
@@ -252,6 +282,15 @@ class Builder(upstream.Builder):
         workerforbuilder.worker.add_build(build)
         defer.maybeDeferred(build.startBuild, workerforbuilder).addBoth(build.ensure_begun)
         return True
+
+    def _reservations_of(self, buildrequest: BuildRequest) -> Reservations:
+        # a plugin may let one builder build what another one was asked for
+        asked = self.botmaster.builders.get(buildrequest.buildername)
+        return self.reservations if asked is None else asked.reservations
+
+    @defer.inlineCallbacks
+    def _resubmit_buildreqs(self, build: Build) -> Any:
+        yield self.botmaster.brd.unclaim([request.id for request in build.requests])
 
     @defer.inlineCallbacks
     def _make_build(self, workerforbuilder: Any, buildrequests: list[BuildRequest]) -> Any:

@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Container
 
 from sqlalchemy.exc import SQLAlchemyError
 from twisted.internet import defer
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python import log
+from twisted.python.failure import Failure
 
 from buildbot.data import resultspec
 from buildbot.process.pending import PendingRequests
+from buildbot.process.questions import Questions
 from buildbot.process.reservations import Reservations
 from buildbot.process.results import EXCEPTION
 from buildbot.util import epoch2datetime
@@ -40,22 +44,27 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
     def __init__(self, bldr: Builder, master: Any) -> None:
         super().__init__(bldr, master)
         self.pending = PendingRequests()
+        #: the requests that may be looked at; None if all may
+        self.only: Container[int] | None = None
         self._looked_at: set[int] = set()
         self._is_late = False
-        self._is_over = False
         self._user_chooses = bool(bldr.config.nextWorker or master.config.select_next_worker)
         # what stands in for a builder in a test may only know canStartBuild
         self._reserves = isinstance(bldr.reservations, Reservations)
+        if self.nextBuild and self._reserves:
+            self.nextBuild = partial(self._ask_next_build, self.nextBuild)
 
     @defer.inlineCallbacks
-    def popNextBuild(self) -> Any:
-        while not self._is_over and (not self.nextBuild or self._workers()):
+    def popNextBuild(self):
+        while not self.nextBuild or self._workers():
             # most often there is none to be looked at, whichever workers there are
             request = yield self._getNextUnclaimedBuildRequest()
-            workers = self._workers() if request else []
-            if not workers:
+            if not request or not self._workers():
                 break
             self._removeBuildRequest(request)
+            workers = self._workers_for(request.id)
+            if not workers:
+                continue
             choose = self._let_user_choose if self._user_chooses else self._choose_best
             worker = yield choose(workers, request)
             if worker is None and self._reserves:
@@ -73,6 +82,15 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         self.workerpool = pool or idle
         return self.workerpool
 
+    def _workers_for(self, brid: int) -> list[AbstractWorkerForBuilder]:
+        workers = self._workers()
+        if not self._reserves:
+            return workers
+        return [w for w in workers if w.worker and not self._is_refused(brid, w)]
+
+    def _is_refused(self, brid: int, worker: AbstractWorkerForBuilder) -> bool:
+        return self.bldr.refusals.has(brid, worker.worker.workername)
+
     @defer.inlineCallbacks
     def _choose_best(self, workers: list[AbstractWorkerForBuilder], request: BuildRequest) -> Any:
         left = list(workers)
@@ -84,14 +102,19 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
                 # it is better left for a worker on which there is no place yet; so are others if
                 # there is none on any
                 self._is_late = len(left) == len(self.bldr.getAvailableWorkers())
-                return None
+                break
             worker = random.choice(best)
             left.remove(worker)
             if (yield self.canStartBuild(worker, request)):
                 return worker
             if self._reserves and self.bldr.reservations.waits_everywhere(request.id):
-                return None
+                break
+        self._give_back_refused(request)
         return None
+
+    def _give_back_refused(self, request: BuildRequest) -> None:
+        if self._reserves:
+            self.bldr.reservations.give_back_refused(request.id)
 
     @defer.inlineCallbacks
     def _let_user_choose(
@@ -104,21 +127,48 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             ):
                 able.append(worker)
         while able:
-            try:
-                worker = yield self.nextWorker(self.bldr, able, request)
-            except Exception as e:
-                log.err(e, f"from nextWorker for builder '{self.bldr}'")
-                worker = None
-            if worker is None or worker not in able:
-                self._is_over = True
+            worker = yield self._ask_next_worker(able, request)
+            if worker is None:
+                self._give_back_refused(request)
                 return None
             if (yield self.canStartBuild(worker, request)):
                 return worker
             # the user says no, or what it would need, or itself, has been lost to others meanwhile
             idle = self.bldr.getAvailableWorkers()
             able = [other for other in able if other is not worker and other in idle]
-        for worker in workers if self._reserves else ():
+        self._give_back_refused(request)
+        for worker in self._workers_for(request.id) if self._reserves else ():
             yield self._ask(self.bldr.reservations.stand_in_line, worker, request)
+        return None
+
+    @defer.inlineCallbacks
+    def _ask_next_build(self, next_build: Any, bldr: Builder, requests: list[BuildRequest]) -> Any:
+        try:
+            return (yield bldr.questions.ask('nextBuild', next_build, bldr, requests))
+        except defer.CancelledError:
+            return None  # nobody waits for an answer any more
+
+    @defer.inlineCallbacks
+    def _ask_next_worker(
+        self, workers: list[AbstractWorkerForBuilder], request: BuildRequest
+    ) -> Any:
+        bldr = self.bldr
+        try:
+            if self._reserves:
+                worker = yield bldr.questions.ask(
+                    'nextWorker', self.nextWorker, bldr, workers, request
+                )
+            else:
+                worker = yield self.nextWorker(bldr, workers, request)
+        except defer.CancelledError:
+            return None
+        except Exception as e:
+            log.err(e, f"from nextWorker for builder '{bldr}'")
+            worker = None
+        if worker in workers:
+            return worker
+        if self._reserves:
+            bldr.refusals.refuse(request.id)
         return None
 
     def canStartBuild(
@@ -133,6 +183,8 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
     def _ask(self, question: Any, worker: Any, request: BuildRequest) -> Any:
         try:
             return (yield question(worker, request))
+        except defer.CancelledError:
+            return False  # nobody waits for an answer any more
         except Exception as e:
             log.err(e, f'whether build request {request.id} of {self.bldr} can start on {worker}')
             if isinstance(e, SQLAlchemyError):
@@ -150,13 +202,19 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         self.pending = yield self.bldr.inbox.read()
         yield self._group_requests()
         while True:
-            brid = self.pending.first(self._looked_at.__contains__, self._waits)
+            brid = self.pending.first(self._is_out, self._waits)
             if brid is None:
                 return None
             request = yield self._getBuildRequestForBrdict(self.pending.brdict(brid))
             if request is not None and brid in self.pending:
                 return request
             self._looked_at.add(brid)
+
+    def _is_out(self, brid: int) -> bool:
+        if brid in self._looked_at or (self.only is not None and brid not in self.only):
+            return True
+        workers = self._workers()
+        return bool(workers) and all(self._is_refused(brid, w) for w in workers if w.worker)
 
     def _waits(self, brid: int) -> bool:
         if self._is_late and not self.pending.brdict(brid)['waited_for']:
@@ -182,7 +240,10 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             return (yield super()._fetchUnclaimedBrdicts())
         if self.unclaimedBrdicts is None:
             self.pending = yield self.bldr.inbox.read()
-            self.unclaimedBrdicts = self.pending.brdicts()
+            brdicts = self.pending.brdicts()
+            if self.only is not None:
+                brdicts = [b for b in brdicts if b['buildrequestid'] in self.only]
+            self.unclaimedBrdicts = brdicts
         return self.unclaimedBrdicts
 
     @defer.inlineCallbacks
@@ -234,15 +295,23 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
     again_after = 10
 
     def __init__(self, botmaster: Any) -> None:
+        self._only_waited = False
         super().__init__(botmaster)
         self._again: dict[str, IDelayedCall] = {}
+        self._to_unclaim: dict[tuple[int, ...], IDelayedCall] = {}
+        # the builders that are being looked at, and whether each is to be looked at once more
+        self._looks: dict[Builder, bool] = {}
 
     @defer.inlineCallbacks
     def stopService(self) -> Any:
-        yield super().stopService()
-        for call in self._again.values():
+        stopped = super().stopService()  # from here on nothing is looked at any more
+        for builder in list(self._looks):
+            builder.questions.give_up()
+        yield stopped
+        for call in (*self._again.values(), *self._to_unclaim.values()):
             call.cancel()
         self._again.clear()
+        self._to_unclaim.clear()
         for builder in self.botmaster.builders.values():
             builder.reservations.clear()  # nobody would use what they are granted from now on
 
@@ -255,19 +324,94 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
 
     def _look_again(self, builder_name: str) -> None:
         del self._again[builder_name]
+        builder = self.botmaster.builders.get(builder_name)
+        if builder is not None:
+            builder.refusals.time_is_over()
         self.botmaster.maybeStartBuildsForBuilder(builder_name)
+
+    def maybeStartBuildsOn(self, new_builders: list[str]) -> defer.Deferred[None]:
+        """Look soon whether builds of these builders can start, now that something has changed."""
+        for name in new_builders:
+            builder = self.botmaster.builders.get(name)
+            if builder is not None:
+                builder.refusals.something_changed()
+        return self._look_soon(new_builders)
+
+    def look_at_granted(self, builder: Builder) -> None:
+        """Look soon at a builder, one of whose requests has been granted its locks.
+
+        If the user puts builders in order, so are those whose requests wait for the same.
+        """
+        names = [builder.name]
+        if self.master.config.prioritizeBuilders:
+            wanted = builder.reservations.locks_of_granted()
+            others = self.botmaster.builders.values()
+            names += [b.name for b in others if b.reservations.wait_for_any(wanted)]
+        self._look_soon(names)
+
+    @async_to_deferred
+    async def _look_soon(self, builder_names: list[str]) -> None:
+        if self.can_distribute:
+            try:
+                await self._deferwaiter.add(self._maybeStartBuildsOn(builder_names))
+            except Exception as e:
+                log.err(e, f'while looking at builders {builder_names}')
 
     @async_to_deferred
     async def _maybeStartBuildsOn(self, new_builders: list[str]) -> None:
-        if self.active and set(new_builders) <= set(self._pending_builders):
-            return  # they are sorted and due already
+        is_due = self.active and set(new_builders) <= set(self._pending_builders)
+        if is_due and not self.master.config.prioritizeBuilders:
+            return  # they are sorted already
         async with self.pending_builders_lock:
             due = set(self._pending_builders) | set(new_builders)
-            self._pending_builders = await self._sortBuilders(list(due))
+            self._pending_builders = await self._sort_in_time(list(due))
             if not self.active:
                 self._activity_loop_deferred = defer.ensureDeferred(self._activityLoop())
 
+    @defer.inlineCallbacks
+    def _sort_in_time(self, names: list[str]) -> Any:
+        sorting = defer.maybeDeferred(self._sortBuilders, names)
+        if not self.master.config.prioritizeBuilders:
+            return (yield sorting)
+        late = self.master.reactor.callLater(Questions.told_after, self._end_sorting, sorting)
+        names = yield sorting
+        if late.active():
+            late.cancel()
+        builders = [b for b in map(self.botmaster.builders.get, names) if b is not None]
+        for i, builder in enumerate(builders):
+            behind = [r for other in builders[i + 1 :] for r in other.reservations.with_turn()]
+            builder.reservations.go_before(behind)
+        return names
+
+    def _end_sorting(self, sorting: defer.Deferred[Any]) -> None:
+        log.msg(
+            f'prioritizeBuilders has not answered for {Questions.told_after} seconds; the builders'
+            ' are looked at in no particular order'
+        )
+        sorting.cancel()
+
     async def _maybeStartBuildsOnBuilder(self, bldr: Builder) -> None:
+        """Look at a builder, and wait for that no longer than the others can be let wait."""
+        if bldr in self._looks:
+            self._looks[bldr] = True
+            return
+        self._looks[bldr] = False
+        go_on: defer.Deferred[None] = defer.Deferred()
+        bldr.questions.begin_look(partial(fire, go_on))
+        look = defer.ensureDeferred(self._look_at(bldr))
+        look.addBoth(self._has_looked, bldr, go_on)
+        self._deferwaiter.add(look)
+        await go_on
+
+    def _has_looked(self, result: Any, bldr: Builder, go_on: defer.Deferred[None]) -> None:
+        if isinstance(result, Failure):
+            log.err(result, f"while looking at builder '{bldr.name}'")
+        if self._looks.pop(bldr):
+            self._look_soon([bldr.name])
+        fire(go_on)
+
+    async def _look_at(self, bldr: Builder) -> None:
+        bldr.refusals.begin_look()
         granted = bldr.reservations.granted()
         try:
             await self._start_builds_of(bldr)
@@ -278,11 +422,13 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             bldr.reservations.give_back_unused(granted)
 
     async def _start_builds_of(self, bldr: Builder) -> None:
-        chooser = self.createBuildChooser(bldr, self.master)
+        chooser = await self._new_chooser(bldr)
+        config_version = bldr.config_version
         while True:
             worker, requests = await chooser.chooseNextBuild()
             if not worker or not requests:
                 break
+            worker_name = worker.worker and worker.worker.workername
             may_start = await self._those_that_may_start(requests)
             claimed = started = False
             brids = [request.id for request in may_start]
@@ -301,32 +447,81 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             if brids and not claimed:
                 # another master was first, or it has been cancelled: look what is left
                 bldr.inbox.doubt()
-                chooser = self.createBuildChooser(bldr, self.master)
+                chooser = await self._new_chooser(bldr)
             elif brids and not started and not bldr.waits_to_try_again:
-                self.botmaster.maybeStartBuildsForBuilder(bldr.name)
+                # else something has changed meanwhile, or will
+                if bldr.config_version == config_version and worker.isAvailable():
+                    self._back_off(bldr, brids, worker_name)
+                self._look_soon([bldr.name])
+
+    async def _new_chooser(self, bldr: Builder) -> Any:
+        chooser = self.createBuildChooser(bldr, self.master)
+        if self.distribute_only_waited_childs and isinstance(chooser, BasicBuildChooser):
+            pending = await bldr.inbox.read()
+            awaited = [b for b in pending.brdicts() if b['waited_for']]
+            bsids = await self._with_parent({b['buildsetid'] for b in awaited})
+            chooser.only = {b['buildrequestid'] for b in awaited if b['buildsetid'] in bsids}
+        return chooser
+
+    def _back_off(self, bldr: Builder, brids: list[int], worker_name: str) -> None:
+        # Without a reason that is known it would be tried again and again: to give requests back
+        # is told as if something had changed.
+        for brid in brids:
+            bldr.refusals.fail(brid, worker_name)
+        log.msg(
+            f'builder {bldr.name!r}: build requests {brids} did not start on worker'
+            f' {worker_name!r}; that is tried again in {self.again_after} seconds'
+        )
+        self.look_again_later(bldr.name)
 
     async def _take_back(self, bldr: Builder, requests: list, claimed_brids: list[int]) -> None:
         for request in requests:
             bldr.reservations.give_back(request.id)
+            if request.id not in claimed_brids:
+                self.botmaster.remove_in_progress_buildrequest(request.id)
+        if claimed_brids:
+            await self.unclaim(claimed_brids)
+
+    @defer.inlineCallbacks
+    def unclaim(self, brids: list[int]) -> Any:
+        """Give build requests back, now or as soon as the database can be written.
+
+        If this master stops before that, they are given back when it starts.
+        """
+        self._to_unclaim.pop(tuple(brids), None)
         try:
-            if claimed_brids:
-                await self.master.data.updates.unclaimBuildRequests(claimed_brids)
-        finally:
-            for request in requests:
-                why = self.botmaster.remove_in_progress_buildrequest(request.id)
-                if isinstance(why, str) and request.id in claimed_brids:
-                    # it was cancelled while it was being taken back, when nobody could do it
-                    await self.master.data.control(
-                        'cancel', {'reason': why}, ('buildrequests', request.id)
-                    )
+            yield self.master.data.updates.unclaimBuildRequests(brids)
+        except Exception as e:
+            log.err(
+                e,
+                f'build requests {brids} cannot be given back now; that is tried again in'
+                f' {self.again_after} seconds',
+            )
+            if self.can_distribute:
+                for brid in brids:  # so that it is known if one is cancelled meanwhile
+                    self.botmaster._starting_brid_to_cancel.setdefault(brid, False)
+                again = self.master.reactor.callLater(self.again_after, self._unclaim_again, brids)
+                self._to_unclaim[tuple(brids)] = again
+            return
+        for brid in brids:
+            why = self.botmaster.remove_in_progress_buildrequest(brid)
+            if isinstance(why, str):
+                # it was cancelled while it was being given back, when nobody could do it
+                yield self.master.data.control('cancel', {'reason': why}, ('buildrequests', brid))
+
+    def _unclaim_again(self, brids: list[int]) -> None:
+        self._deferwaiter.add(self.unclaim(brids))
 
     async def _those_that_may_start(self, requests: list[BuildRequest]) -> list[BuildRequest]:
         # before a clean shutdown only those are started that a running build waits for
         if not self.distribute_only_waited_childs:
             return requests
-        bsids = {request.bsid for request in requests if request.waitedFor}
+        awaited = await self._with_parent({r.bsid for r in requests if r.waitedFor})
+        return [request for request in requests if request.bsid in awaited]
+
+    async def _with_parent(self, bsids: set[int]) -> set[int]:
         if not bsids:
-            return []
+            return set()
         parented = await self.master.data.get(
             ('buildsets',),
             [
@@ -335,5 +530,25 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             ],
             ['bsid', 'parent_buildid'],
         )
-        awaited = {buildset['bsid'] for buildset in parented}
-        return [request for request in requests if request.bsid in awaited]
+        return {buildset['bsid'] for buildset in parented}
+
+    @property
+    def distribute_only_waited_childs(self) -> bool:
+        """Whether only those builds are started that running ones wait for, before a shutdown."""
+        return self._only_waited
+
+    @distribute_only_waited_childs.setter
+    def distribute_only_waited_childs(self, only_waited: bool) -> None:
+        was_only_waited, self._only_waited = self._only_waited, only_waited
+        if was_only_waited and not only_waited:
+            # the shutdown has been taken back: what was due meanwhile is due still
+            self.botmaster.maybeStartBuildsForAllBuilders()
+        elif only_waited:
+            for builder in self.botmaster.builders.values():
+                builder.reservations.leave_lines_if(lambda request: not request.waitedFor)
+
+
+def fire(d: defer.Deferred[None]) -> None:
+    """Fire a Deferred, if that has not been done."""
+    if not d.called:
+        d.callback(None)

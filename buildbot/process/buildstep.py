@@ -8,18 +8,18 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Callable
 
 from twisted.internet import defer
-from twisted.python import log
 
 from buildbot import util
 from buildbot.db import model_config
 from buildbot.interfaces import IRenderable
 from buildbot.locks import LockOwner
 from buildbot.locks import check_accesses
+from buildbot.process.locklog import LockLog
 from buildbot.process.locks import claim_all
 from buildbot.process.locks import get_real_locks_from_accesses
-from buildbot.process.locks import names_of_locks
 from buildbot.process.locks import release_all
 from buildbot.process.locks import wait_for_all
 from buildbot_overlay import release
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from buildbot.process.build import Build
+    from buildbot.process.locks import Claims
     from buildbot.process.stepgroup import StepGroup
     from buildbot.worker.protocols.base import Connection
 
@@ -110,12 +111,14 @@ class BuildStep(upstream.BuildStep, LockOwner):
     #: names of the worker locks that it, or a step in it, takes, as the configuration says
     worker_lock_names: frozenset[str] | set[str] = frozenset()
 
-    _waiting_since = 0.0
+    # what its row says while it waits for its locks
+    _waiting_summary = ''
     _name_too_long: str | None = None
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_accesses(self.locks, f'{self.kind_of_step} {self.name!r}')
+        self._lock_log = LockLog()
 
     def setBuild(self, build: Build) -> None:
         super().setBuild(build)
@@ -181,21 +184,22 @@ class BuildStep(upstream.BuildStep, LockOwner):
     @defer.inlineCallbacks
     def _update_summary_impl(self) -> Any:
         if self._waitingForLocks and self.results is None and self.stepid is not None:
-            summary = self.build.properties.cleanupTextFromSecrets(self.waiting_summary())
+            summary = self.build.properties.cleanupTextFromSecrets(self._waiting_summary)
             yield self.master.data.updates.setStepStateString(self.stepid, summary)
             return
 
         yield super()._update_summary_impl()
 
     def waiting_summary(self) -> str:
-        """Return what the row of the step says while the step waits for its locks."""
-        since = time.strftime('%Y-%m-%d %H:%M', time.gmtime(self._waiting_since))
-        return f'waiting since {since} UTC for {self.locks_in_the_way()}'
+        """Return what the row of the step says while it waits for its locks, from now on."""
+        since = time.strftime('%Y-%m-%d %H:%M', time.gmtime(self.master.reactor.seconds()))
+        return f'waiting since {since} UTC for {self.locks_in_the_way()} when the wait began'
 
     def locks_in_the_way(self) -> str:
         """Tell which of its locks the step cannot have now, and who holds them."""
-        refused = [lk for lk, access in self._locks_to_acquire if not lk.isAvailable(self, access)]
-        return '; '.join(lock.tell_holders(self) for lock in refused)
+        wanted = [(lock, access) for lock, access in self._locks_to_acquire if access.count]
+        refused = [claim for claim in wanted if not claim[0].isAvailable(self, claim[1])]
+        return '; '.join(lock.tell_holders(self) for lock, _ in refused or wanted)
 
     @defer.inlineCallbacks
     def _setup_locks(self) -> Any:
@@ -211,6 +215,12 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """The priority of the build's request."""
         return self.build.lock_priority if isinstance(self.build, LockOwner) else 0
 
+    def _tell_log(self, tell: Callable[[str, Claims, float], None]) -> None:
+        if self._locks_to_acquire:
+            build = self.build.lock_name() if isinstance(self.build, LockOwner) else self.build
+            owner = f'{build} / {self.name}'
+            tell(owner, self._locks_to_acquire, self.master.reactor.seconds())
+
     def acquireLocks(self, res: Any = None) -> Any:
         """Claim the step's locks together.
 
@@ -222,11 +232,11 @@ class BuildStep(upstream.BuildStep, LockOwner):
             return defer.succeed(None)  # the log of the stop tells that it waited
         self._wait_no_more()
         if claim_all(self, self._locks_to_acquire):
+            self._tell_log(self._lock_log.granted)
             return defer.succeed(None)
-        names = names_of_locks(self._locks_to_acquire)
-        log.msg(f'{self.kind_of_step} {self.name} waits for {names}')
+        self._tell_log(self._lock_log.waits)
         self._waitingForLocks = True
-        self._waiting_since = self._waiting_since or self.master.reactor.seconds()
+        self._waiting_summary = self._waiting_summary or self.waiting_summary()
         # What a kind of step does to interrupt its work (to stop the builds that it has triggered,
         # say) is not for one that has not begun: the wait is interrupted.
         self.interrupt = partial(BuildStep.interrupt, self)  # type: ignore[method-assign]
@@ -246,3 +256,4 @@ class BuildStep(upstream.BuildStep, LockOwner):
     def releaseLocks(self) -> None:
         """Release the locks that the step holds; doing it again does nothing."""
         release_all(self, self._locks_to_acquire)
+        self._tell_log(self._lock_log.ended)

@@ -66,7 +66,9 @@ class Inbox:
             if self._is_closed:
                 return self.requests
             for brid in self.requests.bring_up_to_date(brdicts, self._told_meanwhile):
-                self._builder.reservations.leave_lines(brid)
+                if self._builder.reservations.is_in_line(brid):
+                    self._builder.reservations.leave_lines(brid)
+                    self._builder.wake()
             self._has_been_read = True
             if not self._is_doubted:
                 self._read_at = read_at
@@ -104,7 +106,9 @@ class Inbox:
             self._told_meanwhile.add(brid)
         if brdict['claimed'] or brdict['complete']:
             self.requests.discard(brid)
-            self._builder.reservations.leave_lines(brid)
+            if self._builder.reservations.is_in_line(brid):
+                self._builder.reservations.leave_lines(brid)
+                self._builder.wake()  # who stood behind it in its group is not in line yet
             return
         self.requests.add(brdict)
         if is_update:

@@ -98,10 +98,11 @@ def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int | No
     """Refuse a lock whose name is that of an unlike one of the same configuration.
 
     What a renderable makes of locks is not known before a build, which is then told. An older or a
-    newer configuration may say something else of a lock, and the newest one is right.
+    newer configuration may say something else of a lock, and the newest one is right. A lock that
+    nobody has configured is forgotten when nobody holds it or waits for it any more.
 
     :param locks: locks and accesses to them; what is none of Buildbot's is not judged.
-    :param botmaster: whose children the real locks are.
+    :param botmaster: the botmaster, where the locks in use are found.
     :param config_version: of the configuration that has the list.
     :raises LockError: the other lock was there first.
     """
@@ -109,14 +110,26 @@ def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int | No
         if not isinstance(lockid, BaseLockId):
             continue
         for kind in (RealMasterLock, RealWorkerLock, RealBranchLock):
-            real = botmaster.namedServices.get(kind.getName(lockid.name))
+            real = kind.find(botmaster, lockid.name)
             if real is None or real.config_version != config_version:
                 continue
-            if real.lockid is not None and real.lockid != lockid:
-                raise LockError(
-                    f'Two locks share the name {lockid.name!r}: {real.lockid!r}, which was there'
-                    f' first, and {lockid!r}'
-                )
+            if real.lockid is None or real.lockid == lockid:
+                continue
+            if real.is_idle and not is_configured(real, botmaster):
+                real.config_version = -1
+                continue
+            raise LockError(
+                f'Two locks share the name {lockid.name!r}: {real.lockid!r}, which was there'
+                f' first, and {lockid!r}'
+            )
+
+
+def is_configured(real: Any, botmaster: Any) -> bool:
+    """Tell whether the configuration of a builder or a worker names a lock without a renderable."""
+    named = [lock for builder in botmaster.builders.values() for lock in builder.configured_locks]
+    for worker in botmaster.master.workers.workers.values():
+        named += [lock if lock.family is None else lock.family for lock, _ in worker.locks]
+    return any(lock is real for lock in named)
 
 
 def get_real_locks_from_accesses(locks: Any, build: Build) -> defer.Deferred[Claims]:
@@ -146,8 +159,8 @@ def ids_of(locks: Iterable[Any]) -> list[Any]:
 
 
 def names_of_locks(claims: Claims) -> str:
-    """Return the names of locks as people are told them."""
-    return ', '.join(lock.label for lock, _ in claims)
+    """Return the names of locks as people are told them, but for those of which none is taken."""
+    return ', '.join(lock.label for lock, access in claims if access.count)
 
 
 def together(*lists: Claims) -> Claims:

@@ -62,17 +62,18 @@ class PendingRequests:
 
         :param brdicts: all that are pending, as the data API gives them.
         :param but: ids of those of which messages have told since it was asked.
-        :returns: ids of those that are pending no longer.
+        :returns: ids of those that are pending no longer, or with another priority.
         """
         read = {brdict['buildrequestid']: brdict for brdict in brdicts}
-        gone = [brid for brid in self._brdicts if brid not in read and brid not in but]
-        for brid in gone:
+        changed = [brid for brid in self._brdicts if brid not in read and brid not in but]
+        for brid in changed:
             self.discard(brid)
         for brid, brdict in read.items():
             known = self._brdicts.get(brid)
             if brid not in but and (known is None or known['priority'] != brdict['priority']):
                 self.add(brdict)
-        return gone
+                changed.append(brid)
+        return changed
 
     def discard(self, brid: int) -> None:
         """Forget a request; if it is not known, nothing happens."""

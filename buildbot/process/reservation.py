@@ -13,6 +13,7 @@ from buildbot.lockcopy import CircleError
 from buildbot.lockcopy import LockError
 from buildbot.lockcopy import UnitsError
 from buildbot.lockcopy import Wait
+from buildbot.lockowner import name_of_request
 from buildbot.locks import LockOwner
 from buildbot.process.firstrelease import FirstRelease
 from buildbot.process.locks import claim_all
@@ -20,6 +21,7 @@ from buildbot.process.locks import release_all
 
 if TYPE_CHECKING:
     from buildbot.process.buildrequest import BuildRequest
+    from buildbot.process.locklog import LockLog
     from buildbot.process.locks import Claims
 
 
@@ -34,6 +36,7 @@ class Reservation(LockOwner):
     :param worker: name of the worker that it is for; None if it is the same for each of them.
     :param parent: the owner that the build will be nested in, or None.
     :param wake: called without arguments when it may be the request's turn.
+    :ivar lender: the request that has lent it to the one that it is of now, or None.
     :ivar wanted: what the build needs, as last found out.
     :ivar of_builder: those of them that are not the worker's own.
     :ivar of_worker: those that are.
@@ -41,6 +44,7 @@ class Reservation(LockOwner):
     :ivar claims: what it waits for, or holds.
     :ivar holds: whether it holds them.
     :ivar is_granted: whether ``wake`` has been called because it can take them now.
+    :ivar log: tells the log of it; None before there is anything to be told.
     :ivar why_never: why it can never have them; a Failure, or None.
     """
 
@@ -53,6 +57,7 @@ class Reservation(LockOwner):
         wake: Callable[[], Any],
     ) -> None:
         self.request = request
+        self.lender: BuildRequest | None = None
         self.builder_name = builder_name
         self.worker = worker
         self.lock_parent = parent
@@ -68,13 +73,14 @@ class Reservation(LockOwner):
         self.access: Any = None
         self.holds = False
         self.is_granted = False
+        self.log: LockLog | None = None
         self.why_never: Failure | None = None
         self._wake = wake
         self._wait: Wait | None = None
         self._first_release = FirstRelease(wake)
 
     def lock_name(self) -> str:
-        return f'build request {self.request.id} of {self.builder_name}'
+        return name_of_request(self.request.id, self.builder_name)
 
     def stands_for(self, request: BuildRequest, parent: LockOwner | None) -> bool:
         """Tell whether it is, in a line, what a request with this parent would be there now."""
@@ -83,9 +89,13 @@ class Reservation(LockOwner):
     @property
     def waits(self) -> bool:
         """Whether there is nothing to do for it until it wakes somebody, if it ever does."""
-        stands_in_line = self._wait is not None and not self.is_granted
-        is_told = stands_in_line or self._first_release.is_awaited
+        is_told = self.stands_in_line or self._first_release.is_awaited
         return is_told or self.why_never is not None
+
+    @property
+    def stands_in_line(self) -> bool:
+        """Whether it waits for its turn, of which it will be told."""
+        return self._wait is not None and not self.is_granted
 
     @property
     def has_too_few(self) -> bool:
@@ -110,10 +120,11 @@ class Reservation(LockOwner):
                 self._stand_in_line()
         return self.holds
 
-    def _stand_in_line(self) -> None:
+    def _stand_in_line(self, before: Reservation | None = None) -> None:
         self.give_back()
+        accesses = [(lock, access) for lock, access in self.claims if access.count]
         try:
-            wait = Wait(self, [(lock, access) for lock, access in self.claims if access.count])
+            wait = Wait(self, accesses, before._wait if before is not None else None)
         except CircleError:
             if self.lock_may_yield:
                 self.yield_place()
@@ -126,8 +137,37 @@ class Reservation(LockOwner):
             assert wait.deferred is not None
             wait.deferred.addCallbacks(self._granted, self._refused, (wait,), errbackArgs=(wait,))
 
+    def would_do(self, others: list[Reservation]) -> bool:
+        """Tell whether what others have been granted would be enough, with what is free."""
+        return self._wait is not None and self._wait.would_do([r._wait for r in others if r._wait])
+
+    def go_before(self, others: list[Reservation]) -> None:
+        """Have the turn of others, which have taken nothing yet, and wait again."""
+        self._stand_in_line(before=min(others, key=lambda other: other.lock_place))
+        for other in others:
+            other._stand_in_line()
+            if other._wait is not None:
+                other._wait.claim.serve()  # there may be some left for it
+        for each in (self, *others):
+            # its builder is about to be looked at, so nobody needs to be woken
+            each.is_granted = each.has_turn
+
+    @property
+    def has_turn(self) -> bool:
+        """Whether it may take what it waited for, be it told already or not."""
+        return self._wait is not None and self._wait.claim.holds
+
+    @property
+    def lock_place(self) -> tuple[float, ...]:
+        """Where it stands in line, or stood."""
+        return self._wait.claim.key if self._wait is not None else ()
+
+    def shares_lock_with(self, other: Reservation) -> bool:
+        """Tell whether both want one lock, or more."""
+        return not {lock for lock, _ in self.claims}.isdisjoint(lock for lock, _ in other.claims)
+
     def _granted(self, _: Any, wait: Wait) -> None:
-        if self._wait is wait:
+        if self._wait is wait and not self.is_granted:
             self.is_granted = True
             self._wake()
 

@@ -11,6 +11,7 @@ from typing import Iterator
 from buildbot.process.reservation import Reservation
 
 if TYPE_CHECKING:
+    from buildbot.lockcopy import BaseLock
     from buildbot.process.buildrequest import BuildRequest
 
 
@@ -104,25 +105,61 @@ class ReservationBook:
     def lend(self, reservation: Reservation, request: BuildRequest) -> None:
         """Let another request have what one waits with; the lender has to ask for its own anew."""
         self._forget(reservation)
-        reservation.request = request
+        reservation.lender, reservation.request = reservation.request, request
 
-    def return_to(self, reservation: Reservation, lender: BuildRequest) -> None:
+    def return_to_lender(self, reservation: Reservation) -> None:
         """Give back what was lent, and is held, to the request that it was of."""
         self._held.pop(reservation.request.id, None)
-        reservation.request = lender
+        assert reservation.lender is not None
+        reservation.request, reservation.lender = reservation.lender, None
         self.keep(reservation)
 
     def granted(self) -> list[Reservation]:
-        """Return those that have been told that it is their turn."""
-        return [reservation for reservation in self if reservation.is_granted]
+        """Return those that have been told that it is their turn, and with which nothing begins."""
+        return [r for known in self._in_line.values() for r in known.values() if r.is_granted]
+
+    def with_turn(self) -> list[Reservation]:
+        """Return those that may take what they waited for, and have not."""
+        return [r for known in self._in_line.values() for r in known.values() if r.has_turn]
+
+    def locks_of_granted(self) -> set[BaseLock]:
+        """Return the locks of those that have been told that it is their turn."""
+        return {lock for reservation in self.granted() for lock, _ in reservation.claims}
+
+    def wait_for_any(self, locks: set[BaseLock]) -> bool:
+        """Tell whether some wait for one of these locks."""
+        return any(
+            not locks.isdisjoint(lock for lock, _ in reservation.claims)
+            for reservation in self
+            if reservation.stands_in_line
+        )
+
+    def go_before(self, granted: list[Reservation]) -> None:
+        """Let those who wait have what others have been granted, and have not used.
+
+        :param granted: reservations of other builders, those first that are to have their turn
+            first; some may wait again then.
+        """
+        for reservation in self if granted else ():
+            giving: list[Reservation] = []
+            if not reservation.stands_in_line or reservation.has_turn:
+                continue
+            for other in reversed(granted):
+                if other.has_turn and reservation.shares_lock_with(other):
+                    giving.append(other)
+                    if reservation.would_do(giving):
+                        reservation.go_before(giving)
+                        break
 
     def give_back_unused(self, granted: list[Reservation]) -> None:
         """Give back what is held, and what was granted before and has not been used."""
         for brid in list(self._held):
             self.give_back(brid)
-        for reservation in self:
-            if any(reservation is other for other in granted):
-                self._drop(reservation)
+        for reservation in self._unused(granted):
+            self._drop(reservation)
+
+    def _unused(self, granted: list[Reservation]) -> list[Reservation]:
+        return [r for r in self if any(r is other for other in granted)]
 
     def give_back(self, brid: int) -> None:
         """Give back what a request holds; where it waits it stays in line."""

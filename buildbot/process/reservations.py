@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Hashable
+from weakref import WeakKeyDictionary
 
 from sqlalchemy.exc import SQLAlchemyError
 from twisted.internet import defer
@@ -15,6 +16,7 @@ from twisted.python.failure import Failure
 from buildbot.interfaces import IRenderable
 from buildbot.locks import BranchLock
 from buildbot.locks import WorkerLock
+from buildbot.process.locklog import LockLog
 from buildbot.process.locks import ids_of
 from buildbot.process.locks import must_be_rendered
 from buildbot.process.locks import together
@@ -39,6 +41,8 @@ class Reservations(ReservationBook):
     def __init__(self, builder: Builder) -> None:
         super().__init__()
         self._builder = builder
+        # a request leaves the line and comes back, and the log tells once that it waits
+        self._logs: WeakKeyDictionary[BuildRequest, LockLog] = WeakKeyDictionary()
 
     @property
     def _config(self) -> BuilderConfig:
@@ -85,36 +89,56 @@ class Reservations(ReservationBook):
         own = yield self._find_reservation(workerforbuilder, buildrequest)
         if own is None:
             return None
+        brid, worker = buildrequest.id, workerforbuilder.worker.workername
         reservation = self._whose_turn(own)
-        lender = reservation.request
+        if self.held(brid) is not reservation:
+            self.give_back(brid)  # it was for another worker
         if reservation is own:
             self.keep(own)
         else:
-            self.leave_lines(buildrequest.id)
+            self.leave_lines(brid)
             self.lend(reservation, buildrequest)
         if not reservation.take():
             self.keep(reservation)
+            self._tell_log(reservation)
             return None
         self.hold(reservation)
         can_start = self._config.canStartBuild
         if callable(can_start):
             can = False
             try:
-                can = yield can_start(self._builder, workerforbuilder, buildrequest)
+                can = yield self._builder.questions.ask(
+                    'canStartBuild', can_start, self._builder, workerforbuilder, buildrequest
+                )
             finally:
-                is_held = self.held(buildrequest.id) is reservation
-                if not can and is_held and reservation is not own and self._is_pending(lender):
-                    self.return_to(reservation, lender)
-                elif not can:
-                    self.give_back(buildrequest.id)
-            if can and is_held and not self.is_current(reservation, workerforbuilder):
-                self.give_back(buildrequest.id)
+                if not can:
+                    self._refuse(reservation, brid, worker)
+            if not can or self.held(brid) is not reservation:
+                return None
+            if not self.is_current(reservation, workerforbuilder):
+                self.give_back(brid)
                 self._builder.wake()
                 return None
-            if not can or not is_held:
-                return None
-        self.leave_lines(buildrequest.id)
+        self.leave_lines(brid)
         return reservation
+
+    def _refuse(self, reservation: Reservation, brid: int, worker: str) -> None:
+        # What is the same on every worker is held while the user is asked about the next one: else
+        # it would go to and fro.
+        self._builder.refusals.refuse(brid, worker)
+        if reservation.worker is not None and self.held(brid) is reservation:
+            self.give_back_refused(brid)
+
+    def give_back_refused(self, brid: int) -> None:
+        """Give back what a request holds, to the one of its builder that has lent it if so."""
+        reservation = self.held(brid)
+        if reservation is None:
+            return
+        lender = reservation.lender
+        if lender is not None and self._is_pending(lender):
+            self.return_to_lender(reservation)
+        else:
+            self.give_back(brid)
 
     def is_current(
         self, reservation: Reservation, workerforbuilder: AbstractWorkerForBuilder
@@ -136,7 +160,7 @@ class Reservations(ReservationBook):
 
     def _whose_turn(self, reservation: Reservation) -> Reservation:
         # which of its requests it is whose turn has come, the user decides
-        if not self._config.nextBuild or reservation.is_granted:
+        if not self._config.nextBuild or reservation.is_granted or reservation.holds:
             return reservation
         return self.first_of_its_like(reservation)
 
@@ -155,6 +179,14 @@ class Reservations(ReservationBook):
         owner = self._whose_turn(reservation)
         if not owner.holds and not self._are_free(owner, reservation.wanted):
             reservation.take()
+            self._tell_log(reservation)
+
+    def _tell_log(self, reservation: Reservation) -> None:
+        if reservation.stands_in_line:
+            if reservation.log is None:
+                reservation.log = self._logs.setdefault(reservation.request, LockLog())
+            now = self._builder.master.reactor.seconds()
+            reservation.log.waits(reservation.lock_name(), reservation.claims, now)
 
     def reserve_to_fail(
         self, workers: list[AbstractWorkerForBuilder], buildrequest: BuildRequest
@@ -173,6 +205,16 @@ class Reservations(ReservationBook):
         self.leave_lines(buildrequest.id)
         fitting = [w for w in names.values() if self.is_current(reservation, w)]
         return names.get(reservation.worker) or (fitting or workers)[0]
+
+    def give_back_unused(self, granted: list[Reservation]) -> None:
+        """Give back what is held, and what was granted before and has not been used.
+
+        Their requests are left alone until something has changed: with what is given back another
+        one may come and go, and so on.
+        """
+        for reservation in self._unused(granted):
+            self._builder.refusals.refuse(reservation.request.id, reservation.worker)
+        super().give_back_unused(granted)
 
     def waits(self, brid: int) -> bool:
         """Tell whether a pending request waits in line, and there is no worker to be tried yet."""
@@ -201,13 +243,24 @@ class Reservations(ReservationBook):
             return None  # its connection was lost in the meantime
         if worker.builds_may_be_incompatible:
             props = yield builder._setup_props_if_needed(props, workerforbuilder, buildrequest)
-            if not (yield worker.isCompatibleWithBuild(props)):
+            is_compatible = yield builder.questions.ask(
+                f'a renderable of worker {worker.name!r}', worker.isCompatibleWithBuild, props
+            )
+            if not is_compatible:
                 return None
         config_version, access = builder.config_version, self._config.locks
         why_never = None
         of_builder: Claims = []
         try:
-            of_builder = yield builder._find_claims(workerforbuilder, buildrequest, props)
+            of_builder = yield builder.questions.ask(
+                'a renderable of its locks',
+                builder._find_claims,
+                workerforbuilder,
+                buildrequest,
+                props,
+            )
+        except defer.CancelledError:
+            return None
         except SQLAlchemyError:
             raise  # it may be over by the next time
         except Exception as e:
@@ -235,7 +288,9 @@ class Reservations(ReservationBook):
             reservation.give_back()
             reservation = None
         if reservation is None:
-            reservation = Reservation(buildrequest, builder.name, name, parent, builder.wake)
+            reservation = Reservation(
+                buildrequest, builder.name, name, parent, builder.wake_granted
+            )
         reservation.access = access
         reservation.of_builder = of_builder
         reservation.of_worker = of_worker

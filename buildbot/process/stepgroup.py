@@ -304,8 +304,9 @@ class StepGroup(buildstep.BuildStep):
             return super().getCurrentSummary()
         names = ', '.join(map(short_name, agenda.running))
         summary = f'{agenda.begun} of {agenda.total}: {names}'
-        if self._locks_to_acquire:
-            summary += f' (holds {names_of_locks(self._locks_to_acquire)})'
+        held = names_of_locks(self._locks_to_acquire)
+        if held:
+            summary += f' (holds {held})'
         return {'step': summary}
 
     def getResultSummary(self) -> dict[str, str]:

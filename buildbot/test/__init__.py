@@ -2,6 +2,7 @@
 import warnings
 
 from buildbot_overlay import extend
+from buildbot_overlay import extend_below
 
 extend(__name__)
 
@@ -12,6 +13,4 @@ for message in (
 ):
     warnings.filterwarnings('ignore', message, DeprecationWarning)
 
-# trial looks into the release's half of a package only once the package has been imported
-from buildbot.test import integration  # noqa: E402, F401
-from buildbot.test import unit  # noqa: E402, F401
+extend_below(__name__)

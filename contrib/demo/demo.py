@@ -3,8 +3,8 @@
 
 Usage: python demo.py run|check [--dir DIR] [--port N] [--worker-port N]
 
-``run`` goes on until Ctrl-C. ``check`` ends when 12 builds are done and judges them; its exit
-status tells. A port of 0 takes a free one.
+``run`` goes on until Ctrl-C, which is its good end. ``check`` ends when 12 builds are done, and
+judges them and what was told of them; its exit status tells. A port of 0 takes a free one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import argparse
 import contextlib
 import fcntl
 import os
-import re
 import shutil
 import signal
 import socket
@@ -21,9 +20,11 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Callable
 from typing import Iterator
 
 import judge
+from told import Told
 
 HERE = Path(__file__).resolve().parent
 BIN = Path(sys.executable).parent
@@ -34,21 +35,7 @@ BUILDS = 2 * COMMITS * len(BRANCHES)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 120  # seconds that a master or worker may take to start
 COMPILE = 'echo "compiling $1 of version $(cat version)"; sleep 1\n'
-TEST = 'echo "$1: the board runs version $(cat version)"; sleep 1\n'
-#: what of the master's log is told, and in which words
-WORTH_TELLING = {
-    re.compile(
-        r"(firmware-\w+ )number.* begins on .*worker='([\w-]+)"
-    ): r'a build of \1begins on \2',
-    re.compile(r"name='(\w+)'.* waiting for lock <(\w+\(\w+).*\[([\w-]+)\]"): (
-        r'a step waits: \1 for \2) of \3'
-    ),
-    re.compile(r"step '(\S+)' complete: (\w+)"): r'step \1: \2',
-    re.compile(r'Build (firmware-\w+) number:(\d+) results:(\w+)>: build finished'): (
-        r'\1 #\2 finished: \3'
-    ),
-    re.compile(r'(.*(?:Traceback|Error).*)'): r'\1',
-}
+TEST = 'echo "$1: the board runs version $(cat version)"; sleep 2\n'
 
 
 class CannotRun(Exception):
@@ -177,15 +164,12 @@ class Service:
             deadline.cancel()
         raise CannotRun('\n'.join([f'{self.directory.name} did not start:', *tail]))
 
-    def follow(self, aloud: bool) -> None:
+    def follow(self, hear: Callable[[str], object] = str) -> None:
         """Go on reading the log, so that the process never waits for a reader."""
 
         def read() -> None:
             for line in self.lines():
-                for pattern, words in WORTH_TELLING.items():
-                    match = aloud and pattern.search(line)
-                    if match:
-                        tell(f'  {match.expand(words)}')
+                hear(line)
 
         threading.Thread(target=read, daemon=True).start()
 
@@ -195,13 +179,18 @@ class Service:
 
     def stop(self) -> None:
         if self.process is not None:
+            self.terminate()
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
                 self.process.kill()
 
 
-def free_port(wanted: int, option: str) -> int:
+def free_port(text: str, option: str) -> int:
+    try:
+        wanted = int(text)
+    except ValueError:
+        raise CannotRun(f'{text!r} is no port; choose a number: {option}') from None
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -274,30 +263,27 @@ def demo(options: argparse.Namespace) -> int:
         say(f'starting the workers {" and ".join(WORKERS)}')
         for worker in workers:
             worker.start()
-            worker.follow(aloud=False)
+            worker.follow()
         master.wait_for(' attached to firmware-', times=2 * len(WORKERS))
-        master.follow(aloud=True)
+        told = Told(lambda words: tell(f'  {words}'))
+        master.follow(told.hear)
         say(f'the web page is {url} and the log {master.directory / "twistd.log"}')
-        return check(url, repository) if options.what == 'check' else run(url, repository)
+        if options.what == 'check':
+            return check(url, repository, told)
+        repository.push()
+        say(f'push more from {repository.clone}; Ctrl-C stops everything')
+        assert master.process is not None
+        master.process.wait()
+        raise CannotRun(f'the master has ended; see {master.directory / "twistd.log"}')
     finally:
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # or a second one would leave services behind
         say('stopping')
-        services = [master, *workers]
-        for service in services:
-            service.terminate()
-        for service in services:
+        for service in (master, *workers):  # the master first, which ends what runs on the workers
             service.stop()
 
 
-def run(url: str, repository: Repository) -> int:
-    repository.push()
-    say(f'push more from {repository.clone}; Ctrl-C stops everything')
-    signal.pause()
-    return 0
-
-
-def check(url: str, repository: Repository) -> int:
+def check(url: str, repository: Repository, told: Told) -> int:
     for count in finished(url):
         if count == 0:
             repository.push()
@@ -306,7 +292,7 @@ def check(url: str, repository: Repository) -> int:
         if count == BUILDS:
             break
     builds = judge.finished_builds(url)[-BUILDS:]
-    wrong = judge.judge(builds)
+    wrong = [*judge.judge(builds, BUILDS), *told.wrong()]
     for sentence in wrong:
         say(f'WRONG: {sentence}')
     say(f'{len(builds)} builds judged: {"not " if wrong else ""}as it should be')
@@ -321,12 +307,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description='Run the demo of Interlock.')
     parser.add_argument('what', choices=['run', 'check'])
     parser.add_argument('--dir', type=Path, default=HERE / 'run', help='where to keep its files')
-    parser.add_argument('--port', type=int, default=8010, help='of the web page (0: free)')
-    parser.add_argument('--worker-port', type=int, default=9989, help='for workers (0: free)')
+    parser.add_argument('--port', default='8010', help='of the web page (0: free)')
+    parser.add_argument('--worker-port', default='9989', help='for workers (0: free)')
     for number in SIGNALS:
         signal.signal(number, interrupted)
+    options = parser.parse_args()
     try:
-        return demo(parser.parse_args())
+        return demo(options)
     except CannotRun as e:
         say(str(e))
         return 1
@@ -334,7 +321,8 @@ def main() -> int:
         say(f'{" ".join(map(str, e.cmd))}: {(e.stderr or b"").decode().strip()}')
         return 1
     except KeyboardInterrupt:
-        return 130
+        # make has been interrupted too, and says so with its own status
+        return 0 if options.what == 'run' else 130
 
 
 if __name__ == '__main__':

@@ -81,9 +81,14 @@ def overlaps(spans: list[Span]) -> Iterator[tuple[Span, Span]]:
             yield one, other
 
 
-def judge(builds: list[Build]) -> list[str]:
-    """Say what is wrong with the builds; nothing, if the locks did their work."""
+def judge(builds: list[Build], number: int) -> list[str]:
+    """Say what is wrong with the builds; nothing, if the locks did their work.
+
+    :param number: of the builds that there should be.
+    """
     wrong = [f'{b.name} failed with result {b.results}' for b in builds if b.results != 0]
+    if len(builds) != number:
+        wrong.append(f'there are {len(builds)} builds, and should be {number}')
 
     # 1. under `version` no two builds of one branch at a time, of unlike branches at least once
     under_version = [build.span(build.branch) for build in builds]

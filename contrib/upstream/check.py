@@ -6,7 +6,8 @@ Usage: python check.py CHECKOUT WHEEL
 CHECKOUT is a checkout of Buildbot at the tag v4.3.0. It is installed in a virtual environment of
 its own (``check-upstream/`` in the working directory), with the versions that its own CI names.
 The suite runs there twice: as it is, and with WHEEL, the fork, installed. Exit status 0 only if
-every test had the same outcome, apart from those that ``deviations.txt`` names.
+trial finds each test of the release on the fork too, in each package by itself and in the whole,
+and every test had the same outcome, apart from those that ``deviations.txt`` names.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ import sys
 import venv
 from collections import Counter
 from pathlib import Path
+from typing import Any
+from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 SHARDS = os.cpu_count() or 1
+WHOLE = 'buildbot.test'
 
 
 def say(text: str) -> None:
@@ -29,7 +33,7 @@ def say(text: str) -> None:
 
 
 def install(python: Path, checkout: Path) -> None:
-    pip = [str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
+    pip = [str(python), '-m', 'pip', 'install', '-qq', '--disable-pip-version-check']
     say('installing the versions that upstream tests with (a minute or two)')
     subprocess.run([*pip, '-r', str(HERE / 'requirements-4.3.0.txt')], check=True)
     # the compatible mode puts the checkout on sys.path, where trial can find its packages
@@ -39,34 +43,54 @@ def install(python: Path, checkout: Path) -> None:
     subprocess.run([*pip, *editable, *parts], check=True)
 
 
-def run(python: Path, name: str, base: Path) -> dict[str, str]:
-    """Run the suite and return the outcome of each test by its id."""
+class Suite(NamedTuple):
+    """What trial makes of the suite.
+
+    :param found: the ids of the tests that it finds, for each package by itself.
+    :param outcomes: what became of each test of the whole.
+    """
+
+    found: dict[str, set[str]]
+    outcomes: dict[str, str]
+
+
+def packages_of(checkout: Path) -> list[str]:
+    """Name each package of the checkout's suite, the whole first."""
+    master = checkout / 'master'
+    paths = (master / 'buildbot' / 'test').rglob('__init__.py')
+    return sorted('.'.join(path.parent.relative_to(master).parts) for path in paths)
+
+
+def run(python: Path, name: str, base: Path, packages: list[str]) -> Suite:
+    """Let trial find the tests of each package, and run the suite."""
     directory = base / name
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
+    say(f'{name}: looking for the tests of {len(packages)} packages')
+    look = [str(python), str(HERE / 'found.py'), 'found', *packages]
+    subprocess.run(look, cwd=directory, check=True)
+    found = {package: set(tests) for package, tests in read(directory / 'found')}
     say(f'{name}: running (several minutes), output in {directory}')
     running = []
     for shard in range(SHARDS):
-        command = [
-            str(python),
-            str(HERE / 'outcomes.py'),
-            f'outcomes-{shard}',
-            str(shard),
-            str(SHARDS),
-        ]
+        words = [f'outcomes-{shard}', str(shard), str(SHARDS), WHOLE]
         with open(directory / f'log-{shard}', 'w', encoding='utf-8') as log:
-            running.append(subprocess.Popen([*command, 'buildbot.test'], cwd=directory, stdout=log))
+            command = [str(python), str(HERE / 'outcomes.py'), *words]
+            running.append(subprocess.Popen(command, cwd=directory, stdout=log))
     for process in running:
         process.wait()
-    outcomes: dict[str, str] = {}
+    outcomes = dict.fromkeys(found[WHOLE], 'not run')
     for shard in range(SHARDS):
         path = directory / f'outcomes-{shard}'
         if not path.is_file():
             sys.exit(f'check-upstream: {name}: no outcome; see {directory / f"log-{shard}"}')
-        with open(path, encoding='utf-8') as lines:
-            outcomes.update(json.loads(line) for line in lines)
+        outcomes.update(read(path))
     say(f'{name}: {len(outcomes)} tests: {count(outcomes)}')
-    return outcomes
+    return Suite(found, outcomes)
+
+
+def read(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text(encoding='utf-8').splitlines()]
 
 
 def count(outcomes: dict[str, str]) -> str:
@@ -84,12 +108,30 @@ def deviations() -> dict[str, str]:
     return found
 
 
-def compare(plain: dict[str, str], fork: dict[str, str], meant: dict[str, str]) -> bool:
+def compare(plain: Suite, fork: Suite, meant: dict[str, str]) -> bool:
     """Print each difference, and tell whether all of them are meant and still there."""
+    same = found_alike(plain.found, fork.found)
+    return ended_alike(plain.outcomes, fork.outcomes, meant) and same
+
+
+def found_alike(plain: dict[str, set[str]], fork: dict[str, set[str]]) -> bool:
+    good = True
+    for package, tests in plain.items():
+        lost = sorted(tests - fork[package])
+        if lost:
+            print(f'  NOT FOUND by trial {package}: {len(lost)} of {len(tests)}, such as {lost[0]}')
+            good = False
+    return good
+
+
+def ended_alike(plain: dict[str, str], fork: dict[str, str], meant: dict[str, str]) -> bool:
     good = True
     for test, before in sorted(plain.items()):
         after = fork.get(test, 'not run')
-        if after == before:
+        if 'not run' in (before, after):
+            print(f'  NOT RUN: {test}: {before} -> {after}')
+            good = False
+        elif after == before:
             if test in meant:
                 print(f'  no longer deviates: {test}: {after}; take it off the list')
                 good = False
@@ -103,7 +145,7 @@ def compare(plain: dict[str, str], fork: dict[str, str], meant: dict[str, str]) 
         good = False
     ours = {test: outcome for test, outcome in fork.items() if test not in plain}
     print(f"  the fork's own tests: {len(ours)}: {count(ours)}")
-    bad = {test: outcome for test, outcome in ours.items() if outcome in ('failure', 'error')}
+    bad = {t: outcome for t, outcome in ours.items() if outcome in ('failure', 'error', 'not run')}
     for test, outcome in sorted(bad.items()):
         print(f'  of our own: {test}: {outcome}')
     return good and not bad
@@ -116,16 +158,17 @@ def main() -> int:
     checkout, wheel = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     base = Path('check-upstream').resolve()
     python = base / 'venv' / 'bin' / 'python'
-    pip = [str(python), '-m', 'pip', '--quiet', '--disable-pip-version-check']
+    pip = [str(python), '-m', 'pip', '-qq', '--disable-pip-version-check']
     if not python.exists():
         venv.create(base / 'venv', with_pip=True)
         install(python, checkout)
     subprocess.run([*pip, 'uninstall', '-y', 'buildbot-interlock'], check=True)
-    plain = run(python, 'plain', base)
+    packages = packages_of(checkout)
+    plain = run(python, 'plain', base, packages)
     # what the fork's own tests need besides; an older run may have left a venv without it
     subprocess.run([*pip, 'install', 'hypothesis', 'fissix'], check=True)
     subprocess.run([*pip, 'install', '--no-deps', '--force-reinstall', str(wheel)], check=True)
-    fork = run(python, 'fork', base)
+    fork = run(python, 'fork', base, packages)
     good = compare(plain, fork, deviations())
     say('no difference' if good else 'the fork differs')
     return 0 if good else 1

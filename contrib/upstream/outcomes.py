@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import sys
 from typing import Any
-from typing import Iterator
 
+from found import cases_of
+from found import suite_of
 from twisted.trial import reporter
 from twisted.trial import runner
 
@@ -23,16 +24,6 @@ def modules_of(suite: Any) -> dict[str, list[Any]]:
     for case in cases_of(suite):
         found.setdefault(type(case).__module__, []).append(case)
     return found
-
-
-def cases_of(suite: Any) -> Iterator[Any]:
-    try:
-        inner = iter(suite)
-    except TypeError:  # a test case, or what stands for a module that could not be loaded
-        yield suite
-    else:
-        for case in inner:
-            yield from cases_of(case)
 
 
 class Outcomes(reporter.Reporter):
@@ -84,7 +75,7 @@ class Outcomes(reporter.Reporter):
 def main() -> int:
     Outcomes.file, which, count, package = sys.argv[1:]
     shard, shards = int(which), int(count)
-    modules = modules_of(runner.TestLoader().loadByName(package, recurse=True))
+    modules = modules_of(suite_of(package))
     mine = sorted(modules)[shard::shards]
     suite = runner.TestSuite([case for name in mine for case in modules[name]])
     factory: Any = Outcomes

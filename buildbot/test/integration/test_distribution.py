@@ -679,8 +679,8 @@ class OddRequests(DistributionCase):
     def test_metric(self):
         """The metric of active builds counts a build up and down, also one that cannot begin."""
         observer = MetricLogObserver()
-        observer.enable()
         self.addCleanup(observer.disable)
+        observer.enable()
         lock = BranchLock('v', key=self.bad_key())
         yield self.start({'a': [lock.access('exclusive')]})
         seen = []

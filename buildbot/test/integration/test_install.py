@@ -10,6 +10,8 @@ from pathlib import Path
 
 from twisted.trial import unittest
 
+import buildbot_overlay as overlay
+
 WHEEL = os.environ.get('INTERLOCK_WHEEL')
 
 CONFIG = """
@@ -79,10 +81,9 @@ class Life(unittest.SynchronousTestCase):
         self.assertEqual(done.returncode, 0, f'{command}: {done.stdout}')
         return done.stdout
 
-    def refused(self, *command):
-        done = self.run_it(*command)
-        self.assertNotEqual(done.returncode, 0, done.stdout)
-        self.assertIn('UnsupportedRelease: buildbot-interlock', done.stdout)
+    def refused(self, sentence, *command, **environment):
+        done = self.run_it(*command, **environment)
+        self.assertEqual((done.stdout, done.returncode), (f'{sentence}\n', 1), command)
 
     def pip(self, *arguments):
         self.good('pip', '--disable-pip-version-check', *arguments)
@@ -108,8 +109,14 @@ class Life(unittest.SynchronousTestCase):
                 return int(word), 'buildbot-interlock' in text
         self.fail(text)
 
+    def assert_all_refused(self, sentence, **environment):
+        self.refused(sentence, 'buildbot', 'checkconfig', 'master', **environment)
+        self.refused(sentence, 'buildbot', '--version', **environment)
+        self.refused(sentence, *self.twistd, **environment)
+
     def test_life(self):
         """The same master runs on through install, restart, switch, uninstall and downgrade."""
+        site = next((self.base / 'venv' / 'lib').glob('*/site-packages'))
         plain = self.files_of_release()
         first = self.build_once()
         self.assertEqual(first, (1, False))
@@ -138,12 +145,20 @@ class Life(unittest.SynchronousTestCase):
         self.good('buildbot', 'checkconfig', 'master', **off)
         self.assertFalse(self.build_once(**off)[1])
         self.assertTrue(self.build_once()[1])
+        neither = (
+            "BUILDBOT_INTERLOCK='0' is neither on nor off; unset it, or set it to one of these"
+        )
+        self.assert_all_refused(neither, BUILDBOT_INTERLOCK='0')
 
         # another release under it is refused, whatever starts it; the interpreter itself starts
         self.pip('install', 'buildbot==4.2.1')
-        self.refused('buildbot', 'checkconfig', 'master')
-        self.refused('buildbot', '--version')
-        self.refused(*self.twistd)
+        misfit = (
+            f'buildbot-interlock {overlay.__version__} was made for buildbot >=4.3,<4.4 and finds'
+            f" 4.2.1 in {site / 'buildbot'}; install the release it was made for (pip install"
+            " 'buildbot>=4.3,<4.4'), or set BUILDBOT_INTERLOCK=off to run the release you have as"
+            ' it is'
+        )
+        self.assert_all_refused(misfit)
         self.good('python', '-c', 'print(1)')
         self.pip('install', 'buildbot==4.3.0')
         self.assertTrue(self.build_once()[1])
@@ -153,7 +168,6 @@ class Life(unittest.SynchronousTestCase):
         self.assertEqual(self.files_of_release(), plain)
         self.assertEqual(self.build_once()[1], False)
         self.good('buildbot-worker', 'stop', 'slave')
-        site = next((self.base / 'venv' / 'lib').glob('*/site-packages'))
         ours = ('interlock', 'overlay', 'buildslave')
         left = [p.name for p in site.iterdir() if any(word in p.name for word in ours)]
         self.assertEqual(left, [])

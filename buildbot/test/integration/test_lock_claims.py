@@ -8,6 +8,7 @@ import gc
 from parameterized import parameterized
 from twisted.internet import defer
 
+from buildbot.lockcopies import LocksInUse
 from buildbot.locks import BranchLock
 from buildbot.locks import LockError
 from buildbot.locks import MasterLock
@@ -181,9 +182,11 @@ class Circles(LabTestCase):
         self.open(gates[1], SUCCESS)
         self.assertEqual((yield self.builds()), [None, EXCEPTION])
         (error,) = self.flushLoggedErrors(LockError)
-        text = str(error.value)
-        self.assertIn("step 'inner' of y #1 waits for <MasterLock(A, 1)> held by x #1", text)
-        self.assertIn("step 'inner' of x #1 waits for <MasterLock(B, 1)> held by y #1", text)
+        self.assertEqual(
+            str(error.value),
+            "these would wait for one another for ever: step 'inner' of y #1 waits for A held by"
+            " x #1; step 'inner' of x #1 waits for B held by y #1",
+        )
         self.open(gates[0], SUCCESS)
         self.assertEqual((yield self.builds()), [SUCCESS, EXCEPTION])
 
@@ -199,7 +202,7 @@ class Circles(LabTestCase):
         yield self.request('a')
         self.assertEqual((yield self.builds()), [EXCEPTION])
         (error,) = self.flushLoggedErrors(LockError)
-        self.assertIn('3 units of <MasterLock(L, 2)> can never be had', str(error.value))
+        self.assertEqual(str(error.value), '3 units of L can never be had, for it has 2')
 
     @defer.inlineCallbacks
     def setup_line(self, x_locks):
@@ -326,7 +329,29 @@ class Limits(LabTestCase):
         self.assertEqual(self.running(), 'ac')
         self.assertEqual((yield self.builds()), [None, EXCEPTION, None])
         (error,) = self.flushLoggedErrors(LockError)
-        self.assertIn('3 units of', str(error.value))
+        self.assertEqual(str(error.value), '3 units of L can never be had, for it has 2')
+
+    @defer.inlineCallbacks
+    def test_lowered_below_several_of_a_group(self):
+        """A limit is lowered though the first who fails of it makes the others wait no more."""
+        gate = Gate()
+        hold, want = (MasterLock('L', 3).access('counting', units) for units in (1, 3))
+        waiting = [GatedStep(Gate(), name=name, locks=[want]) for name in 'xyz']
+        group = StepGroup(name='g', steps=waiting, parallel=3, interruptOnFailure=True)
+        yield self.setup_lab(
+            {'a': {'steps': [GatedStep(gate, locks=[hold])]}, 'b': {'steps': [group]}}
+        )
+        yield self.request('a')
+        yield self.request('b')
+        yield self.master.botmaster.getLockByID(MasterLock('L', 2), 10)
+        self.settle()
+        self.assertEqual((yield self.builds()), [None, EXCEPTION])
+        results = [('g', EXCEPTION), ('g/x', EXCEPTION), ('g/y', CANCELLED), ('g/z', CANCELLED)]
+        self.assertEqual((yield self.step_rows(2)), results)
+        (error,) = self.flushLoggedErrors(LockError)
+        self.assertEqual(str(error.value), '3 units of L can never be had, for it has 2')
+        self.open(gate, SUCCESS)
+        self.assertEqual((yield self.owners(MasterLock('L', 2))), (0, 0))
 
     @defer.inlineCallbacks
     def test_reconfig(self):
@@ -648,12 +673,104 @@ class Branches(LabTestCase):
         lock = BranchLock('version')
         yield self.start(lock)
         real = yield self.master.botmaster.getLockByID(lock, 0)
-        services = None
         for i in range(20):
             yield self.request('a', f'branch-{i}')
             self.open(self.gate, SUCCESS)
-            services = services or len(self.master.botmaster.services)
         self.assertEqual((yield self.builds()), [SUCCESS] * 20)
         gc.collect()
         self.assertLessEqual(len(real.copies), 1)  # a build's last frame may still be around
+
+
+class RenderedNames(LabTestCase):
+    @defer.inlineCallbacks
+    def in_use(self):
+        gc.collect()
+        in_use = yield LocksInUse.getService(self.master.botmaster)
+        return sorted(name for _, name in in_use.locks)
+
+    @parameterized.expand([('builder',), ('step',), ('group',)])
+    @defer.inlineCallbacks
+    def test_leave_nothing(self, place):
+        """Locks whose names are rendered are gone when nobody needs them, without a reconfig."""
+        gate, kept = Gate(), MasterLock('kept')
+
+        @renderer
+        def locks(props):
+            branch = props.getProperty('branch')
+            names = MasterLock(f'm-{branch}'), WorkerLock(f'w-{branch}'), BranchLock(f'b-{branch}')
+            return [name.access('exclusive') for name in (*names, kept)]
+
+        step = GatedStep(gate, locks=locks if place == 'step' else [])
+        if place == 'group':
+            step = StepGroup(name='g', locks=locks, steps=[step])
+        last = GatedStep(gate, locks=[kept])
+        words = {'steps': [step, last], 'locks': locks if place == 'builder' else []}
+        yield self.setup_lab({name: words for name in 'ab'})
+        services = None
+        for i in range(20):
+            yield self.request('a', f'x{i}')
+            yield self.request('b', f'x{i}')  # waits for the first
+            services = services or len(self.master.botmaster.services)
+            while gate.running:
+                self.open(gate, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS] * 40)
+        yield self.request('a', 'last')
+        yield self.stop_build(41)
+        in_use = yield self.in_use()
+        self.assertLessEqual(len(in_use), 1 + 2 * 3)  # a build's last frame may still be around
+        self.assertIn('kept', in_use)
         self.assertEqual(len(self.master.botmaster.services), services)
+
+    @defer.inlineCallbacks
+    def test_held_while_others_come(self):
+        """A rendered lock is the same one for all, however long one of them holds it."""
+        gate = Gate()
+        locks = renderer(lambda props: [MasterLock(f'm-{props.getProperty("branch")}')])
+        step = GatedStep(gate, locks=locks)
+        yield self.setup_lab({name: {'steps': [step]} for name in 'ab'})
+        yield self.request('a', 'x')
+        for _ in range(3):
+            gc.collect()
+            yield self.request('b', 'x')
+        self.assertEqual(len(gate.running), 1)
+        self.assertEqual((yield self.owners(MasterLock('m-x'))), (1, 1))
+        yield self.reconfig_master(self.lab_config({'b': {'steps': [step]}}))
+        gc.collect()
+        self.settle()
+        self.assertEqual((yield self.owners(MasterLock('m-x'))), (1, 1))
+        while gate.running:
+            self.assertEqual(len(gate.running), 1)
+            self.open(gate, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS] * 4)
+
+    @defer.inlineCallbacks
+    def test_limit_of_one_that_has_ended(self):
+        """A rendered lock may have another limit when nobody holds it or waits for it any more."""
+        gate = Gate()
+        locks = renderer(lambda props: [MasterLock('m', props.getProperty('count'))])
+        yield self.setup_lab({'a': {'steps': [GatedStep(gate, locks=locks)]}})
+        for count in (1, 2, 1):
+            yield self.request('a', properties={'count': (count, 'test')})
+            self.open(gate, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS] * 3)
+
+    @parameterized.expand([('builder',), ('step',), ('worker',)])
+    @defer.inlineCallbacks
+    def test_limit_of_a_configured_one(self, place):
+        """A lock that is rendered with another limit than the configuration's is refused."""
+        gate, lock = Gate(), MasterLock('m', 1)
+        rendered = renderer(lambda props: [MasterLock('m', 2)])
+        configured = {'steps': [GatedStep(gate, locks=[lock] if place == 'step' else [])]}
+        configured['locks'] = [lock] if place == 'builder' else []
+        worker = self.createLocalWorker('w1', locks=[lock] if place == 'worker' else [])
+        other = self.createLocalWorker('w2')
+        names = {'workernames': ['w2']}
+        builders = {'a': configured, 'b': {'steps': [], 'locks': rendered, **names}}
+        yield self.setup_lab(builders, [worker, other])
+        yield self.request('b')
+        self.assertEqual((yield self.builds()), [FAILURE])
+        sentence = (
+            "Two locks share the name 'm': MasterLock('m', maxCount=1), which was there first, and"
+            " MasterLock('m', maxCount=2)"
+        )
+        self.assertEqual({str(e.value) for e in self.flushLoggedErrors(LockError)}, {sentence})

@@ -293,7 +293,7 @@ class Meanwhile(DistributionCase):
 
     @defer.inlineCallbacks
     def test_next_build_and_no_worker(self):
-        """If nextWorker chooses none, no other request is looked at, with nextBuild too."""
+        """If nextWorker chooses none, the next request is looked at, with nextBuild too."""
         asked = []
 
         def next_worker(builder, workers, request):
@@ -308,7 +308,7 @@ class Meanwhile(DistributionCase):
         )
         yield self.request('a')
         yield self.request('a')
-        self.assertEqual(asked, [1, 1])
+        self.assertEqual(asked, [1, 1, 2])
 
     @defer.inlineCallbacks
     def test_added_steps(self):

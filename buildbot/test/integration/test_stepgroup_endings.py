@@ -275,7 +275,7 @@ class Limits(LabTestCase):
         self.reactor.advance(100)
         self.settle()
         self.assertEqual((yield self.owners(self.lock)), (1, 0))
-        why = "waited 600 seconds in vain for lab, held by step 'generic' of other #1"
+        why = "waited 600 seconds in vain for lab, which was held by step 'generic' of other #1"
         self.assertEqual((yield self.state('g', 2)), (f'{why} (failure)', FAILURE))
         text = f"step group 'g' {why}\n"
         self.assertEqual((yield self.logs('g', 2)), [('gave up', text)])
@@ -419,14 +419,21 @@ class Rows(LabTestCase):
         self.assertEqual(rows['g']['state_string'], '1 of 1: flash (holds lab)')
         yield self.request('b')
         rows = yield self.rows(2)
-        since = 'waiting since 1970-01-01 02:00 UTC for lab, held by '
-        self.assertEqual(rows['s']['state_string'], since + "step group 'g' of a #1")
+        said = (
+            "waiting since 1970-01-01 02:00 UTC for lab, which was held by step group 'g' of a #1"
+            ' when the wait began'
+        )
+        self.assertEqual(rows['s']['state_string'], said)
         yield self.request('c')
         rows = yield self.rows(3)
-        self.assertTrue(rows['g']['state_string'].startswith(since))
+        self.assertEqual(rows['g']['state_string'], said)
         self.open(gate, SUCCESS)
         rows = yield self.rows(2)
         self.assertEqual(rows['s']['state_string'], 'running')
+        self.master.botmaster.builders['c'].building[0].executedSteps[0].updateSummary()
+        self.settle()
+        rows = yield self.rows(3)
+        self.assertEqual(rows['g']['state_string'], said)  # who holds it now, was not told then
 
     @defer.inlineCallbacks
     def test_waiting_inside(self):
@@ -441,9 +448,11 @@ class Rows(LabTestCase):
         yield self.request('a')
         yield self.request('b')
         rows = yield self.rows()
-        self.assertIn("held by step 'g/x' of a #1", rows['g/y']['state_string'])
+        since = 'waiting since 1970-01-01 00:00 UTC'
+        said = f'{since} for lab, which was held by {{}} when the wait began'
+        self.assertEqual(rows['g/y']['state_string'], said.format("step 'g/x' of a #1"))
         rows = yield self.rows(2)
-        self.assertTrue(rows['s']['state_string'].endswith("held by step group 'g' of a #1"))
+        self.assertEqual(rows['s']['state_string'], said.format("step group 'g' of a #1"))
         for _ in range(3):
             self.open(gate, SUCCESS)
         self.assertEqual((yield self.owners(lock)), (0, 0))

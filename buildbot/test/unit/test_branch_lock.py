@@ -93,10 +93,11 @@ class Copies(unittest.SynchronousTestCase):
         gc.collect()
         self.assertEqual(list(real.copies.values()), [held])
 
-    def test_description_names_the_branch(self):
-        """A log reader sees lock and branch."""
-        (copy,) = self.real().locks_for_sources([Stamp('main')])
-        self.assertEqual(repr(copy), '<BranchLock(version)[main]>')
+    @parameterized.expand([('', 'version[main]'), ('app', 'version[app:main]')])
+    def test_name(self, codebase, name):
+        """A log reader sees lock and branch, and the codebase if there is one."""
+        (copy,) = self.real().locks_for_sources([Stamp('main', codebase)])
+        self.assertEqual(repr(copy), name)
 
 
 class Identity(unittest.SynchronousTestCase):

@@ -10,23 +10,37 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import buildbot_worker
+import twisted
 from parameterized import parameterized
 from twisted.trial import unittest
 
 import buildbot
 import buildbot_overlay as overlay
 import buildslave
+from buildbot.config.master import MasterConfig
 from buildbot.interfaces import IWorker
 from buildbot.plugins.db import get_plugins
 from buildbot.process.buildstep import BuildStep
 from buildbot.worker import AbstractWorker
+from buildbot.www.config import get_www_frontend_config_dict
 from buildbot_overlay import fit
 from buildbot_overlay import seams
 
 RELEASE = Path(buildbot.__path__[-1])
 TREE = Path(buildbot.__path__[0])
+LIBRARIES = Path(twisted.__file__).parent.parent
+
+OURS = f'buildbot-interlock {overlay.__version__}'
+WAY_OUT = (
+    "install the release it was made for (pip install 'buildbot>=4.3,<4.4'), or set"
+    ' BUILDBOT_INTERLOCK=off to run the release you have as it is'
+)
+SWITCH_SENTENCE = (
+    "BUILDBOT_INTERLOCK='no' is neither on nor off; unset it, or set it to one of these"
+)
 
 
 def overlaid():
@@ -199,8 +213,8 @@ class Range(unittest.SynchronousTestCase):
         self.assertEqual(fit.supported(version), expected)
 
 
-class Refusals(unittest.SynchronousTestCase):
-    """Each in an interpreter of its own, with a copy of the overlay and of the release's seams."""
+class Copied(unittest.SynchronousTestCase):
+    """With a copy of the overlay and of the release's seams, for interpreters of their own."""
 
     def setUp(self):
         self.site = Path(self.mktemp()).resolve()
@@ -220,31 +234,36 @@ class Refusals(unittest.SynchronousTestCase):
                 (self.release / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(RELEASE / path, self.release / path)
 
+    def path(self, *more):
+        return os.pathsep.join(map(str, [self.site, self.site / 'release', *more]))
+
     def run_python(self, *arguments, cwd=None, stdout=subprocess.PIPE, **environment):
         # -S: without the environment's own packages, so that only the copies are there
-        path = os.pathsep.join([str(self.site), str(self.site / 'release')])
         return subprocess.run(
             [sys.executable, '-S', *arguments],
-            env={'PYTHONPATH': path, **environment},
+            env={'PYTHONPATH': self.path(), **environment},
             cwd=cwd or self.site,
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )
 
+    def drop_seam(self, name):
+        path = self.package / 'tree' / 'buildbot' / 'seams.txt'
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text(''.join(line for line in lines if line.split()[0] != name))
+
+
+class Refusals(Copied):
     def import_it(self, **environment):
         code = 'import buildbot_overlay as o; o.activate(); print(0); import buildbot; print(1)'
         done = self.run_python('-c', code, **environment)
         self.assertIn('0', done.stdout, 'the interpreter did not start')
         return done
 
-    def assert_refused(self, *sentences, **environment):
+    def assert_refused(self, sentence, **environment):
         done = self.import_it(**environment)
-        last = done.stderr.strip().splitlines()[-1]
-        self.assertTrue(last.startswith('buildbot_overlay.UnsupportedRelease: '), done.stderr)
-        for sentence in sentences:
-            self.assertIn(sentence, last)
-        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual((done.stderr, done.returncode), (f'{sentence}\n', 1))
 
     def change(self, path, old, new):
         text = (self.release / path).read_text()
@@ -261,34 +280,31 @@ class Refusals(unittest.SynchronousTestCase):
         done = self.import_it()
         self.assertEqual((done.stdout.split(), done.stderr), (['0', '1'], ''))
 
-    def drop_seam(self, name):
-        path = self.package / 'tree' / 'buildbot' / 'seams.txt'
-        lines = path.read_text().splitlines(keepends=True)
-        path.write_text(''.join(line for line in lines if line.split()[0] != name))
-
     @parameterized.expand([('4.2.1',), ('4.4.0',)])
     def test_version(self, version):
         """A release outside the range is refused with its version and both ways out."""
         self.version_is(version)
         self.assert_refused(
-            f'made for buildbot >=4.3,<4.4 and finds {version}',
-            "pip install 'buildbot>=4.3,<4.4'",
-            'BUILDBOT_INTERLOCK=off',
+            f'{OURS} was made for buildbot >=4.3,<4.4 and finds {version} in {self.release};'
+            f' {WAY_OUT}'
         )
 
     def test_changed_seam(self):
         """A release in which a method we override has changed is refused by the method's name."""
         self.drop_seam('version')
         self.change('process/buildstep.py', 'yield self.acquireLocks()', 'pass')
+        self.assert_misfit('buildbot.process.buildstep.BuildStep.startStep (changed)')
+
+    def assert_misfit(self, seam):
         self.assert_refused(
-            'buildbot.process.buildstep.BuildStep.startStep (changed)', 'BUILDBOT_INTERLOCK=off'
+            f'{OURS} does not fit buildbot 4.3.0 in {self.release}: {seam}; {WAY_OUT}'
         )
 
     def test_gone_seam(self):
         """A release in which a method we override is gone is refused by the method's name."""
         self.drop_seam('version')
         self.change('process/builder.py', 'def _startBuildFor', 'def _start_build_for')
-        self.assert_refused('buildbot.process.builder.Builder._startBuildFor (gone)')
+        self.assert_misfit('buildbot.process.builder.Builder._startBuildFor (gone)')
 
     def test_name_with_two_meanings(self):
         """A release that binds a name of our module to another thing is refused by that name."""
@@ -299,7 +315,8 @@ class Refusals(unittest.SynchronousTestCase):
         done = self.run_python(
             '-c', 'import buildbot_overlay as o; o.activate(); import buildbot.worker'
         )
-        self.assertIn('mean unlike things by buildbot.worker.here', done.stderr)
+        sentence = f'{OURS} and buildbot mean unlike things by buildbot.worker.here; {WAY_OUT}\n'
+        self.assertEqual(done.stderr, sentence)
 
     def test_comment_changed(self):
         """A release in which only a comment changed fits."""
@@ -315,37 +332,82 @@ class Refusals(unittest.SynchronousTestCase):
 
     def test_unknown_switch(self):
         """A value of the switch that means nothing is refused, at the import only."""
-        sentence = "BUILDBOT_INTERLOCK='no' is neither on nor off"
-        self.assert_refused(sentence, BUILDBOT_INTERLOCK='no')
+        self.assert_refused(SWITCH_SENTENCE, BUILDBOT_INTERLOCK='no')
+
+    def test_caught(self):
+        """Who catches an ``ImportError`` goes on, and later errors are told as ever."""
+        code = """
+import buildbot_overlay
+buildbot_overlay.activate()
+for _ in range(2):
+    try:
+        import buildbot
+    except ImportError as e:
+        print(e)
+raise ValueError('of the program')
+"""
+        done = self.run_python('-c', code, BUILDBOT_INTERLOCK='no')
+        self.assertEqual(done.stdout.splitlines(), [SWITCH_SENTENCE] * 2)
+        self.assertTrue(done.stderr.startswith('Traceback '), done.stderr)
+        self.assertTrue(done.stderr.endswith('ValueError: of the program\n'), done.stderr)
+
+    def test_twistd(self):
+        """twistd, too, says no more than the sentence."""
+        tac = self.site / 'buildbot.tac'
+        tac.write_text('import buildbot_overlay as o; o.activate(); import buildbot\n')
+        done = self.run_python(
+            *['-c', 'from twisted.scripts.twistd import run; run()', '-ny', str(tac)],
+            PYTHONPATH=self.path(LIBRARIES),
+            BUILDBOT_INTERLOCK='no',
+        )
+        self.assertEqual((done.stdout, done.stderr), ('', f'{SWITCH_SENTENCE}\n'))
+        self.assertEqual(done.returncode, 1)
 
     def test_no_release(self):
         """Without a release under it, the overlay says what to install."""
         shutil.rmtree(self.release)
-        self.assert_refused('there is none here', "pip install 'buildbot>=4.3,<4.4'")
+        self.assert_refused(
+            f"{OURS} lies over the buildbot release, and there is none here;"
+            " pip install 'buildbot>=4.3,<4.4'"
+        )
 
     def test_no_tree(self):
         """Without its tree, the overlay says that it is half installed."""
         shutil.rmtree(self.package / 'tree')
-        self.assert_refused('half installed', 'pip install --force-reinstall buildbot-interlock')
+        self.assert_half(f'there is no buildbot in {self.package / "tree"}')
+
+    def assert_half(self, what):
+        self.assert_refused(
+            f'{OURS} is half installed: {what}; install it again, or set BUILDBOT_INTERLOCK=off'
+        )
 
     def test_half_a_tree(self):
         """With a module of its tree missing, the overlay names it."""
         (self.package / 'tree' / 'buildbot' / 'locks.py').unlink()
-        self.assert_refused('half installed: buildbot.locks is not in')
+        ours = self.package / 'tree' / 'buildbot'
+        self.assert_half(f'there is no buildbot.locks in {ours}')
 
-    @parameterized.expand([('empty', ''), ('cut', None), ('unreadable', 'what is this\n')])
-    def test_half_a_list(self, _, text):
+    @parameterized.expand(
+        [
+            ('empty', '', 'the end is missing'),
+            ('cut', None, 'the end is missing'),
+            ('unreadable', 'what is this\n', "cannot read 'what is this'"),
+        ]
+    )
+    def test_half_a_list(self, _, text, why):
         """With a list of seams that is cut off or cannot be read, the overlay says so."""
         path = self.package / 'tree' / 'buildbot' / 'seams.txt'
         lines = path.read_text().splitlines(keepends=True)
         path.write_text(''.join(lines[: len(lines) // 2]) if text is None else text)
-        self.assert_refused('half installed: seams.txt')
+        self.assert_half(f'{path}: {why}')
 
     def test_syntax_error(self):
         """A release whose module cannot be parsed is refused by the names in it."""
         self.drop_seam('version')
         self.change('process/builder.py', 'def _startBuildFor', 'def def')
-        self.assert_refused('buildbot.process.builder.Builder._startBuildFor (gone)')
+        done = self.import_it()
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertIn('buildbot.process.builder.Builder._startBuildFor (gone)', done.stderr)
 
     def status(self, **environment):
         code = 'import buildbot_overlay as o; o.activate(); import runpy;'
@@ -390,10 +452,64 @@ class Refusals(unittest.SynchronousTestCase):
         """The status command names both copies of an overlay installed twice, and fails."""
         twin = self.site / 'twin' / 'buildbot_overlay'
         shutil.copytree(self.package, twin)
-        path = os.pathsep.join(map(str, [self.site, self.site / 'release', twin.parent]))
-        done = self.status(PYTHONPATH=path)
+        done = self.status(PYTHONPATH=self.path(twin.parent))
         self.assertEqual(done.returncode, 1)
         self.assertIn(f'installed twice: {self.package} and {twin}', done.stdout)
+
+
+class Discovery(Copied):
+    """A release whose packages of tests are those of the overlay, and some that it alone has."""
+
+    IDS = """
+import sys
+import buildbot_overlay
+buildbot_overlay.activate()
+from twisted.trial import runner
+def tell(suite):
+    for test in suite:
+        tell(test) if hasattr(test, '__iter__') else print(test.id())
+tell(runner.TestLoader().loadByName(sys.argv[1], recurse=True))
+"""
+    CASE = """
+from twisted.trial import unittest
+class Case(unittest.TestCase):
+    def test_it(self):
+        pass
+"""
+
+    def setUp(self):
+        super().setUp()
+        self.drop_seam('version')
+        ours = self.package / 'tree' / 'buildbot'
+        for path in (ours / 'test').rglob('test_*.py'):
+            path.unlink()
+        self.packages = sorted(
+            {path.parent.relative_to(ours) for path in (ours / 'test').rglob('__init__.py')}
+            | {
+                Path('test', *leaves)
+                for leaves in (['odd'], ['unit', 'odd'], ['unit', 'db', 'odd'])
+            }
+        )
+        for package in self.packages:
+            directory = self.release / package
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / '__init__.py').write_text('')
+            (directory / 'test_some.py').write_text(self.CASE)
+
+    def found(self, package, **environment):
+        path = self.path(LIBRARIES)
+        done = self.run_python('-c', self.IDS, package, PYTHONPATH=path, **environment)
+        self.assertEqual(done.stderr, '')
+        return sorted(done.stdout.split())
+
+    def test_same_with_and_without(self):
+        """trial finds all tests of the release, in each package by itself and in the whole."""
+        for package in self.packages:
+            name = '.'.join(['buildbot', *package.parts])
+            below = [p for p in self.packages if p == package or package in p.parents]
+            tests = ['.'.join(['buildbot', *p.parts, 'test_some.Case.test_it']) for p in below]
+            self.assertEqual(self.found(name, BUILDBOT_INTERLOCK='off'), sorted(tests), name)
+            self.assertEqual(self.found(name), sorted(tests), name)
 
 
 class Plugins(unittest.SynchronousTestCase):
@@ -412,6 +528,16 @@ class Plugins(unittest.SynchronousTestCase):
         self.assertIn('ShellCommand', names)
         for name in names:
             self.assertTrue(issubclass(plugins.get(name), BuildStep), name)
+
+
+class AboutPage(unittest.SynchronousTestCase):
+    def test_versions(self):
+        """The About page names Interlock behind the release, and before what the user adds."""
+        master = SimpleNamespace(config=MasterConfig())
+        theirs = [('Lab', '7')]
+        versions = get_www_frontend_config_dict(master, {'versions': theirs})['versions']
+        self.assertEqual([name for name, _ in versions[:3]], ['Python', 'Buildbot', 'Twisted'])
+        self.assertEqual(versions[3:], [('Interlock', overlay.__version__), *theirs])
 
 
 class NoCopiedText(unittest.SynchronousTestCase):

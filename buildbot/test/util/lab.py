@@ -8,6 +8,7 @@ from typing import Callable
 from typing import Sequence
 
 from twisted.internet import defer
+from twisted.python import log
 
 from buildbot.config import BuilderConfig
 from buildbot.process.buildstep import BuildStep
@@ -165,6 +166,19 @@ class LabTestCase(RunFakeMasterTestCase):
     def stop_build(self, buildid: int) -> Any:
         yield self.master.data.control('stop', {'reason': 'enough'}, ('builds', buildid))
         self.settle()
+
+    def listen(self) -> list[str]:
+        """Return a list of what is written to the log from now on, but by the release itself."""
+        heard: list[str] = []
+
+        def hear(event: dict[str, Any]) -> None:
+            text = ' '.join(map(str, event['message']))
+            if 'has not answered' in text or 'tried again' in text:
+                heard.append(text)
+
+        log.addObserver(hear)
+        self.addCleanup(log.removeObserver, hear)
+        return heard
 
     def lose_worker(self, name: str = 'w1') -> None:
         """Cut the connection of a worker as if its machine had gone."""

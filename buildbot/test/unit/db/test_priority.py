@@ -14,12 +14,11 @@ from buildbot.test.reactor import TestReactorMixin
 
 
 class Priority(TestReactorMixin, unittest.TestCase):
-    @defer.inlineCallbacks
-    def setUp(self):
+    async def setUp(self):
         self.setup_test_reactor()
-        self.master = yield fakemaster.make_master(self, wantDb=True)
-        self.requests = self.master.db.buildrequests
-        yield self.master.db.insert_test_data(
+        master = await fakemaster.make_master(self, wantDb=True)
+        self.requests = master.db.buildrequests
+        await master.db.insert_test_data(
             [
                 fakedb.SourceStamp(id=234),
                 fakedb.Builder(id=1, name='a'),

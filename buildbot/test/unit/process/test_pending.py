@@ -100,18 +100,18 @@ class Changes(unittest.TestCase):
 
     @parameterized.expand(
         [
-            # known, read, told meanwhile -> then known (with priorities), those that have gone
-            ('new', '1', '1 2', [], '1/0 2/0', []),
+            # known, read, told meanwhile -> then known (with priorities), those that have changed
+            ('new', '1', '1 2', [], '1/0 2/0', [2]),
             ('gone', '1 2', '2', [], '2/0', [1]),
-            ('changed', '1', '1/5', [], '1/5', []),
+            ('changed', '1', '1/5', [], '1/5', [1]),
             ('told_that_it_came', '1', '', [1], '1/0', []),
             ('told_that_it_went', '', '1', [1], '', []),
             ('told_of_its_priority', '1/5', '1', [1], '1/5', []),
         ]
     )
-    def test_bring_up_to_date(self, _, known, read, told, then, gone):
+    def test_bring_up_to_date(self, _, known, read, told, then, changed):
         """The database is the truth, but for what messages have told while it was read."""
         pending = requests(known)
-        self.assertEqual(pending.bring_up_to_date(requests(read).brdicts(), set(told)), gone)
+        self.assertEqual(pending.bring_up_to_date(requests(read).brdicts(), set(told)), changed)
         found = [f'{r["buildrequestid"]}/{r["priority"]}' for r in pending.brdicts()]
         self.assertEqual(' '.join(found), then)

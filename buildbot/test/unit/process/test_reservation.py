@@ -166,12 +166,12 @@ class Book(ReservationCase):
 
     def test_lend(self):
         """What is lent is of the other request until it is returned."""
-        made, lender = self.wait(1, None), self.book.find(1, None).request
+        made = self.wait(1, None)
         other = SimpleNamespace(id=2)
         self.book.lend(made, other)
         self.book.hold(made)
         self.assertEqual((self.book.held(2), self.book.is_in_line(1)), (made, False))
-        self.book.return_to(made, lender)
+        self.book.return_to_lender(made)
         self.assertEqual((self.book.held(2), self.book.find(1, None)), (None, made))
 
     def test_without_worker(self):

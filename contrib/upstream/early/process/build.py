@@ -32,5 +32,7 @@ class Build(upstream.Build):
         return self._claim_or_wait()
 
     def releaseLocks(self) -> None:
-        release_all(self, self._locks_to_acquire)
+        locks, now = self._locks_to_acquire, self.master.reactor.seconds()
+        release_all(self, locks)
+        self._lock_log.ended(self.lock_name(), locks, now)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)

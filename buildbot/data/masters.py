@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The rows of steps that end because their master has gone say so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import defer
+
+from buildbot.data import resultspec
+from buildbot_overlay import release
+
+upstream = release(__name__)
+
+INTERRUPTED = 'interrupted; '
+
+
+class Master(upstream.Master):
+    @defer.inlineCallbacks
+    def _masterDeactivatedHousekeeping(self, masterid: int, name: str) -> Any:
+        yield self._tell_interrupted(masterid)
+        yield super()._masterDeactivatedHousekeeping(masterid, name)
+
+    @defer.inlineCallbacks
+    def _tell_interrupted(self, masterid: int) -> Any:
+        # what they said was true until the master went, so it must not stay there for ever
+        of_master = resultspec.Filter('masterid', 'eq', [masterid])
+        builds = yield self.master.data.get(
+            ('builds',), [of_master, resultspec.Filter('complete', 'eq', [False])]
+        )
+        for build in builds:
+            steps = yield self.master.data.get(
+                ('builds', build['buildid'], 'steps'), [resultspec.Filter('results', 'eq', [None])]
+            )
+            for step in steps:
+                said = step['state_string']
+                if not said.startswith(INTERRUPTED):  # the master may go while it does this, too
+                    yield self.master.data.updates.setStepStateString(
+                        step['stepid'], INTERRUPTED + without_holds(said)
+                    )
+
+
+def without_holds(summary: str) -> str:
+    """Return what the row of a step group said of its steps, without the locks that it held."""
+    return summary.rpartition(' (holds ')[0] or summary

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what the log tells of who waits for locks, is granted them and releases them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.python import log
+
+from buildbot.lockcopy import in_units
+
+if TYPE_CHECKING:
+    from buildbot.locks import LockAccess
+    from buildbot.process.locks import Claims
+
+
+class LockLog:
+    """Tells the log of one owner's wait for its locks and of how long it holds them.
+
+    There is one line for each lock and event, which names the owner, the lock and how it is taken,
+    so that who had a lock at what time is found with ``grep``. What has been told is not told
+    again. The methods are given the name of the owner, its locks, and the time.
+    """
+
+    def __init__(self) -> None:
+        self._waits_since: float | None = None
+        self._waited_as = ''
+        self._awaited: set[str] = set()  # names: the locks are to be gone when nobody needs them
+        self._holds_since: float | None = None
+        self._is_granted = False
+
+    def waits(self, owner: str, claims: Claims, now: float) -> None:
+        """Tell that it waits for its locks."""
+        if self._waits_since is None:
+            self._waits_since, self._waited_as = now, owner
+        fresh = [claim for claim in claims if claim[0].label not in self._awaited]
+        self._awaited.update(lock.label for lock, _ in fresh)
+        tell(f'{owner} waits for', fresh)
+
+    def holds(self, now: float, place: LockLog | None = None) -> None:
+        """Take note that it holds its locks, of which it is told when its name is known.
+
+        :param place: tells of the owner in whose place in line it has come to them; None if nobody
+            has waited for them.
+        """
+        self._holds_since = now
+        if place is not None:
+            self._waits_since, self._waited_as = place._waits_since, place._waited_as
+
+    def granted(self, owner: str, claims: Claims, now: float) -> None:
+        """Tell that it has been granted its locks."""
+        if self._is_granted:
+            return
+        self._is_granted = True
+        if self._holds_since is None:
+            self._holds_since = now
+        since = self._holds_since if self._waits_since is None else self._waits_since
+        place = f', in line as {self._waited_as}' if self._waited_as not in ('', owner) else ''
+        tell(f'{owner} was granted', claims, f'{after(self._holds_since - since)}{place}')
+
+    def ended(self, owner: str, claims: Claims, now: float) -> None:
+        """Tell that it has released its locks, or waits for them no longer."""
+        if self._holds_since is not None:
+            self.granted(owner, claims, now)
+            tell(f'{owner} released', claims, after(now - self._holds_since))
+        elif self._waits_since is not None:
+            tell(f'{owner} stopped waiting for', claims, after(now - self._waits_since))
+        self._waits_since = self._holds_since = None
+        self._waited_as, self._is_granted = '', False
+        self._awaited.clear()
+
+
+def tell(what: str, claims: Claims, more: str = '') -> None:
+    for lock, access in claims:
+        if access.count:
+            log.msg(f'{what} {lock.label} ({in_words(access)}){more}')
+
+
+def in_words(access: LockAccess) -> str:
+    """Say how a lock is taken."""
+    if access.mode == 'exclusive':
+        return access.mode
+    return f'{access.mode}, {in_units(access.count)}'
+
+
+def after(seconds: float) -> str:
+    return f' after {seconds:.1f} s'

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what a builder asks of what a user wrote, which may answer late or never."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import Callable
+
+from twisted.internet import defer
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python import log
+
+
+class Questions:
+    """The questions of one builder to a method, or a renderable, of the user's.
+
+    Who waits for an answer holds up nobody but its own builder: the distributor is told when the
+    answer is late, and goes on with the other builders.
+
+    :param name: of the builder.
+    :param reactor: the master's.
+    :cvar late_after: seconds for which the other builders wait too, so that the order among
+        builders is as ever where the answer takes a query of the database.
+    :cvar told_after: seconds after which the log tells of it.
+    """
+
+    late_after = 1
+    told_after = 60
+
+    def __init__(self, name: str, reactor: Any) -> None:
+        self._name = name
+        self._reactor = reactor
+        self._open: dict[defer.Deferred[Any], None] = {}
+        self._is_over = False
+        self._late: Callable[[], Any] = lambda: None
+
+    def begin_look(self, late: Callable[[], Any]) -> None:
+        """Take note that the builder is looked at from here on.
+
+        :param late: called without arguments when an answer is late.
+        """
+        self._late = late
+        self._is_over = False
+
+    @defer.inlineCallbacks
+    def ask(self, what: str, function: Callable[..., Any], *args: Any) -> Any:
+        """Call what a user wrote.
+
+        :param what: words for what is asked, such as ``nextWorker``.
+        :returns: Deferred of what the function returns, or its Deferred fires with. It fails as
+            that does, and with ``CancelledError`` after ``give_up``.
+        """
+        answer = defer.maybeDeferred(function, *args)
+        if answer.called and not answer.paused:
+            return (yield answer)
+        if self._is_over:
+            answer.addErrback(self._fail, defer.Deferred(), what)
+            raise defer.CancelledError()
+        asked: defer.Deferred[Any] = defer.Deferred()
+        answer.addCallbacks(self._answer, self._fail, (asked,), errbackArgs=(asked, what))
+        self._open[asked] = None
+        calls = [
+            self._reactor.callLater(self.late_after, self._is_late),
+            self._reactor.callLater(self.told_after, self._tell, what),
+        ]
+        try:
+            return (yield asked)
+        finally:
+            self._close(asked, calls)
+
+    def _answer(self, answer: Any, asked: defer.Deferred[Any]) -> None:
+        if asked in self._open:
+            asked.callback(answer)
+
+    def _fail(self, why: Any, asked: defer.Deferred[Any], what: str) -> None:
+        if asked in self._open:
+            asked.errback(why)
+        else:
+            log.err(why, f'builder {self._name!r}: {what} failed, and nobody waited for it')
+
+    def _is_late(self) -> None:
+        self._late()
+
+    def _tell(self, what: str) -> None:
+        log.msg(
+            f'builder {self._name!r}: {what} has not answered for {self.told_after} seconds; the'
+            ' builder starts nothing until it does'
+        )
+
+    def _close(self, asked: defer.Deferred[Any], calls: list[IDelayedCall]) -> None:
+        self._open.pop(asked, None)
+        for call in calls:
+            if call.active():
+                call.cancel()
+
+    def give_up(self) -> None:
+        """Wait for no answer any more, until the builder is looked at again."""
+        self._is_over = True
+        for asked in list(self._open):
+            del self._open[asked]
+            asked.errback(defer.CancelledError())

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How long a lock and its copies live, and what people are told of them."""
+
+from __future__ import annotations
+
+import gc
+
+from parameterized import parameterized
+from twisted.internet import defer
+from twisted.python import log
+from twisted.trial import unittest
+
+from buildbot.lockcopies import LocksInUse
+from buildbot.lockcopies import RealMasterLock
+from buildbot.lockcopies import RealWorkerLock
+from buildbot.lockcopy import BaseLock
+from buildbot.lockcopy import LockError
+from buildbot.locks import BranchLock
+from buildbot.locks import LockOwner
+from buildbot.locks import MasterLock
+from buildbot.locks import WorkerLock
+from buildbot.process.botmaster import LockRetrieverMixin
+from buildbot.util.service import AsyncMultiService
+
+
+class Botmaster(AsyncMultiService, LockRetrieverMixin):
+    pass
+
+
+class Stamp:
+    codebase, branch = '', 'main'
+
+
+class InUse(unittest.TestCase):
+    def setUp(self):
+        self.botmaster = Botmaster()
+
+    @defer.inlineCallbacks
+    def get(self, lockid):
+        return (yield self.botmaster.getLockByID(lockid, 1))
+
+    @defer.inlineCallbacks
+    def count(self):
+        gc.collect()
+        in_use = yield LocksInUse.getService(self.botmaster)
+        return len(in_use.locks)
+
+    @parameterized.expand([(kind.__name__, kind) for kind in (MasterLock, WorkerLock, BranchLock)])
+    @defer.inlineCallbacks
+    def test_as_long_as_somebody_has_it(self, _, kind):
+        """There is one lock of a name while somebody has it, and none when nobody has it."""
+        lock = yield self.get(kind('L'))
+        self.assertIs((yield self.get(kind('L'))), lock)
+        self.assertEqual((yield self.count()), 1)
+        del lock
+        self.assertEqual((yield self.count()), 0)
+
+    @parameterized.expand(
+        [
+            ('worker', WorkerLock('L'), lambda lock: lock.getLockForWorker('w')),
+            ('branch', BranchLock('L'), lambda lock: lock.locks_for_sources([Stamp()])[0]),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_a_copy_keeps_its_lock(self, _, lockid, get_copy):
+        """Who has a copy has the same one as who asks for the lock meanwhile."""
+        copy = get_copy((yield self.get(lockid)))
+        gc.collect()
+        self.assertIs(get_copy((yield self.get(lockid))), copy)
+
+    def test_worker_that_is_gone(self):
+        """The copies of ten thousand workers that nobody has any more are gone."""
+        lock = RealWorkerLock('L')
+        lock.updateFromLockId(WorkerLock('L'), 1)
+        kept = lock.getLockForWorker('kept')
+        access = WorkerLock('L').access('exclusive')
+        for i in range(10_000):
+            copy = lock.getLockForWorker(f'w{i}')
+            copy.claim(self, access)
+            copy.release(self, access)
+        del copy
+        gc.collect()
+        self.assertEqual(list(lock.locks.values()), [kept])
+
+    def test_new_limits_while_others_come(self):
+        """New limits reach all copies of a worker lock, though one is made while they do."""
+        lock = RealWorkerLock('L')
+        lock.updateFromLockId(WorkerLock('L', 1), 1)
+        copies = [lock.getLockForWorker(f'w{i}') for i in range(3)]
+        for copy in copies:
+            copy.subscribeToReleases(lambda: copies.append(lock.getLockForWorker('late')))
+        lock.updateFromLockId(WorkerLock('L', 2), 2)
+        self.assertEqual([copy.maxCount for copy in copies], [2] * 6)
+
+
+class Told(unittest.TestCase):
+    def copies(self):
+        lock = RealMasterLock('licence')
+        lock.updateFromLockId(MasterLock('licence', 2), 1)
+        worker = RealWorkerLock('board')
+        worker.updateFromLockId(WorkerLock('board'), 1)
+        return [lock, worker, worker.getLockForWorker('lab-2')]
+
+    def test_one_spelling(self):
+        """A lock and its copies are told by their names, however they are written into a text."""
+        names = ['licence', 'board', 'board[lab-2]']
+        copies = self.copies()
+        self.assertEqual([str(copy) for copy in copies], names)
+        self.assertEqual([f'{copy!r}' for copy in copies], names)
+
+    def test_description_has_the_limit_of_now(self):
+        """What the release calls a lock names the units that it has now."""
+        lock, worker, copy = self.copies()
+        lock.setMaxCount(3)
+        worker.updateFromLockId(WorkerLock('board', 4, {'lab-2': 5}), 2)
+        self.assertEqual(
+            [one.description for one in (lock, worker, copy)],
+            [
+                '<MasterLock(licence, 3)>',
+                "<WorkerLock(board, 4, {'lab-2': 5})>",
+                '<WorkerLock(board, 5)[lab-2]>',
+            ],
+        )
+
+    def test_changed_limit(self):
+        """The log tells of a lock that has more units, or fewer, in plain words."""
+        told = []
+        self.patch(log, 'msg', told.append)
+        lock = self.copies()[0]
+        lock.setMaxCount(1)
+        lock.setMaxCount(3)
+        self.assertEqual(
+            told, ['licence has 1 unit now; it had 2', 'licence has 3 units now; it had 1']
+        )
+
+
+class Thing(LockOwner):
+    def __init__(self, name, parent=None):
+        self.name = name
+        self.lock_parent = parent
+
+    def lock_name(self):
+        return self.name
+
+
+class Circles(unittest.TestCase):
+    def test_owner_from_outside(self):
+        """A circle is told, too, if an owner that is none of the fork's waits in it."""
+        a, b = BaseLock('A'), BaseLock('B')
+        whole = MasterLock('L').access('exclusive')
+        x, y = Thing('x'), Thing('y')
+        a.claim(x, whole)
+        b.claim(y, whole)
+        b.waitUntilMaybeAvailable('somebody', whole)
+        b.waitUntilMaybeAvailable(Thing('in x', x), whole)
+        error = self.assertRaises(LockError, a.waitUntilMaybeAvailable, Thing('in y', y), whole)
+        self.assertEqual(
+            str(error),
+            'these would wait for one another for ever: in y waits for A held by x;'
+            ' in x waits for B held by y',
+        )

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the demo tells and how it is judged, and what make says of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import judge
+from parameterized import parameterized
+from told import WORTH_TELLING
+from told import Told
+from twisted.trial import unittest
+
+SOURCE = Path(os.environ['INTERLOCK_SOURCE'])
+STAMP = '2026-11-24 13:05:01+0000 [-] '
+#: a line of the master's log of each kind, and how it is told
+LINES = [
+    (
+        "<Build firmware-debug number:None results:None> begins on"
+        " <WorkerForBuilder builder='firmware-debug' worker='board-2' state=BUILDING>",
+        'a build of firmware-debug begins on board-2',
+    ),
+    (
+        'build request 7 of firmware-debug waits for version[release/1.0] (exclusive)',
+        'build request 7 of firmware-debug waits for version[release/1.0]',
+    ),
+    (
+        'firmware-debug #3 was granted version[release/1.0] (exclusive) after 6.3 s, in line as'
+        ' build request 7 of firmware-debug',
+        'firmware-debug #3 was granted version[release/1.0] after 6.3 s',
+    ),
+    (
+        'firmware-release #2 / test waits for jtag[board-2] (exclusive)',
+        'firmware-release #2 / test waits for jtag[board-2]',
+    ),
+    (
+        'firmware-release #2 / test was granted jtag[board-2] (exclusive) after 2.1 s',
+        'firmware-release #2 / test was granted jtag[board-2] after 2.1 s',
+    ),
+    (
+        'firmware-release #2 / test released jtag[board-2] (exclusive) after 3.2 s',
+        'firmware-release #2 / test released jtag[board-2] after 3.2 s',
+    ),
+    (
+        ' <Build firmware-release number:2 results:success>: build finished',
+        'firmware-release #2 finished: success',
+    ),
+]
+
+
+class Telling(unittest.SynchronousTestCase):
+    def setUp(self):
+        self.sentences: list[str] = []
+        self.told = Told(self.sentences.append)
+
+    def hear(self, lines):
+        for line in lines:
+            self.told.hear(STAMP + line)
+
+    def test_each_kind(self):
+        """Each kind of line that is worth it is told, and nothing is missed then."""
+        self.hear(line for line, _ in LINES)
+        self.assertEqual(self.sentences, [sentence for _, sentence in LINES])
+        self.assertEqual(self.told.wrong(), [])
+
+    def test_other_lines(self):
+        """What is not worth it is not told: other locks, locks had at once, other builders."""
+        self.hear(
+            [
+                'firmware-debug #1 / compile waits for cpu[board-2] (counting, 1 unit)',
+                'firmware-debug #1 was granted version[main] (exclusive) after 0.0 s',
+                'other #1 / test waits for jtag[board-2] (exclusive)',
+                'adding 1 new builders, removing 0',
+            ]
+        )
+        self.assertEqual(self.sentences, [])
+
+    @parameterized.expand([(kind,) for kind in WORTH_TELLING])
+    def test_missing(self, missing):
+        """A demo that has not shown what it is to show is judged as wrong."""
+        pattern, _ = WORTH_TELLING[missing]
+        self.hear(line for line, _ in LINES if not pattern.search(STAMP + line))
+        self.assertEqual(self.told.wrong(), [f'nothing was told of {missing}'])
+
+    def test_trouble(self):
+        """An error in the master's log is told, and is wrong."""
+        self.hear([line for line, _ in LINES] + ['builtins.KeyError: 3'])
+        self.assertEqual(self.sentences[-1], f'{STAMP}builtins.KeyError: 3')
+        self.assertEqual(self.told.wrong(), [f'the log says: {STAMP}builtins.KeyError: 3'])
+
+
+class Judging(unittest.SynchronousTestCase):
+    def build(self, number, branch, begin, worker='w', results=0, test=None):
+        test = begin + 2 if test is None else test
+        steps = [
+            self.step('git', begin, begin + 1),
+            self.step('compile', begin + 1, begin + 2),
+            self.step('test', test, test + 3),
+            *(
+                self.step(f'test/{name}', test + n, test + n + 1)
+                for n, name in enumerate(['flash', 'boot', 'measure'])
+            ),
+        ]
+        return judge.Build(f'b #{number}', branch, worker, results, steps)
+
+    def step(self, name, begin, end, held=None):
+        return {'name': name, 'started_at': begin, 'complete_at': end, 'locks_acquired_at': held}
+
+    def judge(self, *builds, number=None):
+        return judge.judge(list(builds), len(builds) if number is None else number)
+
+    def good(self):
+        return [
+            self.build(1, 'main', 0, 'w'),
+            self.build(2, 'main', 5, 'w'),
+            self.build(3, 'other', 0, 'v'),
+        ]
+
+    def test_good(self):
+        """Builds of one branch one after the other, of two at a time: nothing is wrong."""
+        self.assertEqual(self.judge(*self.good()), [])
+
+    def test_too_few(self):
+        """A run that ended too early is wrong."""
+        wrong = self.judge(*self.good(), number=4)
+        self.assertEqual(wrong, ['there are 3 builds, and should be 4'])
+
+    def test_failed(self):
+        """A build that failed is wrong."""
+        wrong = self.judge(*self.good(), self.build(4, 'third', 20, results=2))
+        self.assertEqual(wrong, ['b #4 failed with result 2'])
+
+    def test_one_branch_at_a_time(self):
+        """Two builds of one branch at a time are wrong."""
+        wrong = self.judge(*self.good(), self.build(4, 'main', 6, 'v'))
+        self.assertEqual(wrong, ['b #2 and b #4 overlap on branch main'])
+
+    def test_one_after_the_other(self):
+        """If builds of two branches never run at a time, there was no need of a branch lock."""
+        wrong = self.judge(*self.good()[:2], self.build(3, 'other', 20))
+        self.assertEqual(wrong, ['no two builds of different branches overlap'])
+
+    def test_shared_board(self):
+        """A build that gets the board between the steps of another one's group is wrong."""
+        wrong = self.judge(*self.good(), self.build(4, 'third', 1, 'v'))
+        self.assertEqual(wrong, ['b #3 and b #4 share the board of v'])
+
+    def test_other_steps(self):
+        """A group with other steps than it should have is wrong."""
+        build = self.build(4, 'third', 20)
+        del build.steps[-1]
+        wrong = self.judge(*self.good(), build)
+        parts = "['test', 'test/flash', 'test/boot']"
+        self.assertEqual(wrong, [f'b #4: the steps of the group are {parts}'])
+
+    def test_begun_to_wait(self):
+        """A build that begins only to wait for its lock is wrong."""
+        build = self.build(4, 'third', 20)
+        build.steps.insert(0, self.step('locks_acquire', 20, 23, held=23))
+        self.assertEqual(self.judge(*self.good(), build), ['b #4 waited 3 s in locks_acquire'])
+
+
+class Use(unittest.SynchronousTestCase):
+    def said(self, *command):
+        done = subprocess.run(
+            command, cwd=SOURCE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        return done.stdout.splitlines()
+
+    def test_help(self):
+        """Each target is told by ``make help``."""
+        told = [line.split()[1] for line in self.said('make', '--no-print-directory', 'help')]
+        text = (SOURCE / 'Makefile').read_text()
+        _, targets = text.split('\n.PHONY: ')
+        self.assertEqual(sorted(told), sorted(targets.partition('\n')[0].split()))
+
+    @parameterized.expand([('word', 'abc'), ('nothing', ''), ('fraction', '80.10')])
+    def test_port(self, _, port):
+        """A port that is none is refused in one sentence."""
+        demo = [sys.executable, 'contrib/demo/demo.py', 'run', '--dir', os.path.abspath('run')]
+        sentence = f'demo: {port!r} is no port; choose a number: make run DEMO_PORT=N'
+        self.assertEqual(self.said(*demo, f'--port={port}'), [sentence])
+
+    def test_install_fails(self):
+        """What pip says of a failure is shown."""
+        said = self.said(sys.executable, 'contrib/install.py', 'it', '--no-index', 'no-such-thing')
+        self.assertEqual(said[0], 'installing it')
+        self.assertIn('no-such-thing', said[-1])
+
+    def test_installed(self):
+        """What is installed is told in one line."""
+        (line,) = self.said(sys.executable, 'contrib/install.py', 'it', '--no-index', 'twisted')
+        self.assertRegex(line, r'^installing it: done in \d+ s$')
