@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A step before ``checkconfig`` looks into builders: what is wrong is told when it is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from buildbot import config
+from buildbot.config.locks import problems_of
+from buildbot_overlay import release
+
+upstream = release(__name__)
+
+
+class BuildStep(upstream.BuildStep):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for problem in problems_of(self.locks):
+            config.error(f'{self.own_words}: {problem}')
