@@ -50,7 +50,12 @@ class Examples(unittest.SynchronousTestCase):
 
     @parameterized.expand(
         [
-            ('word', "lock.access('counting', 3)", "lock.access('counting', 9)", '9 units of'),
+            (
+                'word',
+                "lock.access('counting', 3)",
+                "lock.access('counting', 9)",
+                '9 units can',
+            ),
             ('name', 'BranchLock', 'BrunchLock', 'BrunchLock'),
         ]
     )

@@ -391,8 +391,9 @@ class Limits(LabTestCase):
         yield self.request('a', properties={'limit': ('long', 'test')})
         self.assertEqual((yield self.builds()), [None, EXCEPTION])
         (text,) = [t for n, t in (yield self.logs('g', 2)) if n == 'err.text']
-        self.assertIn("step group 'g': maxTime must be a number of seconds, not 'long'", text)
-        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        sentence = "group 'g': maxTime must be a number of seconds, not 'long'"
+        self.assertTrue(text.endswith(f': {sentence}\n'), text)
+        self.assertEqual([str(e.value) for e in self.flushLoggedErrors(ValueError)], [sentence])
 
 
 class Rows(LabTestCase):

@@ -150,7 +150,7 @@ class Locks(unittest.SynchronousTestCase):
         with capture_config_errors() as errors:
             WorkerLock('cpu', 1, {'w': 3}, {'w': 3})
         self.assertEqual(
-            errors.errors, ["lock 'cpu' has both maxCountForWorker and maxCountForSlave"]
+            errors.errors, ["lock 'cpu': it has both maxCountForWorker and maxCountForSlave"]
         )
 
     def test_no_dictionary(self):
@@ -195,7 +195,7 @@ class Builders(unittest.SynchronousTestCase):
         """The old and the new word for one thing are one error, which names the builder."""
         self.assertEqual(
             self.errors(*args, **kwargs),
-            [f"builder 'a' has both {words}, the old and the new word for one thing"],
+            [f"builder 'a': it has both {words}, the old and the new word for one thing"],
         )
 
     def test_unknown_word(self):
@@ -206,7 +206,7 @@ class Builders(unittest.SynchronousTestCase):
     def test_next_slave(self):
         """A nextSlave is refused, since it cannot do today what it did."""
         (error,) = self.errors('a', slavename='w', nextSlave=lambda builder, slaves: slaves[0])
-        self.assertIn("builder 'a' has nextSlave; today that is nextWorker", error)
+        self.assertIn("builder 'a': it has nextSlave; today that is nextWorker", error)
 
     def test_category(self):
         """A category is a tag."""
@@ -222,7 +222,7 @@ class Builders(unittest.SynchronousTestCase):
     def test_merge_requests_function(self):
         """A function that is asked whether to merge is refused: it is asked otherwise today."""
         (error,) = self.errors('a', slavename='w', mergeRequests=lambda builder, one, other: True)
-        self.assertIn("builder 'a' has a function as mergeRequests; today", error)
+        self.assertIn("builder 'a': it has a function as mergeRequests; today", error)
 
     def test_slavename_and_slavenames(self):
         """Both old words together mean what both of today's mean together."""
