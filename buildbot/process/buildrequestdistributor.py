@@ -240,10 +240,11 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             return (yield super()._fetchUnclaimedBrdicts())
         if self.unclaimedBrdicts is None:
             self.pending = yield self.bldr.inbox.read()
-            brdicts = self.pending.brdicts()
-            if self.only is not None:
-                brdicts = [b for b in brdicts if b['buildrequestid'] in self.only]
-            self.unclaimedBrdicts = brdicts
+            self.unclaimedBrdicts = [
+                brdict
+                for brdict in self.pending.brdicts()
+                if self.only is None or brdict['buildrequestid'] in self.only
+            ]
         return self.unclaimedBrdicts
 
     @defer.inlineCallbacks

@@ -686,6 +686,7 @@ class Unused(RestCase):
         self.end('h')
         self.let_trouble_last()
         failing[0] = False
+        self.limit()
         self.let_time_go(60)
         self.assertEqual(len(self.running().split()), 2)  # z and another one
         self.assert_goes_on()
