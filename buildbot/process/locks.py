@@ -140,15 +140,14 @@ def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int | No
             real = kind.find(botmaster, lockid.name)
             if real is None or real.config_version != config_version:
                 continue
-            if real.lockid is None or real.lockid == lockid:
-                continue
-            if real.is_idle and not is_configured(real, botmaster):
+            if real.lockid != lockid and real.is_idle and not is_configured(real, botmaster):
                 real.config_version = -1
                 continue
-            raise LockError(
-                f'lock {lockid.name!r}: Two locks share this name: {lockid!r}, and'
-                f' {real.lockid!r}{at(real.lockid.written_at)}, which was there first'
-            )
+            if real.lockid is not None and real.lockid != lockid:
+                raise LockError(
+                    f'lock {lockid.name!r}: Two locks share this name: {lockid!r}, and'
+                    f' {real.lockid!r}{at(real.lockid.written_at)}, which was there first'
+                )
 
 
 def is_configured(real: Any, botmaster: Any) -> bool:

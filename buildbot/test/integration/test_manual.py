@@ -193,6 +193,14 @@ class Pages(unittest.SynchronousTestCase):
         shown = {path.name for _, path in self.included()} | {'readme.cfg'}
         self.assertEqual({path.name for path in FILES} - shown, set())
 
+    def test_pictures(self):
+        """Each picture has a caption."""
+        for page in self.pages:
+            text = page.read_text()
+            pictures = re.findall(r'^\.\. (?:image|figure):: (\S+)', text, re.M)
+            captioned = re.findall(r'^\.\. figure:: (\S+)(?:\n   :.*)*\n\n   \w', text, re.M)
+            self.assertEqual(pictures, captioned, page.name)
+
     @parameterized.expand(
         [
             (BranchLock, 'locks'),

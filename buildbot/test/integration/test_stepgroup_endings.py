@@ -547,8 +547,12 @@ class Rows(LabTestCase):
         logs = yield self.master.data.get(
             ('steps', rows['g/' + 'x' * 48]['stepid'], 'logs', 'err_text', 'contents')
         )
-        self.assertIn('is longer than the 50 characters', logs['content'])
-        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        sentence = (
+            f"the path 'g/{'x' * 60}' is longer than the 50 characters that the name of a step may"
+            ' have'
+        )
+        self.assertTrue(logs['content'].endswith(f'ValueError: {sentence}\n'), logs['content'])
+        self.assertEqual([str(e.value) for e in self.flushLoggedErrors(ValueError)], [sentence])
 
 
 class BuildStepThatEnds(BuildStep):
