@@ -208,8 +208,8 @@ class Builders(unittest.SynchronousTestCase):
         (error,) = self.errors('a', slavename='w', nextSlave=lambda builder, slaves: slaves[0])
         self.assertEqual(
             error,
-            "builder 'a': it has nextSlave; today that is nextWorker, a function of the builder, its"
-            ' idle workers and the build request',
+            "builder 'a': it has nextSlave; today that is nextWorker, a function of the builder,"
+            ' its idle workers and the build request',
         )
 
     def test_category(self):
