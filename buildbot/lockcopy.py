@@ -91,11 +91,6 @@ class Wait:
             self.check_circle()
         # else it keeps nothing from anybody, so it closes no circle
 
-    def would_do(self, others: list[Wait]) -> bool:
-        """Tell whether it could be granted if others gave back what they have been granted."""
-        holders = {owner for want in self.claim.wants for owner in want.lock.held}
-        return could_go(self.claim, holders.difference(other.claim.owner for other in others))
-
     def check_circle(self) -> None:
         """End the wait if it is one of those who wait for one another.
 
@@ -440,6 +435,21 @@ def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) 
     for lock, access in wanted:
         lock._take(owner, access, claim)
     return True
+
+
+def would_do(
+    owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]], others: Sequence[Wait]
+) -> bool:
+    """Tell whether locks could be had if others gave back what they have been granted.
+
+    :param accesses: each lock once, none with a count of 0.
+    """
+    try:
+        claim = claim_of(owner, accesses, owners_around(owner))
+    except UnitsError:
+        return False
+    holders = {holder for want in claim.wants for holder in want.lock.held}
+    return could_go(claim, holders.difference(other.claim.owner for other in others))
 
 
 def check_access(access: LockAccess) -> None:

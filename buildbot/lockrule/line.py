@@ -226,7 +226,7 @@ class Claim:
         :param wait: whether to stay in line if it is not granted.
         :returns: whether it holds its locks now.
         """
-        self._find_pools()
+        self.pools = self.find_pools()
         if self._may_be_granted():
             self._take(overtaken(self.pools, self.key))
         elif wait:
@@ -240,19 +240,19 @@ class Claim:
 
     def enter_line(self) -> None:
         """Wait in line without asking again, right after it was found not to be its turn."""
-        self._find_pools()
+        self.pools = self.find_pools()
         self._queue()
 
     def serve(self) -> None:
         """Grant what can be granted where this claim waits, to whom it may be."""
         serve(self.pools)
 
-    def _find_pools(self) -> None:
+    def find_pools(self) -> Sequence[Pool]:
+        """Return where the units for each want come from now."""
         ancestors = self.ancestors
         if ancestors:
-            self.pools = [want.lock.pool_for(ancestors) for want in self.wants]
-        else:
-            self.pools = [want.lock for want in self.wants]
+            return [want.lock.pool_for(ancestors) for want in self.wants]
+        return [want.lock for want in self.wants]
 
     def end(self) -> None:
         """Give back what the claim holds, or leave the line. Done again, it does nothing."""
@@ -347,7 +347,7 @@ class Claim:
         # the holding it waited in is gone: it waits for what is around that, if it can have it
         assert self.line is not None
         self.line.leave(self)
-        self._find_pools()
+        self.pools = self.find_pools()
         if any(self.wants_more(want.lock, want.lock.capacity) for want in self.wants):
             self.state = ENDED
             return False

@@ -13,6 +13,7 @@ from buildbot.lockcopy import CircleError
 from buildbot.lockcopy import LockError
 from buildbot.lockcopy import UnitsError
 from buildbot.lockcopy import Wait
+from buildbot.lockcopy import would_do
 from buildbot.lockowner import name_of_request
 from buildbot.locks import LockOwner
 from buildbot.process.firstrelease import FirstRelease
@@ -139,7 +140,8 @@ class Reservation(LockOwner):
 
     def would_do(self, others: list[Reservation]) -> bool:
         """Tell whether what others have been granted would be enough, with what is free."""
-        return self._wait is not None and self._wait.would_do([r._wait for r in others if r._wait])
+        wanted = [(lock, access) for lock, access in self.wanted if access.count]
+        return would_do(self, wanted, [other._wait for other in others if other._wait])
 
     def go_before(self, others: list[Reservation]) -> None:
         """Have the turn of others, which have taken nothing yet, and wait again."""

@@ -8,6 +8,7 @@ from typing import Callable
 from typing import Iterator
 from typing import NamedTuple
 
+from buildbot.lockcopies import LocksInUse
 from buildbot.locks import BranchLock
 from buildbot.locks import LockAccess
 from buildbot.locks import WorkerLock
@@ -44,8 +45,7 @@ def want_of(access: Any) -> Want:
 def copy_of(master: Any, access: Any, worker: str, branch: str | None) -> Any:
     """Return the copy of a lock that an access means; None if nobody has asked for it yet."""
     lockid = getattr(access, 'lockid', access)
-    services = master.botmaster.namedServices
-    real = services.get(lockid.lockClass.getName(lockid.name))
+    real = lockid.lockClass.find(master.botmaster, lockid.name)
     if real is None:
         return None
     if isinstance(lockid, WorkerLock):
@@ -57,12 +57,13 @@ def copy_of(master: Any, access: Any, worker: str, branch: str | None) -> Any:
 
 def copies_of(master: Any) -> Iterator[Any]:
     """Yield all copies of locks that a master has."""
-    for real in list(master.botmaster):
+    in_use = [s for s in master.botmaster if isinstance(s, LocksInUse)]
+    for real in [real for service in in_use for real in service.locks.values()]:
         if hasattr(real, 'copies'):
             yield from list(real.copies.values())
-        elif hasattr(real, 'locks') and hasattr(real, 'lockName'):
+        elif hasattr(real, 'locks'):
             yield from list(real.locks.values())
-        elif hasattr(real, 'lockName'):
+        else:
             yield real
 
 
