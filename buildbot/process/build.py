@@ -301,9 +301,6 @@ class Build(upstream.Build, LockOwner):
 
     @defer.inlineCallbacks
     def buildFinished(self, text: list[str], results: int) -> Any:
-        if self.builder.master is None:
-            # it was removed from the configuration, and is still needed to end this build
-            self.builder.master, self.builder.botmaster = self.master, self.master.botmaster
         is_lost = self.workerforbuilder.worker is None
         if is_lost and worst_status(self.results, results) == EXCEPTION:
             results = RETRY  # there is no worker to be suspected

@@ -70,6 +70,10 @@ class Builder(upstream.Builder):
 
     def stopService(self) -> Any:
         stopped = super().stopService()  # from here on nothing wakes it
+        if self.building:
+            # if it was removed from the configuration, the builds of it that run on need these
+            self.master = self.building[0].master
+            self.botmaster = self.master.botmaster
         self.inbox.close()
         self.reservations.clear()
         self.worker_choice.stop()
@@ -226,7 +230,7 @@ class Builder(upstream.Builder):
                 self.botmaster.remove_in_progress_buildrequest(brid)
             yield self.master.data.updates.completeBuildRequests(brids, EXCEPTION)
             return True
-        running = yield RunningBuilds.getService(self.botmaster)
+        running = yield RunningBuilds.getService(build.master.botmaster)
         self._was_refused = False
         reservation = self.reservations.held(buildrequests[0].id)
         if reservation is not None and len(buildrequests) == 1:

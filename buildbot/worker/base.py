@@ -53,19 +53,28 @@ class AbstractWorker(upstream.AbstractWorker):
 
     @defer.inlineCallbacks
     def sendBuilderList(self) -> Any:
-        builders = self.botmaster.getBuildersForWorker(self.name)
+        # a worker ends the commands of a builder that it is to know no longer
+        former = {b.builder.name: b.builder for b in self.builds if self._is_left_over(b)}
+        configured = {b.name: b for b in self.botmaster.getBuildersForWorker(self.name)}
         wanted = [
-            (name_in_lane(builder.name, lane), builder.config.workerbuilddir)
-            for builder in builders
-            for lane in range(self._lanes.get(builder.name, 0) + 1)
+            (name_in_lane(name, lane), builder.config.workerbuilddir)
+            for name, builder in {**former, **configured}.items()
+            for lane in range(self._lanes.get(name, 0) + 1)
         ]
         if wanted != self._old_builder_list:
             known = yield self.conn.remoteSetBuilderList(builders=wanted)
             self._old_builder_list = wanted
-            attached = [b for b in map(self.botmaster.builders.get, known or ()) if b is not None]
+            # a builder that has come back has its place here when its former build has ended
+            attached = [configured[n] for n in known or () if n in configured and n not in former]
             yield defer.DeferredList(
                 [self.attachBuilder(builder) for builder in attached], consumeErrors=True
             )
+
+    def _is_left_over(self, build: Any) -> bool:
+        # whether a reconfig has taken from here the builder whose build it is
+        builder = self.botmaster.builders.get(build.builder.name)
+        is_configured = builder is build.builder and build.workerforbuilder in builder.workers
+        return not is_configured and build.workerforbuilder.worker is self
 
     @defer.inlineCallbacks
     def reconfigService(self, *args: Any, **kwargs: Any) -> Any:
@@ -93,6 +102,8 @@ class AbstractWorker(upstream.AbstractWorker):
         self.tell_taken()
 
     def putInQuarantine(self) -> None:
+        if self.master is None:
+            return  # it has been removed
         super().putInQuarantine()
         self.tell_taken()
 
@@ -110,8 +121,17 @@ class AbstractWorker(upstream.AbstractWorker):
             self.tell_taken()
         except Exception as e:
             log.err(e, f'worker {self.name!r}: while telling its builders that it is taken')
-        yield build.waitUntilFinished()
-        del self.builds[build]
+        try:
+            yield build.waitUntilFinished()
+            is_left_over = self.botmaster is not None and self._is_left_over(build)
+            del self.builds[build]
+            if is_left_over:
+                self._old_builder_list = None  # what the worker knows is to be looked at anew
+                yield self.updateWorker()
+                self.botmaster.maybeStartBuildsForWorker(self.name)
+        except Exception as e:
+            log.err(e, f'worker {self.name!r}: at the end of {build}')
+            self.builds.pop(build, None)
 
     @defer.inlineCallbacks
     def updateLocks(self) -> Any:
