@@ -19,6 +19,7 @@ from buildbot.lockowner import owner_around_all
 from buildbot.locks import LockError
 from buildbot.locks import LockOwner
 from buildbot.process import metrics
+from buildbot.process.buildstep import first_cause
 from buildbot.process.buildstep import step_that_runs
 from buildbot.process.locks import claim_all
 from buildbot.process.locks import release_all
@@ -55,6 +56,8 @@ class Build(upstream.Build, LockOwner):
         self._cannot_claim: Failure | None = None
         #: the locks that it needs and could not claim before it began
         self.refused: Claims = []
+        # whether its worker is not to be suspected, whatever comes of it
+        self._spares_worker = False
         # whether the metric of active builds counts it, as it does from when its locks are known
         self._is_counted = False
         #: the worker locks of its builder's steps
@@ -199,7 +202,11 @@ class Build(upstream.Build, LockOwner):
         if self._cannot_claim is not None:
             self._cannot_claim.raiseException()
         if self._claimed is None:
-            yield super()._setup_locks()
+            try:
+                yield super()._setup_locks()
+            except Exception:
+                self._cannot_claim = Failure()
+                raise
         self._is_counted = self.buildid is not None
 
     def acquireLocks(self, res: Any = None) -> Any:
@@ -218,8 +225,13 @@ class Build(upstream.Build, LockOwner):
         log.msg(f'{self} waits for {[lock for lock, _ in self._locks_to_acquire]}')
         self._acquiringLock = wait_for_all(self, self._locks_to_acquire)
         d = self._acquiringLock[2]
+        d.addErrback(self._cannot_have_locks)
         d.addCallback(self._claim_or_wait)
         return d
+
+    def _cannot_have_locks(self, why: Failure) -> Failure:
+        self._acquiringLock = None
+        return why
 
     @property
     def _claims(self) -> Claims:
@@ -242,6 +254,12 @@ class Build(upstream.Build, LockOwner):
             asking = [name for name, b in botmaster.builders.items() if b.asks_user]
             if asking:
                 botmaster.brd.maybeStartBuildsOn(asking)
+
+    def allStepsDone(self) -> Any:
+        failed = [step for step in self.executedSteps if step.results == EXCEPTION]
+        if self.results == EXCEPTION and failed and all(step.spares_worker for step in failed):
+            self.results = FAILURE  # an exception would put the worker in quarantine
+        return super().allStepsDone()
 
     @defer.inlineCallbacks
     def ensure_begun(self, result: Any) -> Any:
@@ -272,6 +290,11 @@ class Build(upstream.Build, LockOwner):
         if self.workerforbuilder.worker is None and not self.stopped:
             yield self._end_preparation(why, RETRY)  # it is lost, so there is none to be suspected
             return
+        if state_string == 'setupBuild':
+            log.err(why, f'{self}: its steps cannot be made')
+            self._spares_worker = True
+            yield self._end_preparation(why, FAILURE)
+            return
         yield super().buildPreparationFailure(why, state_string)
 
     @defer.inlineCallbacks
@@ -283,9 +306,11 @@ class Build(upstream.Build, LockOwner):
                 row = yield self.master.data.get(('steps', step.stepid))
                 if row['complete']:
                     continue
+                state = 'could not begin'
                 if isinstance(why, Failure):
                     yield step.addLogWithFailure(why)
-                yield self.master.data.updates.setStepStateString(step.stepid, 'could not begin')
+                    state += f': {self.properties.cleanupTextFromSecrets(why.getErrorMessage())}'
+                yield self.master.data.updates.setStepStateString(step.stepid, state)
                 yield self.master.data.updates.finishStep(step.stepid, results, False)
         except Exception as e:
             log.err(e, f'while showing why {self} could not begin')
@@ -304,6 +329,8 @@ class Build(upstream.Build, LockOwner):
         is_lost = self.workerforbuilder.worker is None
         if is_lost and worst_status(self.results, results) == EXCEPTION:
             results = RETRY  # there is no worker to be suspected
+        elif self._spares_worker and results == EXCEPTION:
+            results = FAILURE
         if self.buildid is not None:
             yield super().buildFinished(text, results)
         if not self._build_finished:

@@ -175,7 +175,18 @@ class StepGroup(buildstep.BuildStep):
 
     def _check_rendered(self) -> None:
         for what_is_wrong in self._check_arguments():
-            raise ValueError(f'step group {self.name!r}: {what_is_wrong}')
+            self.cannot_run(f'step group {self.name!r}: {what_is_wrong}')
+            raise ValueError(self.why_not_run)
+
+    @property
+    def spares_worker(self) -> bool:
+        """True: what its steps do on the worker, they speak of themselves."""
+        return True
+
+    def addLogWithFailure(self, why: Failure, logprefix: str = '') -> Any:
+        if self.why_not_run is None:
+            self.cannot_run(buildstep.name_and_message(why))
+        return super().addLogWithFailure(why, logprefix)
 
     def _hide_all_if(self, results: int, step: buildstep.BuildStep) -> bool:
         self._hidden = bool(self._hide_if(results, step))
@@ -311,10 +322,10 @@ class StepGroup(buildstep.BuildStep):
     def getResultSummary(self) -> dict[str, str]:
         if self.results is None:
             return {'step': 'waiting to start'}
-        if self.description is not None or self.descriptionDone is not None:
-            return super().getResultSummary()
         if self._gave_up is not None:
             return {'step': f'{self._gave_up} ({statusToString(self.results)})'}
+        if self.description is not None or self.descriptionDone is not None:
+            return super().getResultSummary()
         if self.group_run is None:
             return super().getResultSummary()
         agenda, tally = self.group_run.agenda, self.group_run.tally
