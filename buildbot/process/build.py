@@ -269,13 +269,19 @@ class Build(upstream.Build, LockOwner):
         """
         if self.finished:
             return
+        # a request of it is cancelled here if that comes before its row can be stopped
+        botmaster = self.master.botmaster
+        told = [botmaster.remove_in_progress_buildrequest(r.id) for r in self.requests]
         if isinstance(result, Failure):
+            result = first_cause(result)
             log.err(result, f'{self} could not begin')
             # a worker is not to be suspected for locks that cannot be found out, or had
             is_of_locks = self._cannot_claim is not None or result.check(LockError)
             results = FAILURE if is_of_locks else EXCEPTION
             if self.workerforbuilder.worker is None:
                 results = RETRY
+            if any(isinstance(reason, str) for reason in told):
+                results = CANCELLED  # it was told while it could not be stopped yet
             yield self._end_preparation(result, results)
             if self.buildid is not None and self.do_build and not self._is_counted:
                 # the end of a build that has a row takes it off the metric

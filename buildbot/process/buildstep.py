@@ -163,7 +163,12 @@ class BuildStep(upstream.BuildStep, LockOwner):
             self.stopped = True  # it has no row yet whose logs could tell of it
             return
 
-        yield super()._interrupt_impl(reason)
+        try:
+            yield super()._interrupt_impl(reason)
+        except Exception as e:
+            # the log of it could not be written, and what runs is interrupted all the same
+            log.err(e, f'while interrupting {self.lock_name()}')
+            yield self._maybe_interrupt_cmd(reason)
 
     @defer.inlineCallbacks
     def startStep(self, remote: Connection) -> Any:

@@ -17,6 +17,7 @@ from buildbot.interfaces import IBuildStepFactory
 from buildbot.interfaces import IRenderable
 from buildbot.process import buildstep
 from buildbot.process.grouprun import GroupRun
+from buildbot.process.grouprun import interrupt
 from buildbot.process.grouprun import run_inside
 from buildbot.process.locks import names_of_locks
 from buildbot.process.results import FAILURE
@@ -271,7 +272,8 @@ class StepGroup(buildstep.BuildStep):
         run.tally.halt(FAILURE)
         why = f'step group {self.name!r} was ended after {self.maxTime} seconds'
         d = self.addCompleteLog('timed out', f'{why}\n')
-        d.addErrback(log.err, f'while {why}')
+        d.addErrback(log.err, f'while writing that {why}')
+        self._interrupt_deferwaiter.add(d)  # its logs have an end when this is written
         run.cut_short(why)
 
     def group_to_add_to(self) -> StepGroup | None:
@@ -306,7 +308,7 @@ class StepGroup(buildstep.BuildStep):
                 else:
                     steps.append(step)
         ds = [buildstep.BuildStep.interrupt(group, reason) for group in groups]
-        ds += [defer.maybeDeferred(step.interrupt, reason) for step in steps]
+        ds += [interrupt(step, reason) for step in steps]
         return defer.gatherResults(ds, consumeErrors=True).addCallback(lambda _: None)
 
     def getCurrentSummary(self) -> dict[str, str]:

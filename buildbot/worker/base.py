@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
@@ -11,6 +12,7 @@ from twisted.internet import defer
 from twisted.python import log
 
 from buildbot.interfaces import WorkerSetupError
+from buildbot.process.latewrite import write_at_last
 from buildbot.util.subscription import Subscription
 from buildbot.util.subscription import SubscriptionPoint
 from buildbot.worker.lane import name_in_lane
@@ -112,6 +114,28 @@ class AbstractWorker(upstream.AbstractWorker):
         if self.botmaster is not None:
             for builder in self.botmaster.getBuildersForWorker(self.name):
                 builder.worker_taken(self)
+
+    def buildFinished(self, wfb: Any) -> None:
+        if self.botmaster is not None:  # else it has been removed
+            super().buildFinished(wfb)
+
+    @defer.inlineCallbacks
+    def detached(self) -> Any:
+        try:
+            yield super().detached()
+        except Exception as e:
+            # for those who build on it it has gone, whatever could be written of that
+            log.err(e, f'worker {self.name!r}: while it was disconnected')
+            self._write_disconnected()
+
+    def _write_disconnected(self) -> None:
+        write = partial(
+            self.master.data.updates.workerDisconnected,
+            workerid=self.workerid,
+            masterid=self.master.masterid,
+        )
+        what = f'that worker {self.name!r} is disconnected'
+        write_at_last(self.master, what, write, lambda: self.conn is None)
 
     @defer.inlineCallbacks
     def add_build(self, build: Any) -> Any:
