@@ -63,14 +63,15 @@ def get_real_locks_from_accesses_raw(
     worker = workerforbuilder.worker if workerforbuilder is not None else None
     if worker is None:
         raise LockError('the worker was lost before the locks could be found out')
+    botmaster = builder.botmaster  # which it has no more when it has been removed meanwhile
     if props is not None:
         locks = yield render(props, locks)
         check_rendered(locks)
     if not locks:
         return []
 
-    refuse_unlike(locks, builder.botmaster, config_version)
-    found = yield builder.botmaster.getLockFromLockAccesses(locks, config_version)
+    refuse_unlike(locks, botmaster, config_version)
+    found = yield botmaster.getLockFromLockAccesses(locks, config_version)
     claims: Claims = []
     for lock, access in found:
         lock = lock.getLockForWorker(worker.workername)
