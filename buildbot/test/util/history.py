@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: random histories of a lab, each the same whenever it is told again."""
+"""New: random histories of a lab, each the same whenever it is told again.
+
+That is for one order of sets of names: ``PYTHONHASHSEED`` says which.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +127,7 @@ class User:
             yes = yes or (says == 'by worker' and name != 'w0')
             yes = yes or (says == 'by request' and request.id % 2 == 0)
             if not yes:
-                self._history.refuse(request.id, name)
+                self._history.refuse(request.id, None if says == 'error' else name)
             if says == 'error':
                 raise UserError('canStartBuild')
             return yes
@@ -303,6 +306,10 @@ class HistoryCase(PacedCase):
     def lock(self, name: str) -> Any:
         kinds: dict[str, Any] = {'w': WorkerLock, 'b': BranchLock}
         return kinds.get(name, MasterLock)(name, self.limits[name])
+
+    def lockids(self) -> list[Any]:
+        """Return all locks that there are."""
+        return [*map(self.lock, self.limits), MasterLock('own', 2)]
 
     def accesses(self, entries: list[tuple[str, str, int]]) -> list[Any]:
         return [
@@ -616,7 +623,7 @@ class HistoryCase(PacedCase):
         if not self.versions:
             self.keep_version()
         holders = Holders(self.accesses_of)
-        for copy in copies_of(self.master):
+        for copy in copies_of(self.master, self.lockids()):
             self._check_copy(copy, holders)
         if self.questions or self.is_shutting_down() or self.is_shut_down():
             return
@@ -724,7 +731,7 @@ class HistoryCase(PacedCase):
         self.assertEqual(left, [], 'requests that have never run')
         self.assertEqual(self.running(), [], 'builds that have never ended')
         self.assertEqual(self.master.botmaster._starting_brid_to_cancel, {})
-        for copy in copies_of(self.master):
+        for copy in copies_of(self.master, self.lockids()):
             self.assertEqual((copy.owners, copy.waiting), ([], []), f'{copy}')
 
     def answer_all(self) -> None:

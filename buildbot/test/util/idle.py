@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 from typing import Callable
-from typing import Iterator
+from typing import Iterable
 from typing import NamedTuple
 
 from buildbot.locks import BranchLock
@@ -41,29 +41,34 @@ def want_of(access: Any) -> Want:
     return Want(access.mode == 'exclusive', access.count)
 
 
+def real_lock(master: Any, lockid: Any) -> Any:
+    """Return what a master has of a lock; it is to be kept while it is looked at."""
+    found: list[Any] = []
+    master.botmaster.getLockByID(lockid, 0).addCallback(found.append)
+    return found[0]
+
+
 def copy_of(master: Any, access: Any, worker: str, branch: str | None) -> Any:
-    """Return the copy of a lock that an access means; None if nobody has asked for it yet."""
+    """Return the copy of a lock that an access means; None if nobody has it."""
     lockid = getattr(access, 'lockid', access)
-    services = master.botmaster.namedServices
-    real = services.get(lockid.lockClass.getName(lockid.name))
-    if real is None:
-        return None
-    if isinstance(lockid, WorkerLock):
-        return real.getLockForWorker(worker)
+    real = real_lock(master, lockid)
     if isinstance(lockid, BranchLock):
         return real.copies.get(('', branch))
-    return real
+    return real.getLockForWorker(worker)
 
 
-def copies_of(master: Any) -> Iterator[Any]:
-    """Yield all copies of locks that a master has."""
-    for real in list(master.botmaster):
-        if hasattr(real, 'copies'):
-            yield from list(real.copies.values())
-        elif hasattr(real, 'locks') and hasattr(real, 'lockName'):
-            yield from list(real.locks.values())
-        elif hasattr(real, 'lockName'):
-            yield real
+def copies_of(master: Any, lockids: Iterable[Any]) -> list[Any]:
+    """Return all copies of some locks that somebody has."""
+    found = []
+    for lockid in lockids:
+        real = real_lock(master, lockid)
+        if isinstance(lockid, BranchLock):
+            found += list(real.copies.values())
+        elif isinstance(lockid, WorkerLock):
+            found += list(real.locks.values())
+        else:
+            found.append(real)
+    return found
 
 
 class Holders:
