@@ -6,21 +6,26 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Any
 from typing import ClassVar
-from typing import Iterator
 from typing import Sequence
 
 from twisted.python.reflect import accumulateClassList
 
 from buildbot import config
 from buildbot import util
+from buildbot.config.fileline import FileLine
+from buildbot.config.fileline import at
+from buildbot.config.fileline import line_that_runs
 from buildbot.config.oldwords import old_word
+from buildbot.config.words import UNWRITABLE
+from buildbot.config.words import can_be_written
+from buildbot.config.words import hint
+from buildbot.config.words import told
 from buildbot.interfaces import IRenderable
 from buildbot.lockcopies import RealBranchLock
 from buildbot.lockcopies import RealMasterLock
 from buildbot.lockcopies import RealWorkerLock
 from buildbot.lockcopy import BaseLock  # noqa: F401 - people find it here
 from buildbot.lockcopy import LockError  # noqa: F401
-from buildbot.lockcopy import in_units
 from buildbot.lockcopy import is_number_of_units
 from buildbot.lockcopy import problem_of_access
 from buildbot.lockowner import LockOwner  # noqa: F401
@@ -40,14 +45,15 @@ class LockAccess(util.ComparableMixin):
     checked: ClassVar[bool] = True
 
     def __init__(self, lockid: Any, mode: str, count: int = 1) -> None:
-        if not isinstance(lockid, BaseLockId):
-            config.error(f'{lockid!r} is not a lock, so there is no access to it')
         self.lockid, self.mode, self.count = lockid, mode, count
-        problem = problem_of_access(self)
+        if not isinstance(lockid, BaseLockId):
+            problem = f'{told(lockid)} is not a lock, so there is no access to it'
+        else:
+            why = problem_of_access(self)
+            problem = f'lock {lockid.name!r}: {why}' if why else ''
         if problem:
             # to go on would be to compare units with the count
-            name = lockid.name if isinstance(lockid, BaseLockId) else lockid
-            raise config.ConfigErrors([f'lock {name!r}: {problem}'])
+            raise config.ConfigErrors([problem + at(line_that_runs())])
 
     def __repr__(self) -> str:
         units = f', {self.count}' if self.count != 1 else ''
@@ -58,11 +64,13 @@ class BaseLockId(util.ComparableMixin):
     """What a configuration says of a lock. The master finds the lock that is meant by its name.
 
     :cvar lockClass: class of the service that has the copies.
+    :ivar written_at: the line of the configuration that made it; None if no line did.
     """
 
     lockClass: ClassVar[Any]
     name: str
     maxCount: int
+    written_at: FileLine | None = None
 
     def __repr__(self) -> str:
         given = [(attr.lstrip('_'), getattr(self, attr)) for attr in self.compare_attrs]
@@ -71,9 +79,12 @@ class BaseLockId(util.ComparableMixin):
 
     def _check(self, limits_name: str = '', limits: Any = None) -> None:
         # what was given, and what limits that differ from maxCount, as the argument of this name
+        self.written_at = line_that_runs()
         problems = []
         if not isinstance(self.name, str) or not self.name:
             problems.append('its name must be a string that is not empty')
+        elif not can_be_written(self.name):
+            problems.append(f'its name has {UNWRITABLE}')
         if not is_number_of_units(self.maxCount):
             problems.append(f'maxCount must be a number of units, not {self.maxCount!r}')
         if limits is not None and not isinstance(limits, dict):
@@ -82,13 +93,18 @@ class BaseLockId(util.ComparableMixin):
             for key, units in limits.items():
                 if not isinstance(key, str):
                     problems.append(f'a name in {limits_name} must be a string, not {key!r}')
+                elif not can_be_written(key):
+                    problems.append(f'the name {key!r} in {limits_name} has {UNWRITABLE}')
                 if not is_number_of_units(units):
                     problems.append(
                         f'{limits_name}[{key!r}] must be a number of units, not {units!r}'
                     )
         if problems:
             # to go on would be to compare units with these
-            raise config.ConfigErrors([f'lock {self.name!r}: {problem}' for problem in problems])
+            raise config.ConfigErrors([self._told(problem) for problem in problems])
+
+    def _told(self, problem: str) -> str:
+        return f'lock {self.name!r}: {problem}{at(self.written_at)}'
 
     def most_units(self) -> int:
         """Return the units of the copy that has most of them."""
@@ -143,12 +159,12 @@ class WorkerLock(BaseLockId):
         maxCountForSlave: dict[str, int] | None = None,
     ) -> None:
         self.name, self.maxCount = name, maxCount
-        if maxCountForWorker and maxCountForSlave:
-            config.error(f'lock {name!r} has both maxCountForWorker and maxCountForSlave')
         if maxCountForSlave is not None:
             old_word('maxCountForSlave', 'maxCountForWorker', f'lock {name!r}')
             self._check('maxCountForSlave', maxCountForSlave)
         self._check('maxCountForWorker', maxCountForWorker)
+        if maxCountForWorker and maxCountForSlave:
+            config.error(self._told('it has both maxCountForWorker and maxCountForSlave'))
         self.maxCountForWorker = dict(maxCountForWorker or maxCountForSlave or {})
         self._maxCountForWorkerList = tuple(sorted(self.maxCountForWorker.items()))
 
@@ -234,11 +250,17 @@ class BranchLock(BaseLockId):
         self.key = key
         for what, value in (('codebase', codebase), ('defaultBranch', defaultBranch)):
             if value is not None and not isinstance(value, str):
-                config.error(f'lock {name!r}: {what} must be a string, not {value!r}')
+                config.error(self._told(f'{what} must be a string, not {value!r}'))
+            elif value is not None and not can_be_written(value):
+                config.error(self._told(f'{what} {value!r} has {UNWRITABLE}'))
         if key is not None and (codebase is not None or defaultBranch is not None):
             config.error(
-                f'lock {name!r} has a key, so it can have no codebase and no defaultBranch'
+                self._told('it has a key, so it can have no codebase and no defaultBranch')
             )
+        if hint(key):
+            config.error(self._told(f'key cannot be {told(key)}{hint(key)}'))
+        elif isinstance(key, str) and not can_be_written(key):
+            config.error(self._told(f'key {key!r} has {UNWRITABLE}'))
         # the order of patterns has a meaning, so it is part of what is compared
         self._maxCountForBranchList = tuple(self.maxCountForBranch.items())
         self._key = None if key is None else _RenderedKey(key)
@@ -264,45 +286,6 @@ def SlaveLock(name: str, *args: Any, **kwargs: Any) -> WorkerLock:
     return WorkerLock(name, *args, **kwargs)
 
 
-def check_accesses(accesses: Any, where: str, in_build: bool = True) -> bool:
-    """Report what cannot stand in a list of locks, as errors of the configuration.
-
-    :param accesses: what the user wrote for ``locks=``; a renderable can only be judged later.
-    :param where: whose list it is, such as ``builder 'lab'``.
-    :param in_build: whether it is known of which build they are, so that a ``BranchLock`` and
-        renderables may stand in it.
-    :returns: whether there was nothing to report.
-    """
-    problems = list(_problems(accesses, in_build))
-    for problem in problems:
-        config.error(f'{where}: {problem}')
-    return not problems
-
-
-def _problems(accesses: Any, in_build: bool) -> Iterator[str]:
-    if accesses is None:
-        return
-    if IRenderable.providedBy(accesses):
-        accesses = [accesses]
-    if not isinstance(accesses, (list, tuple)):
-        yield f'locks must be a list of locks, not {accesses!r}'
-        return
-    names = set()
-    for access in accesses:
-        if IRenderable.providedBy(access):
-            if not in_build:
-                yield f'{access!r} cannot stand here, where no build is known to render it for'
-            continue
-        lockid = access.lockid if isinstance(access, LockAccess) else access
-        if not isinstance(lockid, BaseLockId):
-            yield f'{lockid!r} is not a lock'
-            continue
-        access = access if isinstance(access, LockAccess) else lockid.defaultAccess()
-        if not in_build and isinstance(lockid, BranchLock):
-            yield f'{lockid!r} cannot stand here, where no branch is known'
-        elif access.mode == 'counting' and access.count > lockid.most_units():
-            yield f'{in_units(access.count)} of {lockid!r} can never be had'
-        elif lockid.name in names:
-            yield f'the lock {lockid.name!r} stands twice in one list'
-        else:
-            names.add(lockid.name)
+def in_access(lock: Any) -> LockAccess:
+    """Return the access that is meant where a lock may stand for its usual one."""
+    return lock if isinstance(lock, LockAccess) else lock.defaultAccess()

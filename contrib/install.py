@@ -28,11 +28,11 @@ def main() -> int:
             if line.startswith(('Collecting ', 'Processing ')):
                 count += 1
                 if sys.stdout.isatty():
-                    tell(f'\rinstalling {what}: {count} packages')
+                    tell(f'\rinstalling {what}: package {count}')
     if pip.returncode:
         tell('\n' + ''.join(output))
     else:
-        tell(f': done in {time.monotonic() - begin:.0f} s\n')
+        tell(f', done in {time.monotonic() - begin:.0f} s\n')
     return pip.returncode
 
 

@@ -7,6 +7,8 @@ import inspect
 from typing import Any
 
 from buildbot.config.errors import error
+from buildbot.config.fileline import at
+from buildbot.config.fileline import line_that_runs
 from buildbot.config.oldwords import old_word
 from buildbot_overlay import release
 
@@ -38,6 +40,7 @@ class BuilderConfig(upstream.BuilderConfig):
     ) -> None:
         given = {**dict(zip(inspect.signature(upstream.BuilderConfig).parameters, args)), **kwargs}
         where = f'builder {given.get("name")!r}'
+        problems = []
         for old, new, value in (
             ('slavename', 'workername', slavename),
             ('slavenames', 'workernames', slavenames),
@@ -48,18 +51,22 @@ class BuilderConfig(upstream.BuilderConfig):
             if value is None:
                 continue
             if given.get(new) is not None:
-                error(f'{where} has both {old} and {new}, the old and the new word for one thing')
+                problems.append(
+                    f'it has both {old} and {new}, the old and the new word for one thing'
+                )
                 continue
             old_word(old, new, where)
             kwargs[new] = value
         if callable(mergeRequests):
-            error(
-                f'{where} has a function as mergeRequests; today that is collapseRequests, a'
+            problems.append(
+                'it has a function as mergeRequests; today that is collapseRequests, a'
                 ' function of the master, the builder, and the dictionaries of two build requests'
             )
         if nextSlave is not None:
-            error(
-                f'{where} has nextSlave; today that is nextWorker, a function of the builder, its'
+            problems.append(
+                'it has nextSlave; today that is nextWorker, a function of the builder, its'
                 ' idle workers and the build request'
             )
+        for problem in problems:
+            error(f'{where}: {problem}{at(line_that_runs())}')
         super().__init__(*args, **kwargs)

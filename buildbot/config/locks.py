@@ -1,43 +1,130 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the locks that a configuration names, as far as they are known without a build."""
+"""New: the locks that a configuration names, and what is wrong with them without a build."""
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Iterable
 from typing import Iterator
 
+from buildbot.config.fileline import at
+from buildbot.config.words import hint
+from buildbot.config.words import told
+from buildbot.interfaces import IRenderable
+from buildbot.lockcopy import in_units
 from buildbot.locks import BaseLockId
+from buildbot.locks import BranchLock
 from buildbot.locks import LockAccess
+from buildbot.locks import WorkerLock
+from buildbot.locks import in_access
+from buildbot.warnings import ConfigWarning
 
 if TYPE_CHECKING:
     from buildbot.config.builder import BuilderConfig
     from buildbot.config.steps import Place as StepPlace
     from buildbot.worker.base import AbstractWorker
 
-    Place = tuple[BaseLockId, str]
+    Place = tuple[BaseLockId, object]
+
+
+def problems_of(accesses: Any, in_build: bool = True) -> list[str]:
+    """Return what cannot stand in a list of locks, a sentence for each fault.
+
+    :param accesses: what the user wrote for ``locks=``; a renderable can only be judged later.
+    :param in_build: whether it is known of which build they are, so that a ``BranchLock`` and
+        renderables may stand in it.
+    """
+    return list(dict.fromkeys(_problems(accesses, in_build)))
+
+
+def _problems(accesses: Any, in_build: bool) -> Iterator[str]:
+    advice = hint if in_build else lambda thing: ''
+    if accesses is None:
+        return
+    if IRenderable.providedBy(accesses):
+        accesses = [accesses]
+    if not isinstance(accesses, (list, tuple)):
+        yield f'locks must be a list of locks, not {told(accesses)}{advice(accesses)}'
+        return
+    names = set()
+    for access in accesses:
+        if IRenderable.providedBy(access):
+            if not in_build:
+                yield f'{access!r} cannot stand here, where no build is known to render it for'
+            continue
+        lockid = access.lockid if isinstance(access, LockAccess) else access
+        if not isinstance(lockid, BaseLockId):
+            yield f'{told(lockid)} is not a lock{advice(lockid)}'
+            continue
+        access, most = in_access(access), lockid.most_units()
+        if not in_build and isinstance(lockid, BranchLock):
+            problem = 'a branch lock cannot stand here, where no branch is known'
+        elif access.mode == 'counting' and access.count > most:
+            problem = f'{in_units(access.count)} can never be had, for it has {most} at most'
+        elif lockid.name in names:
+            problem = 'it stands twice in one list'
+        else:
+            names.add(lockid.name)
+            continue
+        yield f'lock {lockid.name!r}: {problem}'
 
 
 def locks_of_builder(builder: BuilderConfig, steps: Iterable[StepPlace]) -> Iterator[Place]:
-    """Yield the locks of a builder, its steps and groups, each with words for where it stands.
+    """Yield the locks of a builder, its steps and groups, each with where it stands.
+
+    What says where turns into words as a string.
 
     :param steps: the steps of the builder, as ``steps_of_builder`` gives them.
     """
     yield from _lock_ids(builder.locks, f'builder {builder.name!r}')
-    for step, _, where in steps:
-        yield from _lock_ids(step.locks, f'{step.kind_of_step} {step.name!r} {where}')
+    for place in steps:
+        yield from _lock_ids(place.step.locks, place)
 
 
 def locks_of_worker(worker: AbstractWorker) -> Iterator[Place]:
-    """Yield the locks of a worker, each with the words for where it stands."""
+    """Yield the locks of a worker, each with where it stands."""
     yield from _lock_ids(worker.access, f'worker {worker.name!r}')
 
 
-def _lock_ids(accesses: Any, where: str) -> Iterator[Place]:
+def _lock_ids(accesses: Any, where: object) -> Iterator[Place]:
     if not isinstance(accesses, (list, tuple)):
         return  # none, or a renderable
     for access in accesses:
         lockid = access.lockid if isinstance(access, LockAccess) else access
         if isinstance(lockid, BaseLockId):
             yield lockid, where
+
+
+def unlike_locks(places: Iterable[Place]) -> Iterator[str]:
+    """Yield a sentence for each lock that has the name of an unlike one before it."""
+    known: dict[str, Place] = {}
+    for lockid, where in places:
+        first, first_where = known.setdefault(lockid.name, (lockid, where))
+        if lockid != first:
+            yield (
+                f'{where}: lock {lockid.name!r}: Two locks share this name:'
+                f' {lockid!r}{at(lockid.written_at)}, and'
+                f' {first!r} of {first_where}{at(first.written_at)}'
+            )
+
+
+def warn_of_workers(lockids: Iterable[BaseLockId], workers: Iterable[str]) -> None:
+    """Warn of limits for workers that there are not.
+
+    They do no harm, as one file of locks may serve several masters. But it may be that a name is
+    misspelt, or that a worker has another one today.
+    """
+    known = set(workers)
+    names = set()
+    for lockid in lockids:
+        if not isinstance(lockid, WorkerLock) or lockid.name in names:
+            continue
+        names.add(lockid.name)
+        others = ', '.join(repr(name) for name in lockid.maxCountForWorker if name not in known)
+        if others:
+            text = f'maxCountForWorker names {others}, and there is no such worker'
+            file, number = lockid.written_at or ('the configuration', 0)
+            # without a registry, so that each reconfig tells it again
+            warnings.warn_explicit(f'lock {lockid.name!r}: {text}', ConfigWarning, file, number)

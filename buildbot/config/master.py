@@ -9,11 +9,13 @@ from typing import Any
 from buildbot.config.errors import error
 from buildbot.config.locks import locks_of_builder
 from buildbot.config.locks import locks_of_worker
+from buildbot.config.locks import problems_of
+from buildbot.config.locks import unlike_locks
+from buildbot.config.locks import warn_of_workers
 from buildbot.config.oldwords import told_once
 from buildbot.config.oldwords import with_todays_keys
 from buildbot.config.steps import check_steps
 from buildbot.locks import BaseLockId
-from buildbot.locks import check_accesses
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -49,20 +51,22 @@ class MasterConfig(upstream.MasterConfig):
 
         The steps with their groups, which are walked for it, are checked as well.
         """
-        places: list[tuple[BaseLockId, str]] = []
+        problems: list[str] = []
+        places: list[tuple[BaseLockId, object]] = []
+        factories: list[Any] = []
         for builder in self.builders:
-            steps = check_steps(builder)
-            check_accesses(builder.locks, f'builder {builder.name!r}')
+            where = f'builder {builder.name!r}'
+            problems += [f'{where}: {problem}' for problem in problems_of(builder.locks)]
+            steps = []
+            if not any(builder.factory is factory for factory in factories):
+                steps = check_steps(builder, problems.append)
+                factories.append(builder.factory)
             places += locks_of_builder(builder, steps)
         for worker in self.workers:
-            check_accesses(worker.access, f'worker {worker.name!r}', in_build=False)
+            where = f'worker {worker.name!r}'
+            problems += [f'{where}: {problem}' for problem in problems_of(worker.access, False)]
             places += locks_of_worker(worker)
-
-        known: dict[str, tuple[BaseLockId, str]] = {}
-        for lockid, where in places:
-            first, first_where = known.setdefault(lockid.name, (lockid, where))
-            if lockid != first:
-                error(
-                    f'Two locks share the name {lockid.name!r}: {first!r} of {first_where}, and'
-                    f' {lockid!r} of {where}'
-                )
+        problems += unlike_locks(places)
+        for problem in dict.fromkeys(problems):  # a step may stand in many places
+            error(problem)
+        warn_of_workers([lockid for lockid, _ in places], [worker.name for worker in self.workers])

@@ -8,8 +8,11 @@ from typing import Callable
 from typing import Iterator
 from typing import NamedTuple
 
+from buildbot.config.errors import ConfigErrors
 from buildbot.config.errors import capture_config_errors
-from buildbot.config.errors import error
+from buildbot.config.fileline import FileLine
+from buildbot.config.fileline import at
+from buildbot.config.locks import problems_of
 from buildbot.db import model_config
 from buildbot.interfaces import IRenderable
 from buildbot.process.buildstep import BuildStep
@@ -22,33 +25,45 @@ class Place(NamedTuple):
 
     :param step: the step, made as it would be for a build.
     :param path: its name, behind those of the groups around it; None if one of them is rendered.
-    :param where: words for where it stands.
+    :param builder: the configuration of its builder.
+    :param group: the place of the group that it is in; None if it is in none.
     """
 
     step: BuildStep
     path: str | None
-    where: str
+    builder: Any
+    group: Place | None
+
+    def __str__(self) -> str:
+        words = [self.step.own_words]
+        for place in self.around():
+            words.append(place.step.own_words)
+        words.append(f'builder {self.builder.name!r}')
+        return ', '.join(reversed(words))
+
+    def around(self) -> Iterator[Place]:
+        """Yield the places of the groups around it, from the inside out."""
+        place = self.group
+        while place is not None:
+            yield place
+            place = place.group
 
     @property
     def is_nested(self) -> bool:
         """Whether it stands in a group."""
-        return self.where.startswith('in group')
+        return self.group is not None
+
+    @property
+    def line(self) -> FileLine | None:
+        """The line of the configuration where the step is written; None if it is not known."""
+        return self.step._factory.written_at
 
 
 class _Standing(NamedTuple):
     # a factory that is to be looked at
     factory: Any
     prefix: str | None
-    where: str
-    around: _Standing | None
-
-    def is_in_itself(self) -> bool:
-        outer = self.around
-        while outer is not None:
-            if outer.factory is self.factory:
-                return True
-            outer = outer.around
-        return False
+    group: Place | None
 
 
 def steps_of_builder(
@@ -60,42 +75,42 @@ def steps_of_builder(
 
     :param report: called with a sentence for each step that cannot be looked at.
     """
-    where = f'of builder {builder.name!r}'
     factories = getattr(builder.factory, 'steps', ())
     names: dict[str, int] = {}
-    todo = [_Standing(factory, '', where, None) for factory in reversed(factories)]
+    todo = [_Standing(factory, '', None) for factory in reversed(factories)]
     while todo:
-        standing = todo.pop()
-        step = _make(standing.factory, standing.where, report)
-        if step is None:
+        factory, prefix, group = todo.pop()
+        if not isinstance(factory, _BuildStepFactory):
+            continue
+        try:
+            step = _make(factory)
+        except Exception as e:
+            where = f'builder {builder.name!r}' if group is None else str(group)
+            what = f'step {factory.step_class.__name__} cannot be made for a build: {e!r}'
+            report(f'{where}: {what}{at(factory.written_at)}')
             continue
         name = None if IRenderable.providedBy(step.name) else step.name
         row = StepGroup.name if name == '' else name
         path = None
-        if standing.prefix is not None and row is not None:
-            path = _unique('/'.join(filter(None, (standing.prefix, row))), names)
-        yield Place(step, path, standing.where)
+        if prefix is not None and row is not None:
+            path = _unique('/'.join(filter(None, (prefix, row))), names)
+        place = Place(step, path, builder, group)
+        yield place
         if not isinstance(step, StepGroup):
             continue
-        if standing.is_in_itself():
-            report(f'step group {step.name!r} {standing.where} is in itself')
+        if any(outer.step._factory is factory for outer in place.around()):
+            report(f'{place}: it is in itself{at(place.line)}')
             continue
-        prefix = standing.prefix if name == '' else path
-        where = standing.where
-        if where.count(' in ') < 3:
-            where = f'in group {step.name!r} {where}'
-        todo += [_Standing(f, prefix, where, standing) for f in reversed(step.step_factories)]
+        prefix = prefix if name == '' else path
+        todo += [_Standing(inner, prefix, place) for inner in reversed(step.step_factories)]
 
 
-def _make(factory: Any, where: str, report: Callable[[str], Any]) -> BuildStep | None:
-    if not isinstance(factory, _BuildStepFactory):
-        return None
-    try:
-        with capture_config_errors():  # they have been reported when it was written down
-            return factory.buildStep()
-    except Exception as e:
-        report(f'step {factory.step_class.__name__} {where} cannot be made for a build: {e!r}')
-    return None
+def _make(factory: _BuildStepFactory) -> BuildStep:
+    with capture_config_errors() as errors:
+        return (
+            factory.buildStep()
+        )  # what is wrong was reported when it was written down, or will be
+    raise ConfigErrors(errors.errors)  # one of them was raised
 
 
 def _unique(path: str, names: dict[str, int]) -> str:
@@ -107,27 +122,37 @@ def _unique(path: str, names: dict[str, int]) -> str:
     return f'{path}_{names[path]}'
 
 
-def check_steps(builder: Any) -> list[Place]:
-    """Report groups of a builder without steps, and paths that are too long to be shown.
+def check_steps(builder: Any, report: Callable[[str], Any]) -> list[Place]:
+    """Report what is wrong with the steps of a builder: their locks, arguments of groups, paths.
 
-    :returns: the steps of the builder, all of which have been looked at.
+    :param report: called with a sentence for each fault.
+    :returns: the steps, all of which have been looked at.
     """
     places = []
-    limit = model_config.step_name_length
     too_long = ''  # what is inside of it is too long as well, and need not be told
-    for place in steps_of_builder(builder, error):
+    for place in steps_of_builder(builder, report):
         places.append(place)
-        step, path, where = place
-        if isinstance(step, StepGroup) and not step.has_steps():
-            error(f'step group {step.name!r} {where} has no steps')
-        if (
-            path is not None
-            and len(path) > limit
-            and not (too_long and path.startswith(f'{too_long}/'))
-        ):
-            too_long = path
-            error(
-                f'{step.kind_of_step} {step.name!r} {where}: its path {path!r} is longer than the'
-                f' {limit} characters that the name of a step may have'
-            )
+        problems = problems_of(place.step.locks)
+        if isinstance(place.step, StepGroup):
+            problems += place.step.wrong_arguments() or _lack_of_steps(place.step)
+        if place.path is not None and not (too_long and place.path.startswith(f'{too_long}/')):
+            if len(place.path) > model_config.step_name_length:
+                too_long = place.path
+                problems += _length_of_path(place)
+        for problem in problems:
+            report(f'{place}: {problem}{at(place.line)}')
     return places
+
+
+def _lack_of_steps(group: StepGroup) -> list[str]:
+    return [] if group.has_steps() else ['it has no steps']
+
+
+def _length_of_path(place: Place) -> list[str]:
+    limit = model_config.step_name_length
+    if len(place.step.name) > limit:
+        return []  # this was told when it was made
+    return [
+        f'its path {place.path!r} is longer than the {limit} characters that the name of a step'
+        ' may have'
+    ]

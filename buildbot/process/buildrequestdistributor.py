@@ -240,10 +240,11 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             return (yield super()._fetchUnclaimedBrdicts())
         if self.unclaimedBrdicts is None:
             self.pending = yield self.bldr.inbox.read()
-            brdicts = self.pending.brdicts()
-            if self.only is not None:
-                brdicts = [b for b in brdicts if b['buildrequestid'] in self.only]
-            self.unclaimedBrdicts = brdicts
+            self.unclaimedBrdicts = [
+                brdict
+                for brdict in self.pending.brdicts()
+                if self.only is None or brdict['buildrequestid'] in self.only
+            ]
         return self.unclaimedBrdicts
 
     @defer.inlineCallbacks
@@ -440,7 +441,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                         brids, claimed_at=claimed_at
                     )
                 if claimed:
-                    started = await bldr.maybeStartBuild(worker, may_start)
+                    started = await self._start(bldr, worker, may_start)
             finally:
                 if not started:
                     await self._take_back(bldr, requests, brids if claimed else [])
@@ -449,10 +450,10 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                 bldr.inbox.doubt()
                 chooser = await self._new_chooser(bldr)
             elif brids and not started and not bldr.waits_to_try_again:
-                # else something has changed meanwhile, or will
                 if bldr.config_version == config_version and worker.isAvailable():
                     self._back_off(bldr, brids, worker_name)
-                self._look_soon([bldr.name])
+                else:  # something has changed meanwhile
+                    self._look_soon([bldr.name])
 
     async def _new_chooser(self, bldr: Builder) -> Any:
         chooser = self.createBuildChooser(bldr, self.master)
@@ -463,14 +464,21 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             chooser.only = {b['buildrequestid'] for b in awaited if b['buildsetid'] in bsids}
         return chooser
 
+    async def _start(self, bldr: Builder, worker: Any, requests: list[BuildRequest]) -> bool:
+        try:
+            return await bldr.maybeStartBuild(worker, requests)
+        except Exception as e:
+            log.err(e, f"from maybeStartBuild for builder '{bldr.name}'")
+            return False
+
     def _back_off(self, bldr: Builder, brids: list[int], worker_name: str) -> None:
         # Without a reason that is known it would be tried again and again: to give requests back
         # is told as if something had changed.
         for brid in brids:
-            bldr.refusals.fail(brid, worker_name)
+            bldr.refusals.fail(brid)
         log.msg(
             f'builder {bldr.name!r}: build requests {brids} did not start on worker'
-            f' {worker_name!r}; that is tried again in {self.again_after} seconds'
+            f' {worker_name!r}; they are tried again in {self.again_after} seconds'
         )
         self.look_again_later(bldr.name)
 

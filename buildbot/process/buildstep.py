@@ -12,11 +12,13 @@ from typing import Callable
 
 from twisted.internet import defer
 
+from buildbot import config
 from buildbot import util
+from buildbot.config.fileline import line_that_runs
+from buildbot.config.locks import problems_of
 from buildbot.db import model_config
 from buildbot.interfaces import IRenderable
 from buildbot.locks import LockOwner
-from buildbot.locks import check_accesses
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import claim_all
 from buildbot.process.locks import get_real_locks_from_accesses
@@ -57,6 +59,8 @@ class _BuildStepFactory(upstream._BuildStepFactory):
         super().__init__(step_class, *args, **kwargs)
         #: what was added to a group after it was written down
         self.added_steps: list[Any] = []
+        #: the line of the configuration that wrote it down; None if no line did
+        self.written_at = line_that_runs()
 
     def __eq__(self, other: object) -> bool:
         return is_equal(self, other)
@@ -117,8 +121,19 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        check_accesses(self.locks, f'{self.kind_of_step} {self.name!r}')
         self._lock_log = LockLog()
+        self._report(problems_of(self.locks))
+
+    def _report(self, problems: list[str]) -> None:
+        if problems and line_that_runs() is not None:
+            return  # it is told with its place when the configuration has been read
+        for problem in problems:
+            config.error(f'{self.own_words}: {problem}')
+
+    @property
+    def own_words(self) -> str:
+        """What it is told as behind the words for what it stands in."""
+        return f'{self.kind_of_step.split()[-1]} {self.name!r}'
 
     def setBuild(self, build: Build) -> None:
         super().setBuild(build)

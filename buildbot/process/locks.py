@@ -11,6 +11,11 @@ from typing import Sequence
 
 from twisted.internet import defer
 
+from buildbot.config.fileline import at
+from buildbot.config.words import UNWRITABLE
+from buildbot.config.words import can_be_written
+from buildbot.config.words import hint
+from buildbot.config.words import told
 from buildbot.interfaces import IRenderable
 from buildbot.lockcopies import RealBranchLock
 from buildbot.lockcopies import RealMasterLock
@@ -20,6 +25,9 @@ from buildbot.lockcopy import Wait
 from buildbot.lockcopy import claim_together
 from buildbot.locks import BaseLockId
 from buildbot.locks import LockAccess
+from buildbot.locks import in_access
+from buildbot.process.rendering import Generator
+from buildbot.process.rendering import render
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
@@ -56,7 +64,7 @@ def get_real_locks_from_accesses_raw(
     if worker is None:
         raise LockError('the worker was lost before the locks could be found out')
     if props is not None:
-        locks = yield props.render(locks)
+        locks = yield render(props, locks)
         check_rendered(locks)
     if not locks:
         return []
@@ -66,20 +74,38 @@ def get_real_locks_from_accesses_raw(
     claims: Claims = []
     for lock, access in found:
         lock = lock.getLockForWorker(worker.workername)
-        if not isinstance(access, LockAccess):
-            access = access.defaultAccess()
-        if isinstance(lock, RealBranchLock) and access.lockid.key is not None:
-            key = yield props.render(access.lockid.key)
-            claims.append((lock.lock_for_key(key), access))
-        elif isinstance(lock, RealBranchLock):
-            claims += [(copy, access) for copy in lock.locks_for_sources(get_sources())]
-        else:
-            claims.append((lock, access))
+        access = in_access(access)
+        copies = [lock]
+        if isinstance(lock, RealBranchLock):
+            copies = yield copies_of(lock, access.lockid.key, props, get_sources)
+        claims += [(copy, access) for copy in copies]
     if len({lock for lock, _ in claims}) < len(claims):
         found = [lock for lock, _ in claims]
         twice = next(lock for lock in found if found.count(lock) > 1)
-        raise LockError(f'the lock {twice.lockName!r} stands twice in one list')
+        raise LockError(f'lock {twice.lockName!r}: it stands twice in one list')
     return claims
+
+
+@defer.inlineCallbacks
+def copies_of(
+    lock: RealBranchLock, key: Any, props: Any, get_sources: Callable[[], Sequence[Any]]
+) -> Any:
+    """Find the copies of a branch lock that a build takes.
+
+    :param key: of the lock, which takes the place of the branch; None if it has none.
+    :raises LockError: the build has no such codebase, or a copy could not be told of.
+    """
+    if key is None:
+        copies = lock.locks_for_sources(get_sources())
+    else:
+        rendered = yield render(props, key)
+        if isinstance(rendered, Generator):
+            raise LockError(f'lock {lock.lockName!r}: its key is {rendered!r}')
+        copies = [lock.lock_for_key(rendered)]
+    for copy in copies:
+        if not can_be_written(copy.label):
+            raise LockError(f'lock {lock.lockName!r}: its copy {copy.label!r} has {UNWRITABLE}')
+    return copies
 
 
 def check_rendered(locks: Any) -> None:
@@ -88,10 +114,11 @@ def check_rendered(locks: Any) -> None:
     :raises LockError: it is not.
     """
     if locks and not isinstance(locks, (list, tuple)):
-        raise LockError(f'locks must be a list of locks, not {locks!r}')
+        raise LockError(f'locks must be a list of locks, not {told(locks)}{hint(locks)}')
     for lock in locks or ():
-        if not isinstance(lock, LockAccess) and not hasattr(lock, 'defaultAccess'):
-            raise LockError(f'{lock!r} is not a lock')
+        is_lock = isinstance(lock, LockAccess) or hasattr(lock, 'defaultAccess')
+        if not is_lock or isinstance(lock, type):
+            raise LockError(f'{told(lock)} is not a lock{hint(lock)}')
 
 
 def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int | None) -> None:
@@ -113,15 +140,14 @@ def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int | No
             real = kind.find(botmaster, lockid.name)
             if real is None or real.config_version != config_version:
                 continue
-            if real.lockid is None or real.lockid == lockid:
-                continue
-            if real.is_idle and not is_configured(real, botmaster):
+            if real.lockid != lockid and real.is_idle and not is_configured(real, botmaster):
                 real.config_version = -1
                 continue
-            raise LockError(
-                f'Two locks share the name {lockid.name!r}: {real.lockid!r}, which was there'
-                f' first, and {lockid!r}'
-            )
+            if real.lockid is not None and real.lockid != lockid:
+                raise LockError(
+                    f'lock {lockid.name!r}: Two locks share this name: {lockid!r}, and'
+                    f' {real.lockid!r}{at(real.lockid.written_at)}, which was there first'
+                )
 
 
 def is_configured(real: Any, botmaster: Any) -> bool:

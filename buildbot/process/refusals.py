@@ -18,23 +18,21 @@ class Refusals:
     def __init__(self) -> None:
         # pairs of the id of a build request and the name of a worker; None stands for any worker
         self._refused: set[tuple[int, str | None]] = set()
-        self._failed: set[tuple[int, str | None]] = set()
+        self._failed: set[int] = set()
         self._is_outdated = False
 
     def refuse(self, brid: int, worker: str | None = None) -> None:
         """Leave a request alone on this worker, or on all, until something changes."""
         self._refused.add((brid, worker))
 
-    def fail(self, brid: int, worker: str | None = None) -> None:
-        """Leave a request alone on this worker, or on all, until some time is over."""
-        self._failed.add((brid, worker))
+    def fail(self, brid: int) -> None:
+        """Leave a request alone until some time is over."""
+        self._failed.add(brid)
 
     def has(self, brid: int, worker: str | None) -> bool:
         """Tell whether a request is to be left alone on a worker."""
-        if not self._refused and not self._failed:
-            return False
-        pairs = {(brid, worker), (brid, None)}
-        return not (pairs.isdisjoint(self._refused) and pairs.isdisjoint(self._failed))
+        refused = self._refused
+        return brid in self._failed or (brid, worker) in refused or (brid, None) in refused
 
     def something_changed(self) -> None:
         """Forget, when the builder is looked at the next time, what was refused until then.

@@ -12,6 +12,10 @@ from twisted.internet import defer
 from twisted.python import log
 
 from buildbot import config
+from buildbot.config.fileline import at
+from buildbot.config.fileline import line_that_runs
+from buildbot.config.words import hint
+from buildbot.config.words import told
 from buildbot.interfaces import IBuildStep
 from buildbot.interfaces import IBuildStepFactory
 from buildbot.interfaces import IRenderable
@@ -19,6 +23,7 @@ from buildbot.process import buildstep
 from buildbot.process.grouprun import GroupRun
 from buildbot.process.grouprun import run_inside
 from buildbot.process.locks import names_of_locks
+from buildbot.process.rendering import render
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
@@ -84,8 +89,7 @@ class StepGroup(buildstep.BuildStep):
         self.env = env
         self._added: list[Any] = []
         super().__init__(**kwargs)
-        for what_is_wrong in self._check_arguments():
-            config.error(f'step group {self.name!r}: {what_is_wrong}')
+        self._report(self.wrong_arguments())
         #: what comes before the names of its steps, without the slash
         self.path = ''
         #: the run of its steps; None before it has begun
@@ -101,26 +105,30 @@ class StepGroup(buildstep.BuildStep):
 
     __str__ = __repr__
 
-    def _check_arguments(self) -> Iterator[str]:
+    def wrong_arguments(self) -> list[str]:
+        """Return what it cannot be made of, a sentence for each fault."""
+        problems = [f'{what}, not {told(x)}{hint(x)}' for what, x in self._wrong_arguments()]
+        known = self.steps if isinstance(self.steps, (list, tuple)) else ()
+        return problems + [f'{told(step)} is not a step' for step in known if not is_step(step)]
+
+    def _wrong_arguments(self) -> Iterator[tuple[str, Any]]:
         def is_known(value: Any) -> bool:
             return value is not None and not IRenderable.providedBy(value)
 
         if is_known(self.steps) and not isinstance(self.steps, (list, tuple)):
-            yield f'steps must be a list of steps, not {self.steps!r}'
-        elif is_known(self.steps):
-            yield from (f'{step!r} is not a step' for step in self.steps if not is_step(step))
+            yield 'steps must be a list of steps', self.steps
         if not IRenderable.providedBy(self.parallel) and (
             type(self.parallel) is not int or self.parallel < 1
         ):
-            yield f'parallel must be a number of steps, not {self.parallel!r}'
+            yield 'parallel must be a number of steps', self.parallel
         if is_known(self.interruptOnFailure) and not isinstance(self.interruptOnFailure, bool):
-            yield f'interruptOnFailure must be True or False, not {self.interruptOnFailure!r}'
+            yield 'interruptOnFailure must be True or False', self.interruptOnFailure
         for name in ('maxTime', 'waitTimeout'):
             value = getattr(self, name)
             if is_known(value) and (type(value) not in (int, float) or value < 0):
-                yield f'{name} must be a number of seconds, not {value!r}'
+                yield f'{name} must be a number of seconds', value
         if is_known(self.env) and not isinstance(self.env, dict):
-            yield f'env must be a dictionary, not {self.env!r}'
+            yield 'env must be a dictionary', self.env
 
     @property
     def step_factories(self) -> list[Any]:
@@ -130,8 +138,10 @@ class StepGroup(buildstep.BuildStep):
         return [buildstep.get_factory_from_step_or_factory(s) for s in steps if is_step(s)]
 
     def has_steps(self) -> bool:
-        """Tell whether it may have any steps."""
-        return bool(IRenderable.providedBy(self.steps) or self.step_factories)
+        """Tell whether it was given any steps; that something is no step is told by itself."""
+        if IRenderable.providedBy(self.steps):
+            return True
+        return bool(self.steps or self._added or self._factory.added_steps)
 
     def addStep(self, step: Any = None) -> Any:
         """Add a step at the end of the group, when the configuration is written.
@@ -153,10 +163,10 @@ class StepGroup(buildstep.BuildStep):
         # the factory which has to know.
         is_made = getattr(self, '_BuildStepWrapperMixin__init_completed', False)
         for step in steps:
-            if is_step(step):
-                (self._factory.added_steps if is_made else self._added).append(step)
-            else:
-                config.error(f'step group {self.name!r}: {step!r} is not a step')
+            (self._factory.added_steps if is_made else self._added).append(step)
+            if not is_step(step):
+                line = at(line_that_runs())
+                config.error(f'{self.own_words}: {told(step)} is not a step{line}')
 
     @defer.inlineCallbacks
     def _add_row(self) -> Any:
@@ -174,8 +184,8 @@ class StepGroup(buildstep.BuildStep):
             self._hide_if, self.hideStepIf = self.hideStepIf, self._hide_all_if
 
     def _check_rendered(self) -> None:
-        for what_is_wrong in self._check_arguments():
-            raise ValueError(f'step group {self.name!r}: {what_is_wrong}')
+        for problem in self.wrong_arguments():
+            raise ValueError(f'{self.own_words}: {problem}')
 
     def _hide_all_if(self, results: int, step: buildstep.BuildStep) -> bool:
         self._hidden = bool(self._hide_if(results, step))
@@ -241,7 +251,7 @@ class StepGroup(buildstep.BuildStep):
     @defer.inlineCallbacks
     def run(self) -> Any:
         if IRenderable.providedBy(self.steps):
-            self.steps = yield self.build.render(self.steps)
+            self.steps = yield render(self.build, self.steps)
             self._check_rendered()
         if not self.build.conn:
             return RETRY  # the worker was lost meanwhile, for which its steps would be made

@@ -11,6 +11,7 @@ from twisted.internet import defer
 from twisted.python import log
 
 from buildbot.interfaces import WorkerSetupError
+from buildbot.locks import in_access
 from buildbot.util.subscription import Subscription
 from buildbot.util.subscription import SubscriptionPoint
 from buildbot.worker.lane import name_in_lane
@@ -120,7 +121,9 @@ class AbstractWorker(upstream.AbstractWorker):
         Who waits for one stands in its line and is told, so the worker need not be.
         """
         found = yield self.botmaster.getLockFromLockAccesses(self.access, self.config_version)
-        self.locks = [(lock.getLockForWorker(self.workername), access) for lock, access in found]
+        self.locks = [
+            (lock.getLockForWorker(self.workername), in_access(access)) for lock, access in found
+        ]
 
     def locksAvailable(self) -> bool:
         """Return True: whether its locks are free is asked for each request, by the builder.

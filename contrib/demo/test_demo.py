@@ -193,4 +193,4 @@ class Use(unittest.SynchronousTestCase):
     def test_installed(self):
         """What is installed is told in one line."""
         (line,) = self.said(sys.executable, 'contrib/install.py', 'it', '--no-index', 'twisted')
-        self.assertRegex(line, r'^installing it: done in \d+ s$')
+        self.assertRegex(line, r'^installing it, done in \d+ s$')

@@ -115,7 +115,11 @@ class BuilderLevel(LabTestCase):
 
     @parameterized.expand(
         [
-            ('no_list', MasterLock('lab'), "must be a list of locks, not MasterLock('lab'"),
+            (
+                'no_list',
+                MasterLock('lab'),
+                "locks must be a list of locks, not MasterLock('lab', maxCount=1)",
+            ),
             ('no_lock', [None], 'None is not a lock'),
         ]
     )
@@ -131,7 +135,7 @@ class BuilderLevel(LabTestCase):
         errors = self.flushLoggedErrors(LockError)
         self.assertGreater(len(errors), 1)
         for error in errors:
-            self.assertIn(sentence, str(error.value))
+            self.assertEqual(str(error.value), sentence)
 
     @parameterized.expand(
         [
@@ -157,8 +161,8 @@ class BuilderLevel(LabTestCase):
         yield self.request('a', properties={'count': (2, 'test')})
         self.assertEqual((yield self.builds()), [None, result])
         sentence = (
-            "Two locks share the name 'lab': MasterLock('lab', maxCount=1), which was there first,"
-            " and MasterLock('lab', maxCount=2)"
+            "lock 'lab': Two locks share this name: MasterLock('lab', maxCount=2), and"
+            " MasterLock('lab', maxCount=1), which was there first"
         )
         self.assertEqual({str(e.value) for e in self.flushLoggedErrors(LockError)}, {sentence})
 
@@ -253,7 +257,7 @@ class BuilderLevel(LabTestCase):
         self.assertEqual(self.branches(self.gate), ['once'])
         self.assertEqual((yield self.builds()), [FAILURE, None])
         (error, *_) = self.flushLoggedErrors(LockError)
-        self.assertIn("the lock 'lab' stands twice in one list", str(error.value))
+        self.assertEqual(str(error.value), "lock 'lab': it stands twice in one list")
 
     @defer.inlineCallbacks
     def test_number_of_build(self):

@@ -11,7 +11,6 @@ from buildbot.locks import LockError
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.process.results import CANCELLED
-from buildbot.process.results import EXCEPTION
 from buildbot.process.results import RETRY
 from buildbot.process.results import SKIPPED
 from buildbot.process.results import SUCCESS
@@ -121,7 +120,6 @@ class Steps(LogCase):
         )
         self.assertEqual(len(self.flushLoggedErrors(LockError)), 1)
         self.assertEqual((yield self.builds())[1:2], [CANCELLED])
-        self.assertEqual((yield self.builds())[3], EXCEPTION)
 
     @defer.inlineCallbacks
     def test_lost_worker(self):

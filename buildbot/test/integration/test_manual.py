@@ -50,7 +50,12 @@ class Examples(unittest.SynchronousTestCase):
 
     @parameterized.expand(
         [
-            ('word', "lock.access('counting', 3)", "lock.access('counting', 9)", '9 units of'),
+            (
+                'word',
+                "lock.access('counting', 3)",
+                "lock.access('counting', 9)",
+                '9 units can',
+            ),
             ('name', 'BranchLock', 'BrunchLock', 'BrunchLock'),
         ]
     )
@@ -187,6 +192,14 @@ class Pages(unittest.SynchronousTestCase):
         """Each example is shown by a page."""
         shown = {path.name for _, path in self.included()} | {'readme.cfg'}
         self.assertEqual({path.name for path in FILES} - shown, set())
+
+    def test_pictures(self):
+        """Each picture has a caption."""
+        for page in self.pages:
+            text = page.read_text()
+            pictures = re.findall(r'^\.\. (?:image|figure):: (\S+)', text, re.M)
+            captioned = re.findall(r'^\.\. figure:: (\S+)(?:\n   :.*)*\n\n   \w', text, re.M)
+            self.assertEqual(pictures, captioned, page.name)
 
     @parameterized.expand(
         [

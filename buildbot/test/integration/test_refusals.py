@@ -219,8 +219,8 @@ class Plugins(RefusalCase):
         self.assertLessEqual(len(self.looks), 3 * 60)
         self.assertEqual(
             told[0],
-            "builder 'a': build requests [1] did not start on worker 'w1'; that is tried again in"
-            ' 10 seconds',
+            "builder 'a': build requests [1] did not start on worker 'w1'; they are tried again"
+            ' in 10 seconds',
         )
 
 

@@ -391,8 +391,9 @@ class Limits(LabTestCase):
         yield self.request('a', properties={'limit': ('long', 'test')})
         self.assertEqual((yield self.builds()), [None, EXCEPTION])
         (text,) = [t for n, t in (yield self.logs('g', 2)) if n == 'err.text']
-        self.assertIn("step group 'g': maxTime must be a number of seconds, not 'long'", text)
-        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        sentence = "group 'g': maxTime must be a number of seconds, not 'long'"
+        self.assertTrue(text.endswith(f': {sentence}\n'), text)
+        self.assertEqual([str(e.value) for e in self.flushLoggedErrors(ValueError)], [sentence])
 
 
 class Rows(LabTestCase):
@@ -546,8 +547,12 @@ class Rows(LabTestCase):
         logs = yield self.master.data.get(
             ('steps', rows['g/' + 'x' * 48]['stepid'], 'logs', 'err_text', 'contents')
         )
-        self.assertIn('is longer than the 50 characters', logs['content'])
-        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        sentence = (
+            f"the path 'g/{'x' * 60}' is longer than the 50 characters that the name of a step may"
+            ' have'
+        )
+        self.assertTrue(logs['content'].endswith(f'ValueError: {sentence}\n'), logs['content'])
+        self.assertEqual([str(e.value) for e in self.flushLoggedErrors(ValueError)], [sentence])
 
 
 class BuildStepThatEnds(BuildStep):

@@ -192,7 +192,7 @@ class Fingerprints(unittest.SynchronousTestCase):
         path = self.mktemp()
         Path(path).write_text('overlooks buildbot\n# end\n')
         error = self.assertRaises(ValueError, seams.read, path)
-        self.assertIn("cannot read 'overlooks buildbot'", str(error))
+        self.assertEqual(str(error), f"{path}: cannot read 'overlooks buildbot'")
 
 
 class Range(unittest.SynchronousTestCase):
@@ -425,7 +425,8 @@ raise ValueError('of the program')
         """The status command says that the switch is off, and fails."""
         done = self.status(BUILDBOT_INTERLOCK='off')
         self.assertEqual(done.returncode, 1)
-        self.assertIn('off: BUILDBOT_INTERLOCK=off', done.stdout)
+        sentence = f'off: BUILDBOT_INTERLOCK=off, so the release in {self.release} runs as it is'
+        self.assertIn(sentence, done.stdout.splitlines())
 
     def test_status_with_a_checkout_in_front(self):
         """The status command says that a checkout as working directory wins, and fails."""
@@ -438,7 +439,11 @@ raise ValueError('of the program')
             "runpy.run_module('buildbot_overlay', run_name='__main__')",
         )
         self.assertEqual(done.returncode, 1)
-        self.assertIn('stands before the overlay on the path and wins', done.stdout)
+        sentence = (
+            f'off: {checkout}/buildbot stands before the overlay on the path and wins; an upstream'
+            ' checkout as working directory does that; run from another directory'
+        )
+        self.assertIn(sentence, done.stdout.splitlines())
 
     def test_status_that_nobody_reads(self):
         """The status command ends quietly when who reads its lines has had enough."""

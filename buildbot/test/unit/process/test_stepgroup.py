@@ -70,7 +70,7 @@ class Errors(unittest.SynchronousTestCase):
         error = self.assertRaises(
             ConfigErrors, lambda: StepGroup(**{'name': 'g', 'steps': [BuildStep()], **words})
         )
-        self.assertEqual(error.errors, [f"step group 'g': {sentence}"])
+        self.assertEqual(error.errors, [f"group 'g': {sentence}"])
 
     @parameterized.expand(
         [
@@ -82,19 +82,15 @@ class Errors(unittest.SynchronousTestCase):
     def test_added(self, _, add, what):
         """What is added must be a step."""
         error = self.assertRaises(ConfigErrors, add, StepGroup(name='g'))
-        self.assertEqual(error.errors, [f"step group 'g': {what} is not a step"])
+        self.assertEqual(error.errors, [f"group 'g': {what} is not a step"])
 
-    @parameterized.expand([('text', 'abc'), ('list', ['abc', None]), ('number', 5)])
-    def test_told_once(self, _, steps):
-        """What is no step is told once by checkconfig, which goes on to the end."""
-        with capture_config_errors() as errors:
-            group = StepGroup(name='g', steps=steps)
-        made = len(errors.errors)
-        found = self.errors_of(group)
-        self.assertGreater(made, 0)
-        self.assertEqual([e for e in found if 'has no steps' not in e], [])
-
-    def test_step_that_is_made_once(self):
+    @parameterized.expand(
+        [
+            ('error', KeyError('x'), "KeyError('x')"),
+            ('of_the_configuration', ConfigErrors(['no x']), "ConfigErrors(['no x'])"),
+        ]
+    )
+    def test_step_that_is_made_once(self, _, error, words):
         """A step that cannot be made a second time is told, since no build could have it."""
         made = []
 
@@ -103,30 +99,36 @@ class Errors(unittest.SynchronousTestCase):
                 super().__init__(**kwargs)
                 made.append(self)
                 if len(made) > 1:
-                    raise KeyError('x')
+                    raise error
 
-        (error,) = self.errors_of(StepGroup(name='g', steps=[Once()]))
-        place = "step Once in group 'g' of builder 'lab'"
-        self.assertEqual(error, f"{place} cannot be made for a build: KeyError('x')")
+        (told,) = self.errors_of(StepGroup(name='g', steps=[Once()]))
+        what = f'step Once cannot be made for a build: {words}'
+        self.assertEqual(told, f"builder 'lab', group 'g': {what}")
 
-    @parameterized.expand([('itself', 0), ('around', 3)])
-    def test_group_in_itself(self, _, levels):
+    @parameterized.expand([('itself', 0, 'gg'), ('around', 3, 'ooogo')])
+    def test_group_in_itself(self, _, levels, names):
         """A group that is in itself is told, and does not keep checkconfig for ever."""
         group = StepGroup(name='g', steps=[BuildStep(name='s')])
         outer = group
         for _ in range(levels):
             outer = StepGroup(name='o', steps=[outer])
         group.addStep(outer)
-        errors = self.errors_of(outer)
-        self.assertEqual(len(errors), 1)
-        self.assertIn('is in itself', errors[0])
+        (error,) = self.errors_of(outer)
+        groups = ', '.join(f'group {name!r}' for name in names)
+        self.assertEqual(error, f"builder 'lab', {groups}: it is in itself")
 
     def test_same_names(self):
         """Paths are measured as they will be when names that are there twice get their number."""
         steps = [BuildStep(name='b' * 29)]
         groups = [StepGroup(name='g' * 20, steps=steps) for _ in range(2)]
-        (error,) = self.errors_of(*groups)
-        self.assertIn('g' * 20 + '_1/', error)
+        group, step = 'g' * 20, 'b' * 29
+        self.assertEqual(
+            self.errors_of(*groups),
+            [
+                f"builder 'lab', group {group!r}, step {step!r}: its path '{group}_1/{step}' is"
+                ' longer than the 50 characters that the name of a step may have'
+            ],
+        )
 
     def test_own_factory(self):
         """What is no factory is told as ever."""
@@ -163,22 +165,34 @@ class Errors(unittest.SynchronousTestCase):
         self.assertEqual(
             self.errors_of(*groups),
             [
-                "step group 'g' of builder 'lab' has no steps",
-                "step group 'i' in group 'h' of builder 'lab' has no steps",
+                "builder 'lab', group 'g': it has no steps",
+                "builder 'lab', group 'h', group 'i': it has no steps",
             ],
         )
 
     def test_long_path(self):
         """A path that is too long is told at checkconfig: once, not for all that is inside."""
         group = nest(3, 'g' * 20, StepGroup(name='h' * 20, steps=[BuildStep(name='s')]))
-        (error,) = self.errors_of(group)
-        path = '/'.join(['g' * 20, 'g' * 20, 'h' * 20])
-        self.assertIn(f"of builder 'lab': its path {path!r} is longer than the 50 charact", error)
+        names = ['g' * 20, 'g' * 20, 'h' * 20]
+        groups, path = ', '.join(f'group {name!r}' for name in names), '/'.join(names)
+        self.assertEqual(
+            self.errors_of(group),
+            [
+                f"builder 'lab', {groups}: its path {path!r} is longer than the 50 characters that"
+                ' the name of a step may have'
+            ],
+        )
 
     def test_deep(self):
         """A thousand groups in one another are an error in one sentence if their path is one."""
-        (error,) = self.errors_of(nest(1000, 'g'))
-        self.assertIn('is longer than the 50 characters', error)
+        groups, path = ', '.join(["group 'g'"] * 26), '/'.join('g' * 26)
+        self.assertEqual(
+            self.errors_of(nest(1000, 'g')),
+            [
+                f"builder 'lab', {groups}: its path {path!r} is longer than the 50 characters that"
+                ' the name of a step may have'
+            ],
+        )
 
     @parameterized.expand(
         [
@@ -197,9 +211,14 @@ class Errors(unittest.SynchronousTestCase):
     def test_locks_of_a_group_class(self):
         """The locks that a user's own kind of group brings are checked like all others."""
         group = StepGroup(name='g', steps=[Bench('b1')], locks=[MasterLock('board-b1', 2)])
-        (error,) = self.errors_of(group)
-        self.assertIn("Two locks share the name 'board-b1'", error)
-        self.assertIn("of step group 'b1' in group 'g' of builder 'lab'", error)
+        self.assertEqual(
+            self.errors_of(group),
+            [
+                "builder 'lab', group 'g', group 'b1': lock 'board-b1': Two locks share this name:"
+                " MasterLock('board-b1', maxCount=1), and MasterLock('board-b1', maxCount=2) of"
+                " builder 'lab', group 'g'"
+            ],
+        )
 
 
 class Template(unittest.SynchronousTestCase):

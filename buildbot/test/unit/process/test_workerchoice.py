@@ -132,4 +132,5 @@ class LateBinding(unittest.TestCase):
     def test_no_boolean(self):
         """What is neither True nor False is told."""
         error = self.assertRaises(ConfigErrors, self.load, {'lateBinding': 'never'})
-        self.assertIn('lateBinding', ' '.join(error.errors))
+        sentence = "c['lateBinding'] must be True or False, not 'never'"
+        self.assertEqual(error.errors, [sentence])

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from buildbot.locks import check_accesses
+from buildbot.config.errors import error
+from buildbot.config.locks import problems_of
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -12,8 +13,10 @@ upstream = release(__name__)
 class MasterConfig(upstream.MasterConfig):
     def check_locks(self) -> None:
         for builder in self.builders:
-            check_accesses(builder.locks, f'builder {builder.name!r}')
+            for problem in problems_of(builder.locks):
+                error(f'builder {builder.name!r}: {problem}')
         for worker in self.workers:
-            check_accesses(worker.access, f'worker {worker.name!r}', in_build=False)
+            for problem in problems_of(worker.access, in_build=False):
+                error(f'worker {worker.name!r}: {problem}')
 
         super().check_locks()

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A step before the log tells of its locks."""
+"""A step before ``checkconfig`` looks into builders, and before the log tells of its locks."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from buildbot import config
+from buildbot.config.locks import problems_of
 from buildbot.process.locks import release_all
 from buildbot_overlay import release
 
@@ -10,6 +14,11 @@ upstream = release(__name__)
 
 
 class BuildStep(upstream.BuildStep):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for problem in problems_of(self.locks):
+            config.error(f'{self.own_words}: {problem}')
+
     def releaseLocks(self) -> None:
         """Release the locks that the step holds; doing it again does nothing."""
         release_all(self, self._locks_to_acquire)
