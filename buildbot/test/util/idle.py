@@ -26,6 +26,7 @@ class Wish(NamedTuple):
     """What a pending request needs on one idle worker.
 
     :ivar place: the lower, the further in front.
+    :ivar is_waited_for: whether a build waits for it.
     :ivar wants: of each copy of a lock.
     """
 
@@ -33,6 +34,7 @@ class Wish(NamedTuple):
     builder: str
     worker: str
     place: tuple[int, Any]
+    is_waited_for: bool
     wants: dict[Any, Want]
 
 
@@ -133,11 +135,15 @@ class Startable:
 
     :param wishes: all that there are.
     :param holders: who holds what.
+    :param may_pend: tells of a wish whether there is a reason that it has not come true.
     """
 
-    def __init__(self, wishes: list[Wish], holders: Holders) -> None:
+    def __init__(
+        self, wishes: list[Wish], holders: Holders, may_pend: Callable[[Wish], bool]
+    ) -> None:
         self._wishes = wishes
         self._holders = holders
+        self._may_pend = may_pend
 
     def _has_room(self, wish: Wish) -> bool:
         return all(self._holders.is_free(copy, want) for copy, want in wish.wants.items())
@@ -152,7 +158,7 @@ class Startable:
     def in_front(self) -> Wish | None:
         """Return a wish whose locks are free and that nobody is ahead of, or None."""
         for wish in self._wishes:
-            if not self._has_room(wish) or self._steps_wait(wish):
+            if self._may_pend(wish) or not self._has_room(wish) or self._steps_wait(wish):
                 continue
             ahead = (
                 other
@@ -177,6 +183,8 @@ class Startable:
                 left = [w for w in left if w not in near]
             all_of_them = {wish.brid for wish in together}
             able = {wish.brid for wish in together if self._has_room(wish)}
-            if able == all_of_them and not any(map(self._steps_wait, together)):
+            if able < all_of_them or any(map(self._steps_wait, together)):
+                continue
+            if not any(map(self._may_pend, together)):
                 return together[0]
         return None
