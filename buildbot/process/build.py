@@ -16,8 +16,8 @@ from twisted.internet import defer
 from twisted.python import log
 from twisted.python.failure import Failure
 
-from buildbot.lockowner import name_of_request
-from buildbot.lockowner import owner_around_all
+from buildbot.locking.owner import name_of_request
+from buildbot.locking.owner import owner_around_all
 from buildbot.locks import LockError
 from buildbot.locks import LockOwner
 from buildbot.process import metrics

@@ -9,12 +9,12 @@ from typing import Callable
 
 from twisted.python.failure import Failure
 
-from buildbot.lockcopy import CircleError
-from buildbot.lockcopy import LockError
-from buildbot.lockcopy import UnitsError
-from buildbot.lockcopy import Wait
-from buildbot.lockcopy import would_do
-from buildbot.lockowner import name_of_request
+from buildbot.locking.copy import CircleError
+from buildbot.locking.copy import LockError
+from buildbot.locking.copy import UnitsError
+from buildbot.locking.copy import Wait
+from buildbot.locking.copy import would_do
+from buildbot.locking.owner import name_of_request
 from buildbot.locks import LockOwner
 from buildbot.process.firstrelease import FirstRelease
 from buildbot.process.locks import claim_all

@@ -11,7 +11,7 @@ from typing import Iterator
 from buildbot.process.reservation import Reservation
 
 if TYPE_CHECKING:
-    from buildbot.lockcopy import BaseLock
+    from buildbot.locking.copy import BaseLock
     from buildbot.process.buildrequest import BuildRequest
 
 

@@ -8,7 +8,7 @@ import gc
 from parameterized import parameterized
 from twisted.internet import defer
 
-from buildbot.lockcopies import LocksInUse
+from buildbot.locking.copies import LocksInUse
 from buildbot.locks import BranchLock
 from buildbot.locks import LockError
 from buildbot.locks import MasterLock

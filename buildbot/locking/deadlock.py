@@ -13,10 +13,10 @@ from typing import Any
 from typing import Callable
 from typing import Iterable
 
-from buildbot.lockrule.line import Claim
-from buildbot.lockrule.pool import Holding
-from buildbot.lockrule.pool import Pool
-from buildbot.lockrule.pool import Want
+from buildbot.locking.claim import Claim
+from buildbot.locking.pool import Holding
+from buildbot.locking.pool import Pool
+from buildbot.locking.pool import Want
 
 
 def find_deadlock(claim: Claim, waits_of: Callable[[Any], Iterable[Claim]]) -> list[Claim]:
