@@ -76,13 +76,14 @@ class Claim(Waiter):
         # distributed system", 1978), each lock having one: at a lock, who comes later has the
         # higher number, and of two claims that meet at two locks, the same one is ahead at both.
         number += 1
-        if age is None or age > latest:
-            latest = latest if age is None else age
-            for want in wants:
-                want.lock.latest = latest
+        if age is None:
+            age = latest
         for want in wants:
-            want.lock.clock = number
-        self.key = (-priority, latest if age is None else age, number)
+            lock = want.lock
+            lock.clock = number
+            if age > lock.latest:
+                lock.latest = age
+        self.key = (-priority, age, number)
         self.ancestors = ancestors
         self.granted = granted
         self.drains = drains

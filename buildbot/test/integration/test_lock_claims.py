@@ -769,7 +769,7 @@ class RenderedNames(LabTestCase):
         yield self.request('b')
         self.assertEqual((yield self.builds()), [FAILURE])
         sentence = (
-            "Two locks share the name 'm': MasterLock('m', maxCount=1), which was there first, and"
-            " MasterLock('m', maxCount=2)"
+            "lock 'm': Two locks share this name: MasterLock('m', maxCount=2), and"
+            " MasterLock('m', maxCount=1), which was there first"
         )
         self.assertEqual({str(e.value) for e in self.flushLoggedErrors(LockError)}, {sentence})

@@ -42,7 +42,7 @@ class Scene:
         self.told: list[str] = []
         self.hopeless: list[str] = []
 
-    def ask(self, owner: str, priority: int = 0, **wants: Any) -> None:
+    def ask(self, owner: str, priority: int = 0, age: float | None = None, **wants: Any) -> None:
         outer = owner.split('.')[:-1]
         ancestors = ['.'.join(outer[:i]) for i in range(len(outer), 0, -1)]
         claim = Claim(
@@ -52,6 +52,7 @@ class Scene:
             ancestors,
             lambda: self.told.append(owner),
             hopeless=lambda: self.hopeless.append(owner),
+            age=age,
         )
         self.claims[owner] = claim
         claim.enter()
@@ -298,6 +299,16 @@ class Turns(unittest.SynchronousTestCase):
         scene.end('both')
         self.assertEqual(scene.holding, 'late')
 
+    def test_behind_all_that_came_before(self):
+        """Who has no age is behind a claim that is younger than one of another of its locks."""
+        scene = Scene(A=1, B=1)
+        scene.ask('young', age=9.0, B=1)
+        scene.ask('holds_a', age=1.0, A=1)
+        scene.ask('both', age=5.0, A=1, B=1)
+        scene.ask('late', A=1)
+        scene.end('young', 'holds_a')
+        self.assertEqual(scene.holding, 'both')
+
     def test_cancelled_drain_lets_others_go(self):
         """When the claim for which a lock drains is cancelled, those it kept waiting go on."""
         scene = Scene(A=1, B=1)
@@ -516,8 +527,14 @@ class Histories(RuleBasedStateMachine):
 
     # -- what happens ---------------------------------------------------------------------------
 
-    @rule(data=st.data(), priority=st.integers(0, 2), nest=st.integers(0, 3), wait=st.booleans())
-    def ask(self, data, priority, nest, wait):
+    @rule(
+        data=st.data(),
+        priority=st.integers(0, 2),
+        nest=st.integers(0, 3),
+        wait=st.booleans(),
+        age=st.none() | st.integers(0, 9),
+    )
+    def ask(self, data, priority, nest, wait, age):
         holders = [c for c in self.claims if c.holds]
         outer = data.draw(st.sampled_from(holders)) if nest and holders else None
         ancestors = [outer.owner, *outer.ancestors] if outer else []
@@ -531,9 +548,11 @@ class Histories(RuleBasedStateMachine):
             return
         owner = f'o{next(self.numbers)}'
         hopeless = functools.partial(self.hopeless.append, owner)
-        claim = Claim(owner, wants, priority, ancestors, hopeless=hopeless)
+        claim = Claim(owner, wants, priority, ancestors, hopeless=hopeless, age=age)
         self.claims.append(claim)
         waiting = [c for c in self.claims if c.waiting]
+        before = [c for c in waiting if c.key[0] == claim.key[0] and shared(c, claim)]
+        assert age is not None or all(c.key < claim.key for c in before), 'not behind'
         claim.enter(wait or nest > 0)
         if claim.waiting:
             ahead = [c for c in waiting if c.key < claim.key and shared(c, claim)]
