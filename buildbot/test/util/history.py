@@ -760,7 +760,7 @@ class HistoryCase(PacedCase):
         """Fail unless all is as it must be when all that is due has happened."""
         if not self.versions:
             self.keep_version()
-        holders = Holders(self.accesses_of)
+        holders = Holders(self.accesses_of, self.parent_of)
         for copy in copies_of(self.master, self.lockids()):
             self._check_copy(copy, holders)
         if self.is_shut_down() or self.unheard or self.order.is_late:
@@ -779,6 +779,11 @@ class HistoryCase(PacedCase):
         """Return the branch of a request."""
         buildset = self.see(self.master.data.get(('buildsets', str(row['buildsetid']))))
         return buildset['sourcestamps'][0]['branch']
+
+    def parent_of(self, build: Build) -> int | None:
+        """Return the id of the build that has triggered a build; None if there is none."""
+        buildset = self.see(self.master.data.get(('buildsets', str(build.requests[0].bsid))))
+        return buildset['parent_buildid']
 
     def may_pend(self, wish: Wish) -> bool:
         """Tell whether there is a reason for which a request need not have started."""
