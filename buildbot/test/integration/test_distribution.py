@@ -414,7 +414,7 @@ class Circles(DistributionCase):
         self.settle()
         yield self.assert_all_done(a, b)
         results = yield self.builds()
-        self.assertEqual(sorted(results), sorted([SUCCESS, SUCCESS, EXCEPTION]))
+        self.assertEqual(sorted(results), sorted([SUCCESS, SUCCESS, FAILURE]))
         (error,) = self.flushLoggedErrors()
         self.assertEqual(
             str(error.value),
