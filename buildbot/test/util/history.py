@@ -164,7 +164,8 @@ class User:
             if says == 'none':
                 return None
             pool = self._history.pool_of(request.id)
-            fitting = [w for w in workers if w.worker.workername in pool]
+            # one may have been lost until there is an answer
+            fitting = [w for w in workers if w.worker and w.worker.workername in pool]
             return fitting[0] if fitting else None
 
         return self._late(answer) if says == 'late' else answer(says)
@@ -751,6 +752,10 @@ class HistoryCase(PacedCase):
 
     def wait(self, rng: random.Random) -> str:
         seconds = rng.choice([1, 60, 3600])
+        if self.plugin != 'yes':
+            # what fails is tried again now and then
+            seconds = min(seconds, 60)
+            self.begin(**{what: 6 * most for what, most in self.pace.most.items()})
         self.let_time_go(seconds)
         return f'{seconds} s'
 

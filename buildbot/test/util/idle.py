@@ -126,9 +126,12 @@ class Holders:
         """Tell whether there is room for one more who holds a copy."""
         if copy is None or not want.units:
             return True
-        if any(self.want(owner, copy) is None for owner in copy.owners):
+        wants = [self.want(owner, copy) for owner in copy.owners]
+        if None in wants:
             return False  # nobody knows how much
-        exclusive, units = self.used(copy)
+        # what is held inside may be more than what is held around it
+        exclusive = any(w.is_exclusive for w in wants if w)
+        units = sum(w.units for w in wants if w)
         if want.is_exclusive:
             return not exclusive and not units and copy.maxCount > 0
         return not exclusive and units + want.units <= copy.maxCount
