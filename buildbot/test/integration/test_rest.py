@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import random
 from itertools import product
 from typing import Any
 from typing import Sequence
@@ -45,6 +46,8 @@ WAYS = (*HEARD, 'taken_unheard')
 def locks_of_kind(kind: str, units: int = 1) -> tuple[Any, list[Any]]:
     """Return what builders and their workers take of one lock, alone."""
     lock = MasterLock('lab', units)
+    if kind == 'none':
+        return [], []
     if kind == 'master':
         return [lock.access('exclusive')], []
     if kind == 'branch':
@@ -405,6 +408,63 @@ class Leaves(RestCase):
         self.assert_runs_out()
 
 
+class OtherWorker(RestCase):
+    """What the user says of one worker keeps a request from no other one."""
+
+    @parameterized.expand(
+        table(
+            list(
+                product(
+                    ('canStartBuild', 'nextWorker'), ('w1', 'w2', 'w3', 'w4'), ('first', 'last')
+                )
+            ),
+            ('master', 'branch', 'rendered', 'none'),
+        )
+    )
+    @defer.inlineCallbacks
+    def test_only_one_will_do(self, _, what, kind):
+        """A request starts on the worker that the user wants, whichever has been looked at first.
+
+        Two have a lock of their own. Two are busy when the request comes, and are idle before its
+        lock is free.
+        """
+        method, wanted, chance = what
+        self.patch(random, 'choice', lambda some: some[0 if chance == 'first' else -1])
+        locks, _ = locks_of_kind(kind)
+        own = [MasterLock('own', 9).access('counting')]
+        workers = [
+            self.createLocalWorker(name, max_builds=1, locks=own if name in ('w2', 'w4') else [])
+            for name in ('w1', 'w2', 'w3', 'w4', 'w5')
+        ]
+
+        def can_start(builder, worker, request):
+            self.pace.step('asks')
+            return worker.worker.workername == wanted
+
+        def next_worker(builder, workers, request):
+            self.pace.step('asks')
+            fitting = [w for w in workers if w.worker.workername == wanted]
+            return fitting[0] if fitting else None
+
+        words = {method: can_start if method == 'canStartBuild' else next_worker}
+        names = ['w1', 'w2', 'w3', 'w4']
+        builders = {
+            'h': self.builder('h', locks, workernames=['w5']),
+            'a': self.builder('a', locks, workernames=names, **words),
+            **{f'z{i}': self.builder(f'z{i}', [], workernames=[f'w{i}']) for i in (3, 4)},
+        }
+        yield self.start(builders, workers)
+        for name in ('h', 'z3', 'z4', 'a'):
+            self.ask(name)
+        self.end('z3')
+        self.end('z4')
+        self.end('h')
+        self.assertEqual(self.running(), 'a')
+        self.assertEqual(self.gates['a'].running[0][0].workername, wanted)
+        self.let_hour_pass()
+        self.assert_runs_out()
+
+
 class Unused(RestCase):
     """A reservation that ends without a build wakes nobody but who waited because of it."""
 
@@ -418,7 +478,7 @@ class Unused(RestCase):
 
         :param each: how many requests each of them has.
         """
-        locks, of_worker = locks_of_kind(kind) if kind != 'none' else ([], [])
+        locks, of_worker = locks_of_kind(kind)
         shared = kind in ('worker', 'own')  # a lock of one worker
         of_a = of_b = of_h = ['w1']
         if not shared:

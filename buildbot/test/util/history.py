@@ -164,7 +164,8 @@ class User:
             if says == 'none':
                 return None
             pool = self._history.pool_of(request.id)
-            fitting = [w for w in workers if w.worker.workername in pool]
+            # one may have been lost until there is an answer
+            fitting = [w for w in workers if w.worker and w.worker.workername in pool]
             return fitting[0] if fitting else None
 
         return self._late(answer) if says == 'late' else answer(says)
@@ -751,6 +752,10 @@ class HistoryCase(PacedCase):
 
     def wait(self, rng: random.Random) -> str:
         seconds = rng.choice([1, 60, 3600])
+        if self.plugin != 'yes':
+            # what fails is tried again now and then
+            seconds = min(seconds, 60)
+            self.begin(**{what: 6 * most for what, most in self.pace.most.items()})
         self.let_time_go(seconds)
         return f'{seconds} s'
 
@@ -760,7 +765,7 @@ class HistoryCase(PacedCase):
         """Fail unless all is as it must be when all that is due has happened."""
         if not self.versions:
             self.keep_version()
-        holders = Holders(self.accesses_of)
+        holders = Holders(self.accesses_of, self.parent_of)
         for copy in copies_of(self.master, self.lockids()):
             self._check_copy(copy, holders)
         if self.is_shut_down() or self.unheard or self.order.is_late:
@@ -779,6 +784,11 @@ class HistoryCase(PacedCase):
         """Return the branch of a request."""
         buildset = self.see(self.master.data.get(('buildsets', str(row['buildsetid']))))
         return buildset['sourcestamps'][0]['branch']
+
+    def parent_of(self, build: Build) -> int | None:
+        """Return the id of the build that has triggered a build; None if there is none."""
+        buildset = self.see(self.master.data.get(('buildsets', str(build.requests[0].bsid))))
+        return buildset['parent_buildid']
 
     def may_pend(self, wish: Wish) -> bool:
         """Tell whether there is a reason for which a request need not have started."""

@@ -78,28 +78,32 @@ class Holders:
 
     :param accesses_of: returns how a build takes which locks: those of its builder when it began,
         and those of its worker.
+    :param parent_of: returns the id of the build that has triggered a build.
     """
 
-    def __init__(self, accesses_of: Callable[[Build], list[Any]]) -> None:
+    def __init__(
+        self,
+        accesses_of: Callable[[Build], list[Any]],
+        parent_of: Callable[[Build], int | None],
+    ) -> None:
         self._accesses_of = accesses_of
+        self._parent_of = parent_of
 
     def outermost(self, copy: Any) -> list[Any]:
         """Return who holds a copy, without those that share what is held around them."""
         owners = copy.owners
-        found = []
-        for owner in owners:
-            inside = isinstance(owner, BuildStep) and any(
-                other is owner.build
-                or (
-                    isinstance(other, BuildStep)
-                    and other.build is owner.build
-                    and owner.name.startswith(f'{other.name}/')
-                )
-                for other in owners
-            )
-            if not inside:
-                found.append(owner)
-        return found
+        return [one for one in owners if not any(self._is_inside(one, other) for other in owners)]
+
+    def _is_inside(self, one: Any, other: Any) -> bool:
+        if one is other or not isinstance(one, (Build, BuildStep)):
+            return False
+        build = one.build if isinstance(one, BuildStep) else one
+        around = other.build if isinstance(other, BuildStep) else other
+        if build is around:
+            if isinstance(one, BuildStep) and isinstance(other, BuildStep):
+                return one.name.startswith(f'{other.name}/')
+            return isinstance(one, BuildStep)
+        return isinstance(around, Build) and self._parent_of(build) == around.buildid
 
     def want(self, owner: Any, copy: Any) -> Want | None:
         """Return how an owner holds a copy; None if it is neither a build nor a step."""
@@ -122,9 +126,12 @@ class Holders:
         """Tell whether there is room for one more who holds a copy."""
         if copy is None or not want.units:
             return True
-        if any(self.want(owner, copy) is None for owner in copy.owners):
+        wants = [self.want(owner, copy) for owner in copy.owners]
+        if None in wants:
             return False  # nobody knows how much
-        exclusive, units = self.used(copy)
+        # what is held inside may be more than what is held around it
+        exclusive = any(w.is_exclusive for w in wants if w)
+        units = sum(w.units for w in wants if w)
         if want.is_exclusive:
             return not exclusive and not units and copy.maxCount > 0
         return not exclusive and units + want.units <= copy.maxCount
