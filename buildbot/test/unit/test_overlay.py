@@ -615,6 +615,45 @@ class AboutPage(unittest.SynchronousTestCase):
         self.assertEqual(versions[3:], [('Interlock', overlay.__version__), *theirs])
 
 
+class TestFiles(unittest.SynchronousTestCase):
+    """The files of the overlay's own tests."""
+
+    @staticmethod
+    def imported(source):
+        """Name the test files that a source imports something from, or as a whole."""
+        names = []
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ImportFrom):
+                names += [f'{node.module}.{alias.name}' for alias in node.names]
+            elif isinstance(node, ast.Import):
+                names += [alias.name for alias in node.names]
+        return [name for name in names if '.test_' in f'.{name}']
+
+    def test_alone(self):
+        """No test file imports from another one: what both need stands in test/util."""
+        paths = list((TREE / 'test').rglob('*.py'))
+        self.assertIn('test_overlay.py', [path.name for path in paths])
+        found = {str(path): self.imported(path.read_text()) for path in paths}
+        self.assertEqual({path: names for path, names in found.items() if names}, {})
+
+    @parameterized.expand(
+        [
+            (
+                'name',
+                'from buildbot.test.unit.test_x import Case',
+                'buildbot.test.unit.test_x.Case',
+            ),
+            ('module', 'from buildbot.test.unit import test_x', 'buildbot.test.unit.test_x'),
+            ('whole', 'import buildbot.test.unit.test_x', 'buildbot.test.unit.test_x'),
+            ('inside', 'def f():\n from .test_x import Case', 'test_x.Case'),
+            ('util', 'from buildbot.test.util.lab import Gate', ''),
+        ]
+    )
+    def test_is_found(self, _, source, expected):
+        """Whatever way it imports, it is found."""
+        self.assertEqual(self.imported(source), expected.split())
+
+
 class NoCopiedText(unittest.SynchronousTestCase):
     WINDOW = 3
 

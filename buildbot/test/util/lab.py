@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+import sqlite3
+from functools import cache
 from typing import Any
 from typing import Callable
 from typing import Sequence
 
+from sqlalchemy import event
 from twisted.internet import defer
 from twisted.python import log
 
 from buildbot.config import BuilderConfig
+from buildbot.db import enginestrategy
+from buildbot.db.model import Model
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.results import CANCELLED
@@ -82,8 +87,37 @@ class HeldWrite:
         return self.held.addCallback(lambda _: self._write(*args, **kwargs))
 
 
+@cache
+def engine_of_labs() -> Any:
+    """Return what labs have their databases in memory from, one after another.
+
+    It remembers the statements that it has compiled. A new database has all tables already; it is
+    gone when the master has stopped.
+    """
+    engine = enginestrategy.create_engine('sqlite://', basedir='.')
+    empty = sqlite3.connect(':memory:', check_same_thread=False)
+    with engine.connect() as conn:
+        Model.metadata.create_all(conn)
+        scripts = Model.alembic_get_scripts(Model)
+        Model.alembic_stamp(Model, conn, scripts, scripts.get_current_head())
+        conn.connection.driver_connection.backup(empty)
+    engine.dispose()
+    event.listen(engine, 'connect', lambda conn, _: empty.backup(conn))
+    return engine
+
+
 class LabTestCase(RunFakeMasterTestCase):
     """Builds on a master in memory, with requests for branches."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        engine = engine_of_labs()
+        create_engine = enginestrategy.create_engine
+
+        def create(url: str, **words: Any) -> Any:
+            return engine if url == 'sqlite://' else create_engine(url, **words)
+
+        self.patch(enginestrategy, 'create_engine', create)
 
     @defer.inlineCallbacks
     def setup_lab(
