@@ -21,14 +21,14 @@ from buildbot.config.words import can_be_written
 from buildbot.config.words import hint
 from buildbot.config.words import told
 from buildbot.interfaces import IRenderable
-from buildbot.lockcopies import RealBranchLock
-from buildbot.lockcopies import RealMasterLock
-from buildbot.lockcopies import RealWorkerLock
-from buildbot.lockcopy import BaseLock  # noqa: F401 - people find it here
-from buildbot.lockcopy import LockError  # noqa: F401
-from buildbot.lockcopy import is_number_of_units
-from buildbot.lockcopy import problem_of_access
-from buildbot.lockowner import LockOwner  # noqa: F401
+from buildbot.locking.copies import RealBranchLock
+from buildbot.locking.copies import RealMasterLock
+from buildbot.locking.copies import RealWorkerLock
+from buildbot.locking.copy import BaseLock  # noqa: F401 - people find it here
+from buildbot.locking.copy import LockError  # noqa: F401
+from buildbot.locking.copy import is_number_of_units
+from buildbot.locking.copy import problem_of_access
+from buildbot.locking.owner import LockOwner  # noqa: F401
 
 
 class LockAccess(util.ComparableMixin):

@@ -13,7 +13,7 @@ from buildbot.config.fileline import at
 from buildbot.config.words import hint
 from buildbot.config.words import told
 from buildbot.interfaces import IRenderable
-from buildbot.lockcopy import in_units
+from buildbot.locking.copy import in_units
 from buildbot.locks import BaseLockId
 from buildbot.locks import BranchLock
 from buildbot.locks import LockAccess
@@ -23,7 +23,6 @@ from buildbot.warnings import ConfigWarning
 
 if TYPE_CHECKING:
     from buildbot.config.builder import BuilderConfig
-    from buildbot.config.steps import Place as StepPlace
     from buildbot.worker.base import AbstractWorker
 
     Place = tuple[BaseLockId, object]
@@ -71,7 +70,7 @@ def _problems(accesses: Any, in_build: bool) -> Iterator[str]:
         yield f'lock {lockid.name!r}: {problem}'
 
 
-def locks_of_builder(builder: BuilderConfig, steps: Iterable[StepPlace]) -> Iterator[Place]:
+def locks_of_builder(builder: BuilderConfig, steps: Iterable[Any]) -> Iterator[Place]:
     """Yield the locks of a builder, its steps and groups, each with where it stands.
 
     What says where turns into words as a string.

@@ -16,11 +16,12 @@ from twisted.internet import defer
 from twisted.python import log
 from twisted.python.failure import Failure
 
-from buildbot.lockowner import name_of_request
-from buildbot.lockowner import owner_around_all
+from buildbot.locking.owner import name_of_request
+from buildbot.locking.owner import owner_around_all
 from buildbot.locks import LockError
 from buildbot.locks import LockOwner
 from buildbot.process import metrics
+from buildbot.process.buildstep import first_cause
 from buildbot.process.buildstep import step_that_runs
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import claim_all
@@ -59,6 +60,8 @@ class Build(upstream.Build, LockOwner):
         self._lock_log = LockLog()
         #: the locks that it needs and could not claim before it began
         self.refused: Claims = []
+        # whether its worker is not to be suspected, whatever comes of it
+        self._spares_worker = False
         # whether the metric of active builds counts it, as it does from when its locks are known
         self._is_counted = False
         #: the worker locks of its builder's steps
@@ -216,7 +219,11 @@ class Build(upstream.Build, LockOwner):
         if self._cannot_claim is not None:
             self._cannot_claim.raiseException()
         if self._claimed is None:
-            yield super()._setup_locks()
+            try:
+                yield super()._setup_locks()
+            except Exception:
+                self._cannot_claim = Failure()
+                raise
         self._is_counted = self.buildid is not None
 
     def acquireLocks(self, res: Any = None) -> Any:
@@ -238,8 +245,13 @@ class Build(upstream.Build, LockOwner):
         self._tell_log(self._lock_log.waits)
         self._acquiringLock = wait_for_all(self, self._locks_to_acquire)
         d = self._acquiringLock[2]
+        d.addErrback(self._cannot_have_locks)
         d.addCallback(self._claim_or_wait)
         return d
+
+    def _cannot_have_locks(self, why: Failure) -> Failure:
+        self._acquiringLock = None
+        return why
 
     @property
     def _claims(self) -> Claims:
@@ -264,6 +276,12 @@ class Build(upstream.Build, LockOwner):
             if asking:
                 botmaster.brd.maybeStartBuildsOn(asking)
 
+    def allStepsDone(self) -> Any:
+        failed = [step for step in self.executedSteps if step.results == EXCEPTION]
+        if self.results == EXCEPTION and failed and all(step.spares_worker for step in failed):
+            self.results = FAILURE  # an exception would put the worker in quarantine
+        return super().allStepsDone()
+
     @defer.inlineCallbacks
     def ensure_begun(self, result: Any) -> Any:
         """End a build whose start went wrong or was cancelled before its first row of a step.
@@ -272,13 +290,19 @@ class Build(upstream.Build, LockOwner):
         """
         if self.finished:
             return
+        # a request of it is cancelled here if that comes before its row can be stopped
+        botmaster = self.master.botmaster
+        told = [botmaster.remove_in_progress_buildrequest(r.id) for r in self.requests]
         if isinstance(result, Failure):
+            result = first_cause(result)
             log.err(result, f'{self} could not begin')
             # a worker is not to be suspected for locks that cannot be found out, or had
             is_of_locks = self._cannot_claim is not None or result.check(LockError)
             results = FAILURE if is_of_locks else EXCEPTION
             if self.workerforbuilder.worker is None:
                 results = RETRY
+            if any(isinstance(reason, str) for reason in told):
+                results = CANCELLED  # it was told while it could not be stopped yet
             yield self._end_preparation(result, results)
             if self.buildid is not None and self.do_build and not self._is_counted:
                 # the end of a build that has a row takes it off the metric
@@ -293,6 +317,11 @@ class Build(upstream.Build, LockOwner):
         if self.workerforbuilder.worker is None and not self.stopped:
             yield self._end_preparation(why, RETRY)  # it is lost, so there is none to be suspected
             return
+        if state_string == 'setupBuild':
+            log.err(why, f'{self}: its steps cannot be made')
+            self._spares_worker = True
+            yield self._end_preparation(why, FAILURE)
+            return
         yield super().buildPreparationFailure(why, state_string)
 
     @defer.inlineCallbacks
@@ -304,9 +333,11 @@ class Build(upstream.Build, LockOwner):
                 row = yield self.master.data.get(('steps', step.stepid))
                 if row['complete']:
                     continue
+                state = 'could not begin'
                 if isinstance(why, Failure):
                     yield step.addLogWithFailure(why)
-                yield self.master.data.updates.setStepStateString(step.stepid, 'could not begin')
+                    state += f': {self.properties.cleanupTextFromSecrets(why.getErrorMessage())}'
+                yield self.master.data.updates.setStepStateString(step.stepid, state)
                 yield self.master.data.updates.finishStep(step.stepid, results, False)
         except Exception as e:
             log.err(e, f'while showing why {self} could not begin')
@@ -322,12 +353,11 @@ class Build(upstream.Build, LockOwner):
 
     @defer.inlineCallbacks
     def buildFinished(self, text: list[str], results: int) -> Any:
-        if self.builder.master is None:
-            # it was removed from the configuration, and is still needed to end this build
-            self.builder.master, self.builder.botmaster = self.master, self.master.botmaster
         is_lost = self.workerforbuilder.worker is None
         if is_lost and worst_status(self.results, results) == EXCEPTION:
             results = RETRY  # there is no worker to be suspected
+        elif self._spares_worker and results == EXCEPTION:
+            results = FAILURE
         if self.buildid is not None:
             yield super().buildFinished(text, results)
         if not self._build_finished:

@@ -19,6 +19,7 @@ from buildbot.process.build import Build
 from buildbot.process.buildrequest import BuildRequest
 from buildbot.process.firstrelease import FirstRelease
 from buildbot.process.inbox import Inbox
+from buildbot.process.latewrite import write_at_last
 from buildbot.process.locks import get_real_locks_from_accesses_raw
 from buildbot.process.locks import must_be_rendered
 from buildbot.process.properties import Properties
@@ -27,9 +28,11 @@ from buildbot.process.refusals import Refusals
 from buildbot.process.reservations import Reservations
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
+from buildbot.process.results import RETRY
 from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.process.workerchoice import StepLocks
 from buildbot.process.workerchoice import WorkerChoice
+from buildbot.util import epoch2datetime
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
@@ -93,6 +96,10 @@ class Builder(upstream.Builder):
 
     def stopService(self) -> Any:
         stopped = super().stopService()  # from here on nothing wakes it
+        if self.building:
+            # if it was removed from the configuration, the builds of it that run on need these
+            self.master = self.building[0].master
+            self.botmaster = self.master.botmaster
         self.inbox.close()
         self.reservations.clear()
         self.worker_choice.stop()
@@ -251,7 +258,7 @@ class Builder(upstream.Builder):
                 self.botmaster.remove_in_progress_buildrequest(brid)
             yield self.master.data.updates.completeBuildRequests(brids, EXCEPTION)
             return True
-        running = yield RunningBuilds.getService(self.botmaster)
+        running = yield RunningBuilds.getService(build.master.botmaster)
         if not workerforbuilder.isAvailable():
             return False  # it was taken while a user's method was slow to answer
         self._was_refused = False
@@ -280,8 +287,34 @@ class Builder(upstream.Builder):
         running.add(build)
         workerforbuilder.buildStarted()
         workerforbuilder.worker.add_build(build)
-        defer.maybeDeferred(build.startBuild, workerforbuilder).addBoth(build.ensure_begun)
+        d = defer.maybeDeferred(build.startBuild, workerforbuilder)
+        d.addBoth(build.ensure_begun)
+        d.addErrback(log.err, f'{build} could not be ended')
         return True
+
+    def buildFinished(self, build: Build, wfb: Any) -> None:
+        """Take note that a build has ended, and let its requests end too, or be tried again."""
+        self.building.remove(build)
+        end = self._resubmit_buildreqs if build.results == RETRY else self._complete_buildreqs
+        end(build).addErrback(log.err, f'while ending the requests of {build}')
+        if wfb.worker:
+            wfb.worker.releaseLocks()
+
+    def _complete_buildreqs(self, build: Build) -> Any:
+        updates, brids = self.master.data.updates, [request.id for request in build.requests]
+        complete_at = epoch2datetime(self.master.reactor.seconds())
+
+        @defer.inlineCallbacks
+        def write() -> Any:
+            is_news = yield updates.completeBuildRequests(
+                brids, build.results, complete_at=complete_at
+            )
+            if not is_news:
+                # it may have been written before an error kept from that what depends on it
+                for bsid in sorted({request.bsid for request in build.requests}):
+                    yield updates.maybeBuildsetComplete(bsid)
+
+        return write_at_last(self.master, f'that build requests {brids} are complete', write)
 
     def _reservations_of(self, buildrequest: BuildRequest) -> Reservations:
         # a plugin may let one builder build what another one was asked for
@@ -290,7 +323,7 @@ class Builder(upstream.Builder):
 
     @defer.inlineCallbacks
     def _resubmit_buildreqs(self, build: Build) -> Any:
-        yield self.botmaster.brd.unclaim([request.id for request in build.requests])
+        yield build.master.botmaster.brd.unclaim([request.id for request in build.requests])
 
     @defer.inlineCallbacks
     def _make_build(self, workerforbuilder: Any, buildrequests: list[BuildRequest]) -> Any:

@@ -16,6 +16,7 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 from buildbot.data import resultspec
+from buildbot.process.latewrite import write_at_last
 from buildbot.process.pending import PendingRequests
 from buildbot.process.questions import Questions
 from buildbot.process.reservations import Reservations
@@ -299,7 +300,6 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         self._only_waited = False
         super().__init__(botmaster)
         self._again: dict[str, IDelayedCall] = {}
-        self._to_unclaim: dict[tuple[int, ...], IDelayedCall] = {}
         # the builders that are being looked at, and whether each is to be looked at once more
         self._looks: dict[Builder, bool] = {}
 
@@ -309,10 +309,9 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         for builder in list(self._looks):
             builder.questions.give_up()
         yield stopped
-        for call in (*self._again.values(), *self._to_unclaim.values()):
+        for call in self._again.values():
             call.cancel()
         self._again.clear()
-        self._to_unclaim.clear()
         for builder in self.botmaster.builders.values():
             builder.reservations.clear()  # nobody would use what they are granted from now on
 
@@ -444,7 +443,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                     started = await self._start(bldr, worker, may_start)
             finally:
                 if not started:
-                    await self._take_back(bldr, requests, brids if claimed else [])
+                    self._take_back(bldr, requests, brids if claimed else [])
             if brids and not claimed:
                 # another master was first, or it has been cancelled: look what is left
                 bldr.inbox.doubt()
@@ -482,13 +481,14 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         )
         self.look_again_later(bldr.name)
 
-    async def _take_back(self, bldr: Builder, requests: list, claimed_brids: list[int]) -> None:
+    def _take_back(self, bldr: Builder, requests: list, claimed_brids: list[int]) -> None:
         for request in requests:
             bldr.reservations.give_back(request.id)
             if request.id not in claimed_brids:
                 self.botmaster.remove_in_progress_buildrequest(request.id)
         if claimed_brids:
-            await self.unclaim(claimed_brids)
+            # it may take long; neither the other requests nor a stop of the master wait for it
+            self.unclaim(claimed_brids).addErrback(log.err, f'while giving back {claimed_brids}')
 
     @defer.inlineCallbacks
     def unclaim(self, brids: list[int]) -> Any:
@@ -496,29 +496,18 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
 
         If this master stops before that, they are given back when it starts.
         """
-        self._to_unclaim.pop(tuple(brids), None)
-        try:
-            yield self.master.data.updates.unclaimBuildRequests(brids)
-        except Exception as e:
-            log.err(
-                e,
-                f'build requests {brids} cannot be given back now; that is tried again in'
-                f' {self.again_after} seconds',
-            )
-            if self.can_distribute:
-                for brid in brids:  # so that it is known if one is cancelled meanwhile
-                    self.botmaster._starting_brid_to_cancel.setdefault(brid, False)
-                again = self.master.reactor.callLater(self.again_after, self._unclaim_again, brids)
-                self._to_unclaim[tuple(brids)] = again
-            return
+        for brid in brids:  # so that it is known if one is cancelled meanwhile
+            self.botmaster._starting_brid_to_cancel.setdefault(brid, False)
+        yield write_at_last(
+            self.master,
+            f'that build requests {brids} are given back',
+            partial(self.master.data.updates.unclaimBuildRequests, brids),
+        )
         for brid in brids:
             why = self.botmaster.remove_in_progress_buildrequest(brid)
             if isinstance(why, str):
                 # it was cancelled while it was being given back, when nobody could do it
                 yield self.master.data.control('cancel', {'reason': why}, ('buildrequests', brid))
-
-    def _unclaim_again(self, brids: list[int]) -> None:
-        self._deferwaiter.add(self.unclaim(brids))
 
     async def _those_that_may_start(self, requests: list[BuildRequest]) -> list[BuildRequest]:
         # before a clean shutdown only those are started that a running build waits for

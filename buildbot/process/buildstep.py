@@ -11,6 +11,7 @@ from typing import Any
 from typing import Callable
 
 from twisted.internet import defer
+from twisted.python import log
 
 from buildbot import config
 from buildbot import util
@@ -18,12 +19,14 @@ from buildbot.config.fileline import line_that_runs
 from buildbot.config.locks import problems_of
 from buildbot.db import model_config
 from buildbot.interfaces import IRenderable
+from buildbot.locks import LockError
 from buildbot.locks import LockOwner
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import claim_all
 from buildbot.process.locks import get_real_locks_from_accesses
 from buildbot.process.locks import release_all
 from buildbot.process.locks import wait_for_all
+from buildbot.process.results import statusToString
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
@@ -117,6 +120,10 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     # what its row says while it waits for its locks
     _waiting_summary = ''
+
+    #: why it could not run, which says nothing of its worker; None if it could
+    why_not_run: str | None = None
+
     _name_too_long: str | None = None
 
     def __init__(self, **kwargs: Any) -> None:
@@ -176,7 +183,12 @@ class BuildStep(upstream.BuildStep, LockOwner):
             self.stopped = True  # it has no row yet whose logs could tell of it
             return
 
-        yield super()._interrupt_impl(reason)
+        try:
+            yield super()._interrupt_impl(reason)
+        except Exception as e:
+            # the log of it could not be written, and what runs is interrupted all the same
+            log.err(e, f'while interrupting {self.lock_name()}')
+            yield self._maybe_interrupt_cmd(reason)
 
     @defer.inlineCallbacks
     def startStep(self, remote: Connection) -> Any:
@@ -191,6 +203,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
     @defer.inlineCallbacks
     def _render_renderables(self) -> Any:
         if self._name_too_long:
+            self.cannot_run(self._name_too_long)
             raise ValueError(self._name_too_long)
         yield super()._render_renderables()
         if self.step_group is not None:
@@ -204,6 +217,20 @@ class BuildStep(upstream.BuildStep, LockOwner):
             return
 
         yield super()._update_summary_impl()
+
+    @property
+    def spares_worker(self) -> bool:
+        """Whether it says nothing of its worker if it ends with an exception."""
+        return self.why_not_run is not None
+
+    def cannot_run(self, why: str) -> None:
+        """Say in the row, in the place of what this kind of step says of its results, why not."""
+        self.why_not_run = why
+        self.getResultSummary = self._tell_why_not_run  # type: ignore[method-assign]
+
+    def _tell_why_not_run(self) -> dict[str, str]:
+        summary = f'{self.why_not_run} ({statusToString(self.results)})'
+        return {'step': self.build.properties.cleanupTextFromSecrets(summary)}
 
     def waiting_summary(self) -> str:
         """Return what the row of the step says while it waits for its locks, from now on."""
@@ -220,7 +247,9 @@ class BuildStep(upstream.BuildStep, LockOwner):
     def _setup_locks(self) -> Any:
         if self.stopped:
             raise upstream.BuildStepCancelled  # the worker may be gone, whose locks are meant
-        self._locks_to_acquire = yield get_real_locks_from_accesses(self.locks, self.build)
+        d = get_real_locks_from_accesses(self.locks, self.build)
+        d.addErrback(self._cannot_have_locks)
+        self._locks_to_acquire = yield d
 
     def lock_name(self) -> str:
         return f'{self.kind_of_step} {self.name!r} of {self.build.lock_name()}'
@@ -259,8 +288,19 @@ class BuildStep(upstream.BuildStep, LockOwner):
         if not d.called:
             self._acquiringLocks = [(lock, access, d)]
             self.updateSummary()
+        d.addErrback(self._cannot_have_locks)
         d.addCallback(self.acquireLocks)
         return d
+
+    def _cannot_have_locks(self, why: Failure) -> Failure:
+        self._acquiringLocks = []
+        self._wait_no_more()
+        cause = first_cause(why)
+        sentence = str(cause.value)
+        if not cause.check(LockError):
+            sentence = f'its locks cannot be found out: {name_and_message(cause)}'
+        self.cannot_run(sentence)
+        return why
 
     def _wait_no_more(self) -> None:
         if self._waitingForLocks:
@@ -272,3 +312,16 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """Release the locks that the step holds; doing it again does nothing."""
         release_all(self, self._locks_to_acquire)
         self._tell_log(self._lock_log.ended)
+
+
+def first_cause(why: Failure) -> Failure:
+    """Return the error itself, of one of several that were waited for together."""
+    while why.check(defer.FirstError):
+        why = why.value.subFailure
+    return why
+
+
+def name_and_message(why: Failure) -> str:
+    """Return the kind of an error and what it says."""
+    why = first_cause(why)
+    return f'{why.type.__name__}: {why.getErrorMessage()}'

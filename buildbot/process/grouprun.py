@@ -18,6 +18,8 @@ from buildbot.util.eventual import fireEventually
 from buildbot.worker.lane import LaneConnection
 
 if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
     from buildbot.process.build import Build
     from buildbot.process.buildstep import BuildStep
     from buildbot.process.stepgroup import StepGroup
@@ -62,7 +64,7 @@ class GroupRun:
         while True:
             step = self._start_next()
             if step is not None:
-                self._run_step(step)
+                self._begin(step)
             elif self.agenda.running:
                 self._changed = defer.Deferred()
                 yield self._changed
@@ -81,6 +83,22 @@ class GroupRun:
 
     def _is_halted(self) -> bool:
         return self.tally.halted or self.group.stopped
+
+    def _begin(self, step: BuildStep) -> None:
+        # nobody waits for the step itself, but for that something has changed
+        d = self._run_step(step)
+        d.addErrback(self._end_in_error, step)
+        d.addCallback(self._tell_of_change)
+
+    def _end_in_error(self, why: Failure, step: BuildStep) -> None:
+        log.err(why, f'while ending {step.lock_name()}')
+        self.agenda.end(step)
+        self.tally.halt(EXCEPTION)
+
+    def _tell_of_change(self, _: Any) -> None:
+        if self._changed is not None:
+            changed, self._changed = self._changed, None
+            changed.callback(None)
 
     @defer.inlineCallbacks
     def _run_step(self, step: BuildStep) -> Any:
@@ -108,9 +126,6 @@ class GroupRun:
         if self.tally.take(step, step.results) and self.group.interruptOnFailure:
             self.cut_short(f'{step.lock_name()} did not succeed')
         self.group.updateSummary()
-        if self._changed is not None:
-            changed, self._changed = self._changed, None
-            changed.callback(None)
 
     @defer.inlineCallbacks
     def _start_step(self, step: BuildStep) -> Any:
@@ -155,12 +170,20 @@ class GroupRun:
                     inner.tally.halt(CANCELLED)
                     runs.append(inner)
         for step in interrupted:
-            d = defer.maybeDeferred(step.interrupt, reason)
-            d.addErrback(log.err, f'while interrupting {step.lock_name()}')
+            interrupt(step, reason)
 
     def interruptible(self) -> list[BuildStep]:
         """Return the steps that run and have no result yet."""
         return [step for step in self.agenda.running if step.results is None]
+
+
+def interrupt(step: BuildStep, reason: str | Failure) -> defer.Deferred[Any]:
+    """Interrupt a step; if that goes wrong it is logged.
+
+    :returns: Deferred that fires, without an error, when that has been done.
+    """
+    d = defer.maybeDeferred(step.interrupt, reason)
+    return d.addErrback(log.err, f'while interrupting {step.lock_name()}')
 
 
 def run_inside(step: BuildStep) -> GroupRun | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from twisted.python import log
 
-from buildbot.lockcopy import in_units
+from buildbot.locking.copy import in_units
 
 if TYPE_CHECKING:
     from buildbot.locks import LockAccess

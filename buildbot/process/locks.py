@@ -17,12 +17,12 @@ from buildbot.config.words import can_be_written
 from buildbot.config.words import hint
 from buildbot.config.words import told
 from buildbot.interfaces import IRenderable
-from buildbot.lockcopies import RealBranchLock
-from buildbot.lockcopies import RealMasterLock
-from buildbot.lockcopies import RealWorkerLock
-from buildbot.lockcopy import LockError
-from buildbot.lockcopy import Wait
-from buildbot.lockcopy import claim_together
+from buildbot.locking.copies import RealBranchLock
+from buildbot.locking.copies import RealMasterLock
+from buildbot.locking.copies import RealWorkerLock
+from buildbot.locking.copy import LockError
+from buildbot.locking.copy import Wait
+from buildbot.locking.copy import claim_together
 from buildbot.locks import BaseLockId
 from buildbot.locks import LockAccess
 from buildbot.locks import in_access
@@ -63,14 +63,15 @@ def get_real_locks_from_accesses_raw(
     worker = workerforbuilder.worker if workerforbuilder is not None else None
     if worker is None:
         raise LockError('the worker was lost before the locks could be found out')
+    botmaster = builder.botmaster  # which it has no more when it has been removed meanwhile
     if props is not None:
         locks = yield render(props, locks)
         check_rendered(locks)
     if not locks:
         return []
 
-    refuse_unlike(locks, builder.botmaster, config_version)
-    found = yield builder.botmaster.getLockFromLockAccesses(locks, config_version)
+    refuse_unlike(locks, botmaster, config_version)
+    found = yield botmaster.getLockFromLockAccesses(locks, config_version)
     claims: Claims = []
     for lock, access in found:
         lock = lock.getLockForWorker(worker.workername)

@@ -9,11 +9,12 @@ from typing import Callable
 
 from twisted.python.failure import Failure
 
-from buildbot.lockcopy import CircleError
-from buildbot.lockcopy import LockError
-from buildbot.lockcopy import UnitsError
-from buildbot.lockcopy import Wait
-from buildbot.lockowner import name_of_request
+from buildbot.locking.copy import CircleError
+from buildbot.locking.copy import LockError
+from buildbot.locking.copy import UnitsError
+from buildbot.locking.copy import Wait
+from buildbot.locking.copy import would_do
+from buildbot.locking.owner import name_of_request
 from buildbot.locks import LockOwner
 from buildbot.process.firstrelease import FirstRelease
 from buildbot.process.locks import claim_all
@@ -139,7 +140,8 @@ class Reservation(LockOwner):
 
     def would_do(self, others: list[Reservation]) -> bool:
         """Tell whether what others have been granted would be enough, with what is free."""
-        return self._wait is not None and self._wait.would_do([r._wait for r in others if r._wait])
+        wanted = [(lock, access) for lock, access in self.wanted if access.count]
+        return would_do(self, wanted, [other._wait for other in others if other._wait])
 
     def go_before(self, others: list[Reservation]) -> None:
         """Have the turn of others, which have taken nothing yet, and wait again."""

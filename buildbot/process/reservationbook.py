@@ -11,7 +11,7 @@ from typing import Iterator
 from buildbot.process.reservation import Reservation
 
 if TYPE_CHECKING:
-    from buildbot.lockcopy import BaseLock
+    from buildbot.locking.copy import BaseLock
     from buildbot.process.buildrequest import BuildRequest
 
 
@@ -121,6 +121,11 @@ class ReservationBook:
     def with_turn(self) -> list[Reservation]:
         """Return those that may take what they waited for, and have not."""
         return [r for known in self._in_line.values() for r in known.values() if r.has_turn]
+
+    def with_turn_elsewhere(self, reservation: Reservation) -> list[Reservation]:
+        """Return those of the same request, for other workers, that have their turn."""
+        known = self._in_line.get(reservation.request.id, {})
+        return [r for r in known.values() if r is not reservation and r.has_turn]
 
     def locks_of_granted(self) -> set[BaseLock]:
         """Return the locks of those that have been told that it is their turn."""

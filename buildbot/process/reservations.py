@@ -67,7 +67,10 @@ class Reservations(ReservationBook):
         if reservation.why_never is not None or not reservation.wanted:
             return True
         owner = self._whose_turn(reservation)
-        return owner.holds or self._are_free(owner, reservation.wanted)
+        if owner.holds or self._are_free(owner, reservation.wanted):
+            return True
+        elsewhere = self.with_turn_elsewhere(reservation)
+        return bool(elsewhere) and reservation.would_do(elsewhere)
 
     def _are_free(self, owner: Reservation, claims: Claims) -> bool:
         # judged as who it will be when it claims, if it differs from anybody else
@@ -98,7 +101,7 @@ class Reservations(ReservationBook):
         else:
             self.leave_lines(brid)
             self.lend(reservation, buildrequest)
-        if not reservation.take():
+        if not (reservation.take() or self._take_from_elsewhere(reservation)):
             self.keep(reservation)
             self._tell_log(reservation)
             return None
@@ -121,6 +124,14 @@ class Reservations(ReservationBook):
                 return None
         self.leave_lines(brid)
         return reservation
+
+    def _take_from_elsewhere(self, reservation: Reservation) -> bool:
+        # what the request itself has been granted for another worker keeps nothing from it
+        elsewhere = self.with_turn_elsewhere(reservation)
+        if not elsewhere or not reservation.would_do(elsewhere):
+            return False
+        reservation.go_before(elsewhere)
+        return reservation.take()
 
     def _refuse(self, reservation: Reservation, brid: int, worker: str) -> None:
         # What is the same on every worker is held while the user is asked about the next one: else

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from twisted.internet import defer
+from twisted.python import log
 
 from buildbot.util.service import SharedService
 
@@ -23,6 +24,10 @@ class RunningBuilds(SharedService):
 
     @defer.inlineCallbacks
     def add(self, build: Build) -> Any:
+        """Take note of a build that begins, until it has ended."""
         self.builds[build] = None
-        yield build.waitUntilFinished()
+        try:
+            yield build.waitUntilFinished()
+        except Exception as e:
+            log.err(e, f'while waiting for the end of {build}')
         del self.builds[build]

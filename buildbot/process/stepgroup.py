@@ -21,6 +21,7 @@ from buildbot.interfaces import IBuildStepFactory
 from buildbot.interfaces import IRenderable
 from buildbot.process import buildstep
 from buildbot.process.grouprun import GroupRun
+from buildbot.process.grouprun import interrupt
 from buildbot.process.grouprun import run_inside
 from buildbot.process.locks import names_of_locks
 from buildbot.process.rendering import render
@@ -185,7 +186,18 @@ class StepGroup(buildstep.BuildStep):
 
     def _check_rendered(self) -> None:
         for problem in self.wrong_arguments():
-            raise ValueError(f'{self.own_words}: {problem}')
+            self.cannot_run(f'{self.own_words}: {problem}')
+            raise ValueError(self.why_not_run)
+
+    @property
+    def spares_worker(self) -> bool:
+        """True: what its steps do on the worker, they speak of themselves."""
+        return True
+
+    def addLogWithFailure(self, why: Failure, logprefix: str = '') -> Any:
+        if self.why_not_run is None:
+            self.cannot_run(buildstep.name_and_message(why))
+        return super().addLogWithFailure(why, logprefix)
 
     def _hide_all_if(self, results: int, step: buildstep.BuildStep) -> bool:
         self._hidden = bool(self._hide_if(results, step))
@@ -270,7 +282,8 @@ class StepGroup(buildstep.BuildStep):
         run.tally.halt(FAILURE)
         why = f'step group {self.name!r} was ended after {self.maxTime} seconds'
         d = self.addCompleteLog('timed out', f'{why}\n')
-        d.addErrback(log.err, f'while {why}')
+        d.addErrback(log.err, f'while writing that {why}')
+        self._interrupt_deferwaiter.add(d)  # its logs have an end when this is written
         run.cut_short(why)
 
     def group_to_add_to(self) -> StepGroup | None:
@@ -305,7 +318,7 @@ class StepGroup(buildstep.BuildStep):
                 else:
                     steps.append(step)
         ds = [buildstep.BuildStep.interrupt(group, reason) for group in groups]
-        ds += [defer.maybeDeferred(step.interrupt, reason) for step in steps]
+        ds += [interrupt(step, reason) for step in steps]
         return defer.gatherResults(ds, consumeErrors=True).addCallback(lambda _: None)
 
     def getCurrentSummary(self) -> dict[str, str]:
@@ -322,10 +335,10 @@ class StepGroup(buildstep.BuildStep):
     def getResultSummary(self) -> dict[str, str]:
         if self.results is None:
             return {'step': 'waiting to start'}
-        if self.description is not None or self.descriptionDone is not None:
-            return super().getResultSummary()
         if self._gave_up is not None:
             return {'step': f'{self._gave_up} ({statusToString(self.results)})'}
+        if self.description is not None or self.descriptionDone is not None:
+            return super().getResultSummary()
         if self.group_run is None:
             return super().getResultSummary()
         agenda, tally = self.group_run.agenda, self.group_run.tally

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from twisted.internet import defer
+from twisted.python import log
 
 from buildbot.locks import LockOwner
 from buildbot.process.buildstep import BuildStep
@@ -21,11 +22,21 @@ upstream = release(__name__)
 
 class Trigger(upstream.Trigger):
     def interrupt(self, reason: str | Failure) -> Any:
+        """Cancel the builds that it has triggered. Done again, it does not wait for them either."""
         if not self.running:
             return BuildStep.interrupt(self, reason)  # there is nothing yet to be taken back
-        if not self.ended:
+        for brid in self.brids:
+            self._cancel(brid, 'parent build was interrupted')
+        was_ended, self.ended = self.ended, True
+        if not was_ended:
             self._known_when_stopped = len(self.brids)
-        return super().interrupt(reason)
+        if self.waitForFinishDeferred is not None and (was_ended or self.build.conn is None):
+            self.waitForFinishDeferred.cancel()
+        return None
+
+    def _cancel(self, brid: int, why: str) -> defer.Deferred[Any]:
+        d = self.master.data.control('cancel', {'reason': why}, ('buildrequests', brid))
+        return d.addErrback(log.err, f'step {self.name!r}: while cancelling build request {brid}')
 
     @defer.inlineCallbacks
     def run(self) -> Any:
@@ -36,11 +47,15 @@ class Trigger(upstream.Trigger):
             # Its scheduler must have subscribed to the end of a request before that comes.
             yield fireEventually()
             for brid in self.brids[self._known_when_stopped :]:
-                why = {'reason': 'its parent build was stopped'}
-                yield self.master.data.control('cancel', why, ('buildrequests', brid))
+                yield self._cancel(brid, 'its parent build was stopped')
         return results
 
+    @defer.inlineCallbacks
     def _add_results(self, brid: int) -> Any:
         if isinstance(self.build, LockOwner):
             self.build.has_triggered(brid)
-        return super()._add_results(brid)
+        try:
+            yield super()._add_results(brid)
+        except Exception as e:
+            # nobody waits for it: the summary is without these results
+            log.err(e, f'step {self.name!r}: of the results of build request {brid}')

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
@@ -12,6 +13,7 @@ from twisted.python import log
 
 from buildbot.interfaces import WorkerSetupError
 from buildbot.locks import in_access
+from buildbot.process.latewrite import write_at_last
 from buildbot.util.subscription import Subscription
 from buildbot.util.subscription import SubscriptionPoint
 from buildbot.worker.lane import name_in_lane
@@ -54,19 +56,28 @@ class AbstractWorker(upstream.AbstractWorker):
 
     @defer.inlineCallbacks
     def sendBuilderList(self) -> Any:
-        builders = self.botmaster.getBuildersForWorker(self.name)
+        # a worker ends the commands of a builder that it is to know no longer
+        former = {b.builder.name: b.builder for b in self.builds if self._is_left_over(b)}
+        configured = {b.name: b for b in self.botmaster.getBuildersForWorker(self.name)}
         wanted = [
-            (name_in_lane(builder.name, lane), builder.config.workerbuilddir)
-            for builder in builders
-            for lane in range(self._lanes.get(builder.name, 0) + 1)
+            (name_in_lane(name, lane), builder.config.workerbuilddir)
+            for name, builder in {**former, **configured}.items()
+            for lane in range(self._lanes.get(name, 0) + 1)
         ]
         if wanted != self._old_builder_list:
             known = yield self.conn.remoteSetBuilderList(builders=wanted)
             self._old_builder_list = wanted
-            attached = [b for b in map(self.botmaster.builders.get, known or ()) if b is not None]
+            # a builder that has come back has its place here when its former build has ended
+            attached = [configured[n] for n in known or () if n in configured and n not in former]
             yield defer.DeferredList(
                 [self.attachBuilder(builder) for builder in attached], consumeErrors=True
             )
+
+    def _is_left_over(self, build: Any) -> bool:
+        # whether a reconfig has taken from here the builder whose build it is
+        builder = self.botmaster.builders.get(build.builder.name)
+        is_configured = builder is build.builder and build.workerforbuilder in builder.workers
+        return not is_configured and build.workerforbuilder.worker is self
 
     @defer.inlineCallbacks
     def reconfigService(self, *args: Any, **kwargs: Any) -> Any:
@@ -94,6 +105,8 @@ class AbstractWorker(upstream.AbstractWorker):
         self.tell_taken()
 
     def putInQuarantine(self) -> None:
+        if self.master is None:
+            return  # it has been removed
         super().putInQuarantine()
         self.tell_taken()
 
@@ -103,6 +116,28 @@ class AbstractWorker(upstream.AbstractWorker):
             for builder in self.botmaster.getBuildersForWorker(self.name):
                 builder.worker_taken(self)
 
+    def buildFinished(self, wfb: Any) -> None:
+        if self.botmaster is not None:  # else it has been removed
+            super().buildFinished(wfb)
+
+    @defer.inlineCallbacks
+    def detached(self) -> Any:
+        try:
+            yield super().detached()
+        except Exception as e:
+            # for those who build on it it has gone, whatever could be written of that
+            log.err(e, f'worker {self.name!r}: while it was disconnected')
+            self._write_disconnected()
+
+    def _write_disconnected(self) -> None:
+        write = partial(
+            self.master.data.updates.workerDisconnected,
+            workerid=self.workerid,
+            masterid=self.master.masterid,
+        )
+        what = f'that worker {self.name!r} is disconnected'
+        write_at_last(self.master, what, write, lambda: self.conn is None)
+
     @defer.inlineCallbacks
     def add_build(self, build: Any) -> Any:
         """Take note of a build that begins on it, until it has ended."""
@@ -111,8 +146,17 @@ class AbstractWorker(upstream.AbstractWorker):
             self.tell_taken()
         except Exception as e:
             log.err(e, f'worker {self.name!r}: while telling its builders that it is taken')
-        yield build.waitUntilFinished()
-        del self.builds[build]
+        try:
+            yield build.waitUntilFinished()
+            is_left_over = self.botmaster is not None and self._is_left_over(build)
+            del self.builds[build]
+            if is_left_over:
+                self._old_builder_list = None  # what the worker knows is to be looked at anew
+                yield self.updateWorker()
+                self.botmaster.maybeStartBuildsForWorker(self.name)
+        except Exception as e:
+            log.err(e, f'worker {self.name!r}: at the end of {build}')
+            self.builds.pop(build, None)
 
     @defer.inlineCallbacks
     def updateLocks(self) -> Any:

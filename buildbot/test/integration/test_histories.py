@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 
 from parameterized import parameterized
+from sqlalchemy.exc import OperationalError
+from twisted.internet import defer
 
 from buildbot.locks import LockError
 from buildbot.test.util.history import HistoryCase
@@ -36,5 +38,5 @@ class Histories(HistoryCase):
         return d
 
     def flush(self, result):
-        self.flushLoggedErrors(LockError, UserError)
+        self.flushLoggedErrors(LockError, UserError, OperationalError, defer.CancelledError)
         return result

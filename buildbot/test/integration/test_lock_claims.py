@@ -8,7 +8,7 @@ import gc
 from parameterized import parameterized
 from twisted.internet import defer
 
-from buildbot.lockcopies import LocksInUse
+from buildbot.locking.copies import LocksInUse
 from buildbot.locks import BranchLock
 from buildbot.locks import LockError
 from buildbot.locks import MasterLock
@@ -19,7 +19,6 @@ from buildbot.plugins import util
 from buildbot.process.properties import Property
 from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
-from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SKIPPED
@@ -180,7 +179,7 @@ class Circles(LabTestCase):
         yield self.request('y')
         self.open(gates[0], SUCCESS)
         self.open(gates[1], SUCCESS)
-        self.assertEqual((yield self.builds()), [None, EXCEPTION])
+        self.assertEqual((yield self.builds()), [None, FAILURE])
         (error,) = self.flushLoggedErrors(LockError)
         self.assertEqual(
             str(error.value),
@@ -188,7 +187,7 @@ class Circles(LabTestCase):
             " x #1; step 'inner' of x #1 waits for B held by y #1",
         )
         self.open(gates[0], SUCCESS)
-        self.assertEqual((yield self.builds()), [SUCCESS, EXCEPTION])
+        self.assertEqual((yield self.builds()), [SUCCESS, FAILURE])
 
     @defer.inlineCallbacks
     def test_more_than_there_will_ever_be(self):
@@ -200,7 +199,7 @@ class Circles(LabTestCase):
 
         yield self.setup_lab({'a': {'steps': [GatedStep(Gate(), locks=[access])]}})
         yield self.request('a')
-        self.assertEqual((yield self.builds()), [EXCEPTION])
+        self.assertEqual((yield self.builds()), [FAILURE])
         (error,) = self.flushLoggedErrors(LockError)
         self.assertEqual(str(error.value), '3 units of L can never be had, for it has 2')
 
@@ -239,10 +238,10 @@ class Circles(LabTestCase):
         yield self.request('x')
         self.open(self.gates['z'], SUCCESS)
         self.open(self.gates['y'], SUCCESS)
-        self.assertEqual((yield self.builds())[0], EXCEPTION)
+        self.assertEqual((yield self.builds())[0], FAILURE)
         self.assertEqual(len(self.flushLoggedErrors(LockError)), 1)
         self.open_all(self.gates.values())
-        self.assertEqual((yield self.builds()), [EXCEPTION, SUCCESS, SUCCESS])
+        self.assertEqual((yield self.builds()), [FAILURE, SUCCESS, SUCCESS])
 
     @defer.inlineCallbacks
     def test_behind_who_drains(self):
@@ -285,7 +284,7 @@ class Circles(LabTestCase):
         self.settle()
         self.assertEqual(len(self.flushLoggedErrors(LockError)), 1)
         self.open_all(gates)
-        self.assertEqual(sorted((yield self.builds())), [SUCCESS, SUCCESS, EXCEPTION])
+        self.assertEqual(sorted((yield self.builds())), [SUCCESS, SUCCESS, FAILURE])
 
 
 class Limits(LabTestCase):
@@ -327,7 +326,7 @@ class Limits(LabTestCase):
         yield self.master.botmaster.getLockByID(MasterLock('L', 2), 10)
         self.settle()
         self.assertEqual(self.running(), 'ac')
-        self.assertEqual((yield self.builds()), [None, EXCEPTION, None])
+        self.assertEqual((yield self.builds()), [None, FAILURE, None])
         (error,) = self.flushLoggedErrors(LockError)
         self.assertEqual(str(error.value), '3 units of L can never be had, for it has 2')
 

@@ -138,6 +138,30 @@ class Refused(RefusalCase):
         self.assertEqual((self.running(), self.worker_of('a')), ('a', 'B1'))
         self.end('a')
 
+    @parameterized.expand(THREE)
+    @defer.inlineCallbacks
+    def test_granted_for_another_worker(self, wanted):
+        """What a request has been granted for one worker hides no other from nextWorker."""
+        own = MasterLock('own', 9).access('counting')
+        words = {
+            'nextWorker': lambda b, workers, request: next(
+                (w for w in workers if w.worker.workername == wanted), None
+            )
+        }
+        workers = [self.createLocalWorker(name, locks=[own]) for name in THREE]
+        yield self.setup_lab(
+            {
+                'holds': self.builder('holds', self.one, workernames=['w1']),
+                'a': self.builder('a', self.one, **words),
+            },
+            workers,
+        )
+        yield self.request('holds')
+        yield self.request('a')
+        self.end('holds')
+        self.assertEqual((self.running(), self.worker_of('a')), ('a', wanted))
+        yield self.assert_all_done()
+
     @defer.inlineCallbacks
     def test_clean_shutdown(self):
         """A lock that comes free before a clean shutdown is taken by nobody, and that is all."""

@@ -35,6 +35,7 @@ LOCKS = ('master', 'branch', 'rendered', 'worker', 'own')
 NEEDS = ('master', 'branch', 'worker', 'own', 'none')
 # who stands behind: the next request of the same builder, or of another one
 BEHIND = {'same': 'a', 'other': 'c'}
+LAB = (MasterLock('lab'), BranchLock('lab'), WorkerLock('lab'))
 HEARD = ('cancelled', 'taken', 'done_elsewhere', 'collapsed', 'completed')
 WAYS = (*HEARD, 'taken_unheard')
 
@@ -149,7 +150,7 @@ class RestCase(PacedCase, DistributionCase):
         rows = self.at_once(self.master.data.get(('buildrequests',)))
         self.assertEqual([r['buildrequestid'] for r in rows if not r['complete']], [])
         self.assertEqual(self.master.botmaster._starting_brid_to_cancel, {})
-        for copy in copies_of(self.master):
+        for copy in copies_of(self.master, LAB):
             self.assertEqual((copy.owners, copy.waiting), ([], []), f'{copy}')
 
 
@@ -471,7 +472,7 @@ class Unused(RestCase):
         self.answer_all(ZeroDivisionError() if says == 'later_raises' else no)
         self.assert_rests()
         self.assertEqual(self.running(), 'z')
-        for copy in copies_of(self.master):
+        for copy in copies_of(self.master, LAB):
             self.assertEqual(copy.owners, [])
         self.let_hour_pass()
         is_no[0] = False
@@ -542,7 +543,7 @@ class Unused(RestCase):
             at_most = 1 if way == 'paused' else 0
             running = self.running().split()
             self.assertLessEqual(len(running), 1 + at_most)
-            for copy in copies_of(self.master):
+            for copy in copies_of(self.master, LAB):
                 self.assertEqual(len(copy.owners), len(running) - 1)
             return
         self.let_hour_pass()
@@ -591,7 +592,7 @@ class Unused(RestCase):
         d = self.master.botmaster.cleanShutdown(stopReactor=False)
         self.end('h')
         self.assertEqual(self.running(), 'z')
-        for copy in copies_of(self.master):
+        for copy in copies_of(self.master, LAB):
             self.assertEqual(copy.owners, [])
         self.let_hour_pass()
         self.master.botmaster.cancelCleanShutdown()

@@ -156,7 +156,7 @@ class Ending(LabTestCase):
             ('row', 'database', None, EXCEPTION),
             ('if', 'stop', CANCELLED, CANCELLED),
             ('if', 'lose', CANCELLED, RETRY),
-            ('if', 'raise', EXCEPTION, EXCEPTION),
+            ('if', 'raise', EXCEPTION, FAILURE),
             ('waiting', 'stop', CANCELLED, CANCELLED),
             ('waiting', 'lose', CANCELLED, RETRY),
             ('acquired', 'stop', CANCELLED, CANCELLED),
@@ -389,7 +389,7 @@ class Limits(LabTestCase):
         yield self.start(maxTime=Property('limit', default=5))
         yield self.request('a')
         yield self.request('a', properties={'limit': ('long', 'test')})
-        self.assertEqual((yield self.builds()), [None, EXCEPTION])
+        self.assertEqual((yield self.builds()), [None, FAILURE])
         (text,) = [t for n, t in (yield self.logs('g', 2)) if n == 'err.text']
         sentence = "group 'g': maxTime must be a number of seconds, not 'long'"
         self.assertTrue(text.endswith(f': {sentence}\n'), text)

@@ -339,7 +339,7 @@ class Dynamic(ParallelCase):
         yield self.assert_ended(SUCCESS)
 
     @parameterized.expand(
-        [('some', ['x', 'y'], SUCCESS), ('none', [], SUCCESS), ('wrong', [1], EXCEPTION)]
+        [('some', ['x', 'y'], SUCCESS), ('none', [], SUCCESS), ('wrong', [1], FAILURE)]
     )
     @defer.inlineCallbacks
     def test_rendered_steps(self, _, names, result):

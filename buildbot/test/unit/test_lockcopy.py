@@ -10,11 +10,11 @@ from twisted.internet import defer
 from twisted.python import log
 from twisted.trial import unittest
 
-from buildbot.lockcopies import LocksInUse
-from buildbot.lockcopies import RealMasterLock
-from buildbot.lockcopies import RealWorkerLock
-from buildbot.lockcopy import BaseLock
-from buildbot.lockcopy import LockError
+from buildbot.locking.copies import LocksInUse
+from buildbot.locking.copies import RealMasterLock
+from buildbot.locking.copies import RealWorkerLock
+from buildbot.locking.copy import BaseLock
+from buildbot.locking.copy import LockError
 from buildbot.locks import BranchLock
 from buildbot.locks import LockOwner
 from buildbot.locks import MasterLock

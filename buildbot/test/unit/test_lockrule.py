@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any
 
@@ -18,11 +19,13 @@ from hypothesis.stateful import run_state_machine_as_test
 from parameterized import parameterized
 from twisted.trial import unittest
 
-from buildbot.lockrule import PATIENCE
-from buildbot.lockrule import Claim
-from buildbot.lockrule import Lock
-from buildbot.lockrule import Want
-from buildbot.lockrule import find_deadlock
+from buildbot.locking.claim import Claim
+from buildbot.locking.claim import set_capacity
+from buildbot.locking.deadlock import find_deadlock
+from buildbot.locking.pool import Lock
+from buildbot.locking.pool import Want
+from buildbot.locking.queue import PATIENCE
+from buildbot.locking.queue import is_available
 
 ALL = 'all'  # exclusive, in the tables
 
@@ -37,6 +40,7 @@ class Scene:
         self.locks = {name: Lock(capacity) for name, capacity in capacities.items()}
         self.claims: dict[str, Claim] = {}
         self.told: list[str] = []
+        self.hopeless: list[str] = []
 
     def ask(self, owner: str, priority: int = 0, **wants: Any) -> None:
         outer = owner.split('.')[:-1]
@@ -47,6 +51,7 @@ class Scene:
             priority,
             ancestors,
             lambda: self.told.append(owner),
+            hopeless=lambda: self.hopeless.append(owner),
         )
         self.claims[owner] = claim
         claim.enter()
@@ -316,8 +321,8 @@ class Turns(unittest.SynchronousTestCase):
         scene = Scene(L=before)
         for owner in 'abcd':
             scene.ask(owner, L=1)
-        self.assertEqual(scene.locks['L'].set_capacity(after), hopeless)
-        self.assertEqual(scene.holding, holding)
+        set_capacity(scene.locks['L'], after)
+        self.assertEqual((scene.hopeless, scene.holding), (hopeless, holding))
 
     def test_lowered_below_a_waiter(self):
         """Who can never be granted under a lowered limit is cancelled, and blocks nobody."""
@@ -325,8 +330,8 @@ class Turns(unittest.SynchronousTestCase):
         scene.ask('a', L=1)
         scene.ask('b', L=3)
         scene.ask('c', L=1)
-        self.assertEqual(scene.locks['L'].set_capacity(2), [scene.claims['b']])
-        self.assertEqual(scene.holding, 'a c')
+        set_capacity(scene.locks['L'], 2)
+        self.assertEqual((scene.hopeless, scene.holding), (['b'], 'a c'))
 
     def test_what_is_around_goes(self):
         """Who waits inside a holding for more than there is outside of it is told when it goes."""
@@ -334,12 +339,11 @@ class Turns(unittest.SynchronousTestCase):
         scene.ask('a', L=3)
         scene.ask('a.b', L=2)
         scene.ask('a.c', L=2)
-        hopeless = []
-        scene.claims['a.c'].hopeless = lambda: hopeless.append('a.c')
-        self.assertEqual(scene.locks['L'].set_capacity(1), [])
+        set_capacity(scene.locks['L'], 1)
+        self.assertEqual(scene.hopeless, [])
         scene.ask('d', L=1)
         scene.end('a')
-        self.assertEqual((hopeless, scene.claims['a.c'].waiting), (['a.c'], False))
+        self.assertEqual((scene.hopeless, scene.claims['a.c'].waiting), (['a.c'], False))
         scene.end('a.b')
         self.assertEqual(scene.holding, 'd')
 
@@ -361,13 +365,15 @@ class Turns(unittest.SynchronousTestCase):
         """A lock is available to who would get it at once, by its place in line."""
         scene = Scene(L=2)
         lock = scene.locks['L']
-        self.assertTrue(lock.is_available(True, 1))
+        self.assertTrue(is_available(lock, True, 1))
         scene.ask('a', L=1)
-        self.assertEqual((lock.is_available(False, 1), lock.is_available(False, 2)), (True, False))
+        self.assertEqual(
+            (is_available(lock, False, 1), is_available(lock, False, 2)), (True, False)
+        )
         scene.ask('b', L=2)
-        self.assertFalse(lock.is_available(False, 1))
-        self.assertTrue(lock.is_available(False, 1, priority=5))
-        self.assertTrue(lock.is_available(False, 1, ['a']))
+        self.assertFalse(is_available(lock, False, 1))
+        self.assertTrue(is_available(lock, False, 1, priority=5))
+        self.assertTrue(is_available(lock, False, 1, ['a']))
 
     def test_nothing_is_left(self):
         """Ten thousand waiters that come and go leave nothing in the lock."""
@@ -502,6 +508,7 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.locks = [Lock(1), Lock(2), Lock(4)]
         self.claims: list[Claim] = []
+        self.hopeless: list[str] = []  # owners that have been told
         self.numbers = itertools.count()
         self.allowed: dict[Claim, int] = {}  # how often each may be overtaken
         self.overtaken: dict[Claim, int] = {}
@@ -522,7 +529,9 @@ class Histories(RuleBasedStateMachine):
         ]
         if not wants:
             return
-        claim = Claim(f'o{next(self.numbers)}', wants, priority, ancestors)
+        owner = f'o{next(self.numbers)}'
+        hopeless = functools.partial(self.hopeless.append, owner)
+        claim = Claim(owner, wants, priority, ancestors, hopeless=hopeless)
         self.claims.append(claim)
         waiting = [c for c in self.claims if c.waiting]
         claim.enter(wait or nest > 0)
@@ -548,9 +557,9 @@ class Histories(RuleBasedStateMachine):
     def change_limit(self, data, capacity):
         lock = data.draw(st.sampled_from(self.locks))
         over = [c for c in self.claims if c.waiting and wants_more(c, lock, capacity)]
-        hopeless = []
-        self.changing(lambda: hopeless.extend(lock.set_capacity(capacity)))
-        assert set(hopeless) == (set(over) if capacity < 5 else set(hopeless))
+        self.hopeless.clear()
+        self.changing(lambda: set_capacity(lock, capacity))
+        assert capacity == 5 or set(self.hopeless) == {claim.owner for claim in over}
 
     def changing(self, change):
         waiting = [c for c in self.claims if c.waiting]

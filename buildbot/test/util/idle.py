@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 from typing import Callable
-from typing import Iterator
+from typing import Iterable
 from typing import NamedTuple
 
 from buildbot.locks import BranchLock
@@ -26,6 +26,7 @@ class Wish(NamedTuple):
     """What a pending request needs on one idle worker.
 
     :ivar place: the lower, the further in front.
+    :ivar is_waited_for: whether a build waits for it.
     :ivar wants: of each copy of a lock.
     """
 
@@ -33,6 +34,7 @@ class Wish(NamedTuple):
     builder: str
     worker: str
     place: tuple[int, Any]
+    is_waited_for: bool
     wants: dict[Any, Want]
 
 
@@ -41,29 +43,34 @@ def want_of(access: Any) -> Want:
     return Want(access.mode == 'exclusive', access.count)
 
 
+def real_lock(master: Any, lockid: Any) -> Any:
+    """Return what a master has of a lock; it is to be kept while it is looked at."""
+    found: list[Any] = []
+    master.botmaster.getLockByID(lockid, 0).addCallback(found.append)
+    return found[0]
+
+
 def copy_of(master: Any, access: Any, worker: str, branch: str | None) -> Any:
-    """Return the copy of a lock that an access means; None if nobody has asked for it yet."""
+    """Return the copy of a lock that an access means; None if nobody has it."""
     lockid = getattr(access, 'lockid', access)
-    services = master.botmaster.namedServices
-    real = services.get(lockid.lockClass.getName(lockid.name))
-    if real is None:
-        return None
-    if isinstance(lockid, WorkerLock):
-        return real.getLockForWorker(worker)
+    real = real_lock(master, lockid)
     if isinstance(lockid, BranchLock):
         return real.copies.get(('', branch))
-    return real
+    return real.getLockForWorker(worker)
 
 
-def copies_of(master: Any) -> Iterator[Any]:
-    """Yield all copies of locks that a master has."""
-    for real in list(master.botmaster):
-        if hasattr(real, 'copies'):
-            yield from list(real.copies.values())
-        elif hasattr(real, 'locks') and hasattr(real, 'lockName'):
-            yield from list(real.locks.values())
-        elif hasattr(real, 'lockName'):
-            yield real
+def copies_of(master: Any, lockids: Iterable[Any]) -> list[Any]:
+    """Return all copies of some locks that somebody has."""
+    found = []
+    for lockid in lockids:
+        real = real_lock(master, lockid)
+        if isinstance(lockid, BranchLock):
+            found += list(real.copies.values())
+        elif isinstance(lockid, WorkerLock):
+            found += list(real.locks.values())
+        else:
+            found.append(real)
+    return found
 
 
 class Holders:
@@ -128,11 +135,15 @@ class Startable:
 
     :param wishes: all that there are.
     :param holders: who holds what.
+    :param may_pend: tells of a wish whether there is a reason that it has not come true.
     """
 
-    def __init__(self, wishes: list[Wish], holders: Holders) -> None:
+    def __init__(
+        self, wishes: list[Wish], holders: Holders, may_pend: Callable[[Wish], bool]
+    ) -> None:
         self._wishes = wishes
         self._holders = holders
+        self._may_pend = may_pend
 
     def _has_room(self, wish: Wish) -> bool:
         return all(self._holders.is_free(copy, want) for copy, want in wish.wants.items())
@@ -147,7 +158,7 @@ class Startable:
     def in_front(self) -> Wish | None:
         """Return a wish whose locks are free and that nobody is ahead of, or None."""
         for wish in self._wishes:
-            if not self._has_room(wish) or self._steps_wait(wish):
+            if self._may_pend(wish) or not self._has_room(wish) or self._steps_wait(wish):
                 continue
             ahead = (
                 other
@@ -172,6 +183,8 @@ class Startable:
                 left = [w for w in left if w not in near]
             all_of_them = {wish.brid for wish in together}
             able = {wish.brid for wish in together if self._has_room(wish)}
-            if able == all_of_them and not any(map(self._steps_wait, together)):
+            if able < all_of_them or any(map(self._steps_wait, together)):
+                continue
+            if not any(map(self._may_pend, together)):
                 return together[0]
         return None

@@ -3,19 +3,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from functools import cache
 from typing import Any
 from typing import Callable
 from typing import Sequence
 
-from sqlalchemy import event
 from twisted.internet import defer
 from twisted.python import log
 
 from buildbot.config import BuilderConfig
 from buildbot.db import enginestrategy
-from buildbot.db.model import Model
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.results import CANCELLED
@@ -91,19 +88,10 @@ class HeldWrite:
 def engine_of_labs() -> Any:
     """Return what labs have their databases in memory from, one after another.
 
-    It remembers the statements that it has compiled. A new database has all tables already; it is
-    gone when the master has stopped.
+    It remembers the statements that it has compiled; a database is gone when its master has
+    stopped.
     """
-    engine = enginestrategy.create_engine('sqlite://', basedir='.')
-    empty = sqlite3.connect(':memory:', check_same_thread=False)
-    with engine.connect() as conn:
-        Model.metadata.create_all(conn)
-        scripts = Model.alembic_get_scripts(Model)
-        Model.alembic_stamp(Model, conn, scripts, scripts.get_current_head())
-        conn.connection.driver_connection.backup(empty)
-    engine.dispose()
-    event.listen(engine, 'connect', lambda conn, _: empty.backup(conn))
-    return engine
+    return enginestrategy.create_engine('sqlite://', basedir='.')
 
 
 class LabTestCase(RunFakeMasterTestCase):
@@ -112,6 +100,7 @@ class LabTestCase(RunFakeMasterTestCase):
     def setUp(self) -> None:
         super().setUp()
         engine = engine_of_labs()
+        engine.dispose()  # whatever the master of another test has left
         create_engine = enginestrategy.create_engine
 
         def create(url: str, **words: Any) -> Any:

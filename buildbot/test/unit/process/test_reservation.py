@@ -11,7 +11,7 @@ from twisted.internet import defer
 from twisted.python.failure import Failure
 from twisted.trial import unittest
 
-from buildbot.lockcopy import UnitsError
+from buildbot.locking.copy import UnitsError
 from buildbot.locks import LockOwner
 from buildbot.locks import MasterLock
 from buildbot.locks import RealMasterLock

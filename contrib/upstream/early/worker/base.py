@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A worker before its locks belong to the builds on it."""
+"""A worker before it knows of the builds on it, whose own its locks are."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet import defer
+
+from buildbot.worker.lane import name_in_lane
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -15,3 +18,19 @@ class AbstractWorker(upstream.AbstractWorker):
         super().__init__(*args, **kwargs)
         # for each builder, how many lanes the worker is told of besides the builder itself
         self._lanes: dict[str, int] = {}
+
+    @defer.inlineCallbacks
+    def sendBuilderList(self) -> Any:
+        builders = self.botmaster.getBuildersForWorker(self.name)
+        wanted = [
+            (name_in_lane(builder.name, lane), builder.config.workerbuilddir)
+            for builder in builders
+            for lane in range(self._lanes.get(builder.name, 0) + 1)
+        ]
+        if wanted != self._old_builder_list:
+            known = yield self.conn.remoteSetBuilderList(builders=wanted)
+            self._old_builder_list = wanted
+            attached = [b for b in map(self.botmaster.builders.get, known or ()) if b is not None]
+            yield defer.DeferredList(
+                [self.attachBuilder(builder) for builder in attached], consumeErrors=True
+            )

@@ -3,15 +3,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from typing import Any
+from typing import Iterable
 from typing import Iterator
 from typing import NamedTuple
-
-if TYPE_CHECKING:
-    from buildbot.lockrule.line import Claim
-    from buildbot.lockrule.line import Line
-    from buildbot.lockrule.line import Lock
 
 
 class Want(NamedTuple):
@@ -59,10 +54,10 @@ class Pool:
         self.holdings: dict[Holding, None] = {}
         self.used = 0
         self.taken_whole = False
-        self.alone: Line | None = None
-        self.lines: dict[Any, Line] = {}
-        self.heads: list[tuple[Any, Claim]] = []
-        self.draining: list[tuple[Any, Claim]] = []
+        self.alone: Any = None
+        self.lines: dict[Any, Any] = {}
+        self.heads: list[tuple[Any, Any]] = []
+        self.draining: list[tuple[Any, Any]] = []
 
     def fits(self, exclusive: bool, units: int) -> bool:
         """Tell whether one more holding would be within capacity, whoever waits."""
@@ -81,9 +76,9 @@ class Pool:
                     return True
             pool, chain = holding.pool, 1
 
-    def take(self, owner: Any, exclusive: bool, units: int) -> Holding:
+    def take(self, claim: Any, exclusive: bool, units: int) -> Holding:
         """Add a holding that fits."""
-        holding = Holding(owner, self, exclusive, units)
+        holding = Holding(claim, self, exclusive, units)
         self.holdings[holding] = None
         if exclusive:
             self._set_whole(True)
@@ -137,19 +132,24 @@ class Pool:
 class Holding:
     """What one owner holds of one lock.
 
-    :ivar owner: who holds it; whatever the claim named.
+    :ivar claim: the claim with which it is held.
     :ivar pool: where its units come from.
     :ivar inside: the pool that it is for what is nested in the owner; None until there is any.
     """
 
-    __slots__ = ('exclusive', 'inside', 'owner', 'pool', 'units')
+    __slots__ = ('claim', 'exclusive', 'inside', 'pool', 'units')
 
-    def __init__(self, owner: Any, pool: Pool, exclusive: bool, units: int) -> None:
-        self.owner = owner
+    def __init__(self, claim: Any, pool: Pool, exclusive: bool, units: int) -> None:
+        self.claim = claim
         self.pool = pool
         self.exclusive = exclusive
         self.units = units
         self.inside: Pool | None = None
+
+    @property
+    def owner(self) -> Any:
+        """Who holds it; whatever the claim named."""
+        return self.claim.owner
 
     def footprint(self) -> int:
         """Units taken of the pool around, by it and what is nested in it, counted once."""
@@ -165,3 +165,44 @@ class Holding:
         if self.inside is None:
             self.inside = Pool(self.pool.lock, self)
         return self.inside
+
+
+class Lock(Pool):
+    """A lock with units, which holders and those nested in them share.
+
+    :param capacity: units there are.
+    :ivar held: what each owner holds of it.
+    :ivar busy: the pools of it in which somebody waits.
+    :ivar clock: the highest arrival number that a claim of it has had.
+    :ivar latest: the highest age that a claim of it has had.
+    :ivar last: place in line behind which nobody has waited since somebody has.
+    """
+
+    __slots__ = ('busy', 'capacity', 'clock', 'held', 'last', 'latest')
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__(self)
+        self.capacity = capacity
+        self.held: dict[Any, list[Holding]] = {}
+        self.busy: dict[Pool, None] = {}
+        self.clock = 0
+        self.latest = 0.0
+        self.last: tuple[float, ...] = ()
+
+    def __repr__(self) -> str:
+        return f'<Lock of {self.capacity}>'
+
+    def pool_for(self, ancestors: Iterable[Any]) -> Pool:
+        """Return where an owner's units come from: the nearest ancestor's holding, or the lock."""
+        for ancestor in ancestors if self.held else ():
+            for holding in self.held.get(ancestor, ()):
+                return holding.open_inside()
+        return self
+
+    def most_for(self, ancestors: Iterable[Any]) -> int:
+        """Return the most units that an owner could ever have.
+
+        It is more than there are if what is held around it has been held since there were more.
+        """
+        pool = self.pool_for(ancestors)
+        return self.capacity if pool.holding is None else pool.holding.most()

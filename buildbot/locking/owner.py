@@ -9,9 +9,7 @@ from typing import Iterable
 from typing import Iterator
 
 if TYPE_CHECKING:
-    from buildbot.lockcopy import BaseLock
-    from buildbot.lockcopy import Wait
-    from buildbot.lockrule import Claim
+    from buildbot.locking.claim import Claim
 
 
 class LockOwner:
@@ -31,8 +29,8 @@ class LockOwner:
     lock_priority: int = 0
     lock_age: float | None = None
     lock_may_yield = False
-    lock_waits: dict[Wait, None] | None = None
-    locks_held: dict[BaseLock, int] | None = None
+    lock_waits: dict[Any, None] | None = None
+    locks_held: dict[Any, int] | None = None
     lock_key: _Key | None = None
 
     def take_over(self, other: LockOwner) -> None:

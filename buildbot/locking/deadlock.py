@@ -13,10 +13,10 @@ from typing import Any
 from typing import Callable
 from typing import Iterable
 
-from buildbot.lockrule.line import Claim
-from buildbot.lockrule.pool import Holding
-from buildbot.lockrule.pool import Pool
-from buildbot.lockrule.pool import Want
+from buildbot.locking.claim import Claim
+from buildbot.locking.pool import Holding
+from buildbot.locking.pool import Pool
+from buildbot.locking.pool import Want
 
 
 def find_deadlock(claim: Claim, waits_of: Callable[[Any], Iterable[Claim]]) -> list[Claim]:
@@ -58,7 +58,8 @@ def reachable(claim: Claim, waits_of: Callable[[Any], Iterable[Claim]]) -> dict[
 
 def could_go(claim: Claim, stuck: set[Any]) -> bool:
     """Tell whether a claim could be granted if only the stuck kept what they hold."""
-    return all(fits(pool, want, stuck) for want, pool in zip(claim.wants, claim.pools))
+    pools = claim.pools or claim.find_pools()
+    return all(fits(pool, want, stuck) for want, pool in zip(claim.wants, pools))
 
 
 def fits(pool: Pool, want: Want, stuck: set[Any]) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: who may hold a lock, and who is next; without Deferreds, database or master.
+"""New: who may hold a lock, and who is next.
 
 What always holds, after every call:
 
@@ -25,17 +25,9 @@ set of locks, times the number of different sets that wait for one lock (there a
 are different lists of locks in a configuration, not as many as waiters). To ask costs O(1). To look
 for a circle costs O(n), and is needed only for who holds what others wait for.
 
-``pool`` has the units and the tree, ``line`` the order, ``deadlock`` the circles of those who wait
-for one another. The shape is that of ``trio``'s parking lot: who is granted is told, and holds,
-before anybody else can ask.
+``pool`` has the units and the tree, ``queue`` the order, ``claim`` what one owner wants and how far
+it is, ``deadlock`` the circles of those who wait for one another. Who is granted is told, and
+holds, before anybody else can ask, as in ``trio``'s parking lot. ``owner`` says who can hold;
+``copy`` has the release's interface to one copy of a lock, with Deferreds, and ``copies`` the
+copies that there are. Nothing here knows a build, or what a configuration says.
 """
-
-from buildbot.lockrule.deadlock import could_go
-from buildbot.lockrule.deadlock import find_deadlock
-from buildbot.lockrule.line import GRANTED
-from buildbot.lockrule.line import PATIENCE
-from buildbot.lockrule.line import Claim
-from buildbot.lockrule.line import Lock
-from buildbot.lockrule.pool import Want
-
-__all__ = ['GRANTED', 'PATIENCE', 'Claim', 'Lock', 'Want', 'could_go', 'find_deadlock']

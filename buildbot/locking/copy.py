@@ -3,30 +3,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from typing import Any
+from typing import ClassVar
 from typing import Iterator
+from typing import Protocol
 from typing import Sequence
 
 from twisted.internet import defer
 from twisted.python import log
 
-from buildbot.lockowner import LockOwner
-from buildbot.lockowner import key_of
-from buildbot.lockowner import owners_around
-from buildbot.lockowner import thing_of
-from buildbot.lockowner import waits_of
-from buildbot.lockrule import GRANTED
-from buildbot.lockrule import Claim
-from buildbot.lockrule import Lock
-from buildbot.lockrule import Want
-from buildbot.lockrule import could_go
-from buildbot.lockrule import find_deadlock
+from buildbot.locking.claim import Claim
+from buildbot.locking.claim import set_capacity
+from buildbot.locking.deadlock import could_go
+from buildbot.locking.deadlock import find_deadlock
+from buildbot.locking.owner import LockOwner
+from buildbot.locking.owner import key_of
+from buildbot.locking.owner import owners_around
+from buildbot.locking.owner import thing_of
+from buildbot.locking.owner import waits_of
+from buildbot.locking.pool import Lock
+from buildbot.locking.pool import Want
+from buildbot.locking.queue import is_available
 from buildbot.util import subscription
 from buildbot.util.eventual import eventually
 
-if TYPE_CHECKING:
-    from buildbot.locks import LockAccess
+
+class Access(Protocol):
+    """How a lock is to be taken. It says so, and takes nothing itself."""
+
+    mode: str
+    count: int
+    checked: ClassVar[bool]
 
 
 class LockError(Exception):
@@ -62,7 +69,7 @@ class Wait:
     def __init__(
         self,
         owner: Any,
-        accesses: Sequence[tuple[BaseLock, LockAccess]],
+        accesses: Sequence[tuple[BaseLock, Access]],
         before: Wait | None = None,
     ) -> None:
         self.accesses = accesses
@@ -90,11 +97,6 @@ class Wait:
         if any(lock._rule.busy for lock in held) or self.claim.may_be_in_front():
             self.check_circle()
         # else it keeps nothing from anybody, so it closes no circle
-
-    def would_do(self, others: list[Wait]) -> bool:
-        """Tell whether it could be granted if others gave back what they have been granted."""
-        holders = {owner for want in self.claim.wants for owner in want.lock.held}
-        return could_go(self.claim, holders.difference(other.claim.owner for other in others))
 
     def check_circle(self) -> None:
         """End the wait if it is one of those who wait for one another.
@@ -159,10 +161,10 @@ class Wait:
             self.claim.be_patient()
 
     def _hopeless(self) -> None:
-        for lock, access in self.accesses:
-            if self.claim.wants_more(lock._rule, lock.maxCount):
-                self.fail(lock._too_few(access))
-                return
+        too_large = self.claim.too_large()[0].lock
+        self.fail(
+            *(lock._too_few(access) for lock, access in self.accesses if lock._rule is too_large)
+        )
 
     def _fire(self) -> None:
         if self.deferred is not None:
@@ -228,7 +230,7 @@ class BaseLock:
         self.family = family  # which lives as long as one of its copies
         self._rule = Lock(maxCount)
         self._waits: dict[Any, Wait] = {}
-        self._taken: dict[Any, list[tuple[LockAccess, Claim]]] = {}
+        self._taken: dict[Any, list[tuple[Access, Claim]]] = {}
         self.release_subs = subscription.SubscriptionPoint(f'releases of lock {self.label}')
 
     def __repr__(self) -> str:
@@ -277,36 +279,39 @@ class BaseLock:
         before = self._rule.capacity
         if before and before != count:
             log.msg(f'{self} has {in_units(count)} now; it had {before}')
-        hopeless = self._rule.set_capacity(count)
+        set_capacity(self._rule, count)
         if count > before:
             self.release_subs.deliver()
         elif count < before:
             for wait in list(self._waits.values()):
                 if wait.claim.waiting:
                     wait.fail_in_circle()
-        for claim in hopeless:
-            claim.hopeless()  # others of them may have ended with the one before
 
-    def _too_few(self, access: LockAccess) -> str:
+    def _too_few(self, access: Access) -> str:
         wanted = in_units(access.count)
         return f'{wanted} of {self} can never be had, for it has {self.maxCount}'
 
-    def isAvailable(self, requester: Any, access: LockAccess) -> bool:
+    def isAvailable(self, requester: Any, access: Access) -> bool:
         """Tell whether the requester could claim it now, whose turn it is being considered."""
         if not access.count:
             return True
         wait = self._waits.get(key_of(requester)) if self._waits else None
         if wait is not None:
-            return wait.claim.state is GRANTED or wait.claim.could_have(self._rule)
+            return wait.claim.holds or wait.claim.could_have(self._rule)
         exclusive = access.mode == 'exclusive'
         if not isinstance(requester, LockOwner):
-            return self._rule.is_available(exclusive, access.count)
+            return is_available(self._rule, exclusive, access.count)
         ancestors = [key_of(owner) for owner in owners_around(requester)]
-        return self._rule.is_available(
-            exclusive, access.count, ancestors, requester.lock_priority, requester.lock_age
+        return is_available(
+            self._rule,
+            exclusive,
+            access.count,
+            ancestors,
+            requester.lock_priority,
+            requester.lock_age,
         )
 
-    def claim(self, owner: Any, access: LockAccess) -> None:
+    def claim(self, owner: Any, access: Access) -> None:
         """Claim it; it must be available."""
         assert owner is not None, 'a lock needs an owner'
         if access.checked is not True:
@@ -319,10 +324,10 @@ class BaseLock:
             claim.enter(wait=False)
         else:
             claim = wait.claim
-        assert claim.state is GRANTED, 'ask for isAvailable() first'
+        assert claim.holds, 'ask for isAvailable() first'
         self._take(owner, access, claim)
 
-    def _take(self, owner: Any, access: LockAccess, claim: Claim) -> None:
+    def _take(self, owner: Any, access: Access, claim: Claim) -> None:
         self._taken.setdefault(claim.owner, []).append((access, claim))
         if isinstance(owner, LockOwner):
             if owner.locks_held is None:
@@ -333,7 +338,7 @@ class BaseLock:
         """Call back, without arguments, when it is released or somebody waits no longer."""
         return self.release_subs.subscribe(callback)
 
-    def release(self, owner: Any, access: LockAccess) -> None:
+    def release(self, owner: Any, access: Access) -> None:
         """Release what was claimed with this access; if it was not, nothing happens."""
         key = key_of(owner)
         taken = self._taken.get(key, [])
@@ -351,7 +356,7 @@ class BaseLock:
                 self.release_subs.deliver()
                 return
 
-    def waitUntilMaybeAvailable(self, owner: Any, access: LockAccess) -> defer.Deferred:
+    def waitUntilMaybeAvailable(self, owner: Any, access: Access) -> defer.Deferred:
         """Wait in line for it.
 
         :returns: Deferred that fires when the owner may claim it, which must then be done, or
@@ -363,7 +368,7 @@ class BaseLock:
         assert wait.deferred is not None
         return wait.deferred
 
-    def stopWaitingUntilAvailable(self, owner: Any, access: LockAccess, d: defer.Deferred) -> None:
+    def stopWaitingUntilAvailable(self, owner: Any, access: Access, d: defer.Deferred) -> None:
         """Wait no longer, for this lock and for those that were asked for together with it.
 
         :param d: what was returned to wait with. It is fired if it has not been.
@@ -375,7 +380,7 @@ class BaseLock:
         )
         wait.stop()
 
-    def isOwner(self, owner: Any, access: LockAccess) -> bool:
+    def isOwner(self, owner: Any, access: Access) -> bool:
         """Tell whether the owner has claimed it with this access, and not released it."""
         taken = self._taken.get(key_of(owner), ())
         return any(a is access or a == access for a, _ in taken)
@@ -383,7 +388,7 @@ class BaseLock:
 
 def claim_of(
     owner: Any,
-    accesses: Sequence[tuple[BaseLock, LockAccess]],
+    accesses: Sequence[tuple[BaseLock, Access]],
     around: Sequence[LockOwner],
     wait: Wait | None = None,
 ) -> Claim:
@@ -411,7 +416,7 @@ def claim_of(
     return Claim(key, wants, priority, ancestors, *told, age)
 
 
-def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) -> bool:
+def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, Access]]) -> bool:
     """Claim several locks as one, all or none of them.
 
     To claim one after the other would not do: the first may bring somebody who waits for several
@@ -442,13 +447,28 @@ def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, LockAccess]]) 
     return True
 
 
-def check_access(access: LockAccess) -> None:
+def would_do(
+    owner: Any, accesses: Sequence[tuple[BaseLock, Access]], others: Sequence[Wait]
+) -> bool:
+    """Tell whether locks could be had if others gave back what they have been granted.
+
+    :param accesses: each lock once, none with a count of 0.
+    """
+    try:
+        claim = claim_of(owner, accesses, owners_around(owner))
+    except UnitsError:
+        return False
+    holders = {holder for want in claim.wants for holder in want.lock.held}
+    return could_go(claim, holders.difference(other.claim.owner for other in others))
+
+
+def check_access(access: Access) -> None:
     """Assert that a lock can be taken like this."""
     problem = problem_of_access(access)
     assert problem is None, problem
 
 
-def problem_of_access(access: LockAccess) -> str | None:
+def problem_of_access(access: Access) -> str | None:
     """Say why no lock can be taken like this; None if one can."""
     if access.mode not in ('counting', 'exclusive'):
         return f"{access.mode!r} is no way to take a lock; it is 'counting' or 'exclusive'"

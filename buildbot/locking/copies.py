@@ -14,15 +14,12 @@ from weakref import WeakValueDictionary
 
 from twisted.internet import defer
 
-from buildbot.lockcopy import BaseLock
-from buildbot.lockcopy import LockError
+from buildbot.locking.copy import BaseLock
+from buildbot.locking.copy import LockError
 from buildbot.util import service
 
 if TYPE_CHECKING:
     from buildbot.db.sourcestamps import SourceStampModel
-    from buildbot.locks import BranchLock
-    from buildbot.locks import MasterLock
-    from buildbot.locks import WorkerLock
 
 
 class LocksInUse(service.SharedService):
@@ -61,12 +58,12 @@ class RealMasterLock(BaseLock, FoundByName):
     def __init__(self, name: str) -> None:
         super().__init__(name, 0)
         self.config_version = -1
-        self.lockid: MasterLock | None = None
+        self.lockid: Any = None
 
     def getLockForWorker(self, workername: str) -> RealMasterLock:
         return self
 
-    def updateFromLockId(self, lockid: MasterLock, config_version: int) -> None:
+    def updateFromLockId(self, lockid: Any, config_version: int) -> None:
         """Take over the limit of a newer configuration."""
         assert self.lockName == lockid.name
         self.config_version = config_version
@@ -82,7 +79,7 @@ class RealWorkerLock(FoundByName):
     def __init__(self, name: str) -> None:
         self.lockName = name
         self.config_version = -1
-        self.lockid: WorkerLock | None = None
+        self.lockid: Any = None
         self.maxCount: int = 0
         self.maxCountForWorker: dict[str, int] = {}
         self.locks: WeakValueDictionary[str, BaseLock] = WeakValueDictionary()
@@ -110,7 +107,7 @@ class RealWorkerLock(FoundByName):
             self.locks[workername] = lock
         return lock
 
-    def updateFromLockId(self, lockid: WorkerLock, config_version: int) -> None:
+    def updateFromLockId(self, lockid: Any, config_version: int) -> None:
         """Take over the limits of a newer configuration, for the copies in use too."""
         assert self.lockName == lockid.name
         self.config_version = config_version
@@ -132,7 +129,7 @@ class RealBranchLock(FoundByName):
     def __init__(self, name: str) -> None:
         self.lockName = name
         self.config_version = -1
-        self.lockid: BranchLock | None = None
+        self.lockid: Any = None
         self.copies: WeakValueDictionary[tuple[str, str | None], BaseLock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
@@ -181,7 +178,7 @@ class RealBranchLock(FoundByName):
             self.copies[codebase, branch] = lock
         return lock
 
-    def updateFromLockId(self, lockid: BranchLock, config_version: int) -> None:
+    def updateFromLockId(self, lockid: Any, config_version: int) -> None:
         """Take over the limits of a newer configuration, for the copies in use too."""
         assert self.lockName == lockid.name
         self.config_version = config_version

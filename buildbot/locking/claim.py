@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: one owner's wish for some locks, from when it is asked until it has ended."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+from typing import Callable
+from typing import Iterable
+from typing import Sequence
+
+from buildbot.locking.pool import Holding
+from buildbot.locking.pool import Lock
+from buildbot.locking.pool import Pool
+from buildbot.locking.pool import Want
+from buildbot.locking.queue import Waiter
+from buildbot.locking.queue import be_passed
+from buildbot.locking.queue import overtaken
+from buildbot.locking.queue import serve
+
+
+class State(Enum):
+    """How far a claim is; it goes from each to a later one, never back."""
+
+    ASKED = 'asked'
+    WAITING = 'waiting'
+    HELD = 'held'
+    ENDED = 'ended'
+
+
+class Claim(Waiter):
+    """One owner's wish for some locks, all or none of them.
+
+    :param owner: who is to hold them; what is nested in it later names it as an ancestor. Owners
+        are told apart by ``==``.
+    :param wants: what of which locks; a lock may be named once.
+    :param priority: the higher, the further in front.
+    :param ancestors: owners that this one is nested in, from the nearest out.
+    :param granted: called without arguments when the claim holds its locks; not called from
+        ``enter``, which returns that.
+    :param age: when it came up, as seconds of a clock that all who give it share; those who do not
+        come behind all that have claimed one of the locks before. Among equals in priority the
+        lowest goes first.
+    :param drains: called without arguments when its patience is at an end, so that others begin to
+        wait for it.
+    :param hopeless: called without arguments when it has ended because it could never have enough:
+        what was held around it is gone, or its lock has fewer units now.
+    :raises ValueError: a lock is named twice, or a want is more than its lock will ever have.
+    """
+
+    __slots__ = ('ancestors', 'hopeless', 'owner', 'state')
+
+    def __init__(
+        self,
+        owner: Any,
+        wants: Sequence[Want],
+        priority: int = 0,
+        ancestors: Sequence[Any] = (),
+        granted: Callable[[], None] = lambda: None,
+        drains: Callable[[], None] = lambda: None,
+        hopeless: Callable[[], None] = lambda: None,
+        age: float | None = None,
+    ) -> None:
+        if len(wants) > 1 and len({want.lock for want in wants}) < len(wants):
+            raise ValueError('a lock is named twice')
+        number = 0
+        latest = 0.0
+        for lock, exclusive, units in wants:
+            if not exclusive and not 0 < units <= lock.most_for(ancestors):
+                raise ValueError('more units are wanted than there are')
+            number = max(number, lock.clock)
+            latest = max(latest, lock.latest)
+        self.owner = owner
+        self.wants = wants
+        # Arrival is counted as by Lamport's clocks ("Time, clocks, and the ordering of events in a
+        # distributed system", 1978), each lock having one: at a lock, who comes later has the
+        # higher number, and of two claims that meet at two locks, the same one is ahead at both.
+        number += 1
+        if age is None or age > latest:
+            latest = latest if age is None else age
+            for want in wants:
+                want.lock.latest = latest
+        for want in wants:
+            want.lock.clock = number
+        self.key = (-priority, latest if age is None else age, number)
+        self.ancestors = ancestors
+        self.granted = granted
+        self.drains = drains
+        self.hopeless = hopeless
+        self.state = State.ASKED
+        self.passed = 0
+        self.pools = ()
+        self.line = None
+
+    def __repr__(self) -> str:
+        return f'<Claim of {self.owner}, {self.state.value}>'
+
+    @property
+    def waiting(self) -> bool:
+        return self.state is State.WAITING
+
+    @property
+    def holds(self) -> bool:
+        return self.state is State.HELD
+
+    def too_large(self) -> list[Want]:
+        """Return the wants for which there will never be enough units again."""
+        return [
+            want
+            for want, pool in zip(self.wants, self.pools)
+            if not want.exclusive and want.units > want.lock.capacity
+            if not pool.holding or pool.holding.exclusive or want.units > pool.holding.units
+        ]
+
+    def enter(self, wait: bool = True) -> bool:
+        """Take the locks if it is this claim's turn at once, else wait in line for them.
+
+        :param wait: whether to stay in line if it is not granted.
+        :returns: whether it holds its locks now.
+        """
+        self.pools = self.find_pools()
+        if self.may_be_granted():
+            passed = overtaken(self.pools, self.key)
+            self.take()
+            be_passed(passed)
+        elif wait:
+            self.join_line()
+        return self.state is State.HELD
+
+    def enter_line(self) -> None:
+        """Wait in line without asking again, right after it was found not to be its turn."""
+        self.pools = self.find_pools()
+        self.join_line()
+
+    def find_pools(self) -> Sequence[Pool]:
+        """Return where the units for each want come from now."""
+        ancestors = self.ancestors
+        if ancestors:
+            return [want.lock.pool_for(ancestors) for want in self.wants]
+        return [want.lock for want in self.wants]
+
+    def end(self) -> None:
+        """Give back what the claim holds, or leave the line. Done again, it does nothing."""
+        if self.state is State.HELD:
+            self._release(self.holdings())
+        elif self.state is State.WAITING:
+            self._leave()
+            serve(self.pools)
+
+    def let_go(self, lock: Lock) -> None:
+        """Give back one lock of those that the claim holds."""
+        if self.state is State.HELD:
+            self._release([h for h in self.holdings() if h.pool.lock is lock])
+
+    def holdings(self) -> list[Holding]:
+        """Return what it holds."""
+        return [
+            h for want in self.wants for h in want.lock.held.get(self.owner, ()) if h.claim is self
+        ]
+
+    def join_line(self) -> None:
+        self.state = State.WAITING
+        super().join_line()
+
+    def take(self) -> None:
+        self.state = State.HELD
+        for want, pool in zip(self.wants, self.pools):
+            holding = pool.take(self, want.exclusive, want.units)
+            want.lock.held.setdefault(self.owner, []).append(holding)
+
+    def _leave(self) -> None:
+        self.state = State.ENDED
+        assert self.line is not None
+        self.line.leave(self)
+
+    def _release(self, released: list[Holding]) -> None:
+        freed: list[Pool] = []
+        moved: dict[Any, None] = {}
+        for holding in released:
+            pool, lock = holding.pool, holding.pool.lock
+            of_owner = lock.held[self.owner]
+            if len(of_owner) == 1:
+                del lock.held[self.owner]
+            else:
+                of_owner.remove(holding)
+            inside = holding.inside
+            if inside is not None and inside.lines:
+                moved.update((c, None) for line in inside.lines.values() for c in line.claims())
+            pool.give_back(holding)
+            freed.append(pool)
+        if len(self.wants) == 1 or not self.holdings():
+            self.state = State.ENDED
+        for claim in moved:
+            claim._move()
+        if moved:
+            end_hopeless(moved, freed)
+        else:
+            serve(freed)
+
+    def _move(self) -> None:
+        # the holding it waited in is gone, so it waits for what is around that
+        assert self.line is not None
+        self.line.leave(self)
+        self.pools = self.find_pools()
+        self.join_line()
+
+
+def end_hopeless(claims: Iterable[Claim], pools: Sequence[Pool]) -> None:
+    """End those of the claims that can never have enough, serve who waits, and tell those.
+
+    :param pools: where units have become free, or are more or fewer now.
+    """
+    hopeless = [claim for claim in claims if claim.too_large()]
+    for claim in hopeless:
+        claim._leave()
+    serve([*pools, *(pool for claim in hopeless for pool in claim.pools)])
+    for claim in hopeless:
+        claim.hopeless()
+
+
+def set_capacity(lock: Lock, capacity: int) -> None:
+    """Change the units there are. Holdings stay; if there are too many, the lock drains."""
+    waiting = (c for pool in lock.busy for line in pool.lines.values() for c in line.claims())
+    claims = dict.fromkeys(waiting) if capacity < lock.capacity else ()
+    lock.capacity = capacity
+    end_hopeless(claims, list(lock.busy))

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what cannot be written to the database now is written as soon as it can be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Callable
+
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot.util import asyncSleep
+
+if TYPE_CHECKING:
+    from buildbot.master import BuildMaster
+
+#: seconds after which it is tried again
+AGAIN_AFTER = 10
+
+
+@defer.inlineCallbacks
+def write_at_last(
+    master: BuildMaster,
+    what: str,
+    write: Callable[[], Any],
+    is_due: Callable[[], bool] = lambda: True,
+) -> Any:
+    """Write something, again and again until that succeeds. Each error is logged.
+
+    :param what: the words for it in the log.
+    :param write: called without arguments; it returns a Deferred.
+    :param is_due: tells whether it is still to be written.
+    :returns: Deferred that fires, without an error, when it is written, or is not due any more, or
+        the master has been stopped.
+    """
+    while is_due():
+        try:
+            yield write()
+            return
+        except Exception as e:
+            log.err(e, f'{what}: cannot be written; it is tried again in {AGAIN_AFTER} seconds')
+        yield asyncSleep(AGAIN_AFTER, master.reactor)
+        if not master.running:
+            return

@@ -1,0 +1,464 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What cannot be written, or is written late, keeps nobody from going on."""
+
+from __future__ import annotations
+
+import random
+
+from parameterized import parameterized
+from sqlalchemy.exc import OperationalError
+from twisted.internet import defer
+
+from buildbot.db.buildrequests import NotClaimedError
+from buildbot.locks import MasterLock
+from buildbot.locks import WorkerLock
+from buildbot.plugins import schedulers
+from buildbot.plugins import steps
+from buildbot.process.buildrequestdistributor import BuildChooserBase
+from buildbot.process.buildrequestdistributor import BuildRequestDistributor
+from buildbot.process.results import CANCELLED
+from buildbot.process.results import EXCEPTION
+from buildbot.process.results import FAILURE
+from buildbot.process.results import SUCCESS
+from buildbot.process.runningbuilds import RunningBuilds
+from buildbot.process.stepgroup import StepGroup
+from buildbot.process.tally import Tally
+from buildbot.test.util.distribution import DistributionCase
+from buildbot.test.util.lab import Gate
+from buildbot.test.util.lab import GatedStep
+from buildbot.test.util.lab import LabTestCase
+
+
+def no_database():
+    return OperationalError('INSERT', {}, Exception('disk is full'))
+
+
+class FailedWrite:
+    """A write to the database that fails for a while.
+
+    :param updates: the master's ``data.updates``.
+    :param name: which kind of write.
+    :ivar fails: whether it does now.
+    :ivar failed: how often it has.
+    """
+
+    def __init__(self, updates, name):
+        self.fails = True
+        self.failed = 0
+        self._write = getattr(updates, name)
+
+    def __call__(self, *args, **kwargs):
+        if not self.fails:
+            return self._write(*args, **kwargs)
+        self.failed += 1
+        return defer.fail(no_database())
+
+
+class FailingCase(LabTestCase):
+    def fail_write(self, name):
+        updates = self.master.data.updates
+        failing = FailedWrite(updates, name)
+        self.patch(updates, name, failing)
+        return failing
+
+    def starting(self):
+        return self.master.botmaster._starting_brid_to_cancel
+
+    @defer.inlineCallbacks
+    def requests(self):
+        """Return (complete, results) of all build requests, in order."""
+        rows = yield self.master.data.get(('buildrequests',), order=['buildrequestid'])
+        return [(row['complete'], row['results']) for row in rows]
+
+
+class TakesAll(BuildChooserBase):
+    """As a user may write it: a build is made of all that is pending."""
+
+    @defer.inlineCallbacks
+    def chooseNextBuild(self):
+        yield self._fetchUnclaimedBrdicts()
+        workers = self.bldr.getAvailableWorkers()
+        if not self.unclaimedBrdicts or not workers:
+            return None, None
+        requests = []
+        for brdict in self.unclaimedBrdicts:
+            requests.append((yield self._getBuildRequestForBrdict(brdict)))
+        self.unclaimedBrdicts = []
+        return workers[0], requests
+
+
+class Group(FailingCase):
+    @defer.inlineCallbacks
+    def start(self, **words):
+        self.lock, self.gate, self.clean = MasterLock('L'), Gate(), Gate()
+        inner = [GatedStep(self.gate, name=name, haltOnFailure=True) for name in 'xy']
+        inner.append(GatedStep(self.clean, name='clean', alwaysRun=True))
+        group = StepGroup(
+            name='g', locks=[self.lock.access('exclusive')], steps=inner, parallel=2, **words
+        )
+        yield self.setup_lab({'a': {'steps': [group]}})
+        yield self.request('a')
+
+    @defer.inlineCallbacks
+    def assert_ended(self, result):
+        self.assertEqual((yield self.builds()), [result])
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
+
+    @parameterized.expand([('take',), ('cut_short',)])
+    @defer.inlineCallbacks
+    def test_error_at_the_end_of_a_step(self, what):
+        """If a step cannot be ended, that is logged, and the group goes on and cleans up."""
+        yield self.start(interruptOnFailure=True)
+        group = self.gate.running[0][0].currentStep
+
+        def fail(*args):
+            raise ValueError('no way')
+
+        self.patch(*((Tally, what) if what == 'take' else (group.group_run, what)), fail)
+        self.open(self.gate, FAILURE if what == 'cut_short' else SUCCESS)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.patch(Tally, 'take', lambda *args: False)
+        self.open(self.gate, SUCCESS)
+        self.open(self.clean, SUCCESS)
+        self.assertEqual((yield self.step_rows())[0], ('g', EXCEPTION))
+        yield self.assert_ended(FAILURE)
+
+    @parameterized.expand([('addLog',), ('appendLog',), ('finishLog',)])
+    @defer.inlineCallbacks
+    def test_time_that_is_over(self, name):
+        """A group ends when it is written that its time was over, however long that takes."""
+        yield self.start(maxTime=60)
+        write = self.hold_write(name, lambda *args: True)
+        self.reactor.advance(60)
+        self.settle()
+        self.assertIsNotNone(write.held)
+        self.open(self.clean, SUCCESS)
+        write.held.callback(None)
+        self.settle()
+        yield self.assert_ended(FAILURE)
+        rows = yield self.master.data.get(('builds', 1, 'steps'))
+        (row,) = [row for row in rows if row['name'] == 'g']
+        (log,) = yield self.master.data.get(('steps', row['stepid'], 'logs'))
+        self.assertEqual((log['name'], log['complete']), ('timed out', True))
+
+    @defer.inlineCallbacks
+    def test_time_that_is_over_cannot_be_written(self):
+        """It ends, too, if that cannot be written."""
+        yield self.start(maxTime=60)
+        self.fail_write('addLog')
+        self.reactor.advance(60)
+        self.settle()
+        self.open(self.clean, SUCCESS)
+        yield self.assert_ended(FAILURE)
+        self.assertTrue(self.flushLoggedErrors(OperationalError))
+
+    @defer.inlineCallbacks
+    def test_stop_that_cannot_be_written(self):
+        """A stop reaches what runs, though its log cannot be written."""
+        yield self.start()
+        self.fail_write('addLog')
+        yield self.stop_build(1)
+        self.open(self.clean, SUCCESS)
+        yield self.assert_ended(CANCELLED)
+        self.assertTrue(self.flushLoggedErrors(OperationalError))
+
+
+class Beginning(FailingCase):
+    @defer.inlineCallbacks
+    def start(self, **words):
+        self.lock, self.gate = MasterLock('L'), Gate()
+        builder = {
+            'steps': [GatedStep(self.gate)],
+            'locks': [self.lock.access('exclusive')],
+            **words,
+        }
+        yield self.setup_lab({'a': builder})
+
+    @defer.inlineCallbacks
+    def assert_done(self, *results):
+        self.reactor.advance(3600)  # a worker rests after an error
+        self.settle()
+        while self.gate.running:
+            self.open(self.gate, SUCCESS)
+        self.assertEqual((yield self.requests()), [(True, result) for result in results])
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
+        self.assertEqual(self.starting(), {})
+        self.assertTrue(self.flushLoggedErrors(OperationalError))
+
+    @parameterized.expand(
+        [('addBuild', EXCEPTION), ('addStep', EXCEPTION), ('setBuildProperties', EXCEPTION)]
+    )
+    @defer.inlineCallbacks
+    def test_build_that_cannot_begin(self, write, result):
+        """A build that cannot begin leaves nothing of its start behind."""
+        yield self.start()
+        failing = self.fail_write(write)
+        yield self.request('a')
+        failing.fails = False
+        yield self.assert_done(result)
+
+    @defer.inlineCallbacks
+    def test_cancelled_while_it_cannot_begin(self):
+        """A request that is cancelled while its build cannot begin is cancelled."""
+        yield self.start()
+        held = self.hold_write('addBuild', lambda **words: True)
+        brid = yield self.request('a')
+        yield self.master.data.control('cancel', {'reason': 'enough'}, ('buildrequests', brid))
+        self.settle()
+        held.held.errback(no_database())
+        self.settle()
+        yield self.assert_done(CANCELLED)
+
+    @defer.inlineCallbacks
+    def test_one_of_several_is_cancelled(self):
+        """If one of a build's requests is cancelled while it begins, nothing is left of them."""
+        self.patch(BuildRequestDistributor, 'BuildChooser', TakesAll)
+        yield self.start()
+        held = self.hold_write('addBuild', lambda **words: True)
+        settle, self.settle = self.settle, lambda: None
+        brids = [(yield self.request('a')), (yield self.request('a'))]
+        self.settle = settle
+        self.settle()
+        self.assertEqual(sorted(self.starting()), brids)
+        path = ('buildrequests', brids[0])
+        yield self.master.data.control('cancel', {'reason': 'enough'}, path)
+        self.settle()
+        held.held.callback(None)
+        self.settle()
+        self.assertEqual((yield self.requests()), [(True, CANCELLED)] * 2)
+        self.assertEqual(self.starting(), {})
+
+
+class Completion(FailingCase):
+    """Build p waits for a build c that it triggers, and holds a lock meanwhile."""
+
+    @defer.inlineCallbacks
+    def start(self):
+        self.lock, self.gate = MasterLock('L'), Gate()
+        trigger = steps.Trigger(schedulerNames=['t'], waitForFinish=True)
+        yield self.setup_lab(
+            {
+                'p': {'steps': [trigger], 'locks': [self.lock.access('exclusive')]},
+                'c': {'steps': [GatedStep(self.gate)]},
+            },
+            ['w1', 'w2'],
+            schedulers=[schedulers.Triggerable(name='t', builderNames=['c'])],
+        )
+        yield self.request('p')
+        self.settle()
+
+    @parameterized.expand([('completeBuildRequests',), ('maybeBuildsetComplete',)])
+    @defer.inlineCallbacks
+    def test_written_at_last(self, write):
+        """Who waits for a build goes on when it can be written that its request is complete."""
+        yield self.start()
+        failing = self.fail_write(write)
+        self.open(self.gate, SUCCESS)
+        for _ in range(10):
+            self.reactor.advance(10)
+        self.assertGreater(failing.failed, 10)
+        self.assertEqual((yield self.builds()), [None, SUCCESS])
+        failing.fails = False
+        self.reactor.advance(10)
+        self.settle()
+        self.assertEqual((yield self.builds()), [SUCCESS, SUCCESS])
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
+        self.assertEqual((yield self.requests()), [(True, SUCCESS)] * 2)
+        self.assertEqual(len(self.flushLoggedErrors(OperationalError)), failing.failed)
+        self.flushLoggedErrors(NotClaimedError)
+
+    @defer.inlineCallbacks
+    def test_removed_builder(self):
+        """So it is if its builder has been removed meanwhile."""
+        yield self.start()
+        failing = self.fail_write('completeBuildRequests')
+        self.open(self.gate, SUCCESS)
+        kept = {'kept': {'steps': [GatedStep(self.gate)]}}
+        triggerable = schedulers.Triggerable(name='t', builderNames=['kept'])
+        yield self.reconfig_master(self.lab_config(kept, schedulers=[triggerable]))
+        failing.fails = False
+        self.reactor.advance(10)
+        self.settle()
+        self.assertEqual((yield self.builds()), [SUCCESS, SUCCESS])
+        self.assertTrue(self.flushLoggedErrors(OperationalError))
+
+    @defer.inlineCallbacks
+    def test_stopped_twice(self):
+        """A second stop ends the wait for a build whose end is never written."""
+        yield self.start()
+        failing = self.fail_write('completeBuildRequests')
+        self.open(self.gate, SUCCESS)
+        yield self.stop_build(1)
+        self.assertEqual((yield self.builds()), [None, SUCCESS])
+        yield self.stop_build(1)
+        self.assertEqual((yield self.builds()), [CANCELLED, SUCCESS])
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
+        failing.fails = False
+        self.reactor.advance(10)
+        self.settle()
+        self.assertEqual((yield self.requests()), [(True, CANCELLED), (True, SUCCESS)])
+        self.assertTrue(self.flushLoggedErrors(OperationalError))
+
+    @defer.inlineCallbacks
+    def test_master_that_stops(self):
+        """A master that stops tries no more."""
+        yield self.start()
+        failing = self.fail_write('completeBuildRequests')
+        self.open(self.gate, SUCCESS)
+        yield self.stop_build(1)
+        yield self.stop_build(1)
+        yield self.tested_master.shutdown()
+        failed = failing.failed
+        self.reactor.advance(3600)
+        self.assertEqual(failing.failed, failed)
+        self.assertTrue(self.flushLoggedErrors(OperationalError))
+
+
+class Disconnection(FailingCase):
+    @defer.inlineCallbacks
+    def test_written_at_last(self):
+        """A worker is gone for its builders at once, and in the database when that can be."""
+        gate = Gate()
+        yield self.setup_lab({'a': {'steps': [GatedStep(gate)]}})
+        failing = self.fail_write('workerDisconnected')
+        self.lose_worker()
+        self.assertEqual(self.master.botmaster.builders['a'].workers, [])
+        yield self.request('a')
+        self.assertEqual((yield self.builds()), [])
+        failing.fails = False
+        self.reactor.advance(10)
+        self.settle()
+        worker = yield self.master.data.get(('workers', 'w1'))
+        self.assertEqual(worker['connected_to'], [])
+        self.assertTrue(self.flushLoggedErrors(OperationalError))
+
+
+class Histories(FailingCase, DistributionCase):
+    """Whatever cannot be written: in the end all has run, and nothing is left."""
+
+    WRITES = (
+        'addBuild',
+        'addBuildset',
+        'addLog',
+        'addStep',
+        'addStepURL',
+        'add_build_locks_duration',
+        'appendLog',
+        'claimBuildRequests',
+        'completeBuildRequests',
+        'finishBuild',
+        'finishLog',
+        'finishStep',
+        'generateNewBuildEvent',
+        'maybeBuildsetComplete',
+        'setBuildProperties',
+        'setBuildStateString',
+        'setStepStateString',
+        'set_step_locks_acquired_at',
+        'startStep',
+    )
+
+    def fail_some(self, rng):
+        updates, names = self.master.data.updates, self.WRITES
+        self.fails = True
+
+        def failing(name, write):
+            def fail_or_write(*args, **kwargs):
+                if self.fails and rng.random() < 0.05:
+                    self.failed.append((name, args))
+                    return defer.fail(no_database())
+                return write(*args, **kwargs)
+
+            return fail_or_write
+
+        self.failed: list[tuple[str, tuple]] = []
+        for name in names:
+            self.patch(updates, name, failing(name, getattr(updates, name)))
+
+    @defer.inlineCallbacks
+    def start_history(self):
+        self.locks = [MasterLock('m', 2), MasterLock('n'), WorkerLock('w')]
+        m, n, w = (lock.access('counting') for lock in self.locks)
+        inner = [GatedStep(self.gate('inner'), locks=[m], name=name) for name in 'xy']
+        clean = GatedStep(self.gate('clean'), alwaysRun=True)
+        group = StepGroup(name='g', locks=[m, w], parallel=2, steps=[*inner, clean], maxTime=300)
+        trigger = steps.Trigger(schedulerNames=['t'], waitForFinish=True)
+        builders = {
+            'a': {'steps': [GatedStep(self.gate('a')), group], 'locks': [n]},
+            'b': {'steps': [StepGroup(locks=[w], waitTimeout=300, steps=[group, trigger])]},
+            'c': {'steps': [GatedStep(self.gate('c'), locks=[w])], 'locks': [m]},
+            'p': {'steps': [trigger], 'locks': [n]},
+        }
+        yield self.setup_lab(
+            builders,
+            ['w1', 'w2', 'w3'],
+            schedulers=[schedulers.Triggerable(name='t', builderNames=['c'])],
+        )
+        self.builds_that_run = yield RunningBuilds.getService(self.master.botmaster)
+
+    @defer.inlineCallbacks
+    def cancel(self, brid):
+        path = ('buildrequests', brid)
+        yield self.master.data.control('cancel', {'reason': 'enough'}, path)
+        self.settle()
+
+    @defer.inlineCallbacks
+    def happen(self, rng):
+        what = rng.random()
+        gates = [gate for _, gate in sorted(self.gates.items()) if gate.running]
+        try:
+            if what < 0.35:
+                yield self.request(rng.choice('abcp'), priority=rng.choice([0, 5]))
+            elif what < 0.75 and gates:
+                self.open(rng.choice(gates), rng.choice([SUCCESS, SUCCESS, FAILURE]))
+            elif what < 0.85:
+                running = [b.buildid for b in self.builds_that_run.builds if b.buildid is not None]
+                if running:
+                    yield self.stop_build(rng.choice(running))
+            elif what < 0.9:
+                requests = yield self.requests()
+                pending = [brid for brid, (ended, _) in enumerate(requests, 1) if not ended]
+                if pending:
+                    yield self.cancel(rng.choice(pending))
+            else:
+                self.reactor.advance(rng.choice([1, 10, 400]))
+        except OperationalError:
+            pass  # the request could not be made
+
+    @parameterized.expand([(seed,) for seed in range(6)])
+    @defer.inlineCallbacks
+    def test_all_runs_out(self, seed):
+        """Each build ends, by itself or when it is stopped, and its locks are free."""
+        rng = random.Random(seed)
+        self.patch(random, 'choice', rng.choice)
+        yield self.start_history()
+        self.fail_some(rng)
+        for _ in range(60):
+            yield self.happen(rng)
+        self.fails = False
+        yield self.run_out()
+        self.assertEqual(list(self.builds_that_run.builds), [])
+        self.assertEqual(self.starting(), {})
+        for lock in self.locks:
+            self.assertEqual((yield self.owners(lock)), (0, 0))
+        # of those that are cancelled the release writes it once
+        cancelled = {args[0][0] for name, args in self.failed if name == 'completeBuildRequests'}
+        requests = yield self.requests()
+        left = {brid for brid, (ended, _) in enumerate(requests, 1) if not ended}
+        self.assertLessEqual(left, cancelled)
+        self.flushLoggedErrors()
+
+    @defer.inlineCallbacks
+    def run_out(self):
+        running = self.builds_that_run.builds
+        for _ in range(3):
+            for _ in range(50):
+                self.reactor.advance(100)
+                gates = [gate for _, gate in sorted(self.gates.items()) if gate.running]
+                for gate in gates:
+                    self.open(gate, SUCCESS)
+                if not gates:
+                    break
+            for build in list(running):
+                # it may wait for a triggered build that has been cancelled, and is not complete
+                yield self.stop_build(build.buildid)
