@@ -180,6 +180,7 @@ def bound_names(node: ast.AST) -> list[str]:
         targets = node.targets
     elif isinstance(node, ast.AnnAssign):
         targets = [node.target]
+    targets = [t for outer in targets for t in getattr(outer, 'elts', [outer])]  # a, b = ...
     return [target.id for target in targets if isinstance(target, ast.Name)]
 
 

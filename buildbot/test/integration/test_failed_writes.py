@@ -23,7 +23,7 @@ from buildbot.process.results import SUCCESS
 from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.process.stepgroup import StepGroup
 from buildbot.process.tally import Tally
-from buildbot.test.integration.test_distribution import DistributionCase
+from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from parameterized import parameterized
 from sqlalchemy.exc import TimeoutError
 from twisted.internet import defer
@@ -21,26 +19,11 @@ from buildbot.process.inbox import Inbox
 from buildbot.process.properties import renderer
 from buildbot.process.reservations import Reservations
 from buildbot.process.results import SUCCESS
-from buildbot.test.integration.test_distribution import TWO
-from buildbot.test.integration.test_distribution import DistributionCase
+from buildbot.test.util.distribution import THREE
+from buildbot.test.util.distribution import TWO
+from buildbot.test.util.distribution import DistributionCase
+from buildbot.test.util.distribution import Slow
 from buildbot.test.util.lab import GatedStep
-
-THREE = ['w1', 'w2', 'w3']
-
-
-class Slow:
-    """Something that a user wrote, and that takes until the test answers.
-
-    :ivar asked: what has been asked: a Deferred, and the arguments.
-    """
-
-    def __init__(self):
-        self.asked: list[Any] = []
-
-    def __call__(self, *args):
-        d: defer.Deferred[Any] = defer.Deferred()
-        self.asked.append((d, args))
-        return d
 
 
 class Chooser(BuildChooserBase):

@@ -11,38 +11,31 @@ from twisted.internet import defer
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.process.builder import Builder
-from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
-from buildbot.test.integration.test_distribution import TWO
-from buildbot.test.integration.test_distribution import DistributionCase
-from buildbot.test.integration.test_meanwhile import Slow
+from buildbot.test.util.distribution import THREE
+from buildbot.test.util.distribution import TWO
+from buildbot.test.util.distribution import DistributionCase
+from buildbot.test.util.distribution import Slow
 from buildbot.test.util.lab import GatedStep
-
-THREE = ['w1', 'w2', 'w3']
+from buildbot.test.util.pace import PacedCase
 
 
 class Lost(Exception):
     """An error of the database."""
 
 
-class RefusalCase(DistributionCase):
-    """Counts how often a builder is looked at, and ends a test in which that has no end."""
-
-    limit = 200
+class RefusalCase(PacedCase, DistributionCase):
+    """A lab whose builders are looked at; a test in which that has no end is ended."""
 
     def setUp(self):
         super().setUp()
-        self.looks: list[str] = []
-        look_at = BuildRequestDistributor._look_at
-
-        async def count(brd, bldr):
-            self.looks.append(bldr.name)
-            if len(self.looks) < self.limit:
-                await look_at(brd, bldr)
-
-        self.patch(BuildRequestDistributor, '_look_at', count)
         self.one = self.lock.access('exclusive')
+
+    def looks(self):
+        """Return how often builders have been looked at since the test said ``begin``."""
+        self.assert_rests()
+        return self.pace.counts['looks']
 
     @defer.inlineCallbacks
     def control(self, action, brid, **params):
@@ -52,10 +45,9 @@ class RefusalCase(DistributionCase):
         self.settle()
 
     def looks_of_an_hour(self):
-        self.looks.clear()
-        for _ in range(60):
-            self.reactor.advance(60)
-        return len(self.looks)
+        self.begin()
+        self.let_time_go(3600)
+        return self.looks()
 
 
 class Refused(RefusalCase):
@@ -78,9 +70,9 @@ class Refused(RefusalCase):
         for name in 'ab' * count:
             yield self.request(name)
         asked.clear()
-        self.looks.clear()
+        self.begin()
         self.end('holds')
-        self.assertLessEqual(len(self.looks), 6 * count + 2)
+        self.assertLessEqual(self.looks(), 6 * count + 2)
         self.assertEqual({brid for _, _, brid in asked}, set(range(2, 2 + 2 * count)))
         self.assertLessEqual(max(map(asked.count, asked)), 2)
         self.assertEqual(self.looks_of_an_hour(), 0)
@@ -184,9 +176,9 @@ class Refused(RefusalCase):
         for name in ('holds', 'free', 'a', 'b', 'a', 'b'):
             yield self.request(name)
         d = self.master.botmaster.cleanShutdown(stopReactor=False)
-        self.looks.clear()
+        self.begin()
         self.end('holds')
-        self.assertLessEqual(len(self.looks), 8)
+        self.assertLessEqual(self.looks(), 8)
         self.assertEqual(self.looks_of_an_hour(), 0)
         self.assertEqual((yield self.owners(self.lock)), (0, 0))
         self.master.botmaster.cancelCleanShutdown()
@@ -236,11 +228,9 @@ class Plugins(RefusalCase):
         yield self.setup_lab({'a': self.builder('a', self.one)}, ['w1'])
         told = self.listen()
         yield self.request('a')
-        self.limit = 10000
-        self.looks.clear()
-        for _ in range(60):
-            self.reactor.advance(10)
-        self.assertLessEqual(len(self.looks), 3 * 60)
+        self.begin()
+        self.let_time_go(600)
+        self.assertLessEqual(self.looks(), 3 * 60)
         self.assertEqual(
             told[0],
             "builder 'a': build requests [1] did not start on worker 'w1'; they are tried again"

@@ -21,10 +21,10 @@ from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
 from buildbot.process.stepgroup import StepGroup
-from buildbot.test.integration.test_stepgroup_real import RealCase
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase
+from buildbot.test.util.real import RealCase
 from buildbot.util.eventual import flushEventualQueue
 
 

@@ -18,8 +18,8 @@ from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
 from buildbot.test.fake.latent import LatentController
-from buildbot.test.integration.test_distribution import TWO
-from buildbot.test.integration.test_distribution import DistributionCase
+from buildbot.test.util.distribution import TWO
+from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.lab import GatedStep
 
 

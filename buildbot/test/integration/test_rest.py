@@ -23,12 +23,10 @@ from buildbot.process.properties import Property
 from buildbot.process.properties import renderer
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SKIPPED
-from buildbot.process.results import SUCCESS
+from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.history import claim_elsewhere
 from buildbot.test.util.history import complete_elsewhere
 from buildbot.test.util.idle import copies_of
-from buildbot.test.util.lab import Gate
-from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.pace import PacedCase
 
 HOUR = 3600
@@ -77,23 +75,20 @@ def table(*axes: Sequence[Any]) -> list[tuple[Any, ...]]:
     return [('_'.join(map(str, row)), *row) for row in rows]
 
 
-class RestCase(PacedCase):
-    """Builders whose one step waits at a gate of the builder's name."""
+class RestCase(PacedCase, DistributionCase):
+    """A lab that must come to rest after whatever happens, with a limit for each."""
 
     def setUp(self):
         super().setUp()
-        self.gates: dict[str, Gate] = {}
         self.questions: list[Any] = []
 
     def builder(self, name, locks, **words):
-        gate = self.gates.setdefault(name, Gate())
-        return {'steps': [GatedStep(gate)], 'locks': locks, **words}
+        return {**super().builder(name, **words), 'locks': locks}
 
     @defer.inlineCallbacks
     def start(self, builders, workers, **config):
         self.builders = builders
         yield self.setup_lab(builders, workers, **config)
-        self.watch()
         self.addCleanup(self.answer_all, False)
 
     def ask(self, name, **words):
@@ -102,11 +97,8 @@ class RestCase(PacedCase):
 
     def end(self, name):
         self.limit()
-        self.open(self.gates[name], SUCCESS)
+        super().end(name)
         self.assert_rests()
-
-    def running(self):
-        return ' '.join(name for name in sorted(self.gates) for _ in self.gates[name].running)
 
     def requests_running(self):
         return sorted(b.requests[0].id for g in self.gates.values() for b, _ in g.running)

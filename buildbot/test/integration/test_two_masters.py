@@ -9,7 +9,7 @@ from parameterized import parameterized
 from twisted.internet import defer
 
 from buildbot.process.results import SUCCESS
-from buildbot.test.integration.test_distribution import DistributionCase
+from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.integration import TestedMaster
 
 

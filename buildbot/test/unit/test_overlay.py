@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import pkgutil
@@ -24,6 +25,8 @@ from buildbot.config.master import MasterConfig
 from buildbot.interfaces import IWorker
 from buildbot.plugins.db import get_plugins
 from buildbot.process.buildstep import BuildStep
+from buildbot.test.util.leaning import Leaning
+from buildbot.test.util.leaning import names_leaned_on
 from buildbot.worker import AbstractWorker
 from buildbot.www.config import get_www_frontend_config_dict
 from buildbot_overlay import fit
@@ -91,6 +94,10 @@ def overlay_only():
     return fit.modules(buildbot, 'adds')
 
 
+def ours():
+    return fit.modules(buildbot, 'overlays', 'adds')
+
+
 class SeamList(unittest.SynchronousTestCase):
     def test_sound(self):
         """The release here is the one that the overlay was written against."""
@@ -109,6 +116,67 @@ class SeamList(unittest.SynchronousTestCase):
                 wanted = [f'{path}.{member}' for member in overridden(ours, theirs)] or [path]
                 unlisted += [w for w in wanted if w not in listed and path not in listed]
         self.assertEqual(unlisted, [])
+
+    def test_uses(self):
+        """Every name of the release that a module of the overlay uses is listed."""
+        named = [seam for seam in seams.read(fit.seams_file(buildbot)) if seam.name]
+        listed = {str(seam) for seam in named}
+        # a class is there if one of its members is, and a member if its class is
+        of_members = {str(seam).rpartition('.')[0] for seam in named if '.' in seam.name}
+        unlisted = {
+            f'{name} (in {module})'
+            for module in ours()
+            for name in names_leaned_on(module, ours())
+            if name not in listed | of_members and name.rpartition('.')[0] not in listed
+        }
+        self.assertEqual(unlisted, set())
+
+    @parameterized.expand(
+        [
+            (
+                'imported',
+                'from buildbot.util.eventual import eventually',
+                'util.eventual.eventually',
+            ),
+            ('imported_on', 'from buildbot.util import Notifier', 'util._notifier.Notifier'),
+            ('constant', 'from buildbot.process.results import RETRY', 'process.results.RETRY'),
+            (
+                'of_a_module',
+                'from buildbot.data import resultspec\nresultspec.Filter()',
+                'data.resultspec.Filter',
+            ),
+            (
+                'of_a_class',
+                'from buildbot.process.metrics import MetricCountEvent as M\nM.log()',
+                'process.metrics.MetricCountEvent process.metrics.MetricEvent.log',
+            ),
+            ('of_ours', 'from buildbot.locks import BranchLock\nBranchLock.access', ''),
+            ('ours_of_two', 'from buildbot.process.build import Build', ''),
+            (
+                'of_upstream',
+                'upstream.Builder.attached',
+                'process.builder.Builder process.builder.Builder.attached',
+            ),
+            (
+                'own',
+                'class Builder:\n def f(self):\n  self.attached()',
+                'process.builder.Builder.attached',
+            ),
+            ('own_of_two', 'class Builder:\n def f(self):\n  self.maybeStartBuild()', ''),
+            (
+                'super',
+                'class Builder:\n def f(self):\n  super().maybeStartBuild()',
+                'process.builder.Builder.maybeStartBuild',
+            ),
+            ('types', 'if TYPE_CHECKING:\n from buildbot.util import Notifier', ''),
+            ('elsewhere', 'from twisted.internet import defer\ndefer.succeed', ''),
+        ]
+    )
+    def test_use_is_found(self, _, source, expected):
+        """What the source uses of the release is found, and what is ours is not."""
+        leaning = Leaning('buildbot.process.builder', ours())
+        leaning.visit(ast.parse(source))
+        self.assertEqual(leaning.found, {f'buildbot.{name}' for name in expected.split()})
 
     def test_every_module_is_listed(self):
         """Every module of the tree is in the list, so a half installation is noticed."""
@@ -135,6 +203,7 @@ def is_plumbing(member):
 SOURCE = b'''
 """Module."""
 X = 1
+P, Q = range(2)
 class A:
     """Doc."""
     y: int = 2
@@ -161,6 +230,7 @@ class Fingerprints(unittest.SynchronousTestCase):
             ('kind', b'def f', b'async def f', ['f']),
             ('class_variable', b'y: int = 2', b'y: int = 3', ['A', 'A.y']),
             ('gone', b'def f', b'def g', ['f', 'g']),
+            ('several', b'P, Q = range(2)', b'P, Q = range(1, 3)', ['P', 'Q']),
         ]
     )
     def test_table(self, _, old, new, changed):
@@ -543,6 +613,45 @@ class AboutPage(unittest.SynchronousTestCase):
         versions = get_www_frontend_config_dict(master, {'versions': theirs})['versions']
         self.assertEqual([name for name, _ in versions[:3]], ['Python', 'Buildbot', 'Twisted'])
         self.assertEqual(versions[3:], [('Interlock', overlay.__version__), *theirs])
+
+
+class TestFiles(unittest.SynchronousTestCase):
+    """The files of the overlay's own tests."""
+
+    @staticmethod
+    def imported(source):
+        """Name the test files that a source imports something from, or as a whole."""
+        names = []
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ImportFrom):
+                names += [f'{node.module}.{alias.name}' for alias in node.names]
+            elif isinstance(node, ast.Import):
+                names += [alias.name for alias in node.names]
+        return [name for name in names if '.test_' in f'.{name}']
+
+    def test_alone(self):
+        """No test file imports from another one: what both need stands in test/util."""
+        paths = list((TREE / 'test').rglob('*.py'))
+        self.assertIn('test_overlay.py', [path.name for path in paths])
+        found = {str(path): self.imported(path.read_text()) for path in paths}
+        self.assertEqual({path: names for path, names in found.items() if names}, {})
+
+    @parameterized.expand(
+        [
+            (
+                'name',
+                'from buildbot.test.unit.test_x import Case',
+                'buildbot.test.unit.test_x.Case',
+            ),
+            ('module', 'from buildbot.test.unit import test_x', 'buildbot.test.unit.test_x'),
+            ('whole', 'import buildbot.test.unit.test_x', 'buildbot.test.unit.test_x'),
+            ('inside', 'def f():\n from .test_x import Case', 'test_x.Case'),
+            ('util', 'from buildbot.test.util.lab import Gate', ''),
+        ]
+    )
+    def test_is_found(self, _, source, expected):
+        """Whatever way it imports, it is found."""
+        self.assertEqual(self.imported(source), expected.split())
 
 
 class NoCopiedText(unittest.SynchronousTestCase):

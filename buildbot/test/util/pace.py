@@ -79,6 +79,9 @@ class PacedCase(LabTestCase):
         self.patch(BuildRequestDistributor, '_maybeStartBuildsOnBuilder', counted_look)
         self.patch(self.reactor, 'callLater', counted_call)
 
+    def setup_lab(self, *args: Any, **kwargs: Any) -> defer.Deferred[Any]:
+        return super().setup_lab(*args, **kwargs).addCallback(lambda _: self.watch())
+
     def watch(self) -> None:
         """Count from now on what the started master does."""
         claim = self.master.data.updates.claimBuildRequests
