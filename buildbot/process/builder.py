@@ -259,8 +259,8 @@ class Builder(upstream.Builder):
             yield self.master.data.updates.completeBuildRequests(brids, EXCEPTION)
             return True
         running = yield RunningBuilds.getService(build.master.botmaster)
-        if not workerforbuilder.isAvailable():
-            return False  # it was taken while a user's method was slow to answer
+        if not self.running or not workerforbuilder.isAvailable():
+            return False  # removed, or taken while a user's method was slow to answer
         self._was_refused = False
         reservations = self._reservations_of(buildrequests[0])
         reservation = reservations.held(buildrequests[0].id)

@@ -113,7 +113,7 @@ class Reservation(LockOwner):
         if self.wanted != self.claims:
             self.give_back()
             self.claims = self.wanted
-        if not self.holds and not self.waits:
+        if not self.holds and (self.has_turn or not self.waits):
             self.holds = claim_all(self, self.claims)
             if self.holds:
                 self._wait = None

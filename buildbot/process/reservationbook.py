@@ -96,7 +96,7 @@ class ReservationBook:
 
     def first_of_its_like(self, reservation: Reservation) -> Reservation:
         """Return one that wants the same and whose turn has come; if there is none, this one."""
-        for other in self.granted():
+        for other in self.with_turn():
             is_alike = (other.worker, other.wanted) == (reservation.worker, reservation.wanted)
             if is_alike and other.lock_parent is None is reservation.lock_parent:
                 return other
@@ -119,8 +119,9 @@ class ReservationBook:
         return [r for known in self._in_line.values() for r in known.values() if r.is_granted]
 
     def with_turn(self) -> list[Reservation]:
-        """Return those that may take what they waited for, and have not."""
-        return [r for known in self._in_line.values() for r in known.values() if r.has_turn]
+        """Return those that may take what they waited for, and with which nothing begins."""
+        known = [r for reservations in self._in_line.values() for r in reservations.values()]
+        return [r for r in known if r.has_turn or r.holds]
 
     def with_turn_elsewhere(self, reservation: Reservation) -> list[Reservation]:
         """Return those of the same request, for other workers, that have their turn."""

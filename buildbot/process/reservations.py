@@ -171,7 +171,7 @@ class Reservations(ReservationBook):
 
     def _whose_turn(self, reservation: Reservation) -> Reservation:
         # which of its requests it is whose turn has come, the user decides
-        if not self._config.nextBuild or reservation.is_granted or reservation.holds:
+        if not self._config.nextBuild or reservation.has_turn or reservation.holds:
             return reservation
         return self.first_of_its_like(reservation)
 

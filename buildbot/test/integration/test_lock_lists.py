@@ -20,7 +20,6 @@ from buildbot.process.locks import get_real_locks_from_accesses_raw
 from buildbot.process.properties import Property
 from buildbot.process.properties import Transform
 from buildbot.process.properties import renderer
-from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
 from buildbot.process.stepgroup import StepGroup
@@ -155,8 +154,7 @@ class Refused(LabTestCase):
         yield self.setup_lab({'a': builder}, ['w1', 'w2'])
         yield self.request('a', properties={'what': ('bad', 'test')})
         yield self.request('a', properties={'what': ('good', 'test')})
-        result = FAILURE if place == 'builder' else EXCEPTION
-        self.assertEqual((yield self.builds()), [result, None])
+        self.assertEqual((yield self.builds()), [FAILURE, None])
         self.assertEqual(len(gate.running), 1)
         told = {str(failure.value) for failure in self.flushLoggedErrors(error)}
         self.assertEqual(told, {sentence})
@@ -275,7 +273,7 @@ class Rendered(LabTestCase):
         rendered = renderer(lambda props: (BuildStep(name=name) for name in 'xy'))
         yield self.setup_lab({'a': {'steps': [StepGroup(name='g', steps=rendered)]}})
         yield self.request('a')
-        self.assertEqual((yield self.builds()), [EXCEPTION])
+        self.assertEqual((yield self.builds()), [FAILURE])
         told = [str(failure.value) for failure in self.flushLoggedErrors(ValueError)]
         self.assertEqual(told, ["group 'g': steps must be a list of steps, not a generator"])
 

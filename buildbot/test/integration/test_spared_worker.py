@@ -267,7 +267,10 @@ class Waits(SparedCase):
         self.settle()
         self.assertEqual((yield self.builds()), [None, FAILURE])
         state, result = (yield self.states(2))['g']
-        why = "waited 60 seconds in vain for L, held by step 'generic' of holds #1 (failure)"
+        why = (
+            "waited 60 seconds in vain for L, which was held by step 'generic' of holds #1"
+            ' (failure)'
+        )
         self.assertEqual((state, result), (why, FAILURE))
         self.open(gate, SUCCESS)
         self.assert_spared()
@@ -348,7 +351,7 @@ class Ours(SparedCase):
         yield self.setup_lab({'a': {'steps': [group]}})
         yield self.request('a', properties={'x': ('odd', 'test')})
         self.assertEqual((yield self.builds()), [FAILURE])
-        sentence = f"step group 'g': {why} (exception)"
+        sentence = f"group 'g': {why} (exception)"
         self.assertEqual((yield self.states(1))['g'], (sentence, EXCEPTION))
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.assert_spared()
@@ -387,13 +390,13 @@ class Ours(SparedCase):
         """Steps that a factory makes only in the build, with a lock that is none."""
 
         class Bad(BuildStep):
-            made = 0
+            is_bad = False
 
             def __init__(self, **kwargs):
-                Bad.made += 1
-                super().__init__(locks=['board'] if Bad.made > 1 else [], **kwargs)
+                super().__init__(locks=['board'] if Bad.is_bad else [], **kwargs)
 
         yield self.setup_lab({'a': {'steps': [Bad(name='bad')]}})
+        Bad.is_bad = True
         yield self.request('a')
         self.assertEqual((yield self.builds()), [FAILURE])
         (error,) = self.flushLoggedErrors(ConfigErrors)
