@@ -59,6 +59,10 @@ class ReservationBook:
         """Tell whether there is anything that a request waits with."""
         return brid in self._in_line
 
+    def has_turn_of(self, brid: int) -> bool:
+        """Tell whether a request has been told that it is its turn, for any worker."""
+        return any(reservation.is_granted for reservation in self._in_line.get(brid, {}).values())
+
     def waits_everywhere(self, brid: int) -> bool:
         """Tell whether a request waits for locks that it needs on whatever worker."""
         reservation = self._in_line.get(brid, {}).get(None)

@@ -229,7 +229,7 @@ class Reservations(ReservationBook):
 
     def waits(self, brid: int) -> bool:
         """Tell whether a pending request waits in line, and there is no worker to be tried yet."""
-        if not self.is_in_line(brid):
+        if not self.is_in_line(brid) or self.has_turn_of(brid):
             return False
         return self.waits_everywhere(brid) or self.waits_on(brid, self._idle_workers())
 

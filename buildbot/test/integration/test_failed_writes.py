@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 
 from parameterized import parameterized
@@ -55,6 +56,12 @@ class FailedWrite:
 
 
 class FailingCase(LabTestCase):
+    def setUp(self):
+        super().setUp()
+        # what tests before this one have left is logged when it is collected
+        gc.collect()
+        self.flushLoggedErrors(OperationalError)
+
     def fail_write(self, name):
         updates = self.master.data.updates
         failing = FailedWrite(updates, name)
@@ -254,7 +261,7 @@ class Completion(FailingCase):
         yield self.start()
         failing = self.fail_write(write)
         self.open(self.gate, SUCCESS)
-        for _ in range(10):
+        for _ in range(12):
             self.reactor.advance(10)
         self.assertGreater(failing.failed, 10)
         self.assertEqual((yield self.builds()), [None, SUCCESS])
