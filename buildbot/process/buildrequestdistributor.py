@@ -130,8 +130,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         while able:
             worker = yield self._ask_next_worker(able, request)
             if worker is None:
-                self._give_back_refused(request)
-                return None
+                break
             if (yield self.canStartBuild(worker, request)):
                 return worker
             # the user says no, or what it would need, or itself, has been lost to others meanwhile
@@ -168,8 +167,9 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             worker = None
         if worker in workers:
             return worker
-        if self._reserves:
-            bldr.refusals.refuse(request.id)
+        for refused in workers if self._reserves else ():
+            if refused.worker is not None:
+                bldr.refusals.refuse(request.id, refused.worker.workername)
         return None
 
     def canStartBuild(
@@ -379,7 +379,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             late.cancel()
         builders = [b for b in map(self.botmaster.builders.get, names) if b is not None]
         for i, builder in enumerate(builders):
-            behind = [r for other in builders[i + 1 :] for r in other.reservations.with_turn()]
+            behind = [r for other in builders[i + 1 :] for r in other.reservations]
             builder.reservations.go_before(behind)
         return names
 

@@ -76,6 +76,7 @@ class Reservation(LockOwner):
         self.is_granted = False
         self.log: LockLog | None = None
         self.why_never: Failure | None = None
+        self._went_in_vain = False
         self._wake = wake
         self._wait: Wait | None = None
         self._first_release = FirstRelease(wake)
@@ -143,9 +144,17 @@ class Reservation(LockOwner):
         wanted = [(lock, access) for lock, access in self.wanted if access.count]
         return would_do(self, wanted, [other._wait for other in others if other._wait])
 
-    def go_before(self, others: list[Reservation]) -> None:
-        """Have the turn of others, which have taken nothing yet, and wait again."""
-        self._stand_in_line(before=min(others, key=lambda other: other.lock_place))
+    @property
+    def may_go_before(self) -> bool:
+        """Whether it waits, and might have the turn of others."""
+        return self.stands_in_line and not self.has_turn and not self._went_in_vain
+
+    def go_before(self, others: list[Reservation], first: Reservation | None = None) -> None:
+        """Have the turn of others, which have taken nothing yet, and wait again.
+
+        :param first: right before which it has its place; None stands for the first of the others.
+        """
+        self._stand_in_line(before=first or min(others, key=lambda other: other.lock_place))
         for other in others:
             other._stand_in_line()
             if other._wait is not None:
@@ -153,6 +162,7 @@ class Reservation(LockOwner):
         for each in (self, *others):
             # its builder is about to be looked at, so nobody needs to be woken
             each.is_granted = each.has_turn
+        self._went_in_vain = not self.has_turn  # to go again and again would have no end
 
     @property
     def has_turn(self) -> bool:

@@ -144,21 +144,23 @@ class ReservationBook:
             if reservation.stands_in_line
         )
 
-    def go_before(self, granted: list[Reservation]) -> None:
+    def go_before(self, behind: list[Reservation]) -> None:
         """Let those who wait have what others have been granted, and have not used.
 
-        :param granted: reservations of other builders, those first that are to have their turn
+        :param behind: reservations of other builders, those first that are to have their turn
             first; some may wait again then.
         """
-        for reservation in self if granted else ():
-            giving: list[Reservation] = []
-            if not reservation.stands_in_line or reservation.has_turn:
+        for reservation in self if behind else ():
+            if not reservation.may_go_before:
                 continue
-            for other in reversed(granted):
-                if other.has_turn and reservation.shares_lock_with(other):
+            rivals = [r for r in behind if r.lock_place and reservation.shares_lock_with(r)]
+            giving: list[Reservation] = []
+            for other in reversed(rivals):
+                if other.has_turn:
                     giving.append(other)
                     if reservation.would_do(giving):
-                        reservation.go_before(giving)
+                        first = min(rivals, key=lambda rival: rival.lock_place)
+                        reservation.go_before(giving, first)
                         break
 
     def give_back_unused(self, granted: list[Reservation]) -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 from typing import Callable
 from typing import Sequence
@@ -84,7 +84,7 @@ class HeldWrite:
         return self.held.addCallback(lambda _: self._write(*args, **kwargs))
 
 
-@cache
+@lru_cache(maxsize=None)
 def engine_of_labs() -> Any:
     """Return what labs have their databases in memory from, one after another.
 
