@@ -84,7 +84,7 @@ class HeldWrite:
         return self.held.addCallback(lambda _: self._write(*args, **kwargs))
 
 
-@lru_cache(maxsize=None)
+@lru_cache(maxsize=1)
 def engine_of_labs() -> Any:
     """Return what labs have their databases in memory from, one after another.
 
