@@ -377,7 +377,8 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         names = yield sorting
         if late.active():
             late.cancel()
-        builders = [b for b in map(self.botmaster.builders.get, names) if b is not None]
+        builders = [self.botmaster.builders[name] for name in names]
+        builders = [b for b in builders if isinstance(b.reservations, Reservations)]
         for i, builder in enumerate(builders):
             behind = [r for other in builders[i + 1 :] for r in other.reservations]
             builder.reservations.go_before(behind)
@@ -428,7 +429,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             worker, requests = await chooser.chooseNextBuild()
             if not worker or not requests:
                 break
-            worker_name = worker.worker and worker.worker.workername
+            worker_name = getattr(getattr(worker, 'worker', None), 'workername', None)
             may_start = await self._those_that_may_start(requests)
             claimed = started = False
             brids = [request.id for request in may_start]
@@ -470,7 +471,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             log.err(e, f"from maybeStartBuild for builder '{bldr.name}'")
             return False
 
-    def _back_off(self, bldr: Builder, brids: list[int], worker_name: str) -> None:
+    def _back_off(self, bldr: Builder, brids: list[int], worker_name: str | None) -> None:
         # Without a reason that is known it would be tried again and again: to give requests back
         # is told as if something had changed.
         for brid in brids:

@@ -252,7 +252,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._locks_to_acquire = yield d
 
     def lock_name(self) -> str:
-        return f'{self.kind_of_step} {self.name!r} of {self.build.lock_name()}'
+        build = self.build.lock_name() if isinstance(self.build, LockOwner) else self.build
+        return f'{self.kind_of_step} {self.name!r} of {build}'
 
     @property
     def lock_priority(self) -> int:  # type: ignore[override]

@@ -129,7 +129,8 @@ class ReservationBook:
 
     def with_turn_elsewhere(self, reservation: Reservation) -> list[Reservation]:
         """Return those of the same request, for other workers, that have their turn."""
-        known = self._in_line.get(reservation.request.id, {})
+        brid = getattr(reservation.request, 'id', None)  # a stand-in for a request may have none
+        known = self._in_line.get(brid, {}) if brid is not None else {}
         return [r for r in known.values() if r is not reservation and r.has_turn]
 
     def locks_of_granted(self) -> set[BaseLock]:
