@@ -63,6 +63,11 @@ class ReservationBook:
         """Tell whether a request has been told that it is its turn, for any worker."""
         return any(reservation.is_granted for reservation in self._in_line.get(brid, {}).values())
 
+    def must_wait(self, brid: int) -> bool:
+        """Tell whether a request can have what it needs on whatever worker only later."""
+        reservation = self._in_line.get(brid, {}).get(None)
+        return reservation is not None and reservation.waits and not reservation.has_turn
+
     def waits_everywhere(self, brid: int) -> bool:
         """Tell whether a request waits for locks that it needs on whatever worker."""
         reservation = self._in_line.get(brid, {}).get(None)
@@ -172,7 +177,7 @@ class ReservationBook:
             self._drop(reservation)
 
     def _unused(self, granted: list[Reservation]) -> list[Reservation]:
-        return [r for r in self if any(r is other for other in granted)]
+        return [r for r in self if r.is_granted and any(r is other for other in granted)]
 
     def give_back(self, brid: int) -> None:
         """Give back what a request holds; where it waits it stays in line."""
