@@ -214,7 +214,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
     def _is_out(self, brid: int) -> bool:
         if brid in self._looked_at or (self.only is not None and brid not in self.only):
             return True
-        workers = self._workers()
+        workers = self._workers() if self.bldr.refusals else []
         return bool(workers) and all(self._is_refused(brid, w) for w in workers if w.worker)
 
     def _waits(self, brid: int) -> bool:
@@ -377,7 +377,8 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         names = yield sorting
         if late.active():
             late.cancel()
-        builders = [self.botmaster.builders[name] for name in names]
+        known = self.botmaster.builders  # one may have been removed while they were sorted
+        builders = [known[name] for name in names if name in known]
         builders = [b for b in builders if isinstance(b.reservations, Reservations)]
         for i, builder in enumerate(builders):
             behind = [r for other in builders[i + 1 :] for r in other.reservations]
