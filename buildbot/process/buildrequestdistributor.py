@@ -302,13 +302,15 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         self._again: dict[str, IDelayedCall] = {}
         # the builders that are being looked at, and whether each is to be looked at once more
         self._looks: dict[Builder, bool] = {}
+        self._is_stopping = False
 
     @defer.inlineCallbacks
     def stopService(self) -> Any:
-        stopped = super().stopService()  # from here on nothing is looked at any more
+        self._is_stopping = True  # from here on no builder is looked at
         for builder in list(self._looks):
             builder.questions.give_up()
-        yield stopped
+        yield super().stopService()
+        self._is_stopping = False
         for call in self._again.values():
             call.cancel()
         self._again.clear()
@@ -394,6 +396,8 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
 
     async def _maybeStartBuildsOnBuilder(self, bldr: Builder) -> None:
         """Look at a builder, and wait for that no longer than the others can be let wait."""
+        if self._is_stopping:
+            return
         if bldr in self._looks:
             self._looks[bldr] = True
             return
