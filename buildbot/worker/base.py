@@ -151,12 +151,23 @@ class AbstractWorker(upstream.AbstractWorker):
             is_left_over = self.botmaster is not None and self._is_left_over(build)
             del self.builds[build]
             if is_left_over:
-                self._old_builder_list = None  # what the worker knows is to be looked at anew
-                yield self.updateWorker()
-                self.botmaster.maybeStartBuildsForWorker(self.name)
+                yield self._forget_builder_of(build)
         except Exception as e:
             log.err(e, f'worker {self.name!r}: at the end of {build}')
             self.builds.pop(build, None)
+
+    @defer.inlineCallbacks
+    def _forget_builder_of(self, build: Any) -> Any:
+        self._old_builder_list = None  # what the worker knows is to be looked at anew
+        try:
+            yield self.updateWorker()
+        except Exception as e:  # most often it has gone meanwhile, with its last build
+            log.msg(
+                f'worker {self.name!r} could not be told that it builds for'
+                f' {build.builder.name!r} no longer, and is told when it is connected again: {e!r}'
+            )
+        if self.botmaster is not None:
+            self.botmaster.maybeStartBuildsForWorker(self.name)
 
     @defer.inlineCallbacks
     def updateLocks(self) -> Any:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from parameterized import parameterized
 from parameterized import parameterized_class
 from twisted.internet import defer
+from twisted.internet.error import ConnectionLost
 
 from buildbot.locks import BranchLock
 from buildbot.locks import MasterLock
@@ -169,6 +170,22 @@ class Builders(Removed):
         self.assertEqual((yield self.owners(access.lockid)), (0, 0))
         request = yield self.master.data.get(('buildrequests', self.brid))
         self.assertEqual((request['complete'], request['claimed']), (False, False))
+
+    @defer.inlineCallbacks
+    def test_worker_that_cannot_be_told(self):
+        """If the worker cannot be told that the builder has gone, the log says it, and no more."""
+        yield self.start()
+        yield self.reconfig(self.kept)
+        lost = ConnectionLost('in the middle')
+        self.patch(self.worker.conn, 'remoteSetBuilderList', lambda builders: defer.fail(lost))
+        lines = self.listen()
+        self.open(self.gate, SUCCESS)
+        yield self.assert_results(SUCCESS)
+        said = (
+            f"worker '{self.worker.name}' could not be told that it builds for 'a' no longer, and"
+            f' is told when it is connected again: {lost!r}'
+        )
+        self.assertEqual(lines.count(said), 1)
 
     @defer.inlineCallbacks
     def test_removed_while_its_build_is_made(self):

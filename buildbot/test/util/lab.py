@@ -196,7 +196,7 @@ class LabTestCase(RunFakeMasterTestCase):
 
         def hear(event: dict[str, Any]) -> None:
             text = ' '.join(map(str, event['message']))
-            if 'has not answered' in text or 'tried again' in text:
+            if any(words in text for words in ('has not answered', 'tried again', 'could not be told')):
                 heard.append(text)
 
         log.addObserver(hear)
