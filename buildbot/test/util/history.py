@@ -77,13 +77,16 @@ def complete_elsewhere(case: PacedCase, brid: int, gives_back: bool = False) -> 
         conn.commit()
 
     case.at_once(db.pool.do(end))
-    tell_from_elsewhere(case, brid, 'unclaimed' if gives_back else 'complete')
+    row = tell_from_elsewhere(case, brid, 'unclaimed' if gives_back else 'complete')
+    if not gives_back:
+        case.at_once(case.master.data.updates.maybeBuildsetComplete(row['buildsetid']))
 
 
-def tell_from_elsewhere(case: PacedCase, brid: int, event: str) -> None:
-    """Let the master hear what another one says of a request."""
-    row = case.at_once(case.master.data.get(('buildrequests', brid)))
+def tell_from_elsewhere(case: PacedCase, brid: int, event: str) -> dict[str, Any]:
+    """Let the master hear what another one says of a request, and return the request's row."""
+    row: dict[str, Any] = case.at_once(case.master.data.get(('buildrequests', brid)))
     case.master.mq.produce(('buildrequests', str(brid), event), row)
+    return row
 
 
 class UserError(Exception):
