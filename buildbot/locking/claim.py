@@ -43,8 +43,8 @@ class Claim(Waiter):
         lowest goes first.
     :param drains: called without arguments when its patience is at an end, so that others begin to
         wait for it.
-    :param hopeless: called without arguments when it has ended because it could never have enough:
-        what was held around it is gone, or its lock has fewer units now.
+    :param hopeless: called with a want, of which it could never have enough, when it has ended for
+        that: what was held around it is gone, or its lock has fewer units now.
     :raises ValueError: a lock is named twice, or a want is more than its lock will ever have.
     """
 
@@ -58,7 +58,7 @@ class Claim(Waiter):
         ancestors: Sequence[Any] = (),
         granted: Callable[[], None] = lambda: None,
         drains: Callable[[], None] = lambda: None,
-        hopeless: Callable[[], None] = lambda: None,
+        hopeless: Callable[[Want], None] = lambda want: None,
         age: float | None = None,
     ) -> None:
         if len(wants) > 1 and len({want.lock for want in wants}) < len(wants):
@@ -211,12 +211,12 @@ def end_hopeless(claims: Iterable[Claim], pools: Sequence[Pool]) -> None:
 
     :param pools: where units have become free, or are more or fewer now.
     """
-    hopeless = [claim for claim in claims if claim.too_large()]
-    for claim in hopeless:
+    hopeless = [(claim, wants[0]) for claim in claims if (wants := claim.too_large())]
+    for claim, _ in hopeless:
         claim._leave()
-    serve([*pools, *(pool for claim in hopeless for pool in claim.pools)])
-    for claim in hopeless:
-        claim.hopeless()
+    serve([*pools, *(pool for claim, _ in hopeless for pool in claim.pools)])
+    for claim, want in hopeless:
+        claim.hopeless(want)
 
 
 def set_capacity(lock: Lock, capacity: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 from typing import ClassVar
-from typing import Iterator
+from typing import Iterable
 from typing import Protocol
 from typing import Sequence
 
@@ -17,6 +17,7 @@ from buildbot.locking.claim import set_capacity
 from buildbot.locking.deadlock import could_go
 from buildbot.locking.deadlock import find_deadlock
 from buildbot.locking.owner import LockOwner
+from buildbot.locking.owner import claims_of
 from buildbot.locking.owner import key_of
 from buildbot.locking.owner import owners_around
 from buildbot.locking.owner import thing_of
@@ -48,84 +49,95 @@ class CircleError(LockError):
     """To wait would close a circle of those who wait for one another."""
 
 
-class Wait:
-    """One owner's way from asking for some locks to holding them.
+class LockClaim(Claim):
+    """An owner's claim of copies of locks, told with a Deferred, and to people.
 
-    The rule grants a claim before anybody else can ask; the owner hears of it a turn of the reactor
-    later, and takes each lock with ``claim``, or stops waiting and so gives it back.
+    It is granted before anybody else can ask; the owner hears of it a turn of the reactor later,
+    and takes each copy with ``BaseLock.claim``, or stops waiting and so gives it back. It is no
+    access: that says only how a lock is to be taken.
 
-    :param owner: who waits.
-    :param accesses: pairs of lock and access, each lock once; not all of them were available when
-        asked right before.
-    :param before: a wait right before which it has its place, or None.
-    :ivar deferred: fires when the locks can be claimed; None once it has.
-    :raises UnitsError: more units of a lock are wanted than it has.
-    :raises CircleError: to wait would close a circle of those who wait for one another, so that
-        none of them would ever go on.
+    :param owner: who is to hold them.
+    :param accesses: pairs of copy and access, each copy once, no access with a count of 0.
+    :ivar deferred: fires when the copies can be taken; None if nobody waits for that.
+    :raises UnitsError: more units of a copy are wanted than it has.
     """
 
-    __slots__ = ('accesses', 'around', 'claim', 'deferred')
+    __slots__ = ('accesses', 'deferred')
 
-    def __init__(
-        self,
-        owner: Any,
-        accesses: Sequence[tuple[BaseLock, Access]],
-        before: Wait | None = None,
-    ) -> None:
+    def __init__(self, owner: Any, accesses: Sequence[tuple[BaseLock, Access]]) -> None:
         self.accesses = accesses
-        self.deferred: defer.Deferred[BaseLock | None] | None = defer.Deferred()
-        self.around = owners_around(owner)
-        self.claim = claim_of(owner, accesses, self.around, self)
-        if before is not None:
-            self.claim.be_before(before.claim)
+        self.deferred: defer.Deferred[BaseLock | None] | None = None
+        ancestors = [key_of(thing) for thing in owners_around(owner)]
+        wants = []
+        for lock, access in accesses:
+            exclusive = access.mode == 'exclusive'
+            if not exclusive and access.count > lock._rule.most_for(ancestors):
+                raise UnitsError(lock._too_few(access))
+            wants.append(Want(lock._rule, exclusive, access.count))
+        priority, age = 0, None
         if isinstance(owner, LockOwner):
-            self.around.append(owner)
-        key = self.claim.owner
-        for lock, _ in accesses:
-            assert key not in lock._waits, f'{owner} waits for {lock} already'
-            lock._waits[key] = self
-        self.claim.enter_line()
-        if self.around:
-            self._begin_to_wait()
+            priority, age = owner.lock_priority, owner.lock_age
+        told = self._granted, self._drains, self._hopeless
+        super().__init__(key_of(owner), wants, priority, ancestors, *told, age)
 
-    def _begin_to_wait(self) -> None:
-        for thing in self.around:
-            if thing.lock_waits is None:
-                thing.lock_waits = {}
-            thing.lock_waits[self] = None
-        held = [lock for thing in self.around for lock in thing.locks_held or ()]
-        if any(lock._rule.busy for lock in held) or self.claim.may_be_in_front():
+    def take_at_once(self) -> bool:
+        """Take the copies if it is the owner's turn; else do not wait.
+
+        :returns: whether they are held.
+        """
+        if not self.enter(wait=False):
+            return False
+        claims = claims_of(self.owner)
+        if claims is not None:
+            claims[self] = None
+        return True
+
+    def wait(self) -> defer.Deferred[BaseLock | None]:
+        """Wait in line, right after it was found that not all of the copies were available.
+
+        :raises CircleError: it would be one of those who wait for one another for ever.
+        """
+        d = self.deferred = defer.Deferred()
+        for lock, _ in self.accesses:
+            assert self.owner not in lock._asked, f'{self.owner} waits for {lock} already'
+            lock._asked[self.owner] = self
+        self.enter_line()
+        around = self._of_owners()
+        for claims in around:
+            claims[self] = None
+        held = [want.lock for claims in around for c in claims if c.holds for want in c.wants]
+        if around and (any(lock.busy for lock in held) or self.may_be_in_front()):
             self.check_circle()
         # else it keeps nothing from anybody, so it closes no circle
+        return d
+
+    def _of_owners(self) -> list[dict[Claim, None]]:
+        # the claims of its owner, and of those that this one is nested in
+        found = (claims_of(key) for key in (self.owner, *self.ancestors))
+        return [claims for claims in found if claims is not None]
 
     def check_circle(self) -> None:
-        """End the wait if it is one of those who wait for one another.
+        """End it if it is one of those who wait for one another.
 
         :raises CircleError: it is. Those in it who can yield their place in line have done so.
         """
-        circle = find_deadlock(self.claim, waits_of)
+        circle = find_deadlock(self, waits_of)
         while any(self._yields(claim) for claim in circle):
-            circle = find_deadlock(self.claim, waits_of)
+            circle = find_deadlock(self, waits_of)
         if circle:
-            why = '; '.join(wait.tell() for c in circle for wait in self._waits_with(c))
-            self._leave()
-            self.claim.end()
+            # what has no place for its claims is in the way, but nobody can do anything about it
+            claims: list[Any] = [c for c in circle if c is self or claims_of(c.owner) is not None]
+            why = '; '.join(claim.tell() for claim in claims)
+            self._forget()
+            self.end()
             raise CircleError(f'these would wait for one another for ever: {why}')
 
     def _yields(self, claim: Claim) -> bool:
         thing = thing_of(claim.owner)
-        if claim is self.claim or not getattr(thing, 'lock_may_yield', False):
+        if claim is self or not getattr(thing, 'lock_may_yield', False):
             return False
         thing.yield_place()
         return True
-
-    def _waits_with(self, claim: Claim) -> Iterator[Wait]:
-        if claim is self.claim:
-            yield self
-            return
-        # an owner from outside may have no place for its waits
-        waits = getattr(thing_of(claim.owner), 'lock_waits', None) or ()
-        yield from (wait for wait in waits if wait.claim is claim)
 
     def tell(self) -> str:
         """Say who waits for what, and who holds it."""
@@ -133,22 +145,19 @@ class Wait:
             f'{lock} held by {" and ".join(map(repr, lock._rule.held)) or "nobody"}'
             for lock, _ in self.accesses
         ]
-        return f'{self.claim.owner!r} waits for {", ".join(held)}'
+        return f'{self.owner!r} waits for {", ".join(held)}'
 
-    def _leave(self) -> None:
+    def _forget(self) -> None:
         for lock, _ in self.accesses:
-            if lock._waits.get(self.claim.owner) is self:
-                del lock._waits[self.claim.owner]
-        self._wait_no_more()
-
-    def _wait_no_more(self) -> None:
-        for thing in self.around:
-            if thing.lock_waits is not None:
-                thing.lock_waits.pop(self, None)
+            if lock._asked.get(self.owner) is self:
+                del lock._asked[self.owner]
+        if not self.holds:
+            for claims in self._of_owners():
+                claims.pop(self, None)
 
     def _granted(self) -> None:
-        if self.around:
-            self._wait_no_more()
+        for key in self.ancestors:
+            key.claims.pop(self, None)
         if len(self.accesses) > 1:
             self._tell_refused()  # a lock that has drained for it may have units left for others
         eventually(self._fire)
@@ -157,50 +166,54 @@ class Wait:
         eventually(self._check_drain)
 
     def _check_drain(self) -> None:
-        if self.claim.is_draining and find_deadlock(self.claim, waits_of):
-            self.claim.be_patient()
+        if self.is_draining and find_deadlock(self, waits_of):
+            self.be_patient()
 
-    def _hopeless(self) -> None:
-        too_large = self.claim.too_large()[0].lock
-        self.fail(
-            *(lock._too_few(access) for lock, access in self.accesses if lock._rule is too_large)
-        )
+    def _hopeless(self, want: Want) -> None:
+        lock, access = self.accesses[self.wants.index(want)]
+        self.fail(lock._too_few(access))
 
     def _fire(self) -> None:
         if self.deferred is not None:
             d, self.deferred = self.deferred, None
             d.callback(self.accesses[0][0])
 
+    def give_back(self, lock: BaseLock) -> None:
+        """Give back one of the copies that it holds."""
+        self.let_go(lock._rule)
+        if not self.holds:
+            self._forget()
+
     def stop(self) -> None:
         """Wait no longer; what has been granted and not been taken goes to the next in line."""
-        woken = self.claim.holds
+        woken = self.holds
         for lock, _ in self.accesses:
-            if lock._waits.get(self.claim.owner) is self:
-                self.claim.let_go(lock._rule)
-        self._leave()
+            if lock._asked.get(self.owner) is self:
+                self.let_go(lock._rule)
+        self._forget()
         if not woken:
-            self.claim.end()
+            self.end()
         self._tell_refused()
         if not woken:
             self._fire()
 
     def fail_in_circle(self) -> None:
-        """End the wait with its failure if it is one of those who wait for one another."""
+        """End it with its failure if it is one of those who wait for one another."""
         try:
             self.check_circle()
         except LockError as e:
             self.fail(str(e))
 
     def fail(self, why: str) -> None:
-        """End a wait that can never come to an end by itself."""
-        self._leave()
+        """Tell its owner that it has ended, and could never have come to an end by itself."""
+        self._forget()
         self._tell_refused()
         if self.deferred is not None:
             d, self.deferred = self.deferred, None
             d.errback(LockError(why))
 
     def _tell_refused(self) -> None:
-        # who does not wait here, but was refused because of this wait, may ask again
+        # who does not wait here, but was refused because of this claim, may ask again
         for lock, _ in self.accesses:
             lock.release_subs.deliver()
 
@@ -229,8 +242,9 @@ class BaseLock:
         self.label = name if place is None else f'{name}[{place}]'
         self.family = family  # which lives as long as one of its copies
         self._rule = Lock(maxCount)
-        self._waits: dict[Any, Wait] = {}
-        self._taken: dict[Any, list[tuple[Access, Claim]]] = {}
+        # The release names owners where it means claims: with which each has been told to wait, or
+        # that it may take this copy, and has not yet.
+        self._asked: dict[Any, LockClaim] = {}
         self.release_subs = subscription.SubscriptionPoint(f'releases of lock {self.label}')
 
     def __repr__(self) -> str:
@@ -245,7 +259,7 @@ class BaseLock:
     @property
     def is_idle(self) -> bool:
         """Whether nobody holds it or waits for it."""
-        return not self._rule.held and not self._waits
+        return not self._rule.held and not self._asked
 
     @property
     def maxCount(self) -> int:
@@ -259,7 +273,7 @@ class BaseLock:
     @property
     def waiting(self) -> list[Any]:
         """Who waits for it."""
-        return [thing_of(key) for key, wait in self._waits.items() if wait.claim.waiting]
+        return [thing_of(key) for key, claim in self._asked.items() if claim.waiting]
 
     def tell_holders(self, requester: Any) -> str:
         """Say what its name is, and who kept it from an owner: three, and how many others.
@@ -283,9 +297,9 @@ class BaseLock:
         if count > before:
             self.release_subs.deliver()
         elif count < before:
-            for wait in list(self._waits.values()):
-                if wait.claim.waiting:
-                    wait.fail_in_circle()
+            for claim in list(self._asked.values()):
+                if claim.waiting:
+                    claim.fail_in_circle()
 
     def _too_few(self, access: Access) -> str:
         wanted = in_units(access.count)
@@ -295,9 +309,9 @@ class BaseLock:
         """Tell whether the requester could claim it now, whose turn it is being considered."""
         if not access.count:
             return True
-        wait = self._waits.get(key_of(requester)) if self._waits else None
-        if wait is not None:
-            return wait.claim.holds or wait.claim.could_have(self._rule)
+        claim = self._asked.get(key_of(requester)) if self._asked else None
+        if claim is not None:
+            return claim.holds or claim.could_have(self._rule)
         exclusive = access.mode == 'exclusive'
         if not isinstance(requester, LockOwner):
             return is_available(self._rule, exclusive, access.count)
@@ -318,21 +332,19 @@ class BaseLock:
             check_access(access)
         if not access.count:
             return
-        wait = self._waits.pop(key_of(owner), None) if self._waits else None
-        if wait is None:
-            claim = claim_of(owner, [(self, access)], owners_around(owner))
-            claim.enter(wait=False)
-        else:
-            claim = wait.claim
-        assert claim.holds, 'ask for isAvailable() first'
-        self._take(owner, access, claim)
+        claim = self._asked.pop(key_of(owner), None) if self._asked else None
+        granted = claim.holds if claim else LockClaim(owner, ((self, access),)).take_at_once()
+        assert granted, 'ask for isAvailable() first'
 
-    def _take(self, owner: Any, access: Access, claim: Claim) -> None:
-        self._taken.setdefault(claim.owner, []).append((access, claim))
-        if isinstance(owner, LockOwner):
-            if owner.locks_held is None:
-                owner.locks_held = {}
-            owner.locks_held[self] = owner.locks_held.get(self, 0) + 1
+    def _taken_by(self, owner: Any, access: Access) -> LockClaim | None:
+        key = key_of(owner)
+        for holding in self._rule.held.get(key, ()):
+            claim = holding.claim
+            if claim is not self._asked.get(key):
+                for lock, taken in claim.accesses:
+                    if lock is self and (taken is access or taken == access):
+                        return claim
+        return None
 
     def subscribeToReleases(self, callback: Any) -> subscription.Subscription:
         """Call back, without arguments, when it is released or somebody waits no longer."""
@@ -340,21 +352,10 @@ class BaseLock:
 
     def release(self, owner: Any, access: Access) -> None:
         """Release what was claimed with this access; if it was not, nothing happens."""
-        key = key_of(owner)
-        taken = self._taken.get(key, [])
-        for entry in taken:
-            if entry[0] is access or entry[0] == access:
-                if len(taken) == 1:
-                    del self._taken[key]
-                else:
-                    taken.remove(entry)
-                if isinstance(owner, LockOwner) and owner.locks_held:
-                    left = owner.locks_held[self] = owner.locks_held[self] - 1
-                    if not left:
-                        del owner.locks_held[self]
-                entry[1].let_go(self._rule)
-                self.release_subs.deliver()
-                return
+        claim = self._taken_by(owner, access)
+        if claim is not None:
+            claim.give_back(self)
+            self.release_subs.deliver()
 
     def waitUntilMaybeAvailable(self, owner: Any, access: Access) -> defer.Deferred:
         """Wait in line for it.
@@ -364,56 +365,21 @@ class BaseLock:
         """
         if self.isAvailable(owner, access):
             return defer.succeed(self)
-        wait = Wait(owner, ((self, access),))
-        assert wait.deferred is not None
-        return wait.deferred
+        return LockClaim(owner, ((self, access),)).wait()
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Access, d: defer.Deferred) -> None:
         """Wait no longer, for this lock and for those that were asked for together with it.
 
         :param d: what was returned to wait with. It is fired if it has not been.
         """
-        wait = self._waits.get(key_of(owner))
-        assert wait is not None, f'{owner} does not wait for {self}'
-        assert wait.claim.holds or d is wait.deferred, (
-            'this is not the Deferred that was waited with'
-        )
-        wait.stop()
+        claim = self._asked.get(key_of(owner))
+        assert claim is not None, f'{owner} does not wait for {self}'
+        assert claim.holds or d is claim.deferred, 'this is not the Deferred that was waited with'
+        claim.stop()
 
     def isOwner(self, owner: Any, access: Access) -> bool:
         """Tell whether the owner has claimed it with this access, and not released it."""
-        taken = self._taken.get(key_of(owner), ())
-        return any(a is access or a == access for a, _ in taken)
-
-
-def claim_of(
-    owner: Any,
-    accesses: Sequence[tuple[BaseLock, Access]],
-    around: Sequence[LockOwner],
-    wait: Wait | None = None,
-) -> Claim:
-    """Make what stands in the lock rule for an owner's wish for some locks.
-
-    :param accesses: each lock once, none with a count of 0.
-    :param around: the owners that this one is nested in, from the nearest out.
-    :param wait: what is told what becomes of the claim if it has to wait; None if it never does.
-    :raises UnitsError: more units of a lock are wanted than it has.
-    """
-    ancestors = [key_of(thing) for thing in around]
-    wants = []
-    for lock, access in accesses:
-        exclusive = access.mode == 'exclusive'
-        if not exclusive and access.count > lock._rule.most_for(ancestors):
-            raise UnitsError(lock._too_few(access))
-        wants.append(Want(lock._rule, exclusive, access.count))
-    priority, age = 0, None
-    if isinstance(owner, LockOwner):
-        priority, age = owner.lock_priority, owner.lock_age
-    key = key_of(owner)
-    if wait is None:
-        return Claim(key, wants, priority, ancestors, age=age)
-    told = wait._granted, wait._drains, wait._hopeless
-    return Claim(key, wants, priority, ancestors, *told, age)
+        return self._taken_by(owner, access) is not None
 
 
 def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, Access]]) -> bool:
@@ -427,9 +393,9 @@ def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, Access]]) -> b
     """
     wanted = [(lock, access) for lock, access in accesses if access.count]
     key = key_of(owner)
-    waits = {lock._waits[key] for lock, _ in wanted if key in lock._waits}
-    if waits:
-        if not all(wait.claim.holds for wait in waits):
+    asked = {lock._asked[key] for lock, _ in wanted if key in lock._asked}
+    if asked:
+        if not all(claim.holds for claim in asked):
             return False
         for lock, access in wanted:
             lock.claim(owner, access)
@@ -437,29 +403,24 @@ def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, Access]]) -> b
     for _, access in wanted:
         check_access(access)
     try:
-        claim = claim_of(owner, wanted, owners_around(owner))
+        return not wanted or LockClaim(owner, wanted).take_at_once()
     except UnitsError:
         return False
-    if wanted and not claim.enter(wait=False):
-        return False
-    for lock, access in wanted:
-        lock._take(owner, access, claim)
-    return True
 
 
 def would_do(
-    owner: Any, accesses: Sequence[tuple[BaseLock, Access]], others: Sequence[Wait]
+    owner: Any, accesses: Sequence[tuple[BaseLock, Access]], others: Iterable[Claim]
 ) -> bool:
     """Tell whether locks could be had if others gave back what they have been granted.
 
     :param accesses: each lock once, none with a count of 0.
     """
     try:
-        claim = claim_of(owner, accesses, owners_around(owner))
+        claim = LockClaim(owner, accesses)
     except UnitsError:
         return False
     holders = {holder for want in claim.wants for holder in want.lock.held}
-    return could_go(claim, holders.difference(other.claim.owner for other in others))
+    return could_go(claim, holders.difference(other.owner for other in others))
 
 
 def check_access(access: Access) -> None:

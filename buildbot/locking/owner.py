@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: who holds locks, and what stands for it in the lock rule."""
+"""New: who holds locks, and what stands for it in its claims."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from typing import Any
 from typing import Iterable
-from typing import Iterator
 
-if TYPE_CHECKING:
-    from buildbot.locking.claim import Claim
+from buildbot.locking.claim import Claim
 
 
 class LockOwner:
@@ -20,25 +17,20 @@ class LockOwner:
     :cvar lock_age: when it came up, in seconds of the master's clock; None if that is now.
     :cvar lock_may_yield: whether it has ``yield_place()``, which takes it out of the line if others
         could never go on because of its place in it.
-    :cvar lock_waits: the waits of this owner and of what is nested in it; None before the first.
-    :cvar locks_held: how often it holds which locks itself; None before the first.
-    :cvar lock_key: what stands for it in the lock rule; None before it is needed.
+    :cvar lock_key: what stands for it in its claims; None before it is needed.
     """
 
     lock_parent: LockOwner | None = None
     lock_priority: int = 0
     lock_age: float | None = None
     lock_may_yield = False
-    lock_waits: dict[Any, None] | None = None
-    locks_held: dict[Any, int] | None = None
     lock_key: _Key | None = None
 
     def take_over(self, other: LockOwner) -> None:
         """Be the owner that another one was until now, with all that it holds."""
-        key = key_of(other)
+        key = self.lock_key = key_of(other)
         key.thing = self
-        self.lock_key, self.locks_held = key, other.locks_held
-        other.lock_key = other.locks_held = None
+        other.lock_key = None
 
     def lock_name(self) -> str:
         """Return the words with which people are told of this owner."""
@@ -46,19 +38,17 @@ class LockOwner:
 
 
 class _Key:
-    # Stands for an owner in the lock rule. Two steps of one factory are equal, but never the same
-    # owner, so it is this object that is compared, and it keeps the owner's place from being taken.
-    __slots__ = ('thing',)
+    # Stands for an owner in its claims. Two steps of one factory are equal, but never the same
+    # owner, so it is this object that is compared. It has those claims of the owner that wait or
+    # are held, and those that wait of what is nested in it.
+    __slots__ = ('claims', 'thing')
 
     def __init__(self, thing: Any) -> None:
         self.thing = thing
+        self.claims: dict[Claim, None] = {}
 
     def __repr__(self) -> str:
         return self.thing.lock_name() if isinstance(self.thing, LockOwner) else repr(self.thing)
-
-    def waits(self) -> Iterator[Claim]:
-        """Yield the claims that it, or what is nested in it, waits with."""
-        return (wait.claim for wait in self.thing.lock_waits or ())
 
 
 class _KeyOfEqual(_Key):
@@ -85,8 +75,14 @@ def thing_of(key: Any) -> Any:
     return key.thing if isinstance(key, _Key) else key
 
 
+def claims_of(key: Any) -> dict[Claim, None] | None:
+    """Return the claims of an owner; None if it comes from outside, with no place for them."""
+    return key.claims if type(key) is _Key else None
+
+
 def waits_of(key: Any) -> Iterable[Claim]:
-    return key.waits() if isinstance(key, _Key) and isinstance(key.thing, LockOwner) else ()
+    """Return the claims that an owner, or what is nested in it, waits with."""
+    return (claim for claim in claims_of(key) or () if claim.waiting)
 
 
 def name_of_request(brid: int, builder_name: str) -> str:

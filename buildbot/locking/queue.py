@@ -51,7 +51,7 @@ class Waiter:
     def is_draining(self) -> bool:
         return self.line is not None and self.passed >= PATIENCE
 
-    def ahead(self) -> Iterator[Waiter]:
+    def ahead(self) -> Iterator[Any]:
         """Yield those that this one waits for because of their place in line."""
         for pool in self.pools:
             for line in pool.lines.values():

@@ -20,8 +20,8 @@ from buildbot.interfaces import IRenderable
 from buildbot.locking.copies import RealBranchLock
 from buildbot.locking.copies import RealMasterLock
 from buildbot.locking.copies import RealWorkerLock
+from buildbot.locking.copy import LockClaim
 from buildbot.locking.copy import LockError
-from buildbot.locking.copy import Wait
 from buildbot.locking.copy import claim_together
 from buildbot.locks import BaseLockId
 from buildbot.locks import LockAccess
@@ -227,11 +227,9 @@ def wait_for_all(owner: object, claims: Claims) -> tuple[BaseLock, LockAccess, d
     """
     wanted = [(lock, access) for lock, access in claims if access.count]
     try:
-        wait = Wait(owner, wanted)
+        return (*wanted[0], LockClaim(owner, wanted).wait())
     except LockError as e:
         return (*wanted[0], defer.fail(e))
-    assert wait.deferred is not None
-    return (*wanted[0], wait.deferred)
 
 
 def release_all(owner: object, claims: Claims) -> None:

@@ -10,9 +10,9 @@ from typing import Callable
 from twisted.python.failure import Failure
 
 from buildbot.locking.copy import CircleError
+from buildbot.locking.copy import LockClaim
 from buildbot.locking.copy import LockError
 from buildbot.locking.copy import UnitsError
-from buildbot.locking.copy import Wait
 from buildbot.locking.copy import would_do
 from buildbot.locking.owner import name_of_request
 from buildbot.locks import LockOwner
@@ -78,7 +78,7 @@ class Reservation(LockOwner):
         self.why_never: Failure | None = None
         self._went_in_vain = False
         self._wake = wake
-        self._wait: Wait | None = None
+        self._wait: LockClaim | None = None
         self._first_release = FirstRelease(wake)
 
     def lock_name(self) -> str:
@@ -126,7 +126,10 @@ class Reservation(LockOwner):
         self.give_back()
         accesses = [(lock, access) for lock, access in self.claims if access.count]
         try:
-            wait = Wait(self, accesses, before._wait if before is not None else None)
+            wait = LockClaim(self, accesses)
+            if before is not None and before._wait is not None:
+                wait.be_before(before._wait)
+            d = wait.wait()
         except CircleError:
             if self.lock_may_yield:
                 self.yield_place()
@@ -136,8 +139,7 @@ class Reservation(LockOwner):
             self.why_never = Failure()
         else:
             self._wait = wait
-            assert wait.deferred is not None
-            wait.deferred.addCallbacks(self._granted, self._refused, (wait,), errbackArgs=(wait,))
+            d.addCallbacks(self._granted, self._refused, (wait,), errbackArgs=(wait,))
 
     def would_do(self, others: list[Reservation]) -> bool:
         """Tell whether what others have been granted would be enough, with what is free."""
@@ -158,7 +160,7 @@ class Reservation(LockOwner):
         for other in others:
             other._stand_in_line()
             if other._wait is not None:
-                other._wait.claim.serve()  # there may be some left for it
+                other._wait.serve()  # there may be some left for it
         for each in (self, *others):
             # its builder is about to be looked at, so nobody needs to be woken
             each.is_granted = each.has_turn
@@ -167,23 +169,23 @@ class Reservation(LockOwner):
     @property
     def has_turn(self) -> bool:
         """Whether it may take what it waited for, be it told already or not."""
-        return self._wait is not None and self._wait.claim.holds
+        return self._wait is not None and self._wait.holds
 
     @property
     def lock_place(self) -> tuple[float, ...]:
         """Where it stands in line, or stood."""
-        return self._wait.claim.key if self._wait is not None else ()
+        return self._wait.key if self._wait is not None else ()
 
     def shares_lock_with(self, other: Reservation) -> bool:
         """Tell whether both want one lock, or more."""
         return not {lock for lock, _ in self.claims}.isdisjoint(lock for lock, _ in other.claims)
 
-    def _granted(self, _: Any, wait: Wait) -> None:
+    def _granted(self, _: Any, wait: LockClaim) -> None:
         if self._wait is wait and not self.is_granted:
             self.is_granted = True
             self._wake()
 
-    def _refused(self, _: Any, wait: Wait) -> None:
+    def _refused(self, _: Any, wait: LockClaim) -> None:
         if self._wait is wait:  # it will be told why when it asks again
             self._wait = None
             self._wake()

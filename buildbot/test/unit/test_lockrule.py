@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from typing import Any
 
@@ -51,7 +50,7 @@ class Scene:
             priority,
             ancestors,
             lambda: self.told.append(owner),
-            hopeless=lambda: self.hopeless.append(owner),
+            hopeless=lambda _: self.hopeless.append(owner),
             age=age,
         )
         self.claims[owner] = claim
@@ -547,8 +546,14 @@ class Histories(RuleBasedStateMachine):
         if not wants:
             return
         owner = f'o{next(self.numbers)}'
-        hopeless = functools.partial(self.hopeless.append, owner)
-        claim = Claim(owner, wants, priority, ancestors, hopeless=hopeless, age=age)
+        claim = Claim(
+            owner,
+            wants,
+            priority,
+            ancestors,
+            hopeless=lambda _: self.hopeless.append(owner),
+            age=age,
+        )
         self.claims.append(claim)
         waiting = [c for c in self.claims if c.waiting]
         before = [c for c in waiting if c.key[0] == claim.key[0] and shared(c, claim)]
