@@ -221,7 +221,6 @@ def end_hopeless(claims: Iterable[Claim], pools: Sequence[Pool]) -> None:
 
 def set_capacity(lock: Lock, capacity: int) -> None:
     """Change the units there are. Holdings stay; if there are too many, the lock drains."""
-    waiting = (c for pool in lock.busy for line in pool.lines.values() for c in line.claims())
-    claims = dict.fromkeys(waiting) if capacity < lock.capacity else ()
+    claims = lock.claims() if capacity < lock.capacity else ()
     lock.capacity = capacity
     end_hopeless(claims, list(lock.busy))

@@ -13,6 +13,7 @@ from twisted.internet import defer
 from twisted.python import log
 
 from buildbot.locking.claim import Claim
+from buildbot.locking.claim import State
 from buildbot.locking.claim import set_capacity
 from buildbot.locking.deadlock import could_go
 from buildbot.locking.deadlock import find_deadlock
@@ -50,22 +51,21 @@ class CircleError(LockError):
 
 
 class LockClaim(Claim):
-    """An owner's claim of copies of locks, told with a Deferred, and to people.
+    """What one owner has of some copies of locks, from when it asks until it has let all go.
 
-    It is granted before anybody else can ask; the owner hears of it a turn of the reactor later,
-    and takes each copy with ``BaseLock.claim``, or stops waiting and so gives it back. It is no
-    access: that says only how a lock is to be taken.
+    It is the only handle on them: its owner keeps it, asks it how far it is, and ends it. It is no
+    access, which says only how a lock is to be taken.
 
     :param owner: who is to hold them.
-    :param accesses: pairs of copy and access, each copy once, no access with a count of 0.
-    :ivar deferred: fires when the copies can be taken; None if nobody waits for that.
+    :param accesses: pairs of copy and access, each copy once; of a count of 0 nothing is taken.
+    :ivar deferred: fires when the wait is over, whatever for; None if nobody is to be told of that.
     :raises UnitsError: more units of a copy are wanted than it has.
     """
 
     __slots__ = ('accesses', 'deferred')
 
     def __init__(self, owner: Any, accesses: Sequence[tuple[BaseLock, Access]]) -> None:
-        self.accesses = accesses
+        self.accesses = accesses = [(lock, access) for lock, access in accesses if access.count]
         self.deferred: defer.Deferred[BaseLock | None] | None = None
         ancestors = [key_of(thing) for thing in owners_around(owner)]
         wants = []
@@ -88,19 +88,21 @@ class LockClaim(Claim):
         if not self.enter(wait=False):
             return False
         claims = claims_of(self.owner)
-        if claims is not None:
+        if claims is not None and self.accesses:
             claims[self] = None
         return True
 
     def wait(self) -> defer.Deferred[BaseLock | None]:
         """Wait in line, right after it was found that not all of the copies were available.
 
+        When it is the owner's turn they are held before anybody else can ask; the owner hears of it
+        a turn of the reactor later.
+
+        :returns: Deferred that fires when the wait is over: the copies are held, or the claim has
+            been ended. It fails with ``LockError`` if there are too few units from now on.
         :raises CircleError: it would be one of those who wait for one another for ever.
         """
         d = self.deferred = defer.Deferred()
-        for lock, _ in self.accesses:
-            assert self.owner not in lock._asked, f'{self.owner} waits for {lock} already'
-            lock._asked[self.owner] = self
         self.enter_line()
         around = self._of_owners()
         for claims in around:
@@ -116,6 +118,11 @@ class LockClaim(Claim):
         found = (claims_of(key) for key in (self.owner, *self.ancestors))
         return [claims for claims in found if claims is not None]
 
+    def refused(self) -> list[BaseLock]:
+        """Return the copies that it cannot have now."""
+        self.pools = self.pools or self.find_pools()
+        return [lock for lock, _ in self.accesses if not self.could_have(lock._rule)]
+
     def check_circle(self) -> None:
         """End it if it is one of those who wait for one another.
 
@@ -128,7 +135,7 @@ class LockClaim(Claim):
             # what has no place for its claims is in the way, but nobody can do anything about it
             claims: list[Any] = [c for c in circle if c is self or claims_of(c.owner) is not None]
             why = '; '.join(claim.tell() for claim in claims)
-            self._forget()
+            self.deferred = None
             self.end()
             raise CircleError(f'these would wait for one another for ever: {why}')
 
@@ -147,17 +154,37 @@ class LockClaim(Claim):
         ]
         return f'{self.owner!r} waits for {", ".join(held)}'
 
-    def _forget(self) -> None:
-        for lock, _ in self.accesses:
-            if lock._asked.get(self.owner) is self:
-                del lock._asked[self.owner]
+    def end(self) -> None:
+        """Give back what is held, or leave the line. Done again, it does nothing."""
+        was_held = self.holds
+        if was_held or self.waiting:
+            super().end()
+            self._has_ended()
+        if not was_held:
+            self._fire()
+
+    def give_back(self, lock: BaseLock) -> None:
+        """Give back one of the copies that it holds."""
+        self.let_go(lock._rule)
         if not self.holds:
-            for claims in self._of_owners():
-                claims.pop(self, None)
+            self._forget(self._of_owners())
+        lock.release_subs.deliver()
+
+    def stopWaitingUntilAvailable(self, owner: Any, access: Any, d: defer.Deferred) -> None:
+        """End it. So the release's methods end a wait, as if it were for one lock."""
+        self.end()
+
+    def fail_in_circle(self) -> None:
+        """End it with its failure if it is one of those who wait for one another."""
+        d = self.deferred
+        try:
+            self.check_circle()
+        except CircleError as e:
+            if d is not None:
+                d.errback(e)
 
     def _granted(self) -> None:
-        for key in self.ancestors:
-            key.claims.pop(self, None)
+        self._forget(key.claims for key in self.ancestors)
         if len(self.accesses) > 1:
             self._tell_refused()  # a lock that has drained for it may have units left for others
         eventually(self._fire)
@@ -170,52 +197,29 @@ class LockClaim(Claim):
             self.be_patient()
 
     def _hopeless(self, want: Want) -> None:
+        self._has_ended()
         lock, access = self.accesses[self.wants.index(want)]
-        self.fail(lock._too_few(access))
+        d, self.deferred = self.deferred, None
+        if d is not None:
+            d.errback(UnitsError(lock._too_few(access)))
 
-    def _fire(self) -> None:
-        if self.deferred is not None:
-            d, self.deferred = self.deferred, None
-            d.callback(self.accesses[0][0])
-
-    def give_back(self, lock: BaseLock) -> None:
-        """Give back one of the copies that it holds."""
-        self.let_go(lock._rule)
-        if not self.holds:
-            self._forget()
-
-    def stop(self) -> None:
-        """Wait no longer; what has been granted and not been taken goes to the next in line."""
-        woken = self.holds
-        for lock, _ in self.accesses:
-            if lock._asked.get(self.owner) is self:
-                self.let_go(lock._rule)
-        self._forget()
-        if not woken:
-            self.end()
+    def _has_ended(self) -> None:
+        self._forget(self._of_owners())
         self._tell_refused()
-        if not woken:
-            self._fire()
 
-    def fail_in_circle(self) -> None:
-        """End it with its failure if it is one of those who wait for one another."""
-        try:
-            self.check_circle()
-        except LockError as e:
-            self.fail(str(e))
-
-    def fail(self, why: str) -> None:
-        """Tell its owner that it has ended, and could never have come to an end by itself."""
-        self._forget()
-        self._tell_refused()
-        if self.deferred is not None:
-            d, self.deferred = self.deferred, None
-            d.errback(LockError(why))
+    def _forget(self, of_owners: Iterable[dict[Claim, None]]) -> None:
+        for claims in of_owners:
+            claims.pop(self, None)
 
     def _tell_refused(self) -> None:
         # who does not wait here, but was refused because of this claim, may ask again
         for lock, _ in self.accesses:
             lock.release_subs.deliver()
+
+    def _fire(self) -> None:
+        if self.deferred is not None:
+            d, self.deferred = self.deferred, None
+            d.callback(self.accesses[0][0])
 
 
 class BaseLock:
@@ -242,8 +246,7 @@ class BaseLock:
         self.label = name if place is None else f'{name}[{place}]'
         self.family = family  # which lives as long as one of its copies
         self._rule = Lock(maxCount)
-        # The release names owners where it means claims: with which each has been told to wait, or
-        # that it may take this copy, and has not yet.
+        # of those who wait by the release's methods, and take what they are granted with `claim`
         self._asked: dict[Any, LockClaim] = {}
         self.release_subs = subscription.SubscriptionPoint(f'releases of lock {self.label}')
 
@@ -259,7 +262,7 @@ class BaseLock:
     @property
     def is_idle(self) -> bool:
         """Whether nobody holds it or waits for it."""
-        return not self._rule.held and not self._asked
+        return not self._rule.held and not self._rule.busy
 
     @property
     def maxCount(self) -> int:
@@ -273,7 +276,7 @@ class BaseLock:
     @property
     def waiting(self) -> list[Any]:
         """Who waits for it."""
-        return [thing_of(key) for key, claim in self._asked.items() if claim.waiting]
+        return [thing_of(claim.owner) for claim in self._rule.claims()]
 
     def tell_holders(self, requester: Any) -> str:
         """Say what its name is, and who kept it from an owner: three, and how many others.
@@ -297,9 +300,8 @@ class BaseLock:
         if count > before:
             self.release_subs.deliver()
         elif count < before:
-            for claim in list(self._asked.values()):
-                if claim.waiting:
-                    claim.fail_in_circle()
+            for claim in self._rule.claims():
+                claim.fail_in_circle()
 
     def _too_few(self, access: Access) -> str:
         wanted = in_units(access.count)
@@ -309,9 +311,9 @@ class BaseLock:
         """Tell whether the requester could claim it now, whose turn it is being considered."""
         if not access.count:
             return True
-        claim = self._asked.get(key_of(requester)) if self._asked else None
-        if claim is not None:
-            return claim.holds or claim.could_have(self._rule)
+        asked = self._asked_by(requester)
+        if asked is not None:
+            return asked.holds
         exclusive = access.mode == 'exclusive'
         if not isinstance(requester, LockOwner):
             return is_available(self._rule, exclusive, access.count)
@@ -332,9 +334,21 @@ class BaseLock:
             check_access(access)
         if not access.count:
             return
-        claim = self._asked.pop(key_of(owner), None) if self._asked else None
-        granted = claim.holds if claim else LockClaim(owner, ((self, access),)).take_at_once()
+        asked = self._asked_by(owner)
+        if asked is not None:
+            del self._asked[asked.owner]
+        granted = asked.holds if asked else LockClaim(owner, ((self, access),)).take_at_once()
         assert granted, 'ask for isAvailable() first'
+
+    def _asked_by(self, owner: Any) -> LockClaim | None:
+        if not self._asked:
+            return None
+        key = key_of(owner)
+        claim = self._asked.get(key)
+        if claim is not None and claim.state is State.ENDED:
+            del self._asked[key]
+            return None
+        return claim
 
     def _taken_by(self, owner: Any, access: Access) -> LockClaim | None:
         key = key_of(owner)
@@ -355,7 +369,6 @@ class BaseLock:
         claim = self._taken_by(owner, access)
         if claim is not None:
             claim.give_back(self)
-            self.release_subs.deliver()
 
     def waitUntilMaybeAvailable(self, owner: Any, access: Access) -> defer.Deferred:
         """Wait in line for it.
@@ -365,47 +378,26 @@ class BaseLock:
         """
         if self.isAvailable(owner, access):
             return defer.succeed(self)
-        return LockClaim(owner, ((self, access),)).wait()
+        assert self._asked_by(owner) is None, f'{owner} waits for {self} already'
+        claim = LockClaim(owner, ((self, access),))
+        d = claim.wait()
+        self._asked[claim.owner] = claim
+        return d
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Access, d: defer.Deferred) -> None:
-        """Wait no longer, for this lock and for those that were asked for together with it.
+        """Wait no longer.
 
         :param d: what was returned to wait with. It is fired if it has not been.
         """
-        claim = self._asked.get(key_of(owner))
+        claim = self._asked_by(owner)
         assert claim is not None, f'{owner} does not wait for {self}'
         assert claim.holds or d is claim.deferred, 'this is not the Deferred that was waited with'
-        claim.stop()
+        del self._asked[claim.owner]
+        claim.end()
 
     def isOwner(self, owner: Any, access: Access) -> bool:
         """Tell whether the owner has claimed it with this access, and not released it."""
         return self._taken_by(owner, access) is not None
-
-
-def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, Access]]) -> bool:
-    """Claim several locks as one, all or none of them.
-
-    To claim one after the other would not do: the first may bring somebody who waits for several
-    of them to the end of his patience, and then the next is kept for him.
-
-    :param accesses: each lock once.
-    :returns: whether they are held.
-    """
-    wanted = [(lock, access) for lock, access in accesses if access.count]
-    key = key_of(owner)
-    asked = {lock._asked[key] for lock, _ in wanted if key in lock._asked}
-    if asked:
-        if not all(claim.holds for claim in asked):
-            return False
-        for lock, access in wanted:
-            lock.claim(owner, access)
-        return True
-    for _, access in wanted:
-        check_access(access)
-    try:
-        return not wanted or LockClaim(owner, wanted).take_at_once()
-    except UnitsError:
-        return False
 
 
 def would_do(
@@ -413,7 +405,7 @@ def would_do(
 ) -> bool:
     """Tell whether locks could be had if others gave back what they have been granted.
 
-    :param accesses: each lock once, none with a count of 0.
+    :param accesses: each lock once.
     """
     try:
         claim = LockClaim(owner, accesses)

@@ -199,6 +199,11 @@ class Lock(Pool):
                 return holding.open_inside()
         return self
 
+    def claims(self) -> list[Any]:
+        """Return the claims that wait for it, in order."""
+        lines = [line for pool in self.busy for line in pool.lines.values()]
+        return sorted({c: None for line in lines for c in line.claims()}, key=lambda c: c.key)
+
     def most_for(self, ancestors: Iterable[Any]) -> int:
         """Return the most units that an owner could ever have.
 

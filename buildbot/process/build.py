@@ -16,6 +16,8 @@ from twisted.internet import defer
 from twisted.python import log
 from twisted.python.failure import Failure
 
+from buildbot.locking.copy import LockClaim
+from buildbot.locking.copy import UnitsError
 from buildbot.locking.owner import name_of_request
 from buildbot.locking.owner import owner_around_all
 from buildbot.locks import LockError
@@ -24,10 +26,7 @@ from buildbot.process import metrics
 from buildbot.process.buildstep import first_cause
 from buildbot.process.buildstep import step_that_runs
 from buildbot.process.locklog import LockLog
-from buildbot.process.locks import claim_all
-from buildbot.process.locks import release_all
 from buildbot.process.locks import together
-from buildbot.process.locks import wait_for_all
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
@@ -41,7 +40,7 @@ from buildbot_overlay import release
 if TYPE_CHECKING:
     from buildbot.process.builder import Builder
     from buildbot.process.buildrequest import BuildRequest
-    from buildbot.process.locks import Claims
+    from buildbot.process.locks import Demand
     from buildbot.process.reservation import Reservation
     from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
 
@@ -55,11 +54,12 @@ class Build(upstream.Build, LockOwner):
         self._properties_lock = defer.DeferredLock()
         # what was claimed before the build began, of the builder's locks and the worker's; None if
         # it was not, and why not
-        self._claimed: Claims | None = None
+        self._claim: LockClaim | None = None
+        self._claimed: Demand | None = None
         self._cannot_claim: Failure | None = None
         self._lock_log = LockLog()
         #: the locks that it needs and could not claim before it began
-        self.refused: Claims = []
+        self.refused: Demand = []
         # whether its worker is not to be suspected, whatever comes of it
         self._spares_worker = False
         # whether the metric of active builds counts it, as it does from when its locks are known
@@ -103,13 +103,16 @@ class Build(upstream.Build, LockOwner):
             return False  # lost or removed while the locks were found out
         if self._cannot_claim is not None:
             return True
-        claims = together(self._locks_to_acquire, workerforbuilder.worker.locks)
+        demand = together(self._locks_to_acquire, workerforbuilder.worker.locks)
         try:
-            if not claim_all(self, claims):
-                self.refused = claims
+            claim = LockClaim(self, demand)
+            if not claim.take_at_once():
+                self.refused = demand
                 return False
-            self._claimed = claims
-            self._tell_of_claims()
+            self._hold(claim, demand)
+        except UnitsError:
+            self.refused = demand
+            return False
         except Exception:
             self._cannot_claim = Failure()
         return True
@@ -128,25 +131,24 @@ class Build(upstream.Build, LockOwner):
             return False
         self.workerforbuilder = workerforbuilder
         self.lock_priority = max(request.priority for request in self.requests)
-        if reservation.claims:
+        if reservation.asked:
             self.lock_parent = reservation.lock_parent
         if reservation.why_never is not None:
             self._cannot_claim = reservation.why_never
         else:
-            reservation.hand_over(self)
-            self._claimed = reservation.claims
             self._locks_to_acquire = reservation.of_builder
-            self._tell_of_claims(reservation.log)
+            self._hold(reservation.hand_over(self), reservation.asked, reservation.log)
         return True
 
-    def _tell_of_claims(self, place: LockLog | None = None) -> None:
+    def _hold(self, claim: LockClaim, demand: Demand, place: LockLog | None = None) -> None:
+        self._claim, self._claimed = claim, demand
         # the log tells of them when the build has its number, which it will have in a moment
         self._lock_log.holds(self.master.reactor.seconds(), place)
         self.get_buildid().addCallback(lambda _: self._tell_log(self._lock_log.granted))
 
-    def _tell_log(self, tell: Callable[[str, Claims, float], None]) -> None:
-        if self._claims:
-            tell(self.lock_name(), self._claims, self.master.reactor.seconds())
+    def _tell_log(self, tell: Callable[[str, Demand, float], None]) -> None:
+        if self._demand:
+            tell(self.lock_name(), self._demand, self.master.reactor.seconds())
 
     def lock_name(self) -> str:
         if self.number is None:
@@ -231,34 +233,34 @@ class Build(upstream.Build, LockOwner):
 
         :returns: Deferred that fires when they are held, or when the build is stopped.
         """
-        if self._claimed is not None:
+        if self._claimed is not None or self.stopped:
             return defer.succeed(None)
-        return self._claim_or_wait()
+        try:
+            claim = self._claim = LockClaim(self, self._locks_to_acquire)
+            if claim.take_at_once():
+                return defer.succeed(self._has_waited(None))
+            self._tell_log(self._lock_log.waits)
+            d = claim.wait()
+        except LockError:
+            return defer.fail()
+        self._acquiringLock = (claim, None, d)
+        return d.addBoth(self._has_waited)
 
-    def _claim_or_wait(self, _: Any = None) -> defer.Deferred[None]:
+    def _has_waited(self, result: Any) -> Any:
         self._acquiringLock = None
-        if self.stopped:
-            return defer.succeed(None)
-        if claim_all(self, self._locks_to_acquire):
+        if isinstance(result, Failure):
+            return result
+        if self._claim is not None and self._claim.holds:
             self._tell_log(self._lock_log.granted)
-            return defer.succeed(None)
-        self._tell_log(self._lock_log.waits)
-        self._acquiringLock = wait_for_all(self, self._locks_to_acquire)
-        d = self._acquiringLock[2]
-        d.addErrback(self._cannot_have_locks)
-        d.addCallback(self._claim_or_wait)
-        return d
-
-    def _cannot_have_locks(self, why: Failure) -> Failure:
-        self._acquiringLock = None
-        return why
+        return None
 
     @property
-    def _claims(self) -> Claims:
+    def _demand(self) -> Demand:
         return self._locks_to_acquire if self._claimed is None else self._claimed
 
     def releaseLocks(self) -> None:
-        release_all(self, self._claims)
+        if self._claim is not None:
+            self._claim.end()
         self._tell_log(self._lock_log.ended)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)
 
@@ -269,7 +271,7 @@ class Build(upstream.Build, LockOwner):
         # those who could use it.
         self._locks_released = self._locks_released or locks_released
         self._build_finished = self._build_finished or build_finished
-        if self._locks_released and self._build_finished and self._claims:
+        if self._locks_released and self._build_finished and self._demand:
             # what a user's method looks at may be the builds or locks of another builder
             botmaster = self.master.botmaster
             asking = [name for name, b in botmaster.builders.items() if b.asks_user]

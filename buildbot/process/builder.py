@@ -36,7 +36,7 @@ from buildbot.util import epoch2datetime
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
-    from buildbot.process.locks import Claims
+    from buildbot.process.locks import Demand
     from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
 
 upstream = release(__name__)
@@ -190,7 +190,7 @@ class Builder(upstream.Builder):
             )
         )
 
-    def _can_acquire_locks(self, lock_list: Claims, owner: LockOwner | None = None) -> bool:
+    def _can_acquire_locks(self, lock_list: Demand, owner: LockOwner | None = None) -> bool:
         return all(lock.isAvailable(owner, access) for lock, access in lock_list)
 
     @defer.inlineCallbacks

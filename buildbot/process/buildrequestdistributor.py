@@ -108,7 +108,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             left.remove(worker)
             if (yield self.canStartBuild(worker, request)):
                 return worker
-            if self._reserves and self.bldr.reservations.must_wait(request.id):
+            if self._reserves and self.bldr.reservations.waits_everywhere(request.id):
                 break
         self._give_back_refused(request)
         return None

@@ -19,13 +19,11 @@ from buildbot.config.fileline import line_that_runs
 from buildbot.config.locks import problems_of
 from buildbot.db import model_config
 from buildbot.interfaces import IRenderable
+from buildbot.locking.copy import LockClaim
 from buildbot.locks import LockError
 from buildbot.locks import LockOwner
 from buildbot.process.locklog import LockLog
-from buildbot.process.locks import claim_all
 from buildbot.process.locks import get_real_locks_from_accesses
-from buildbot.process.locks import release_all
-from buildbot.process.locks import wait_for_all
 from buildbot.process.results import statusToString
 from buildbot_overlay import release
 
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from buildbot.process.build import Build
-    from buildbot.process.locks import Claims
+    from buildbot.process.locks import Demand
     from buildbot.process.stepgroup import StepGroup
     from buildbot.worker.protocols.base import Connection
 
@@ -120,6 +118,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     # what its row says while it waits for its locks
     _waiting_summary = ''
+    # of its locks; None before it has asked
+    _claim: LockClaim | None = None
 
     #: why it could not run, which says nothing of its worker; None if it could
     why_not_run: str | None = None
@@ -239,9 +239,10 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     def locks_in_the_way(self) -> str:
         """Tell which of its locks the step cannot have now, and who holds them."""
-        wanted = [(lock, access) for lock, access in self._locks_to_acquire if access.count]
-        refused = [claim for claim in wanted if not claim[0].isAvailable(self, claim[1])]
-        return '; '.join(lock.tell_holders(self) for lock, _ in refused or wanted)
+        claim = self._claim
+        assert claim is not None
+        locks = claim.refused() or [lock for lock, _ in claim.accesses]
+        return '; '.join(lock.tell_holders(self) for lock in locks)
 
     @defer.inlineCallbacks
     def _setup_locks(self) -> Any:
@@ -260,7 +261,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """The priority of the build's request."""
         return self.build.lock_priority if isinstance(self.build, LockOwner) else 0
 
-    def _tell_log(self, tell: Callable[[str, Claims, float], None]) -> None:
+    def _tell_log(self, tell: Callable[[str, Demand, float], None]) -> None:
         if self._locks_to_acquire:
             build = self.build.lock_name() if isinstance(self.build, LockOwner) else self.build
             owner = f'{build} / {self.name}'
@@ -272,26 +273,36 @@ class BuildStep(upstream.BuildStep, LockOwner):
         :returns: Deferred that fires when they are held, or when the step is stopped. It fails with
             ``LockError`` if they can never be had.
         """
-        self._acquiringLocks = []
         if self.stopped:
-            return defer.succeed(None)  # the log of the stop tells that it waited
-        self._wait_no_more()
-        if claim_all(self, self._locks_to_acquire):
-            self._tell_log(self._lock_log.granted)
             return defer.succeed(None)
+        try:
+            claim = self._claim = LockClaim(self, self._locks_to_acquire)
+            if claim.take_at_once():
+                self._tell_log(self._lock_log.granted)
+                return defer.succeed(None)
+            self._begin_to_wait()
+            d = claim.wait()
+            self._acquiringLocks = [(claim, None, d)]
+            self.updateSummary()
+        except LockError:
+            d = defer.fail()
+        d.addErrback(self._cannot_have_locks)
+        d.addCallback(self._has_waited)
+        return d
+
+    def _begin_to_wait(self) -> None:
         self._tell_log(self._lock_log.waits)
         self._waitingForLocks = True
-        self._waiting_summary = self._waiting_summary or self.waiting_summary()
+        self._waiting_summary = self.waiting_summary()
         # What a kind of step does to interrupt its work (to stop the builds that it has triggered,
         # say) is not for one that has not begun: the wait is interrupted.
         self.interrupt = partial(BuildStep.interrupt, self)  # type: ignore[method-assign]
-        lock, access, d = wait_for_all(self, self._locks_to_acquire)
-        if not d.called:
-            self._acquiringLocks = [(lock, access, d)]
-            self.updateSummary()
-        d.addErrback(self._cannot_have_locks)
-        d.addCallback(self.acquireLocks)
-        return d
+
+    def _has_waited(self, _: Any) -> Any:
+        self._acquiringLocks = []
+        if not self.stopped:  # else the log of the stop tells that it waited
+            self._wait_no_more()
+            self._tell_log(self._lock_log.granted)
 
     def _cannot_have_locks(self, why: Failure) -> Failure:
         self._acquiringLocks = []
@@ -311,7 +322,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     def releaseLocks(self) -> None:
         """Release the locks that the step holds; doing it again does nothing."""
-        release_all(self, self._locks_to_acquire)
+        if self._claim is not None:
+            self._claim.end()
         self._tell_log(self._lock_log.ended)
 
 

@@ -11,7 +11,7 @@ from buildbot.locking.copy import in_units
 
 if TYPE_CHECKING:
     from buildbot.locks import LockAccess
-    from buildbot.process.locks import Claims
+    from buildbot.process.locks import Demand
 
 
 class LockLog:
@@ -29,11 +29,11 @@ class LockLog:
         self._holds_since: float | None = None
         self._is_granted = False
 
-    def waits(self, owner: str, claims: Claims, now: float) -> None:
+    def waits(self, owner: str, demand: Demand, now: float) -> None:
         """Tell that it waits for its locks."""
         if self._waits_since is None:
             self._waits_since, self._waited_as = now, owner
-        fresh = [claim for claim in claims if claim[0].label not in self._awaited]
+        fresh = [(lock, access) for lock, access in demand if lock.label not in self._awaited]
         self._awaited.update(lock.label for lock, _ in fresh)
         tell(f'{owner} waits for', fresh)
 
@@ -47,7 +47,7 @@ class LockLog:
         if place is not None:
             self._waits_since, self._waited_as = place._waits_since, place._waited_as
 
-    def granted(self, owner: str, claims: Claims, now: float) -> None:
+    def granted(self, owner: str, demand: Demand, now: float) -> None:
         """Tell that it has been granted its locks."""
         if self._is_granted:
             return
@@ -56,22 +56,22 @@ class LockLog:
             self._holds_since = now
         since = self._holds_since if self._waits_since is None else self._waits_since
         place = f', in line as {self._waited_as}' if self._waited_as not in ('', owner) else ''
-        tell(f'{owner} was granted', claims, f'{after(self._holds_since - since)}{place}')
+        tell(f'{owner} was granted', demand, f'{after(self._holds_since - since)}{place}')
 
-    def ended(self, owner: str, claims: Claims, now: float) -> None:
+    def ended(self, owner: str, demand: Demand, now: float) -> None:
         """Tell that it has released its locks, or waits for them no longer."""
         if self._holds_since is not None:
-            self.granted(owner, claims, now)
-            tell(f'{owner} released', claims, after(now - self._holds_since))
+            self.granted(owner, demand, now)
+            tell(f'{owner} released', demand, after(now - self._holds_since))
         elif self._waits_since is not None:
-            tell(f'{owner} stopped waiting for', claims, after(now - self._waits_since))
+            tell(f'{owner} stopped waiting for', demand, after(now - self._waits_since))
         self._waits_since = self._holds_since = None
         self._waited_as, self._is_granted = '', False
         self._awaited.clear()
 
 
-def tell(what: str, claims: Claims, more: str = '') -> None:
-    for lock, access in claims:
+def tell(what: str, demand: Demand, more: str = '') -> None:
+    for lock, access in demand:
         if access.count:
             log.msg(f'{what} {lock.label} ({in_words(access)}){more}')
 

@@ -20,9 +20,7 @@ from buildbot.interfaces import IRenderable
 from buildbot.locking.copies import RealBranchLock
 from buildbot.locking.copies import RealMasterLock
 from buildbot.locking.copies import RealWorkerLock
-from buildbot.locking.copy import LockClaim
 from buildbot.locking.copy import LockError
-from buildbot.locking.copy import claim_together
 from buildbot.locks import BaseLockId
 from buildbot.locks import LockAccess
 from buildbot.locks import in_access
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
     from buildbot.process.builder import Builder
     from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
 
-    Claims = list[tuple[BaseLock, LockAccess]]
+    Demand = list[tuple[BaseLock, LockAccess]]
 
 upstream = release(__name__)
 
@@ -72,7 +70,7 @@ def get_real_locks_from_accesses_raw(
 
     refuse_unlike(locks, botmaster, config_version)
     found = yield botmaster.getLockFromLockAccesses(locks, config_version)
-    claims: Claims = []
+    claims: Demand = []
     for lock, access in found:
         lock = lock.getLockForWorker(worker.workername)
         access = in_access(access)
@@ -159,7 +157,7 @@ def is_configured(real: Any, botmaster: Any) -> bool:
     return any(lock is real for lock in named)
 
 
-def get_real_locks_from_accesses(locks: Any, build: Build) -> defer.Deferred[Claims]:
+def get_real_locks_from_accesses(locks: Any, build: Build) -> defer.Deferred[Demand]:
     """Turn what a configuration says into the lock copies that are meant for a build."""
     return get_real_locks_from_accesses_raw(
         locks,
@@ -185,12 +183,12 @@ def ids_of(locks: Iterable[Any]) -> list[Any]:
     return [getattr(lock, 'lockid', lock) for lock in locks]
 
 
-def names_of_locks(claims: Claims) -> str:
+def names_of_locks(claims: Demand) -> str:
     """Return the names of locks as people are told them, but for those of which none is taken."""
     return ', '.join(lock.label for lock, access in claims if access.count)
 
 
-def together(*lists: Claims) -> Claims:
+def together(*lists: Demand) -> Demand:
     """Make one list of several, in which each lock stands once, with its strongest access."""
     strongest: dict[BaseLock, LockAccess] = {}
     for lock, access in (claim for claims in lists for claim in claims):
@@ -201,39 +199,3 @@ def together(*lists: Claims) -> Claims:
         ):
             strongest[lock] = access
     return list(strongest.items())
-
-
-def claim_all(owner: object, claims: Claims) -> bool:
-    """Claim all of the locks, or none if one of them is not available.
-
-    :param owner: who holds them from now on.
-    :returns: whether they are held.
-    """
-    if len(claims) != 1:
-        return claim_together(owner, claims)
-    lock, access = claims[0]  # by the methods of the lock that subclasses may have made theirs
-    if not lock.isAvailable(owner, access):
-        return False
-    lock.claim(owner, access)
-    return True
-
-
-def wait_for_all(owner: object, claims: Claims) -> tuple[BaseLock, LockAccess, defer.Deferred]:
-    """Wait in line for locks, none of which is held meanwhile.
-
-    :returns: one of the locks, with its access, and a Deferred that fires when all can be claimed,
-        which must be done then; or when the wait is ended, with the three of them, by
-        ``stopWaitingUntilAvailable``. It fails with ``LockError`` if they can never be had.
-    """
-    wanted = [(lock, access) for lock, access in claims if access.count]
-    try:
-        return (*wanted[0], LockClaim(owner, wanted).wait())
-    except LockError as e:
-        return (*wanted[0], defer.fail(e))
-
-
-def release_all(owner: object, claims: Claims) -> None:
-    """Release those of the locks that the owner holds; doing it again does nothing."""
-    for lock, access in claims:
-        if lock.isOwner(owner, access):
-            lock.release(owner, access)

@@ -17,13 +17,11 @@ from buildbot.locking.copy import would_do
 from buildbot.locking.owner import name_of_request
 from buildbot.locks import LockOwner
 from buildbot.process.firstrelease import FirstRelease
-from buildbot.process.locks import claim_all
-from buildbot.process.locks import release_all
 
 if TYPE_CHECKING:
     from buildbot.process.buildrequest import BuildRequest
     from buildbot.process.locklog import LockLog
-    from buildbot.process.locks import Claims
+    from buildbot.process.locks import Demand
 
 
 class Reservation(LockOwner):
@@ -39,12 +37,11 @@ class Reservation(LockOwner):
     :param wake: called without arguments when it may be the request's turn.
     :ivar lender: the request that has lent it to the one that it is of now, or None.
     :ivar wanted: what the build needs, as last found out.
-    :ivar of_builder: those of them that are not the worker's own.
-    :ivar of_worker: those that are.
+    :ivar of_builder: that of it which is not the worker's own.
+    :ivar of_worker: that which is.
     :ivar access: what the builder's configuration said when it was found out.
-    :ivar claims: what it waits for, or holds.
-    :ivar holds: whether it holds them.
-    :ivar is_granted: whether ``wake`` has been called because it can take them now.
+    :ivar asked: what it has asked for.
+    :ivar claim: of that; None while it has none.
     :ivar log: tells the log of it; None before there is anything to be told.
     :ivar why_never: why it can never have them; a Failure, or None.
     """
@@ -67,18 +64,16 @@ class Reservation(LockOwner):
         self.lock_age = getattr(request, 'submittedAt', None)
         # to wait for a request that nobody waits for is never worth the failure of a step
         self.lock_may_yield = parent is None
-        self.wanted: Claims = []
-        self.claims: Claims = []
-        self.of_builder: Claims = []
-        self.of_worker: Claims = []
+        self.wanted: Demand = []
+        self.asked: Demand = []
+        self.of_builder: Demand = []
+        self.of_worker: Demand = []
         self.access: Any = None
-        self.holds = False
-        self.is_granted = False
+        self.claim: LockClaim | None = None
         self.log: LockLog | None = None
         self.why_never: Failure | None = None
         self._went_in_vain = False
         self._wake = wake
-        self._wait: LockClaim | None = None
         self._first_release = FirstRelease(wake)
 
     def lock_name(self) -> str:
@@ -91,13 +86,18 @@ class Reservation(LockOwner):
     @property
     def waits(self) -> bool:
         """Whether there is nothing to do for it until it wakes somebody, if it ever does."""
-        is_told = self.stands_in_line or self._first_release.is_awaited
-        return is_told or self.why_never is not None
+        will_be_told = self.stands_in_line or self._first_release.is_awaited
+        return will_be_told or self.why_never is not None
 
     @property
     def stands_in_line(self) -> bool:
         """Whether it waits for its turn, of which it will be told."""
-        return self._wait is not None and not self.is_granted
+        return self.claim is not None and self.claim.waiting
+
+    @property
+    def holds(self) -> bool:
+        """Whether it holds what it has asked for, be it told already or not."""
+        return self.claim is not None and self.claim.holds
 
     @property
     def has_too_few(self) -> bool:
@@ -111,25 +111,25 @@ class Reservation(LockOwner):
         """
         if self.why_never is not None:
             return False
-        if self.wanted != self.claims:
+        if self.wanted != self.asked:
             self.give_back()
-            self.claims = self.wanted
-        if not self.holds and (self.has_turn or not self.waits):
-            self.holds = claim_all(self, self.claims)
-            if self.holds:
-                self._wait = None
-            else:
-                self._stand_in_line()
+            self.asked = self.wanted
+        if self.claim is None and not self._first_release.is_awaited:
+            self._ask()
+        elif self.claim is not None and self.claim.holds:
+            self.claim.deferred = None  # it is known now
         return self.holds
 
-    def _stand_in_line(self, before: Reservation | None = None) -> None:
+    def _ask(self, before: Reservation | None = None) -> None:
         self.give_back()
-        accesses = [(lock, access) for lock, access in self.claims if access.count]
         try:
-            wait = LockClaim(self, accesses)
-            if before is not None and before._wait is not None:
-                wait.be_before(before._wait)
-            d = wait.wait()
+            claim = LockClaim(self, self.asked)
+            if before is not None and before.claim is not None:
+                claim.be_before(before.claim)
+            elif claim.take_at_once():
+                self.claim = claim
+                return
+            d = claim.wait()
         except CircleError:
             if self.lock_may_yield:
                 self.yield_place()
@@ -138,75 +138,61 @@ class Reservation(LockOwner):
         except LockError:
             self.why_never = Failure()
         else:
-            self._wait = wait
-            d.addCallbacks(self._granted, self._refused, (wait,), errbackArgs=(wait,))
+            self.claim = claim
+            d.addBoth(self._told, claim)
 
     def would_do(self, others: list[Reservation]) -> bool:
         """Tell whether what others have been granted would be enough, with what is free."""
-        wanted = [(lock, access) for lock, access in self.wanted if access.count]
-        return would_do(self, wanted, [other._wait for other in others if other._wait])
+        return would_do(self, self.wanted, [other.claim for other in others if other.claim])
 
     @property
     def may_go_before(self) -> bool:
         """Whether it waits, and might have the turn of others."""
-        return self.stands_in_line and not self.has_turn and not self._went_in_vain
+        return self.stands_in_line and not self._went_in_vain
 
     def go_before(self, others: list[Reservation], first: Reservation | None = None) -> None:
-        """Have the turn of others, which have taken nothing yet, and wait again.
+        """Have the turn of others, with which no build begins yet, and which wait again then.
 
         :param first: right before which it has its place; None stands for the first of the others.
         """
-        self._stand_in_line(before=first or min(others, key=lambda other: other.lock_place))
+        self._ask(before=first or min(others, key=lambda other: other.lock_place))
         for other in others:
-            other._stand_in_line()
-            if other._wait is not None:
-                other._wait.serve()  # there may be some left for it
+            other._ask()
         for each in (self, *others):
-            # its builder is about to be looked at, so nobody needs to be woken
-            each.is_granted = each.has_turn
-        self._went_in_vain = not self.has_turn  # to go again and again would have no end
-
-    @property
-    def has_turn(self) -> bool:
-        """Whether it may take what it waited for, be it told already or not."""
-        return self._wait is not None and self._wait.holds
+            if each.claim is not None and each.claim.holds:
+                each.claim.deferred = None  # its builder is about to be looked at
+        self._went_in_vain = not self.holds  # to go again and again would have no end
 
     @property
     def lock_place(self) -> tuple[float, ...]:
         """Where it stands in line, or stood."""
-        return self._wait.key if self._wait is not None else ()
+        return self.claim.key if self.claim is not None else ()
 
     def shares_lock_with(self, other: Reservation) -> bool:
         """Tell whether both want one lock, or more."""
-        return not {lock for lock, _ in self.claims}.isdisjoint(lock for lock, _ in other.claims)
+        return not {lock for lock, _ in self.asked}.isdisjoint(lock for lock, _ in other.asked)
 
-    def _granted(self, _: Any, wait: LockClaim) -> None:
-        if self._wait is wait and not self.is_granted:
-            self.is_granted = True
-            self._wake()
-
-    def _refused(self, _: Any, wait: LockClaim) -> None:
-        if self._wait is wait:  # it will be told why when it asks again
-            self._wait = None
+    def _told(self, _: Any, claim: LockClaim) -> None:
+        if self.claim is claim:
+            if not claim.holds:
+                self.claim = None  # it will be told why when it asks again
             self._wake()
 
     def yield_place(self) -> None:
         """Leave the line until one of the locks is released, for others could never go on."""
         self.give_back()
-        self._first_release.wait_for(lock.subscribeToReleases for lock, _ in self.claims)
+        self._first_release.wait_for(lock.subscribeToReleases for lock, _ in self.asked)
 
-    def hand_over(self, build: LockOwner) -> None:
-        """Let a build be the owner of what is held from now on."""
+    def hand_over(self, build: LockOwner) -> LockClaim | None:
+        """Let a build be the owner of what is held from now on, and return the claim of it."""
         build.take_over(self)
-        self.holds = self.is_granted = False
+        claim, self.claim = self.claim, None
+        return claim
 
     def give_back(self) -> None:
         """Leave the line, and release what is held. Done again, it does nothing."""
         self._first_release.forget()
-        wait, self._wait = self._wait, None
-        if wait is not None:
-            wait.stop()
-        if self.holds:
-            release_all(self, self.claims)
-        self.holds = self.is_granted = False
+        claim, self.claim = self.claim, None
+        if claim is not None:
+            claim.end()
         self.why_never = None

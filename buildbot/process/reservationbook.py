@@ -59,14 +59,9 @@ class ReservationBook:
         """Tell whether there is anything that a request waits with."""
         return brid in self._in_line
 
-    def has_turn_of(self, brid: int) -> bool:
-        """Tell whether a request has been told that it is its turn, for any worker."""
-        return any(reservation.is_granted for reservation in self._in_line.get(brid, {}).values())
-
-    def must_wait(self, brid: int) -> bool:
-        """Tell whether a request can have what it needs on whatever worker only later."""
-        reservation = self._in_line.get(brid, {}).get(None)
-        return reservation is not None and reservation.waits and not reservation.has_turn
+    def has_turn(self, brid: int) -> bool:
+        """Tell whether a request holds what it waited for, for any worker."""
+        return any(reservation.holds for reservation in self._in_line.get(brid, {}).values())
 
     def waits_everywhere(self, brid: int) -> bool:
         """Tell whether a request waits for locks that it needs on whatever worker."""
@@ -105,7 +100,7 @@ class ReservationBook:
 
     def first_of_its_like(self, reservation: Reservation) -> Reservation:
         """Return one that wants the same and whose turn has come; if there is none, this one."""
-        for other in self.with_turn():
+        for other in self.granted():
             is_alike = (other.worker, other.wanted) == (reservation.worker, reservation.wanted)
             if is_alike and other.lock_parent is None is reservation.lock_parent:
                 return other
@@ -124,28 +119,23 @@ class ReservationBook:
         self.keep(reservation)
 
     def granted(self) -> list[Reservation]:
-        """Return those that have been told that it is their turn, and with which nothing begins."""
-        return [r for known in self._in_line.values() for r in known.values() if r.is_granted]
+        """Return those that hold what they waited for, and with which nothing begins yet."""
+        return [r for known in self._in_line.values() for r in known.values() if r.holds]
 
-    def with_turn(self) -> list[Reservation]:
-        """Return those that may take what they waited for, and with which nothing begins."""
-        known = [r for reservations in self._in_line.values() for r in reservations.values()]
-        return [r for r in known if r.has_turn or r.holds]
-
-    def with_turn_elsewhere(self, reservation: Reservation) -> list[Reservation]:
-        """Return those of the same request, for other workers, that have their turn."""
+    def granted_elsewhere(self, reservation: Reservation) -> list[Reservation]:
+        """Return those of the same request, for other workers, that hold it."""
         brid = getattr(reservation.request, 'id', None)  # a stand-in for a request may have none
         known = self._in_line.get(brid, {}) if brid is not None else {}
-        return [r for r in known.values() if r is not reservation and r.has_turn]
+        return [r for r in known.values() if r is not reservation and r.holds]
 
     def locks_of_granted(self) -> set[BaseLock]:
-        """Return the locks of those that have been told that it is their turn."""
-        return {lock for reservation in self.granted() for lock, _ in reservation.claims}
+        """Return the locks of those that hold what they waited for."""
+        return {lock for reservation in self.granted() for lock, _ in reservation.asked}
 
     def wait_for_any(self, locks: set[BaseLock]) -> bool:
         """Tell whether some wait for one of these locks."""
         return any(
-            not locks.isdisjoint(lock for lock, _ in reservation.claims)
+            not locks.isdisjoint(lock for lock, _ in reservation.asked)
             for reservation in self
             if reservation.stands_in_line
         )
@@ -162,7 +152,7 @@ class ReservationBook:
             rivals = [r for r in behind if r.lock_place and reservation.shares_lock_with(r)]
             giving: list[Reservation] = []
             for other in reversed(rivals):
-                if other.has_turn:
+                if other.holds:
                     giving.append(other)
                     if reservation.would_do(giving):
                         first = min(rivals, key=lambda rival: rival.lock_place)
@@ -177,7 +167,7 @@ class ReservationBook:
             self._drop(reservation)
 
     def _unused(self, granted: list[Reservation]) -> list[Reservation]:
-        return [r for r in self if r.is_granted and any(r is other for other in granted)]
+        return [r for r in self.granted() if any(r is other for other in granted)]
 
     def give_back(self, brid: int) -> None:
         """Give back what a request holds; where it waits it stays in line."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from buildbot.config.builder import BuilderConfig
     from buildbot.process.builder import Builder
     from buildbot.process.buildrequest import BuildRequest
-    from buildbot.process.locks import Claims
+    from buildbot.process.locks import Demand
     from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
 
 
@@ -69,13 +69,13 @@ class Reservations(ReservationBook):
         owner = self._whose_turn(reservation)
         if owner.holds or self._are_free(owner, reservation.wanted):
             return True
-        elsewhere = self.with_turn_elsewhere(reservation)
+        elsewhere = self.granted_elsewhere(reservation)
         return bool(elsewhere) and reservation.would_do(elsewhere)
 
-    def _are_free(self, owner: Reservation, claims: Claims) -> bool:
+    def _are_free(self, owner: Reservation, demand: Demand) -> bool:
         # judged as who it will be when it claims, if it differs from anybody else
         is_special = owner.lock_parent is not None or owner.lock_age is not None
-        return self._builder._can_acquire_locks(claims, *([owner] if is_special else []))
+        return self._builder._can_acquire_locks(demand, *([owner] if is_special else []))
 
     @defer.inlineCallbacks
     def reserve(
@@ -127,7 +127,7 @@ class Reservations(ReservationBook):
 
     def _take_from_elsewhere(self, reservation: Reservation) -> bool:
         # what the request itself has been granted for another worker keeps nothing from it
-        elsewhere = self.with_turn_elsewhere(reservation)
+        elsewhere = self.granted_elsewhere(reservation)
         if not elsewhere or not reservation.would_do(elsewhere):
             return False
         reservation.go_before(elsewhere)
@@ -171,7 +171,7 @@ class Reservations(ReservationBook):
 
     def _whose_turn(self, reservation: Reservation) -> Reservation:
         # which of its requests it is whose turn has come, the user decides
-        if not self._config.nextBuild or reservation.has_turn or reservation.holds:
+        if not self._config.nextBuild or reservation.holds:
             return reservation
         return self.first_of_its_like(reservation)
 
@@ -197,7 +197,7 @@ class Reservations(ReservationBook):
             if reservation.log is None:
                 reservation.log = self._logs.setdefault(reservation.request, LockLog())
             now = self._builder.master.reactor.seconds()
-            reservation.log.waits(reservation.lock_name(), reservation.claims, now)
+            reservation.log.waits(reservation.lock_name(), reservation.asked, now)
 
     def reserve_to_fail(
         self, workers: list[AbstractWorkerForBuilder], buildrequest: BuildRequest
@@ -229,7 +229,7 @@ class Reservations(ReservationBook):
 
     def waits(self, brid: int) -> bool:
         """Tell whether a pending request waits in line, and there is no worker to be tried yet."""
-        if not self.is_in_line(brid) or self.has_turn_of(brid):
+        if not self.is_in_line(brid) or self.has_turn(brid):
             return False
         return self.waits_everywhere(brid) or self.waits_on(brid, self._idle_workers())
 
@@ -261,7 +261,7 @@ class Reservations(ReservationBook):
                 return None
         config_version, access = builder.config_version, self._config.locks
         why_never = None
-        of_builder: Claims = []
+        of_builder: Demand = []
         try:
             of_builder = yield builder.questions.ask(
                 'a renderable of its locks',

@@ -234,20 +234,23 @@ class StepGroup(buildstep.BuildStep):
                     groups.append(step)
 
     def acquireLocks(self, res: Any = None) -> Any:
-        if self._gave_up is not None and not self.stopped:
-            return self._end_in_time()
         d = super().acquireLocks(res)
-        if not self._waitingForLocks:
-            self._stop_timer()
-        elif self.waitTimeout is not None and self._timer is None:
+        if self._waitingForLocks and self.waitTimeout is not None:
             self._timer = self.master.reactor.callLater(self.waitTimeout, self._give_up)
         return d
 
+    def _has_waited(self, result: Any) -> Any:
+        self._stop_timer()
+        if self._gave_up is not None and not self.stopped:
+            return self._end_in_time()
+        return super()._has_waited(result)
+
     def _give_up(self) -> None:
-        self._gave_up = f'waited {self.waitTimeout} seconds in vain for {self.locks_in_the_way()}'
-        waiting, self._acquiringLocks = self._acquiringLocks, []
-        for lock, access, d in waiting:
-            lock.stopWaitingUntilAvailable(self, access, d)
+        if self._claim.waiting:  # else it has them, and hears of it in a moment
+            self._gave_up = (
+                f'waited {self.waitTimeout} seconds in vain for {self.locks_in_the_way()}'
+            )
+            self._claim.end()
 
     @defer.inlineCallbacks
     def _end_in_time(self) -> Any:

@@ -20,7 +20,7 @@ from buildbot.worker.lane import name_in_lane
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
-    from buildbot.process.locks import Claims
+    from buildbot.process.locks import Demand
 
 upstream = release(__name__)
 
@@ -33,7 +33,7 @@ class AbstractWorker(upstream.AbstractWorker):
         #: the builds that have begun on it and not ended
         self.builds: dict[Any, None] = {}
         #: the locks that each of them holds
-        self.locks: Claims = []
+        self.locks: Demand = []
         self._places = SubscriptionPoint(f'places on worker {self.name}')
 
     @defer.inlineCallbacks

@@ -11,12 +11,11 @@ from twisted.internet import defer
 from twisted.python.failure import Failure
 from twisted.trial import unittest
 
+from buildbot.locking.copy import LockClaim
 from buildbot.locking.copy import UnitsError
 from buildbot.locks import LockOwner
 from buildbot.locks import MasterLock
 from buildbot.locks import RealMasterLock
-from buildbot.process.locks import claim_all
-from buildbot.process.locks import release_all
 from buildbot.process.reservation import Reservation
 from buildbot.process.reservationbook import ReservationBook
 from buildbot.util.eventual import flushEventualQueue
@@ -30,6 +29,11 @@ class ReservationCase(unittest.TestCase):
         self.one: Any = [(self.lock, MasterLock('lab', 2).access('counting'))]
         self.all: Any = [(self.lock, MasterLock('lab', 2).access('exclusive'))]
 
+    def claim(self, owner, demand):
+        claim = LockClaim(owner, demand)
+        self.assertTrue(claim.take_at_once())
+        return claim
+
     def reservation(self, brid=1, worker=None, claims=None, parent=None, **words):
         request: Any = SimpleNamespace(**{'id': brid, 'priority': 0, 'submittedAt': brid, **words})
         made = Reservation(request, 'a', worker, parent, lambda: self.woken.append(brid))
@@ -37,7 +41,7 @@ class ReservationCase(unittest.TestCase):
         return made
 
     def state(self, reservation):
-        words = ('holds', 'waits', 'is_granted')
+        words = ('holds', 'waits')
         return ' '.join(word for word in words if getattr(reservation, word))
 
 
@@ -51,7 +55,7 @@ class Line(ReservationCase):
         self.assertEqual((self.state(first), self.state(second)), ('holds', 'waits'))
         first.give_back()
         yield flushEventualQueue()
-        self.assertEqual((self.woken, self.state(second)), ([2], 'is_granted'))
+        self.assertEqual((self.woken, self.state(second)), ([2], 'holds'))
         self.assertTrue(second.take())
         self.assertEqual(self.lock.owners, [second])
         second.give_back()
@@ -78,24 +82,23 @@ class Line(ReservationCase):
     def test_yield_place(self):
         """One that yields its place waits for a release, and is woken once."""
         owner = LockOwner()
-        claim_all(owner, self.all)
+        claim = self.claim(owner, self.all)
         made = self.reservation()
         made.take()
         made.yield_place()
         self.assertEqual((self.state(made), self.lock.waiting), ('waits', []))
-        release_all(owner, self.all)
-        claim_all(owner, self.all)
-        release_all(owner, self.all)
+        claim.end()
+        self.claim(owner, self.all).end()
         self.assertEqual((self.state(made), self.woken), ('', [1]))
 
     def test_hand_over(self):
         """A build that takes it over is the owner, and nothing is left to be given back."""
         made, build = self.reservation(), LockOwner()
         made.take()
-        made.hand_over(build)
+        claim = made.hand_over(build)
         made.give_back()
         self.assertEqual(self.lock.owners, [build])
-        release_all(build, self.one)
+        claim.end()
         self.assertEqual(self.lock.owners, [])
 
     @parameterized.expand(
@@ -113,7 +116,7 @@ class Book(ReservationCase):
         super().setUp()
         self.book = ReservationBook()
         self.owner = LockOwner()
-        claim_all(self.owner, self.all)
+        self.held = self.claim(self.owner, self.all)
 
     def wait(self, brid, *workers):
         for worker in workers:
@@ -187,7 +190,7 @@ class Book(ReservationCase):
     def test_unused(self):
         """What was granted before and has not been used is given back, and what is held."""
         granted = self.wait(1, None)
-        release_all(self.owner, self.all)
+        self.held.end()
         yield flushEventualQueue()
         held = self.wait(2, None)
         self.book.hold(held)
@@ -200,7 +203,7 @@ class Book(ReservationCase):
     def test_first_of_its_like(self):
         """The one whose turn has come goes for one that wants the same, else each for itself."""
         granted = self.wait(1, None)
-        release_all(self.owner, self.all)
+        self.held.end()
         yield flushEventualQueue()
         alike, other = self.reservation(2), self.reservation(3, claims=self.all)
         nested = self.reservation(4, parent=LockOwner())
