@@ -17,10 +17,12 @@ from twisted.python.failure import Failure
 
 from buildbot.data import resultspec
 from buildbot.process.latewrite import write_at_last
-from buildbot.process.pending import PendingRequests
+from buildbot.process.locks import depends_on_branch
+from buildbot.process.locks import group_of
 from buildbot.process.questions import Questions
-from buildbot.process.reservations import Reservations
 from buildbot.process.results import EXCEPTION
+from buildbot.process.waiting.pending import PendingRequests
+from buildbot.process.waiting.reservations import Reservations
 from buildbot.util import epoch2datetime
 from buildbot.util.twisted import async_to_deferred
 from buildbot_overlay import release
@@ -69,7 +71,9 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             choose = self._let_user_choose if self._user_chooses else self._choose_best
             worker = yield choose(workers, request)
             if worker is None and self._reserves:
-                worker = self.bldr.reservations.reserve_to_fail(workers, request)
+                worker = self.bldr.reservations.reserve_to_fail(
+                    workers, request, self.bldr.config.workernames
+                )
             if worker is not None:
                 if worker in self.workerpool:
                     self.workerpool.remove(worker)
@@ -95,7 +99,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
     @defer.inlineCallbacks
     def _choose_best(self, workers: list[AbstractWorkerForBuilder], request: BuildRequest) -> Any:
         left = list(workers)
-        while left:
+        while left and self.bldr.running:
             best = left
             if self._reserves:
                 best = self.bldr.worker_choice.best(left, request.waitedFor)
@@ -224,16 +228,16 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
 
     @defer.inlineCallbacks
     def _group_requests(self) -> Any:
-        reservations = self.bldr.reservations
+        locks = self.bldr.config.locks
         for brid in self.pending.without_group():
             request = None
-            if brid in self.pending and reservations.groups_need_requests():
+            if brid in self.pending and depends_on_branch(locks):
                 request = yield self._getBuildRequestForBrdict(self.pending.brdict(brid))
                 if request is None:
                     continue  # it cannot be read now, and is left for later
             if brid in self.pending:
                 brdict = self.pending.brdict(brid)
-                self.pending.put_in_group(brid, reservations.group_of(brdict, request))
+                self.pending.put_in_group(brid, group_of(locks, brdict, request))
 
     @defer.inlineCallbacks
     def _fetchUnclaimedBrdicts(self) -> Any:

@@ -17,10 +17,10 @@ KNOWN = {
     'buildbot.process.build': ['buildbot.process.builder'],
     'buildbot.process.buildstep': ['buildbot.process.build', 'buildbot.process.stepgroup'],
     'buildbot.process.grouprun': ['buildbot.process.stepgroup'],
-    'buildbot.process.inbox': ['buildbot.process.builder'],
+    'buildbot.process.waiting.inbox': ['buildbot.process.builder'],
     'buildbot.process.locks': ['buildbot.process.build', 'buildbot.process.builder'],
-    'buildbot.process.reservations': ['buildbot.process.builder'],
-    'buildbot.process.workerchoice': ['buildbot.process.build', 'buildbot.process.builder'],
+    'buildbot.process.waiting.reservations': ['buildbot.process.builder'],
+    'buildbot.process.waiting.workerchoice': ['buildbot.process.build', 'buildbot.process.builder'],
 }
 
 

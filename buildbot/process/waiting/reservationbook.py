@@ -8,7 +8,7 @@ from typing import Callable
 from typing import Iterable
 from typing import Iterator
 
-from buildbot.process.reservation import Reservation
+from buildbot.process.waiting.reservation import Reservation
 
 if TYPE_CHECKING:
     from buildbot.locking.copy import BaseLock
