@@ -38,7 +38,6 @@ from buildbot.worker.lane import Lanes
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
-    from buildbot.process.builder import Builder
     from buildbot.process.buildrequest import BuildRequest
     from buildbot.process.locks import Demand
     from buildbot.process.waiting.reservation import Reservation
@@ -48,7 +47,7 @@ upstream = release(__name__)
 
 
 class Build(upstream.Build, LockOwner):
-    def __init__(self, requests: list[BuildRequest], builder: Builder) -> None:
+    def __init__(self, requests: list[BuildRequest], builder: Any) -> None:
         super().__init__(requests, builder)
         self._ended: Notifier[None] = Notifier()
         self._properties_lock = defer.DeferredLock()
