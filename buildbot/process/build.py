@@ -228,7 +228,12 @@ class Build(upstream.Build, LockOwner):
 
         :returns: Deferred that fires when they are held, or when the build is stopped.
         """
-        if self._claimed is not None or self.stopped:
+        if self._claimed is not None:
+            return defer.succeed(None)
+        return self._claim_or_wait()
+
+    def _claim_or_wait(self) -> defer.Deferred[None]:
+        if self.stopped:
             return defer.succeed(None)
         try:
             claim = self._claim = LockClaim(self, self._locks_to_acquire)
