@@ -221,11 +221,17 @@ class Reservations(ReservationBook):
         """Give back what is held, and what was granted before and has not been used.
 
         Their requests are left alone until something has changed: with what is given back another
-        one may come and go, and so on.
+        one may come and go, and so on. One that was not looked at, because another of its group
+        waits in front of it, has its turn after that.
         """
         for reservation in self._unused(granted):
-            self._builder.refusals.refuse(reservation.request.id, reservation.worker)
+            if not self._waits_behind_another(reservation):
+                self._builder.refusals.refuse(reservation.request.id, reservation.worker)
         super().give_back_unused(granted)
+
+    def _waits_behind_another(self, reservation: Reservation) -> bool:
+        brid, pending = reservation.request.id, self._builder.inbox.requests
+        return any(r.stands_in_line and pending.is_behind(brid, r.request.id) for r in self)
 
     def waits(self, brid: int) -> bool:
         """Tell whether a pending request waits in line, and there is no worker to be tried yet."""
