@@ -8,6 +8,7 @@ from random import Random
 from parameterized import parameterized
 from twisted.internet import defer
 
+from buildbot.data.buildrequests import BuildRequest as RequestData
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.process.builder import Builder
@@ -422,6 +423,39 @@ class Database(DistributionCase):
         self.settle()
         self.assertEqual((yield self.claimed(brid)), False)
         self.assertTrue(self.flushLoggedErrors(Lost))
+
+    @defer.inlineCallbacks
+    def test_claim_that_could_not_be_told(self):
+        """A request that was claimed before an error is given back, and tried again later."""
+        yield self.setup_lab({'a': self.builder('a')}, ['w1'])
+        generate = RequestData.generateEvent
+        failed: list[str] = []
+
+        def fail_to_tell(instance, brids, event):
+            if event == 'claimed' and len(failed) < 2:
+                failed.append(event)
+                return defer.fail(Lost())
+            return generate(instance, brids, event)
+
+        self.patch(RequestData, 'generateEvent', fail_to_tell)
+        heard = self.listen()
+        brid = yield self.request('a')
+        self.assertEqual((failed, (yield self.claimed(brid))), (['claimed'], False))
+        self.assertEqual(
+            heard,
+            [
+                f"builder 'a': build requests [{brid}] could not be claimed; they are tried again"
+                ' in 10 seconds'
+            ],
+        )
+        for _ in range(2):
+            self.assertEqual(self.running(), '')
+            self.reactor.advance(10)
+            self.settle()
+        self.assertEqual(self.running(), 'a')
+        self.assertEqual(len(self.flushLoggedErrors(Lost)), 2)
+        self.end('a')
+        self.assertEqual(self.master.botmaster._starting_brid_to_cancel, {})
 
     @defer.inlineCallbacks
     def test_unclaim_of_cancelled(self):
