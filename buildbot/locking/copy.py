@@ -309,6 +309,7 @@ class BaseLock:
             ancestors,
             requester.lock_priority,
             requester.lock_age,
+            requester.lock_choice,
         )
 
     def claim(self, owner: Any, access: Access) -> None:
@@ -406,14 +407,14 @@ def claim_of(
         if not exclusive and access.count > lock._rule.most_for(ancestors):
             raise UnitsError(lock._too_few(access))
         wants.append(Want(lock._rule, exclusive, access.count))
-    priority, age = 0, None
+    priority, age, choice = 0, None, None
     if isinstance(owner, LockOwner):
-        priority, age = owner.lock_priority, owner.lock_age
+        priority, age, choice = owner.lock_priority, owner.lock_age, owner.lock_choice
     key = key_of(owner)
     if wait is None:
-        return Claim(key, wants, priority, ancestors, age=age)
+        return Claim(key, wants, priority, ancestors, age=age, choice=choice)
     told = wait._granted, wait._drains, wait._hopeless
-    return Claim(key, wants, priority, ancestors, *told, age)
+    return Claim(key, wants, priority, ancestors, *told, age, choice)
 
 
 def claim_together(owner: Any, accesses: Sequence[tuple[BaseLock, Access]]) -> bool:

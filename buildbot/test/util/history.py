@@ -861,10 +861,11 @@ class HistoryCase(PacedCase):
     def run_out(self) -> None:
         """Let all be as it was, and fail unless all requests end then, and nothing is left."""
         self.number += 1
+        self.answer_all()
+        self.settle()
         if self.is_shut_down():
             self.check()
             return
-        self.answer_all()
         self.master.botmaster.cancelCleanShutdown()
         for worker in self.master.workers.workers.values():
             if worker.isPaused():
