@@ -53,6 +53,8 @@ class Builder(upstream.Builder):
         self.worker_choice = WorkerChoice(self)
         self.refusals = Refusals()
         self._questions: Questions | None = None
+        # what the configuration says is to be asked
+        self._asked: tuple[Any, ...] = ()
         self._refused = FirstRelease(self.wake)
         self._was_refused = False
 
@@ -62,12 +64,20 @@ class Builder(upstream.Builder):
         yield super().reconfigServiceWithBuildbotConfig(new_config)
         steps = list(steps_of_builder(self.config))
         self.worker_choice.step_locks = StepLocks(steps)
+        self._ask_anew()
         self.reconsider()
         # those who wait under the old limits hear of the new ones now, not at the next build
         locks = []
         for lockid, _ in locks_of_builder(self.config, steps):
             locks.append((yield self.botmaster.getLockByID(lockid, self.config_version)))
         self.configured_locks = locks
+
+    def _ask_anew(self) -> None:
+        config = self.config
+        asked = (config.canStartBuild, config.nextBuild, self.choose_worker, config.locks)
+        if self._asked and any(old != new for old, new in zip(self._asked, asked)):
+            self.questions.give_up()  # it is of no use what another method says
+        self._asked = asked
 
     def reconsider(self) -> None:
         """Find out anew what its pending requests need, which they may no longer do or wait for."""

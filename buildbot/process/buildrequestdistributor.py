@@ -376,7 +376,10 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         if not self.master.config.prioritizeBuilders:
             return (yield sorting)
         late = self.master.reactor.callLater(Questions.told_after, self._end_sorting, sorting)
-        names = yield sorting
+        try:
+            names = yield sorting
+        except Exception as e:  # no list of builders, say
+            log.err(e, f'while putting builders {names} in order; they are looked at in none')
         if late.active():
             late.cancel()
         known = self.botmaster.builders  # one may have been removed while they were sorted
