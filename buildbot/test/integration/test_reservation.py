@@ -537,7 +537,6 @@ class Patience(DistributionCase):
         self.assertEqual(self.running(), 'h x')
 
 
-
 class LostWorker(DistributionCase):
     @defer.inlineCallbacks
     def test_exception(self):
