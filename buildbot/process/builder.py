@@ -66,6 +66,7 @@ class Builder(upstream.Builder):
             may_start=self._ask_whether_it_may_start,
             user_orders=lambda: bool(self.config.nextBuild),
             is_pending=self.inbox.is_pending,
+            is_behind=lambda *brids: self.inbox.requests.is_behind(*brids),
             idle_workers=self._idle_workers,
             wake=self.wake,
             wake_granted=self.wake_granted,
@@ -75,6 +76,8 @@ class Builder(upstream.Builder):
             self.wake, lambda: self.master.config.lateBinding, self._needs_of_others
         )
         self._questions: Questions | None = None
+        # what the configuration says is to be asked
+        self._asked: tuple[Any, ...] = ()
         self._refused = FirstRelease(self.wake)
         self._was_refused = False
 
@@ -84,6 +87,7 @@ class Builder(upstream.Builder):
         yield super().reconfigServiceWithBuildbotConfig(new_config)
         steps = list(steps_of_builder(self.config))
         self.worker_choice.step_locks = StepLocks(steps)
+        self._ask_anew()
         self.reconsider()
         # those who wait under the old limits hear of the new ones now, not at the next build
         locks = []
@@ -129,6 +133,13 @@ class Builder(upstream.Builder):
         if not callable(can_start):
             return True
         return self.questions.ask('canStartBuild', can_start, self, workerforbuilder, buildrequest)
+
+    def _ask_anew(self) -> None:
+        config = self.config
+        asked = (config.canStartBuild, config.nextBuild, self.choose_worker, config.locks)
+        if self._asked and any(old != new for old, new in zip(self._asked, asked)):
+            self.questions.give_up()  # it is of no use what another method says
+        self._asked = asked
 
     def reconsider(self) -> None:
         """Find out anew what its pending requests need, which they may no longer do or wait for."""

@@ -69,6 +69,11 @@ class Reservation(LockOwner):
         self._wake = wake
         self._first_release = FirstRelease(wake)
 
+    @property
+    def lock_choice(self) -> Any:  # type: ignore[override]
+        """The request, which may wait for a build on either of some workers."""
+        return getattr(self.request, 'id', None)
+
     def lock_name(self) -> str:
         return name_of_request(self.request.id, self.builder_name)
 

@@ -37,6 +37,8 @@ class Reservations(ReservationBook):
     :param may_start: takes a worker and a request, and returns a Deferred of what the user says.
     :param user_orders: tells whether the user decides which request is next.
     :param is_pending: tells of the id of a request whether it is pending still.
+    :param is_behind: tells of the ids of two requests whether the one stands behind the other in
+        the group of both.
     :param idle_workers: returns the names of the idle workers.
     :param wake: has the builder looked at, now that something has changed.
     :param wake_granted: has it looked at because a request has been granted its locks.
@@ -54,6 +56,7 @@ class Reservations(ReservationBook):
         may_start: Callable[[Any, BuildRequest], Any],
         user_orders: Callable[[], bool],
         is_pending: Callable[[int], bool],
+        is_behind: Callable[[int, int], bool],
         idle_workers: Callable[[], set[str]],
         wake: Callable[[], Any],
         wake_granted: Callable[[], Any],
@@ -68,6 +71,7 @@ class Reservations(ReservationBook):
         self._may_start = may_start
         self._user_orders = user_orders
         self._is_pending = is_pending
+        self._is_behind = is_behind
         self._idle_workers = idle_workers
         self._wake = wake
         self._wake_granted = wake_granted
@@ -223,11 +227,17 @@ class Reservations(ReservationBook):
         """Give back what is held, and what was granted before and has not been used.
 
         Their requests are left alone until something has changed: with what is given back another
-        one may come and go, and so on.
+        one may come and go, and so on. One that was not looked at, because another of its group
+        waits in front of it, has its turn after that.
         """
         for reservation in self._unused(granted):
-            self._refusals.refuse(reservation.request.id, reservation.worker)
+            if not self._waits_behind_another(reservation):
+                self._refusals.refuse(reservation.request.id, reservation.worker)
         super().give_back_unused(granted)
+
+    def _waits_behind_another(self, reservation: Reservation) -> bool:
+        brid = reservation.request.id
+        return any(r.stands_in_line and self._is_behind(brid, r.request.id) for r in self)
 
     def waits(self, brid: int) -> bool:
         """Tell whether a pending request waits in line, and there is no worker to be tried yet."""
