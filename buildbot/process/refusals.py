@@ -21,6 +21,9 @@ class Refusals:
         self._failed: set[int] = set()
         self._is_outdated = False
 
+    def __bool__(self) -> bool:
+        return bool(self._refused or self._failed)
+
     def refuse(self, brid: int, worker: str | None = None) -> None:
         """Leave a request alone on this worker, or on all, until something changes."""
         self._refused.add((brid, worker))

@@ -22,8 +22,24 @@ if TYPE_CHECKING:
 
 upstream = release(__name__)
 
+#: what of a worker decides whether it takes builds; it may be set by anybody
+DECISIVE = frozenset(
+    (
+        '_graceful',
+        '_paused',
+        'canStartBuild',
+        'locksAvailable',
+        'max_builds',
+        'quarantine_timer',
+        'workerforbuilders',
+    )
+)
+
 
 class AbstractWorker(upstream.AbstractWorker):
+    # what canStartBuild has said; None if it has to be asked
+    _is_open: bool | None = None
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # for each builder, how many lanes the worker is told of besides the builder itself
@@ -33,6 +49,46 @@ class AbstractWorker(upstream.AbstractWorker):
         #: the locks that each of them holds
         self.locks: Claims = []
         self._places = SubscriptionPoint(f'places on worker {self.name}')
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in DECISIVE:
+            self.doubt()
+
+    def __eq__(self, them: object) -> bool:
+        # most are of another name, which is found out faster than all that they are made of
+        if self is them:
+            return True
+        if isinstance(them, AbstractWorker) and self.name != them.name:
+            return False
+        return super().__eq__(them)
+
+    __hash__ = upstream.AbstractWorker.__hash__
+
+    @property
+    def is_open(self) -> bool:
+        """What ``canStartBuild`` says; it is asked if anything may have changed since then.
+
+        If it is a subclass's or the user's own, it is asked each time.
+        """
+        is_open = self._is_open
+        if is_open is None:
+            is_open = self.canStartBuild()
+            if follows_rule(self):
+                self._is_open = is_open
+        return is_open
+
+    def doubt(self) -> None:
+        """Ask whether it takes builds when that is needed again."""
+        self._is_open = None
+
+    def addWorkerForBuilder(self, wfb: Any) -> None:
+        super().addWorkerForBuilder(wfb)
+        self.doubt()
+
+    def removeWorkerForBuilder(self, wfb: Any) -> None:
+        super().removeWorkerForBuilder(wfb)
+        self.doubt()
 
     @defer.inlineCallbacks
     def open_lane(self, builder_name: str, lane: int) -> Any:
@@ -70,8 +126,10 @@ class AbstractWorker(upstream.AbstractWorker):
 
     @defer.inlineCallbacks
     def reconfigService(self, *args: Any, **kwargs: Any) -> Any:
-        before = self.access
+        before, most = self.access, self.max_builds
         yield super().reconfigService(*args, **kwargs)
+        if self.max_builds != most:
+            self.botmaster.maybeStartBuildsForWorker(self.name)
         if self.access != before:
             # who waits for the old locks may be able to start under the new ones
             for builder in self.botmaster.getBuildersForWorker(self.name):
@@ -99,9 +157,8 @@ class AbstractWorker(upstream.AbstractWorker):
 
     def tell_taken(self) -> None:
         """Take note that it may take no more builds, for now."""
-        if self.botmaster is not None:
-            for builder in self.botmaster.getBuildersForWorker(self.name):
-                builder.worker_taken(self)
+        for workerforbuilder in list(self.workerforbuilders.values()):
+            workerforbuilder.builder.worker_taken(self)
 
     @defer.inlineCallbacks
     def add_build(self, build: Any) -> Any:
@@ -143,3 +200,15 @@ class AbstractWorker(upstream.AbstractWorker):
 
 class Worker(upstream.Worker, AbstractWorker):
     pass
+
+
+#: by name, the methods of which it is known on what their answers depend
+RULE = {name: getattr(AbstractWorker, name) for name in ('canStartBuild', 'locksAvailable')}
+
+
+def follows_rule(worker: AbstractWorker) -> bool:
+    """Tell whether nobody but the classes of this module decides if a worker takes builds."""
+    return all(
+        getattr(type(worker), name) is method and name not in vars(worker)
+        for name, method in RULE.items()
+    )
