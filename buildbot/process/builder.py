@@ -32,6 +32,8 @@ from buildbot.process.results import RETRY
 from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.process.workerchoice import StepLocks
 from buildbot.process.workerchoice import WorkerChoice
+from buildbot.process.workerforbuilder import WorkerForBuilder
+from buildbot.process.workerforbuilder import is_idle
 from buildbot.util import epoch2datetime
 from buildbot_overlay import release
 
@@ -54,6 +56,9 @@ class Builder(upstream.Builder):
         self.refusals = Refusals()
         self._questions: Questions | None = None
         self._refused = FirstRelease(self.wake)
+        # one that was idle when last looked for, since it is so still most often
+        self._idle_worker: AbstractWorkerForBuilder | None = None
+        self._names: tuple[Any, frozenset[str]] = (None, frozenset())
         self._was_refused = False
 
     @defer.inlineCallbacks
@@ -62,6 +67,7 @@ class Builder(upstream.Builder):
         yield super().reconfigServiceWithBuildbotConfig(new_config)
         steps = list(steps_of_builder(self.config))
         self.worker_choice.step_locks = StepLocks(steps)
+        self._idle_worker = None
         self.reconsider()
         # those who wait under the old limits hear of the new ones now, not at the next build
         locks = []
@@ -120,6 +126,59 @@ class Builder(upstream.Builder):
         if config is None:
             return False
         return bool(config.canStartBuild or config.nextBuild or self.choose_worker)
+
+    @property
+    def worker_names(self) -> frozenset[str]:
+        """The names of the workers that are configured to build for it."""
+        if self._names[0] is not self.config:
+            self._names = (self.config, frozenset(self.config.workernames))
+        return self._names[1]
+
+    def getAvailableWorkers(self) -> list[AbstractWorkerForBuilder]:
+        return [worker for worker in self.workers if is_idle(worker)]
+
+    def has_idle_worker(self) -> bool:
+        """Tell whether there is any worker on which a build of it could start."""
+        worker = self._idle_worker
+        if worker is None or not is_idle(worker):
+            self._idle_worker = next(filter(is_idle, self.workers), None)
+        return self._idle_worker is not None
+
+    @property
+    def may_start(self) -> bool:
+        """Whether to look at it may lead to anything.
+
+        It does not if there are no pending requests, or if all whose turn it could be wait in line
+        and will wake it.
+        """
+        requests = self.inbox.requests
+        if not self.inbox.is_fresh or self.config is None:
+            return True
+        if not requests:
+            return False
+        if self.config.nextBuild or requests.without_group():
+            return True
+        return requests.first(lambda _: False, self.reservations.waits) is not None
+
+    @defer.inlineCallbacks
+    def attached(self, worker: Any, commands: Any) -> Any:
+        """Let a worker that has connected build for it, if it does not yet.
+
+        :returns: Deferred of the builder; of None if it came to grief, which the log tells.
+        """
+        known = worker.workerforbuilders.get(self.name)
+        if known is not None and (known in self.workers or known in self.attaching_workers):
+            return self
+        workerforbuilder = WorkerForBuilder(self)
+        self.attaching_workers.append(workerforbuilder)
+        try:
+            yield workerforbuilder.attached(worker, commands)
+            self.attaching_workers.remove(workerforbuilder)
+        except Exception as e:
+            log.err(e, 'worker failed to attach')
+            return None
+        self.workers.append(workerforbuilder)
+        return self
 
     @defer.inlineCallbacks
     def canStartBuild(

@@ -235,7 +235,7 @@ class Reservations(ReservationBook):
 
     def drop_without_worker(self) -> None:
         """Let those leave the line for which there is no idle worker any more."""
-        if not any(worker.isAvailable() for worker in self._builder.workers):
+        if not self._builder.has_idle_worker():
             self.leave_without_worker(set())
         elif self.depend_on_worker():
             self.leave_without_worker(self._idle_workers())

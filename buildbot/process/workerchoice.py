@@ -127,7 +127,7 @@ def least_crowded(
 
 
 def least_needed(
-    workers: list[AbstractWorkerForBuilder], needs: Iterable[Iterable[str]]
+    workers: list[AbstractWorkerForBuilder], needs: Iterable[frozenset[str]]
 ) -> list[AbstractWorkerForBuilder]:
     """Return the workers that the fewest others could use.
 
@@ -135,7 +135,10 @@ def least_needed(
     """
     if len(workers) < 2:
         return workers
-    count = Counter(name for names in needs for name in names)
+    count: Counter[str] = Counter()
+    for names, n in Counter(needs).items():  # many need the same
+        for name in names:
+            count[name] += n
     fewest = min(count[worker.worker.workername] for worker in workers)
     return [worker for worker in workers if count[worker.worker.workername] == fewest]
 
@@ -172,7 +175,7 @@ class WorkerChoice:
         if not free:
             self._wait_for_place(workers)
         needs = (
-            other.config.workernames
+            other.worker_names
             for other in builder.botmaster.builders.values()
             if other is not builder and other.config is not None and other.inbox.requests
         )
