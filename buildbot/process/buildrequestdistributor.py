@@ -340,10 +340,16 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             if builder is None:
                 continue
             builder.refusals.something_changed()
-            # what a look that is under way finds out may be outdated by the change
-            if builder in self._looks or not self._chooses_as_usual or builder.may_start:
+            if self._is_to_be_looked_at(builder):
                 names.append(name)
         return self._look_soon(names) if names else defer.succeed(None)
+
+    def _is_to_be_looked_at(self, builder: Builder) -> bool:
+        # what a look that is under way finds out may be outdated by the change
+        if builder in self._looks or not self._chooses_as_usual or builder.may_start:
+            return True
+        # who waits may have to go before others, in the order of the user's that is right by now
+        return bool(self.master.config.prioritizeBuilders and builder.reservations)
 
     @property
     def _chooses_as_usual(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from buildbot.worker.base import AbstractWorker
 from buildbot.worker.watched import Watched
 from buildbot_overlay import release
 
@@ -17,9 +16,9 @@ class AbstractWorkerForBuilder(upstream.AbstractWorkerForBuilder):
 
     def doubt(self) -> None:
         """Let its worker ask anew whether it takes builds."""
-        worker = vars(self).get('worker')
-        if isinstance(worker, AbstractWorker):
-            worker.doubt()
+        doubt = getattr(vars(self).get('worker'), 'doubt', None)
+        if doubt is not None:  # else there is none yet, or a stand-in for one
+            doubt()
 
 
 class WorkerForBuilder(upstream.WorkerForBuilder, AbstractWorkerForBuilder):
@@ -36,13 +35,14 @@ def is_idle(workerforbuilder: Any) -> bool:
     :param workerforbuilder: if it has an ``isAvailable`` of its own, that is asked.
     """
     kind = AbstractWorkerForBuilder
-    is_ours = isinstance(workerforbuilder, kind) and isinstance(
-        workerforbuilder.worker, AbstractWorker
-    )
     if (
-        not is_ours
+        not isinstance(workerforbuilder, kind)
         or type(workerforbuilder).isAvailable is not kind.isAvailable
         or 'isAvailable' in vars(workerforbuilder)
     ):
         return workerforbuilder.isAvailable()
-    return not workerforbuilder.isBusy() and workerforbuilder.worker.is_open
+    if workerforbuilder.isBusy():
+        return False
+    is_open = getattr(workerforbuilder.worker, 'is_open', None)
+    # a stand-in for a worker knows no more than the release's
+    return is_open if isinstance(is_open, bool) else workerforbuilder.isAvailable()

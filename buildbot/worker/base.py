@@ -134,6 +134,14 @@ class AbstractWorker(upstream.AbstractWorker):
             for builder in self.botmaster.getBuildersForWorker(self.name):
                 builder.reconsider()
 
+    @defer.inlineCallbacks
+    def reconfigServiceWithSibling(self, sibling: Any) -> Any:
+        before = self._configured_builderid_list
+        yield super().reconfigServiceWithSibling(sibling)
+        if self.conn is not None and self._configured_builderid_list != before:
+            # a request may have waited for a worker of its builder
+            self.botmaster.maybeStartBuildsForWorker(self.name)
+
     def subscribe_to_places(self, callback: Callable[[], Any]) -> Subscription:
         """Call back, without arguments, when a build on it may be through with locks of it."""
         return self._places.subscribe(callback)

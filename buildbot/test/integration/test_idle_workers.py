@@ -16,6 +16,8 @@ from buildbot.process.workerforbuilder import States
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase
+from buildbot.worker.base import AbstractWorker
+from buildbot.worker.local import LocalWorker
 from buildbot.worker.protocols.null import Connection
 
 #: the locks of a builder, by what they are
@@ -129,6 +131,42 @@ def agree_with_one(case):
     case.poke()
 
 
+def refuse_by_class(case):
+    case.refusal = case.patch(
+        AbstractWorker, 'locksAvailable', lambda worker: worker is not case.worker
+    )
+
+
+def agree_by_class(case):
+    case.refusal.restore()
+    case.poke()
+
+
+def lower_own_limit(case):
+    build(case)
+    case.worker.__class__ = Moody
+    case.worker.limit = 1
+
+
+def raise_own_limit(case):
+    case.worker.limit = 2
+    case.poke()
+
+
+class Moody(LocalWorker):
+    """A worker of a user's, who finds the limit anew each time."""
+
+    limit = None
+
+    @property
+    def max_builds(self):
+        return self.limit
+
+    @max_builds.setter
+    def max_builds(self, most):
+        self.limit = most
+
+
 EVENTS = [
     (pause, unpause),
     (set_paused, unset_paused),
@@ -141,6 +179,8 @@ EVENTS = [
     (detach_one, attach_one),
     (refuse_builder, agree_with_builder),
     (refuse_one, agree_with_one),
+    (refuse_by_class, agree_by_class),
+    (lower_own_limit, raise_own_limit),
 ]
 
 
@@ -341,3 +381,137 @@ class Cost(IdleCase):
         statements = counts.pop('statements')
         self.assertEqual(counts, {'availabilities': 1, 'looks': 1})
         self.assertLess(statements, 110)
+
+
+class Reconfigs(IdleCase):
+    """A reconfig changes which workers a builder has, or what decides over its requests."""
+
+    @defer.inlineCallbacks
+    def start(self, workers=('w1', 'w2'), **words):
+        self.gate, self.others = Gate(), Gate()
+        self.words = {
+            'b': {'steps': [GatedStep(self.gate)], 'workernames': ['w1'], **words},
+            'other': {'steps': [GatedStep(self.others)]},
+        }
+        yield self.setup_lab(self.words, workers)
+
+    @defer.inlineCallbacks
+    def reconfig(self, **words):
+        self.words['b'].update(words)
+        yield self.reconfig_master(self.lab_config(self.words))
+        self.settle()
+
+    def end_all(self):
+        while self.gate.running:
+            self.open(self.gate, SUCCESS)
+
+    @parameterized.expand([(kind,) for kind in LOCKS])
+    @defer.inlineCallbacks
+    def test_connected_worker(self, kind):
+        """A request that pends starts on a connected worker that a reconfig gives to its builder."""
+        yield self.start(locks=LOCKS[kind])
+        pause(self)
+        yield self.request('b')
+        self.assertEqual(len(self.gate.running), 0)
+        yield self.reconfig(workernames=['w1', 'w2'])
+        self.assertEqual(len(self.gate.running), 1)
+        self.end_all()
+
+    @defer.inlineCallbacks
+    def test_worker_taken_and_given(self):
+        """A builder whose worker is taken from it, and given back, builds on it again."""
+        yield self.start()
+        for names in (['w2'], ['w1']):
+            yield self.reconfig(workernames=names)
+            yield self.request('b')
+            ((running, _),) = self.gate.running
+            self.assertEqual(running.workerforbuilder.worker.name, names[0])
+            self.end_all()
+
+    @defer.inlineCallbacks
+    def test_worker_added_again(self):
+        """A worker that is removed and added again takes what has pended meanwhile."""
+        yield self.start()
+        both = list(self.lab_workers)
+        yield self.request('b')
+        self.end_all()
+        self.lab_workers = both[1:]
+        yield self.reconfig(workernames=['w2'])
+        self.worker_of('w2').pause('enough')
+        yield self.request('b')
+        self.assertEqual(len(self.gate.running), 0)
+        self.lab_workers = [self.createLocalWorker('w1'), both[1]]
+        yield self.reconfig(workernames=['w1', 'w2'])
+        self.assertEqual(len(self.gate.running), 1)
+        self.end_all()
+
+    def worker_of(self, name):
+        return self.master.workers.workers[name]
+
+    @parameterized.expand([('set', None, True), ('removed', True, None)])
+    @defer.inlineCallbacks
+    def test_next_build(self, _, before, after):
+        """A request that waits for a lock starts though ``nextBuild`` is set, or removed, meanwhile."""
+        words = {None: None, True: lambda builder, requests: requests[-1]}
+        yield self.start(locks=LOCKS['master_lock'], nextBuild=words[before])
+        self.words['other']['locks'] = LOCKS['master_lock']
+        yield self.reconfig()
+        yield self.request('other')
+        for _ in range(2):
+            yield self.request('b')
+        yield self.reconfig(nextBuild=words[after])
+        self.assertEqual(len(self.gate.running), 0)
+        self.open(self.others, SUCCESS)
+        ((running, _),) = self.gate.running
+        self.assertEqual(running.requests[0].id, 3 if after else 2)
+        self.end_all()
+        self.assertNotIn(None, (yield self.builds()))
+
+    @parameterized.expand([('locks', {'locks': []})])
+    @defer.inlineCallbacks
+    def test_waits_no_longer(self, _, words):
+        """A request starts when a reconfig takes away what it waits for."""
+        yield self.start(locks=LOCKS['master_lock'])
+        self.words['other']['locks'] = LOCKS['master_lock']
+        yield self.reconfig()
+        yield self.request('other')
+        yield self.request('b')
+        yield self.reconfig(**words)
+        self.assertEqual(len(self.gate.running), 1)
+        self.end_all()
+        self.open(self.others, SUCCESS)
+
+
+class Orders(IdleCase):
+    @defer.inlineCallbacks
+    def test_other_order(self):
+        """Who waits goes before whom the user hesitates about, if that is the order by now."""
+        gates = {name: Gate() for name in 'abh'}
+        locks = LOCKS['master_lock']
+        answer = defer.Deferred()
+        order = ['b', 'a', 'h']
+        builders = {
+            name: {'steps': [GatedStep(gate)], 'locks': locks} for name, gate in gates.items()
+        }
+        builders['b']['nextWorker'] = lambda builder, workers, _: (
+            workers[0] if answer.called else answer
+        )
+        yield self.setup_lab(
+            builders,
+            ['w1', 'w2'],
+            prioritizeBuilders=lambda _, found: sorted(found, key=lambda b: order.index(b.name)),
+        )
+        yield self.request('h')
+        yield self.request('b')
+        yield self.request('a')
+        self.open(gates['h'], SUCCESS)
+        self.assertEqual([len(gates[name].running) for name in 'ab'], [0, 0])
+        order.reverse()
+        self.poke()
+        self.settle()
+        self.assertEqual([len(gates[name].running) for name in 'ab'], [1, 0])
+        answer.callback(self.master.botmaster.builders['b'].workers[0])
+        self.settle()
+        self.open(gates['a'], SUCCESS)
+        self.assertEqual([len(gates[name].running) for name in 'ab'], [0, 1])
+        self.open(gates['b'], SUCCESS)
