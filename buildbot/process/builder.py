@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
@@ -58,6 +59,7 @@ class Builder(upstream.Builder):
         self._refused = FirstRelease(self.wake)
         # one that was idle when last looked for, since it is so still most often
         self._idle_worker: AbstractWorkerForBuilder | None = None
+        # of which configuration, and of which workers it names
         self._names: tuple[Any, frozenset[str]] = (None, frozenset())
         self._was_refused = False
 
@@ -130,9 +132,11 @@ class Builder(upstream.Builder):
     @property
     def worker_names(self) -> frozenset[str]:
         """The names of the workers that are configured to build for it."""
-        if self._names[0] is not self.config:
-            self._names = (self.config, frozenset(self.config.workernames))
-        return self._names[1]
+        config, names = self._names
+        if config is not self.config:
+            names = as_set(tuple(self.config.workernames)) if self.config else frozenset()
+            self._names = (self.config, names)
+        return names
 
     def getAvailableWorkers(self) -> list[AbstractWorkerForBuilder]:
         return [worker for worker in self.workers if is_idle(worker)]
@@ -151,14 +155,12 @@ class Builder(upstream.Builder):
         It does not if there are no pending requests, or if all whose turn it could be wait in line
         and will wake it.
         """
-        requests = self.inbox.requests
         if not self.inbox.is_fresh or self.config is None:
             return True
-        if not requests:
-            return False
-        if self.config.nextBuild or requests.without_group():
-            return True
-        return requests.first(lambda _: False, self.reservations.waits) is not None
+        requests = self.inbox.requests
+        if self.config.nextBuild:
+            return bool(requests)
+        return not requests.all_wait(self.reservations.waits)
 
     @defer.inlineCallbacks
     def attached(self, worker: Any, commands: Any) -> Any:
@@ -399,3 +401,9 @@ class Builder(upstream.Builder):
         build.step_locks = self.worker_choice.step_locks
         build.lock_parent = yield self.reservations.find_parent(buildrequests[0])
         return build
+
+
+@lru_cache(maxsize=256)
+def as_set(names: tuple[str, ...]) -> frozenset[str]:
+    """Return names as a set, which builders with the same workers share."""
+    return frozenset(names)

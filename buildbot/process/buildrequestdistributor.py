@@ -345,11 +345,13 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         return self._look_soon(names) if names else defer.succeed(None)
 
     def _is_to_be_looked_at(self, builder: Builder) -> bool:
+        if self._is_stopping:
+            return False
         # what a look that is under way finds out may be outdated by the change
         if builder in self._looks or not self._chooses_as_usual or builder.may_start:
             return True
         # who waits may have to go before others, in the order of the user's that is right by now
-        return bool(self.master.config.prioritizeBuilders and builder.reservations)
+        return bool(builder.reservations and self.master.config.prioritizeBuilders)
 
     @property
     def _chooses_as_usual(self) -> bool:

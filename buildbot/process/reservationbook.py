@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Callable
+from typing import Collection
 from typing import Iterable
 from typing import Iterator
 
@@ -73,15 +74,16 @@ class ReservationBook:
         reservation = self._in_line.get(brid, {}).get(None)
         return reservation is not None and reservation.waits
 
-    def waits_on(self, brid: int, idle: Iterable[str]) -> bool:
-        """Tell whether a request waits for what it needs on each of some workers.
+    def waits_on(self, brid: int) -> Collection[str | None]:
+        """Return the workers for which a request waits, if it waits with all that it has.
 
-        :param idle: names of the idle workers of the builder.
+        :returns: names; it is empty if the request does not wait with each of its reservations.
         """
-        known = self._in_line.get(brid)
-        if not known or not all(reservation.waits for reservation in known.values()):
-            return False
-        return all(worker in known for worker in idle)
+        known = self._in_line.get(brid, {})
+        for reservation in known.values():
+            if not reservation.waits:
+                return ()
+        return known
 
     def hopeless(
         self, brid: int, idle: Iterable[str], workers: Iterable[str]

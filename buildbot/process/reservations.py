@@ -23,6 +23,7 @@ from buildbot.process.locks import together
 from buildbot.process.reservation import Reservation
 from buildbot.process.reservationbook import ReservationBook
 from buildbot.process.runningbuilds import RunningBuilds
+from buildbot.process.workerforbuilder import is_idle
 
 if TYPE_CHECKING:
     from buildbot.config.builder import BuilderConfig
@@ -231,7 +232,14 @@ class Reservations(ReservationBook):
         """Tell whether a pending request waits in line, and there is no worker to be tried yet."""
         if not self.is_in_line(brid) or self.has_turn_of(brid):
             return False
-        return self.waits_everywhere(brid) or self.waits_on(brid, self._idle_workers())
+        if self.waits_everywhere(brid):
+            return True
+        known = self.waits_on(brid)
+        return bool(known) and not any(
+            worker.worker.workername not in known and is_idle(worker)
+            for worker in self._builder.workers
+            if worker.worker is not None
+        )
 
     def drop_without_worker(self) -> None:
         """Let those leave the line for which there is no idle worker any more."""

@@ -35,6 +35,8 @@ class AbstractWorker(upstream.AbstractWorker):
     max_builds = Watched()
     quarantine_timer = Watched()
     workerforbuilders = Watched()
+    #: whether all of these are; a subclass may have something else in the place of one
+    is_watched = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,6 +47,11 @@ class AbstractWorker(upstream.AbstractWorker):
         #: the locks that each of them holds
         self.locks: Claims = []
         self._places = SubscriptionPoint(f'places on worker {self.name}')
+
+    def __init_subclass__(cls, **words: Any) -> None:
+        super().__init_subclass__(**words)
+        watched = [name for name, value in vars(AbstractWorker).items() if type(value) is Watched]
+        cls.is_watched = all(type(getattr(cls, name)) is Watched for name in watched)
 
     def __eq__(self, them: object) -> bool:
         # most are of another name, which is found out faster than all that they are made of
@@ -253,12 +260,17 @@ class Worker(upstream.Worker, AbstractWorker):
     pass
 
 
-METHODS = ('canStartBuild', 'locksAvailable')
-WATCHED = tuple(name for name, value in vars(AbstractWorker).items() if isinstance(value, Watched))
-RULE = tuple((name, getattr(AbstractWorker, name)) for name in (*METHODS, *WATCHED))
+#: what a worker is asked, and what it asks itself for that
+RULE = (AbstractWorker.canStartBuild, AbstractWorker.locksAvailable)
 
 
 def follows_rule(worker: AbstractWorker) -> bool:
     """Tell whether nobody but the classes of this module decides if a worker takes builds."""
     kind, own = type(worker), vars(worker)
-    return all(getattr(kind, name) is rule for name, rule in RULE) and own.keys().isdisjoint(METHODS)
+    return (
+        kind.is_watched
+        and kind.canStartBuild is RULE[0]
+        and kind.locksAvailable is RULE[1]
+        and 'canStartBuild' not in own
+        and 'locksAvailable' not in own
+    )
