@@ -334,13 +334,14 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
 
     def maybeStartBuildsOn(self, new_builders: list[str]) -> defer.Deferred[None]:
         """Look soon whether builds of these builders can start, now that something has changed."""
+        usual = self._chooses_as_usual
         names = []
         for name in new_builders:
             builder = self.botmaster.builders.get(name)
             if builder is None:
                 continue
             builder.refusals.something_changed()
-            if self._is_to_be_looked_at(builder):
+            if not usual or self._is_to_be_looked_at(builder):
                 names.append(name)
         return self._look_soon(names) if names else defer.succeed(None)
 
@@ -348,7 +349,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         if self._is_stopping:
             return False
         # what a look that is under way finds out may be outdated by the change
-        if builder in self._looks or not self._chooses_as_usual or builder.may_start:
+        if builder in self._looks or builder.may_start:
             return True
         # who waits may have to go before others, in the order of the user's that is right by now
         return bool(builder.reservations and self.master.config.prioritizeBuilders)

@@ -62,7 +62,10 @@ class ReservationBook:
 
     def has_turn_of(self, brid: int) -> bool:
         """Tell whether a request has been told that it is its turn, for any worker."""
-        return any(reservation.is_granted for reservation in self._in_line.get(brid, {}).values())
+        for reservation in self._in_line.get(brid, {}).values():
+            if reservation.is_granted:
+                return True
+        return False
 
     def must_wait(self, brid: int) -> bool:
         """Tell whether a request can have what it needs on whatever worker only later."""
@@ -208,7 +211,10 @@ class ReservationBook:
 
     def depend_on_worker(self) -> bool:
         """Tell whether some wait for what they need on one worker."""
-        return any(known.keys() != {None} for known in self._in_line.values())
+        for known in self._in_line.values():
+            if None not in known or len(known) > 1:
+                return True
+        return False
 
     def leave_without_worker(self, idle: set[str]) -> None:
         """Let those leave the line that could not start anyway, for they hold nothing back.

@@ -408,7 +408,7 @@ class Reconfigs(IdleCase):
     @parameterized.expand([(kind,) for kind in LOCKS])
     @defer.inlineCallbacks
     def test_connected_worker(self, kind):
-        """A request that pends starts on a connected worker that a reconfig gives to its builder."""
+        """A request that pends starts on a connected worker that a reconfig gives its builder."""
         yield self.start(locks=LOCKS[kind])
         pause(self)
         yield self.request('b')
@@ -451,7 +451,7 @@ class Reconfigs(IdleCase):
     @parameterized.expand([('set', None, True), ('removed', True, None)])
     @defer.inlineCallbacks
     def test_next_build(self, _, before, after):
-        """A request that waits for a lock starts though ``nextBuild`` is set, or removed, meanwhile."""
+        """A request in line for a lock starts though ``nextBuild`` is set or removed meanwhile."""
         words = {None: None, True: lambda builder, requests: requests[-1]}
         yield self.start(locks=LOCKS['master_lock'], nextBuild=words[before])
         self.words['other']['locks'] = LOCKS['master_lock']

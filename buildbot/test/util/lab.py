@@ -196,7 +196,8 @@ class LabTestCase(RunFakeMasterTestCase):
 
         def hear(event: dict[str, Any]) -> None:
             text = ' '.join(map(str, event['message']))
-            if any(words in text for words in ('has not answered', 'tried again', 'could not be told')):
+            told = ('has not answered', 'tried again', 'could not be told')
+            if any(words in text for words in told):
                 heard.append(text)
 
         log.addObserver(hear)
