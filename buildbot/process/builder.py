@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
+from typing import Collection
 from typing import Iterable
 from typing import Sequence
 
@@ -38,6 +40,8 @@ from buildbot.process.waiting.refusals import Refusals
 from buildbot.process.waiting.reservations import Reservations
 from buildbot.process.waiting.workerchoice import StepLocks
 from buildbot.process.waiting.workerchoice import WorkerChoice
+from buildbot.process.workerforbuilder import WorkerForBuilder
+from buildbot.process.workerforbuilder import is_idle
 from buildbot.util import epoch2datetime
 from buildbot_overlay import release
 
@@ -67,7 +71,7 @@ class Builder(upstream.Builder):
             user_orders=lambda: bool(self.config.nextBuild),
             is_pending=self.inbox.is_pending,
             is_behind=lambda *brids: self.inbox.requests.is_behind(*brids),
-            idle_workers=self._idle_workers,
+            is_idle_but=self._is_idle_but,
             wake=self.wake,
             wake_granted=self.wake_granted,
             now=self._now,
@@ -79,6 +83,10 @@ class Builder(upstream.Builder):
         # what the configuration says is to be asked
         self._asked: tuple[Any, ...] = ()
         self._refused = FirstRelease(self.wake)
+        # one that was idle when last looked for, since it is so still most often
+        self._idle_worker: AbstractWorkerForBuilder | None = None
+        # of which configuration, and of which workers it names
+        self._names: tuple[Any, frozenset[str]] = (None, frozenset())
         self._was_refused = False
 
     @defer.inlineCallbacks
@@ -88,6 +96,7 @@ class Builder(upstream.Builder):
         steps = list(steps_of_builder(self.config))
         self.worker_choice.step_locks = StepLocks(steps)
         self._ask_anew()
+        self._idle_worker = None
         self.reconsider()
         # those who wait under the old limits hear of the new ones now, not at the next build
         locks = []
@@ -123,10 +132,14 @@ class Builder(upstream.Builder):
         workers = self.getAvailableWorkers()
         return {w.worker.workername for w in workers if w.worker is not None}
 
-    def _needs_of_others(self) -> Iterable[Iterable[str]]:
+    def _is_idle_but(self, names: Collection[str | None]) -> bool:
+        workers = (w for w in self.workers if w.worker is not None)
+        return any(w.worker.workername not in names and is_idle(w) for w in workers)
+
+    def _needs_of_others(self) -> Iterable[frozenset[str]]:
         for other in self.botmaster.builders.values():
             if other is not self and other.config is not None and other.inbox.requests:
-                yield other.config.workernames
+                yield other.worker_names
 
     def _ask_whether_it_may_start(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
         can_start = self.config.canStartBuild
@@ -193,6 +206,59 @@ class Builder(upstream.Builder):
             return False
         return bool(config.canStartBuild or config.nextBuild or self.choose_worker)
 
+    @property
+    def worker_names(self) -> frozenset[str]:
+        """The names of the workers that are configured to build for it."""
+        config, names = self._names
+        if config is not self.config:
+            names = as_set(tuple(self.config.workernames)) if self.config else frozenset()
+            self._names = (self.config, names)
+        return names
+
+    def getAvailableWorkers(self) -> list[AbstractWorkerForBuilder]:
+        return [worker for worker in self.workers if is_idle(worker)]
+
+    def has_idle_worker(self) -> bool:
+        """Tell whether there is any worker on which a build of it could start."""
+        worker = self._idle_worker
+        if worker is None or not is_idle(worker):
+            self._idle_worker = next(filter(is_idle, self.workers), None)
+        return self._idle_worker is not None
+
+    @property
+    def may_start(self) -> bool:
+        """Whether to look at it may lead to anything.
+
+        It does not if there are no pending requests, or if all whose turn it could be wait in line
+        and will wake it.
+        """
+        if not self.inbox.is_fresh or self.config is None:
+            return True
+        requests = self.inbox.requests
+        if self.config.nextBuild:
+            return bool(requests)
+        return not requests.all_wait(self.reservations.waits)
+
+    @defer.inlineCallbacks
+    def attached(self, worker: Any, commands: Any) -> Any:
+        """Let a worker that has connected build for it, if it does not yet.
+
+        :returns: Deferred of the builder; of None if it came to grief, which the log tells.
+        """
+        known = worker.workerforbuilders.get(self.name)
+        if known is not None and (known in self.workers or known in self.attaching_workers):
+            return self
+        workerforbuilder = WorkerForBuilder(self)
+        self.attaching_workers.append(workerforbuilder)
+        try:
+            yield workerforbuilder.attached(worker, commands)
+            self.attaching_workers.remove(workerforbuilder)
+        except Exception as e:
+            log.err(e, 'worker failed to attach')
+            return None
+        self.workers.append(workerforbuilder)
+        return self
+
     @defer.inlineCallbacks
     def canStartBuild(
         self, workerforbuilder: AbstractWorkerForBuilder, buildrequest: BuildRequest
@@ -233,7 +299,7 @@ class Builder(upstream.Builder):
 
     def _drop_without_worker(self) -> None:
         # who could not start on any idle worker holds nothing back
-        if not any(worker.isAvailable() for worker in self.workers):
+        if not self.has_idle_worker():
             self.reservations.leave_without_worker(set())
         elif self.reservations.depend_on_worker():
             self.reservations.leave_without_worker(self._idle_workers())
@@ -426,3 +492,9 @@ class Builder(upstream.Builder):
         build.step_locks = self.worker_choice.step_locks
         build.lock_parent = yield find_owner_around(self, buildrequests[0])
         return build
+
+
+@lru_cache(maxsize=256)
+def as_set(names: tuple[str, ...]) -> frozenset[str]:
+    """Return names as a set, which builders with the same workers share."""
+    return frozenset(names)

@@ -83,7 +83,8 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
     def _workers(self) -> list[AbstractWorkerForBuilder]:
         # one after the other, as long as they are idle
         idle = self.bldr.getAvailableWorkers()
-        pool = [worker for worker in self.workerpool if worker in idle]
+        are_idle = set(idle)
+        pool = [worker for worker in self.workerpool if worker in are_idle]
         self.workerpool = pool or idle
         return self.workerpool
 
@@ -337,11 +338,35 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
 
     def maybeStartBuildsOn(self, new_builders: list[str]) -> defer.Deferred[None]:
         """Look soon whether builds of these builders can start, now that something has changed."""
+        usual = self._chooses_as_usual
+        names = []
         for name in new_builders:
             builder = self.botmaster.builders.get(name)
-            if builder is not None:
-                builder.refusals.something_changed()
-        return self._look_soon(new_builders)
+            if builder is None:
+                continue
+            builder.refusals.something_changed()
+            if not usual or self._is_to_be_looked_at(builder):
+                names.append(name)
+        return self._look_soon(names) if names else defer.succeed(None)
+
+    def _is_to_be_looked_at(self, builder: Builder) -> bool:
+        if self._is_stopping:
+            return False
+        # what a look that is under way finds out may be outdated by the change
+        if builder in self._looks or builder.may_start:
+            return True
+        # who waits may have to go before others, in the order of the user's that is right by now
+        return bool(builder.reservations and self.master.config.prioritizeBuilders)
+
+    @property
+    def _chooses_as_usual(self) -> bool:
+        # a plugin's chooser may find other requests than those that are known here
+        usual = BuildRequestDistributor
+        return (
+            self.BuildChooser is BasicBuildChooser
+            and 'createBuildChooser' not in vars(self)
+            and type(self).createBuildChooser is usual.createBuildChooser
+        )
 
     def look_at_granted(self, builder: Builder) -> None:
         """Look soon at a builder, one of whose requests has been granted its locks.

@@ -17,6 +17,7 @@ from buildbot.process.latewrite import write_at_last
 from buildbot.util.subscription import Subscription
 from buildbot.util.subscription import SubscriptionPoint
 from buildbot.worker.lane import name_in_lane
+from buildbot.worker.watched import Watched
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
@@ -26,6 +27,17 @@ upstream = release(__name__)
 
 
 class AbstractWorker(upstream.AbstractWorker):
+    # what canStartBuild has said; None if it has to be asked
+    _is_open: bool | None = None
+    # what its answer depends on
+    _graceful = Watched()
+    _paused = Watched()
+    max_builds = Watched()
+    quarantine_timer = Watched()
+    workerforbuilders = Watched()
+    #: whether all of these are; a subclass may have something else in the place of one
+    is_watched = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # for each builder, how many lanes the worker is told of besides the builder itself
@@ -35,6 +47,45 @@ class AbstractWorker(upstream.AbstractWorker):
         #: the locks that each of them holds
         self.locks: Demand = []
         self._places = SubscriptionPoint(f'places on worker {self.name}')
+
+    def __init_subclass__(cls, **words: Any) -> None:
+        super().__init_subclass__(**words)
+        watched = [name for name, value in vars(AbstractWorker).items() if type(value) is Watched]
+        cls.is_watched = all(type(getattr(cls, name)) is Watched for name in watched)
+
+    def __eq__(self, them: object) -> bool:
+        # most are of another name, which is found out faster than all that they are made of
+        if self is them:
+            return True
+        if isinstance(them, AbstractWorker) and self.name != them.name:
+            return False
+        return super().__eq__(them)
+
+    __hash__ = upstream.AbstractWorker.__hash__
+
+    @property
+    def is_open(self) -> bool:
+        """What ``canStartBuild`` says; it is asked if anything may have changed since then.
+
+        If anybody but this class has a say in that, it is asked each time.
+        """
+        if not follows_rule(self):
+            return self.canStartBuild()
+        if self._is_open is None:
+            self._is_open = self.canStartBuild()
+        return self._is_open
+
+    def doubt(self) -> None:
+        """Ask whether it takes builds when that is needed again."""
+        self._is_open = None
+
+    def addWorkerForBuilder(self, wfb: Any) -> None:
+        super().addWorkerForBuilder(wfb)
+        self.doubt()
+
+    def removeWorkerForBuilder(self, wfb: Any) -> None:
+        super().removeWorkerForBuilder(wfb)
+        self.doubt()
 
     @defer.inlineCallbacks
     def open_lane(self, builder_name: str, lane: int) -> Any:
@@ -81,12 +132,22 @@ class AbstractWorker(upstream.AbstractWorker):
 
     @defer.inlineCallbacks
     def reconfigService(self, *args: Any, **kwargs: Any) -> Any:
-        before = self.access
+        before, most = self.access, self.max_builds
         yield super().reconfigService(*args, **kwargs)
+        if self.max_builds != most:
+            self.botmaster.maybeStartBuildsForWorker(self.name)
         if self.access != before:
             # who waits for the old locks may be able to start under the new ones
             for builder in self.botmaster.getBuildersForWorker(self.name):
                 builder.reconsider()
+
+    @defer.inlineCallbacks
+    def reconfigServiceWithSibling(self, sibling: Any) -> Any:
+        before = self._configured_builderid_list
+        yield super().reconfigServiceWithSibling(sibling)
+        if self.conn is not None and self._configured_builderid_list != before:
+            # a request may have waited for a worker of its builder
+            self.botmaster.maybeStartBuildsForWorker(self.name)
 
     def subscribe_to_places(self, callback: Callable[[], Any]) -> Subscription:
         """Call back, without arguments, when a build on it may be through with locks of it."""
@@ -112,9 +173,8 @@ class AbstractWorker(upstream.AbstractWorker):
 
     def tell_taken(self) -> None:
         """Take note that it may take no more builds, for now."""
-        if self.botmaster is not None:
-            for builder in self.botmaster.getBuildersForWorker(self.name):
-                builder.worker_taken(self)
+        for workerforbuilder in list(self.workerforbuilders.values()):
+            workerforbuilder.builder.worker_taken(self)
 
     def buildFinished(self, wfb: Any) -> None:
         if self.botmaster is not None:  # else it has been removed
@@ -198,3 +258,19 @@ class AbstractWorker(upstream.AbstractWorker):
 
 class Worker(upstream.Worker, AbstractWorker):
     pass
+
+
+#: what a worker is asked, and what it asks itself for that
+RULE = (AbstractWorker.canStartBuild, AbstractWorker.locksAvailable)
+
+
+def follows_rule(worker: AbstractWorker) -> bool:
+    """Tell whether nobody but the classes of this module decides if a worker takes builds."""
+    kind, own = type(worker), vars(worker)
+    return (
+        kind.is_watched
+        and kind.canStartBuild is RULE[0]
+        and kind.locksAvailable is RULE[1]
+        and 'canStartBuild' not in own
+        and 'locksAvailable' not in own
+    )

@@ -45,18 +45,22 @@ class Inbox:
 
     def read(self) -> defer.Deferred[PendingRequests]:
         """Return the pending requests, which are up to date as far as anybody knows."""
-        if self._told_meanwhile is None and self._is_fresh():
+        if self.is_fresh:
             return defer.succeed(self.requests)
         return self._reading.run(self._read)
 
-    def _is_fresh(self) -> bool:
+    @property
+    def is_fresh(self) -> bool:
+        """Whether they are up to date as far as anybody knows."""
+        if self._told_meanwhile is not None:
+            return False
         if self._read_at is None:
             return self._is_closed
         return self._now() - self._read_at < self.read_again_after
 
     @defer.inlineCallbacks
     def _read(self) -> Any:
-        if self._is_fresh():
+        if self.is_fresh:
             return self.requests
         self._told_meanwhile = set()
         self._is_doubted = False

@@ -132,6 +132,15 @@ class PendingRequests:
         due = [first_of(members, is_out, waits) for members in self._groups.values()]
         return min((place for place in due if place is not None), default=(0, None))[1]
 
+    def all_wait(self, waits: Callable[[int], bool]) -> bool:
+        """Tell whether all are in a group, and the first of each group waits."""
+        if len(self._group_of) != len(self._brdicts):
+            return False
+        for members in self._groups.values():
+            if not waits(members[0][1]):
+                return False
+        return True
+
     def highest_priority(self) -> int | None:
         """Return the highest priority of any; None if there are none."""
         priorities = [-members[0][0] for members in self._groups.values()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Callable
+from typing import Collection
 from typing import Iterable
 from typing import Iterator
 
@@ -61,22 +62,26 @@ class ReservationBook:
 
     def has_turn(self, brid: int) -> bool:
         """Tell whether a request holds what it waited for, for any worker."""
-        return any(reservation.holds for reservation in self._in_line.get(brid, {}).values())
+        for reservation in self._in_line.get(brid, {}).values():
+            if reservation.holds:
+                return True
+        return False
 
     def waits_everywhere(self, brid: int) -> bool:
         """Tell whether a request waits for locks that it needs on whatever worker."""
         reservation = self._in_line.get(brid, {}).get(None)
         return reservation is not None and reservation.waits
 
-    def waits_on(self, brid: int, idle: Iterable[str]) -> bool:
-        """Tell whether a request waits for what it needs on each of some workers.
+    def waits_on(self, brid: int) -> Collection[str | None]:
+        """Return the workers for which a request waits, if it waits with all that it has.
 
-        :param idle: names of the idle workers of the builder.
+        :returns: names; it is empty if the request does not wait with each of its reservations.
         """
-        known = self._in_line.get(brid)
-        if not known or not all(reservation.waits for reservation in known.values()):
-            return False
-        return all(worker in known for worker in idle)
+        known = self._in_line.get(brid, {})
+        for reservation in known.values():
+            if not reservation.waits:
+                return ()
+        return known
 
     def hopeless(
         self, brid: int, idle: Iterable[str], workers: Iterable[str]
@@ -193,7 +198,10 @@ class ReservationBook:
 
     def depend_on_worker(self) -> bool:
         """Tell whether some wait for what they need on one worker."""
-        return any(known.keys() != {None} for known in self._in_line.values())
+        for known in self._in_line.values():
+            if None not in known or len(known) > 1:
+                return True
+        return False
 
     def leave_without_worker(self, idle: set[str]) -> None:
         """Let those leave the line that could not start anyway, for they hold nothing back.

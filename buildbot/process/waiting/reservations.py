@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
+from typing import Collection
 from typing import Iterable
 from weakref import WeakKeyDictionary
 
@@ -39,7 +40,7 @@ class Reservations(ReservationBook):
     :param is_pending: tells of the id of a request whether it is pending still.
     :param is_behind: tells of the ids of two requests whether the one stands behind the other in
         the group of both.
-    :param idle_workers: returns the names of the idle workers.
+    :param is_idle_but: tells whether there is an idle worker besides some, whose names it is given.
     :param wake: has the builder looked at, now that something has changed.
     :param wake_granted: has it looked at because a request has been granted its locks.
     :param now: returns the time, in seconds.
@@ -57,7 +58,7 @@ class Reservations(ReservationBook):
         user_orders: Callable[[], bool],
         is_pending: Callable[[int], bool],
         is_behind: Callable[[int, int], bool],
-        idle_workers: Callable[[], set[str]],
+        is_idle_but: Callable[[Collection[str | None]], bool],
         wake: Callable[[], Any],
         wake_granted: Callable[[], Any],
         now: Callable[[], float],
@@ -72,7 +73,7 @@ class Reservations(ReservationBook):
         self._user_orders = user_orders
         self._is_pending = is_pending
         self._is_behind = is_behind
-        self._idle_workers = idle_workers
+        self._is_idle_but = is_idle_but
         self._wake = wake
         self._wake_granted = wake_granted
         self._now = now
@@ -243,7 +244,10 @@ class Reservations(ReservationBook):
         """Tell whether a pending request waits in line, and there is no worker to be tried yet."""
         if not self.is_in_line(brid) or self.has_turn(brid):
             return False
-        return self.waits_everywhere(brid) or self.waits_on(brid, self._idle_workers())
+        if self.waits_everywhere(brid):
+            return True
+        known = self.waits_on(brid)
+        return bool(known) and not self._is_idle_but(known)
 
     @defer.inlineCallbacks
     def _find_or_make(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:

@@ -120,14 +120,17 @@ def least_crowded(locks: StepLocks, workers: list[Any]) -> list[Any]:
     return best
 
 
-def least_needed(workers: list[Any], needs: Iterable[Iterable[str]]) -> list[Any]:
+def least_needed(workers: list[Any], needs: Iterable[frozenset[str]]) -> list[Any]:
     """Return the workers that the fewest others could use.
 
     :param needs: for each of the others, the names of the workers that it could use.
     """
     if len(workers) < 2:
         return workers
-    count = Counter(name for names in needs for name in names)
+    count: Counter[str] = Counter()
+    for names, n in Counter(needs).items():  # many need the same
+        for name in names:
+            count[name] += n
     fewest = min(count[worker.worker.workername] for worker in workers)
     return [worker for worker in workers if count[worker.worker.workername] == fewest]
 
@@ -146,7 +149,7 @@ class WorkerChoice:
         self,
         wake: Callable[[], Any],
         binds_late: Callable[[], bool],
-        needs_of_others: Callable[[], Iterable[Iterable[str]]],
+        needs_of_others: Callable[[], Iterable[frozenset[str]]],
     ) -> None:
         self.step_locks = StepLocks()
         self._binds_late = binds_late

@@ -154,13 +154,13 @@ class SeamList(unittest.SynchronousTestCase):
             ('ours_of_two', 'from buildbot.process.build import Build', ''),
             (
                 'of_upstream',
-                'upstream.Builder.attached',
-                'process.builder.Builder process.builder.Builder.attached',
+                'upstream.Builder.addLatentWorker',
+                'process.builder.Builder process.builder.Builder.addLatentWorker',
             ),
             (
                 'own',
-                'class Builder:\n def f(self):\n  self.attached()',
-                'process.builder.Builder.attached',
+                'class Builder:\n def f(self):\n  self.addLatentWorker()',
+                'process.builder.Builder.addLatentWorker',
             ),
             ('own_of_two', 'class Builder:\n def f(self):\n  self.maybeStartBuild()', ''),
             (

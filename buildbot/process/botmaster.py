@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which builders a worker builds for is found out without a walk over all their workers."""
+
+from __future__ import annotations
+
+from buildbot.process import metrics
+from buildbot.process.builder import Builder
+from buildbot_overlay import release
+
+upstream = release(__name__)
+
+
+class BotMaster(upstream.BotMaster):
+    @metrics.countMethod('BotMaster.getBuildersForWorker()')
+    def getBuildersForWorker(self, workername: str) -> list[Builder]:
+        return [b for b in self.builders.values() if workername in b.worker_names]

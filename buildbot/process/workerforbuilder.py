@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A worker is told when one of its builders begins or ends to use it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from buildbot.worker.watched import Watched
+from buildbot_overlay import release
+
+upstream = release(__name__)
+
+
+class AbstractWorkerForBuilder(upstream.AbstractWorkerForBuilder):
+    state = Watched()
+
+    def doubt(self) -> None:
+        """Let its worker ask anew whether it takes builds."""
+        doubt = getattr(vars(self).get('worker'), 'doubt', None)
+        if doubt is not None:  # else there is none yet, or a stand-in for one
+            doubt()
+
+
+class WorkerForBuilder(upstream.WorkerForBuilder, AbstractWorkerForBuilder):
+    pass
+
+
+class LatentWorkerForBuilder(upstream.LatentWorkerForBuilder, AbstractWorkerForBuilder):
+    pass
+
+
+def is_idle(workerforbuilder: Any) -> bool:
+    """Tell what ``isAvailable`` says, without asking the worker when nothing of it has changed.
+
+    :param workerforbuilder: if it has an ``isAvailable`` of its own, that is asked.
+    """
+    kind = AbstractWorkerForBuilder
+    if (
+        not isinstance(workerforbuilder, kind)
+        or type(workerforbuilder).isAvailable is not kind.isAvailable
+        or 'isAvailable' in vars(workerforbuilder)
+    ):
+        return workerforbuilder.isAvailable()
+    if workerforbuilder.isBusy():
+        return False
+    is_open = getattr(workerforbuilder.worker, 'is_open', None)
+    # a stand-in for a worker knows no more than the release's
+    return is_open if isinstance(is_open, bool) else workerforbuilder.isAvailable()
