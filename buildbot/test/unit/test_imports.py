@@ -13,10 +13,7 @@ from buildbot import locking
 
 #: imports that close a circle, by module; nothing may be added here
 KNOWN = {
-    'buildbot.config.steps': ['buildbot.process.stepgroup'],
     'buildbot.process.build': ['buildbot.process.builder'],
-    'buildbot.process.buildstep': ['buildbot.process.build', 'buildbot.process.stepgroup'],
-    'buildbot.process.grouprun': ['buildbot.process.stepgroup'],
     'buildbot.process.inbox': ['buildbot.process.builder'],
     'buildbot.process.locks': ['buildbot.process.build', 'buildbot.process.builder'],
     'buildbot.process.reservations': ['buildbot.process.builder'],
