@@ -183,8 +183,9 @@ class StepGroup(buildstep.BuildStep):
         self._check_rendered()
 
     def _check_rendered(self) -> None:
-        for problem in self.wrong_arguments():
-            self.why_not_run = f'{self.own_words}: {problem}'
+        problems = self.wrong_arguments()
+        if problems:
+            self.why_not_run = f'{self.own_words}: {problems[0]}'
             raise ValueError(self.why_not_run)
 
     @property
@@ -218,7 +219,7 @@ class StepGroup(buildstep.BuildStep):
 
     @defer.inlineCallbacks
     def _hide_rows(self) -> Any:
-        # it depended on how the group ended, so it was not known before
+        # whether they are hidden depended on how the group ended, so it was not known before
         groups = [self]
         while groups:
             run = groups.pop().group_run
@@ -236,7 +237,7 @@ class StepGroup(buildstep.BuildStep):
 
     def _has_waited(self, result: Any) -> Any:
         self._stop_timer()
-        if self.why_not_run is not None and not self.stopped:
+        if not self._claim.holds and not self.stopped:
             return self._fail_after_wait()
         return super()._has_waited(result)
 
