@@ -45,6 +45,7 @@ class Claim(Waiter):
         wait for it.
     :param hopeless: called with a want, of which it could never have enough, when it has ended for
         that: what was held around it is gone, or its lock has fewer units now.
+    :param choice: the same for claims of which one will do, so that none waits for another's sake.
     :raises ValueError: a lock is named twice, or a want is more than its lock will ever have.
     """
 
@@ -60,6 +61,7 @@ class Claim(Waiter):
         drains: Callable[[], None] = lambda: None,
         hopeless: Callable[[Want], None] = lambda want: None,
         age: float | None = None,
+        choice: Any = None,
     ) -> None:
         if len(wants) > 1 and len({want.lock for want in wants}) < len(wants):
             raise ValueError('a lock is named twice')
@@ -84,6 +86,7 @@ class Claim(Waiter):
             if age > lock.latest:
                 lock.latest = age
         self.key = (-priority, age, number)
+        self.choice = choice
         self.ancestors = ancestors
         self.granted = granted
         self.drains = drains
@@ -121,7 +124,7 @@ class Claim(Waiter):
         """
         self.pools = self.find_pools()
         if self.may_be_granted():
-            passed = overtaken(self.pools, self.key)
+            passed = overtaken(self.pools, self.key, self.choice)
             self.take()
             be_passed(passed)
         elif wait:

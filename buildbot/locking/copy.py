@@ -74,11 +74,11 @@ class LockClaim(Claim):
             if not exclusive and access.count > lock._rule.most_for(ancestors):
                 raise UnitsError(lock._too_few(access))
             wants.append(Want(lock._rule, exclusive, access.count))
-        priority, age = 0, None
+        priority, age, choice = 0, None, None
         if isinstance(owner, LockOwner):
-            priority, age = owner.lock_priority, owner.lock_age
+            priority, age, choice = owner.lock_priority, owner.lock_age, owner.lock_choice
         told = self._granted, self._drains, self._hopeless
-        super().__init__(key_of(owner), wants, priority, ancestors, *told, age)
+        super().__init__(key_of(owner), wants, priority, ancestors, *told, age, choice)
 
     def take_at_once(self) -> bool:
         """Take the copies if it is the owner's turn; else do not wait.
@@ -325,6 +325,7 @@ class BaseLock:
             ancestors,
             requester.lock_priority,
             requester.lock_age,
+            requester.lock_choice,
         )
 
     def claim(self, owner: Any, access: Access) -> None:

@@ -15,6 +15,8 @@ class LockOwner:
     :cvar lock_parent: the owner that this one is nested in, or None.
     :cvar lock_priority: the higher, the further in front of those who wait.
     :cvar lock_age: when it came up, in seconds of the master's clock; None if that is now.
+    :cvar lock_choice: the same for owners of which only one will hold its locks in the end; None if
+        there are no others.
     :cvar lock_may_yield: whether it has ``yield_place()``, which takes it out of the line if others
         could never go on because of its place in it.
     :cvar lock_key: what stands for it in its claims; None before it is needed.
@@ -23,6 +25,7 @@ class LockOwner:
     lock_parent: LockOwner | None = None
     lock_priority: int = 0
     lock_age: float | None = None
+    lock_choice: Any = None
     lock_may_yield = False
     lock_key: _Key | None = None
 

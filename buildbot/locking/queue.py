@@ -27,17 +27,19 @@ class Waiter:
     :ivar wants: units, each of another lock.
     :ivar pools: where the units of each want come from.
     :ivar key: its place; the lowest goes first.
+    :ivar choice: the same for claims of which one will do; None if it has no such others.
     :ivar line: where it waits; None if it does not.
     :ivar passed: how often others went first at a lock that was free.
     :ivar granted: called without arguments when it has been given its units, in its turn.
     :ivar drains: called without arguments when its patience is at an end.
     """
 
-    __slots__ = ('drains', 'granted', 'key', 'line', 'passed', 'pools', 'wants')
+    __slots__ = ('choice', 'drains', 'granted', 'key', 'line', 'passed', 'pools', 'wants')
 
     wants: Sequence[Want]
     pools: Sequence[Pool]
     key: tuple[float, ...]
+    choice: Any
     line: Line | None
     passed: int
     granted: Callable[[], None]
@@ -56,12 +58,17 @@ class Waiter:
         for pool in self.pools:
             for line in pool.lines.values():
                 for other in line.claims():
-                    strict = len(other.pools) == 1 or line is self.line or other.is_draining
+                    strict = len(other.pools) == 1 or line is self.line
+                    strict = strict or (other.is_draining and not other.is_of(self.choice))
                     if strict and other.key < self.key:
                         yield other
             for nested in pool.lock.busy:
                 if nested is not pool and is_pressed(pool, nested):
                     yield from (c for line in nested.lines.values() for c in line.claims())
+
+    def is_of(self, choice: Any) -> bool:
+        """Tell whether it is one of those of which one will do; they do not hinder each other."""
+        return choice is not None and self.choice == choice
 
     def may_be_in_front(self) -> bool:
         """Tell whether it may have joined in front of somebody."""
@@ -71,7 +78,8 @@ class Waiter:
         """Tell whether one lock of several, for which it waits, would be granted by itself."""
         for want, pool in zip(self.wants, self.pools):
             if want.lock is lock:
-                return not is_closed(pool, self.key) and pool.fits(want.exclusive, want.units)
+                is_closed_for_it = is_closed(pool, self.key, self.choice)
+                return not is_closed_for_it and pool.fits(want.exclusive, want.units)
         return False
 
     def be_before(self, other: Waiter) -> None:
@@ -107,7 +115,7 @@ class Waiter:
         wants, pools, key = self.wants, self.pools, self.key
         for i in range(len(pools)):
             pool = pools[i]
-            if pool.lock.busy and is_closed(pool, key):
+            if pool.lock.busy and is_closed(pool, key, self.choice):
                 return False
             if not pool.fits(wants[i].exclusive, wants[i].units):
                 return False
@@ -202,8 +210,11 @@ def first_of_heads(pool: Pool) -> Waiter | None:
     return None
 
 
-def is_closed(pool: Pool, key: Any) -> bool:
-    """Tell whether somebody ahead of a place in line makes it wait at a pool."""
+def is_closed(pool: Pool, key: Any, choice: Any = None) -> bool:
+    """Tell whether somebody ahead of a place in line makes it wait at a pool.
+
+    :param choice: of who has that place.
+    """
     lines = pool.lines
     if lines:
         alone = pool.alone
@@ -215,7 +226,10 @@ def is_closed(pool: Pool, key: Any) -> bool:
         while draining and not draining[0][1].is_draining:
             heappop(draining)
         if draining and draining[0][0] < key:
-            return True
+            if not draining[0][1].is_of(choice):
+                return True
+            if any(k < key and c.is_draining and not c.is_of(choice) for k, c in draining):
+                return True
     busy = pool.lock.busy
     if len(busy) > (pool in busy):
         return any(is_pressed(pool, nested) for nested in busy)
@@ -229,11 +243,12 @@ def is_available(
     ancestors: Iterable[Any] = (),
     priority: int = 0,
     age: float | None = None,
+    choice: Any = None,
 ) -> bool:
     """Tell whether a claim of this lock alone would be granted at once."""
     pool = lock.pool_for(ancestors)
     key = (-priority, math.inf if age is None else age, math.inf)
-    return not is_closed(pool, key) and pool.fits(exclusive, units)
+    return not is_closed(pool, key, choice) and pool.fits(exclusive, units)
 
 
 def is_pressed(pool: Pool, nested: Pool) -> bool:
@@ -252,13 +267,16 @@ def is_pressed(pool: Pool, nested: Pool) -> bool:
     return False
 
 
-def overtaken(pools: Iterable[Pool], key: Any) -> dict[Waiter, None]:
-    """Return the claims that one at this place in line overtakes: the first one at each pool."""
+def overtaken(pools: Iterable[Pool], key: Any, choice: Any = None) -> dict[Waiter, None]:
+    """Return the claims that one at this place in line overtakes: the first one at each pool.
+
+    :param choice: of who has that place.
+    """
     found: dict[Waiter, None] = {}
     for pool in pools:
         if pool.lines:
             first = first_of_heads(pool)
-            if first is not None and first.key < key:
+            if first is not None and first.key < key and not first.is_of(choice):
                 found[first] = None
     return found
 
@@ -311,8 +329,9 @@ def serve_pool(pool: Pool) -> list[Waiter]:
         claim = first_of_heads(pool)
         if claim is None:
             break
-        if (len(pool.lines) > 1 or len(pool.lock.busy) > 1) and is_closed(pool, claim.key):
-            break
+        if len(pool.lines) > 1 or len(pool.lock.busy) > 1:
+            if is_closed(pool, claim.key, claim.choice):
+                break
         if len(pool.lines) > 1 and not pool.fits(False, 1) and not pool.fits(True, 1):
             break  # nobody fits, so nobody needs to be tried
         passed: dict[Waiter, None] = {}
@@ -325,9 +344,11 @@ def serve_pool(pool: Pool) -> list[Waiter]:
             if not claim.may_be_granted():
                 passed_by.append(entry)
                 continue
-            passed = overtaken((p for p in claim.pools if p is not pool), claim.key)
-        if passed_by:
-            passed[passed_by[0][1]] = None
+            others = (p for p in claim.pools if p is not pool)
+            passed = overtaken(others, claim.key, claim.choice)
+        first = next((c for _, c in passed_by if not c.is_of(claim.choice)), None)
+        if first is not None:
+            passed[first] = None
         assert claim.line is not None
         claim.line.leave(claim)
         claim.take()

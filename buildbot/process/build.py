@@ -32,23 +32,22 @@ from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import worst_status
-from buildbot.process.workerchoice import StepLocks
+from buildbot.process.waiting.workerchoice import StepLocks
 from buildbot.util import Notifier
 from buildbot.worker.lane import Lanes
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
-    from buildbot.process.builder import Builder
     from buildbot.process.buildrequest import BuildRequest
     from buildbot.process.locks import Demand
-    from buildbot.process.reservation import Reservation
+    from buildbot.process.waiting.reservation import Reservation
     from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
 
 upstream = release(__name__)
 
 
 class Build(upstream.Build, LockOwner):
-    def __init__(self, requests: list[BuildRequest], builder: Builder) -> None:
+    def __init__(self, requests: list[BuildRequest], builder: Any) -> None:
         super().__init__(requests, builder)
         self._ended: Notifier[None] = Notifier()
         self._properties_lock = defer.DeferredLock()
@@ -91,8 +90,7 @@ class Build(upstream.Build, LockOwner):
         :returns: Deferred of a bool: whether the build may begin. It may also begin if its locks
             cannot be found out; it then fails and says why.
         """
-        self.workerforbuilder = workerforbuilder
-        self.lock_priority = max(request.priority for request in self.requests)
+        self._bind(workerforbuilder)
         try:
             yield self._setup_locks()
         except SQLAlchemyError:
@@ -117,28 +115,25 @@ class Build(upstream.Build, LockOwner):
             self._cannot_claim = Failure()
         return True
 
-    def take_over_locks(
-        self, reservation: Reservation, workerforbuilder: AbstractWorkerForBuilder
-    ) -> bool:
-        """Take over what was reserved for this build, before it begins.
-
-        :param reservation: holds the locks; or knows why it never can, and then the build fails and
-            says it.
-        :param workerforbuilder: the worker that the build is to run on.
-        :returns: whether the build may begin. If not, the reservation is as it was.
-        """
-        if workerforbuilder.worker is None or not self.builder.running:
-            return False
+    def _bind(self, workerforbuilder: AbstractWorkerForBuilder) -> None:
         self.workerforbuilder = workerforbuilder
         self.lock_priority = max(request.priority for request in self.requests)
+
+    def adopt(self, reservation: Reservation, workerforbuilder: AbstractWorkerForBuilder) -> None:
+        """Have the claim of the request from now on, before the build begins.
+
+        :param reservation: has it, and the locks are held; or it knows why they never can be, and
+            then the build fails and says it.
+        :param workerforbuilder: the worker that the build is to run on.
+        """
+        self._bind(workerforbuilder)
         if reservation.asked:
             self.lock_parent = reservation.lock_parent
         if reservation.why_never is not None:
             self._cannot_claim = reservation.why_never
         else:
-            self._locks_to_acquire = reservation.of_builder
+            self._locks_to_acquire = reservation.resolved.of_builder
             self._hold(reservation.hand_over(self), reservation.asked, reservation.log)
-        return True
 
     def _hold(self, claim: LockClaim, demand: Demand, place: LockLog | None = None) -> None:
         self._claim, self._claimed = claim, demand
@@ -233,7 +228,12 @@ class Build(upstream.Build, LockOwner):
 
         :returns: Deferred that fires when they are held, or when the build is stopped.
         """
-        if self._claimed is not None or self.stopped:
+        if self._claimed is not None:
+            return defer.succeed(None)
+        return self._claim_or_wait()
+
+    def _claim_or_wait(self) -> defer.Deferred[None]:
+        if self.stopped:
             return defer.succeed(None)
         try:
             claim = self._claim = LockClaim(self, self._locks_to_acquire)

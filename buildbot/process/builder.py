@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
+from typing import Iterable
 from typing import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,29 +16,34 @@ from twisted.python import log
 
 from buildbot.config.locks import locks_of_builder
 from buildbot.config.steps import steps_of_builder
+from buildbot.data import resultspec
 from buildbot.locks import LockOwner
 from buildbot.process.build import Build
 from buildbot.process.buildrequest import BuildRequest
-from buildbot.process.firstrelease import FirstRelease
-from buildbot.process.inbox import Inbox
 from buildbot.process.latewrite import write_at_last
+from buildbot.process.locks import find_owner_around
 from buildbot.process.locks import get_real_locks_from_accesses_raw
 from buildbot.process.locks import must_be_rendered
+from buildbot.process.locks import resolve
 from buildbot.process.properties import Properties
 from buildbot.process.questions import Questions
-from buildbot.process.refusals import Refusals
-from buildbot.process.reservations import Reservations
+from buildbot.process.requestmessages import RequestMessages
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import RETRY
 from buildbot.process.runningbuilds import RunningBuilds
-from buildbot.process.workerchoice import StepLocks
-from buildbot.process.workerchoice import WorkerChoice
+from buildbot.process.waiting.firstrelease import FirstRelease
+from buildbot.process.waiting.inbox import Inbox
+from buildbot.process.waiting.refusals import Refusals
+from buildbot.process.waiting.reservations import Reservations
+from buildbot.process.waiting.workerchoice import StepLocks
+from buildbot.process.waiting.workerchoice import WorkerChoice
 from buildbot.util import epoch2datetime
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
     from buildbot.process.locks import Demand
+    from buildbot.process.locks import Resolved
     from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
 
 upstream = release(__name__)
@@ -48,11 +55,29 @@ class Builder(upstream.Builder):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.inbox = Inbox(self)
-        self.reservations = Reservations(self)
-        self.worker_choice = WorkerChoice(self)
+        self.inbox = Inbox(self._read_pending, self._leave_lines, self._now)
         self.refusals = Refusals()
+        self.reservations = Reservations(
+            name,
+            self.refusals,
+            resolve=partial(resolve, self),
+            is_current=self._is_current,
+            are_free=lambda *args: self._can_acquire_locks(*args),
+            may_start=self._ask_whether_it_may_start,
+            user_orders=lambda: bool(self.config.nextBuild),
+            is_pending=self.inbox.is_pending,
+            is_behind=lambda *brids: self.inbox.requests.is_behind(*brids),
+            idle_workers=self._idle_workers,
+            wake=self.wake,
+            wake_granted=self.wake_granted,
+            now=self._now,
+        )
+        self.worker_choice = WorkerChoice(
+            self.wake, lambda: self.master.config.lateBinding, self._needs_of_others
+        )
         self._questions: Questions | None = None
+        # what the configuration says is to be asked
+        self._asked: tuple[Any, ...] = ()
         self._refused = FirstRelease(self.wake)
         self._was_refused = False
 
@@ -62,12 +87,59 @@ class Builder(upstream.Builder):
         yield super().reconfigServiceWithBuildbotConfig(new_config)
         steps = list(steps_of_builder(self.config))
         self.worker_choice.step_locks = StepLocks(steps)
+        self._ask_anew()
         self.reconsider()
         # those who wait under the old limits hear of the new ones now, not at the next build
         locks = []
         for lockid, _ in locks_of_builder(self.config, steps):
             locks.append((yield self.botmaster.getLockByID(lockid, self.config_version)))
         self.configured_locks = locks
+
+    def _now(self) -> float:
+        return self.master.reactor.seconds()
+
+    @defer.inlineCallbacks
+    def _read_pending(self) -> Any:
+        messages = yield RequestMessages.getService(self.botmaster)
+        yield messages.listen()
+        path = ('builders', (yield self.getBuilderId()), 'buildrequests')
+        return (yield self.master.data.get(path, [resultspec.Filter('claimed', 'eq', [False])]))
+
+    def _leave_lines(self, brid: int) -> None:
+        # who stood behind it in its group is not in line yet
+        if self.reservations.is_in_line(brid):
+            self.reservations.leave_lines(brid)
+            self.wake()
+
+    def request_changed(self, brid: int) -> None:
+        """Take note that a pending request has another place in line now, or the like."""
+        self.reservations.leave_lines(brid)
+        self.wake()
+
+    def _is_current(self, resolved: Resolved, worker: Any) -> bool:
+        return resolved.is_current(self.config.locks, worker)
+
+    def _idle_workers(self) -> set[str]:
+        workers = self.getAvailableWorkers()
+        return {w.worker.workername for w in workers if w.worker is not None}
+
+    def _needs_of_others(self) -> Iterable[Iterable[str]]:
+        for other in self.botmaster.builders.values():
+            if other is not self and other.config is not None and other.inbox.requests:
+                yield other.config.workernames
+
+    def _ask_whether_it_may_start(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
+        can_start = self.config.canStartBuild
+        if not callable(can_start):
+            return True
+        return self.questions.ask('canStartBuild', can_start, self, workerforbuilder, buildrequest)
+
+    def _ask_anew(self) -> None:
+        config = self.config
+        asked = (config.canStartBuild, config.nextBuild, self.choose_worker, config.locks)
+        if self._asked and any(old != new for old, new in zip(self._asked, asked)):
+            self.questions.give_up()  # it is of no use what another method says
+        self._asked = asked
 
     def reconsider(self) -> None:
         """Find out anew what its pending requests need, which they may no longer do or wait for."""
@@ -149,13 +221,22 @@ class Builder(upstream.Builder):
         """
         if not self.reservations:
             return
-        self.reservations.drop_without_worker()
-        if self.reservations and self.worker_choice.step_locks.lockids:
+        self._drop_without_worker()
+        if not self.reservations or self.choose_worker:
+            return
+        if self.worker_choice.step_locks.lockids:
             # where all idle workers are fed, who can wait for a place can leave the line meanwhile
             workers = self.getAvailableWorkers()
             workers.sort(key=lambda worker: worker.worker is not taken)
             if self.worker_choice.leaves_all(workers):
                 self.reservations.leave_lines_if(lambda request: not request.waitedFor)
+
+    def _drop_without_worker(self) -> None:
+        # who could not start on any idle worker holds nothing back
+        if not any(worker.isAvailable() for worker in self.workers):
+            self.reservations.leave_without_worker(set())
+        elif self.reservations.depend_on_worker():
+            self.reservations.leave_without_worker(self._idle_workers())
 
     def detached(self, worker: Any) -> None:
         super().detached(worker)
@@ -172,8 +253,12 @@ class Builder(upstream.Builder):
         return (yield self.inbox.read()).oldest()
 
     @defer.inlineCallbacks
-    def _find_claims(self, workerforbuilder: Any, buildrequest: BuildRequest, props: Any) -> Any:
-        # the builder's locks, found with the properties that the build will have
+    def find_demand(self, workerforbuilder: Any, buildrequest: BuildRequest, props: Any) -> Any:
+        """Find the builder's locks with the properties that a build of a request will have.
+
+        :param props: these properties, or None if they are to be found out, too, when needed.
+        :returns: Deferred of what the build would need on the worker, but for the worker's own.
+        """
         locks = self.config.locks
         if not must_be_rendered(locks):
             props = None  # there is nothing to render
@@ -265,8 +350,9 @@ class Builder(upstream.Builder):
         reservations = self._reservations_of(buildrequests[0])
         reservation = reservations.held(buildrequests[0].id)
         if reservation is not None and len(buildrequests) == 1:
-            may_begin = reservations.is_current(reservation, workerforbuilder)
-            may_begin = may_begin and build.take_over_locks(reservation, workerforbuilder)
+            may_begin = self._is_current(reservation.resolved, workerforbuilder.worker)
+            if may_begin:
+                build.adopt(reservation, workerforbuilder)
         else:
             # nobody has reserved anything, or not for all of these requests together
             reservations.give_back(buildrequests[0].id)
@@ -338,5 +424,5 @@ class Builder(upstream.Builder):
             build.setWorkerEnvironment(config.env)
         build.setLocks(config.locks)
         build.step_locks = self.worker_choice.step_locks
-        build.lock_parent = yield self.reservations.find_parent(buildrequests[0])
+        build.lock_parent = yield find_owner_around(self, buildrequests[0])
         return build

@@ -17,10 +17,12 @@ from twisted.python.failure import Failure
 
 from buildbot.data import resultspec
 from buildbot.process.latewrite import write_at_last
-from buildbot.process.pending import PendingRequests
+from buildbot.process.locks import depends_on_branch
+from buildbot.process.locks import group_of
 from buildbot.process.questions import Questions
-from buildbot.process.reservations import Reservations
 from buildbot.process.results import EXCEPTION
+from buildbot.process.waiting.pending import PendingRequests
+from buildbot.process.waiting.reservations import Reservations
 from buildbot.util import epoch2datetime
 from buildbot.util.twisted import async_to_deferred
 from buildbot_overlay import release
@@ -69,7 +71,9 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             choose = self._let_user_choose if self._user_chooses else self._choose_best
             worker = yield choose(workers, request)
             if worker is None and self._reserves:
-                worker = self.bldr.reservations.reserve_to_fail(workers, request)
+                worker = self.bldr.reservations.reserve_to_fail(
+                    workers, request, self.bldr.config.workernames
+                )
             if worker is not None:
                 if worker in self.workerpool:
                     self.workerpool.remove(worker)
@@ -95,7 +99,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
     @defer.inlineCallbacks
     def _choose_best(self, workers: list[AbstractWorkerForBuilder], request: BuildRequest) -> Any:
         left = list(workers)
-        while left:
+        while left and self.bldr.running:
             best = left
             if self._reserves:
                 best = self.bldr.worker_choice.best(left, request.waitedFor)
@@ -224,16 +228,16 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
 
     @defer.inlineCallbacks
     def _group_requests(self) -> Any:
-        reservations = self.bldr.reservations
+        locks = self.bldr.config.locks
         for brid in self.pending.without_group():
             request = None
-            if brid in self.pending and reservations.groups_need_requests():
+            if brid in self.pending and depends_on_branch(locks):
                 request = yield self._getBuildRequestForBrdict(self.pending.brdict(brid))
                 if request is None:
                     continue  # it cannot be read now, and is left for later
             if brid in self.pending:
                 brdict = self.pending.brdict(brid)
-                self.pending.put_in_group(brid, reservations.group_of(brdict, request))
+                self.pending.put_in_group(brid, group_of(locks, brdict, request))
 
     @defer.inlineCallbacks
     def _fetchUnclaimedBrdicts(self) -> Any:
@@ -376,7 +380,10 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         if not self.master.config.prioritizeBuilders:
             return (yield sorting)
         late = self.master.reactor.callLater(Questions.told_after, self._end_sorting, sorting)
-        names = yield sorting
+        try:
+            names = yield sorting
+        except Exception as e:  # no list of builders, say
+            log.err(e, f'while putting builders {names} in order; they are looked at in none')
         if late.active():
             late.cancel()
         known = self.botmaster.builders  # one may have been removed while they were sorted
@@ -436,15 +443,12 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                 break
             worker_name = getattr(getattr(worker, 'worker', None), 'workername', None)
             may_start = await self._those_that_may_start(requests)
-            claimed = started = False
             brids = [request.id for request in may_start]
+            claimed, started = bool(brids), False  # an error may come when they are claimed already
             self._add_in_progress_brids(brids)
             try:
                 if brids:
-                    claimed_at = epoch2datetime(self.master.reactor.seconds())
-                    claimed = await self.master.data.updates.claimBuildRequests(
-                        brids, claimed_at=claimed_at
-                    )
+                    claimed = await self._claim(bldr, brids)
                 if claimed:
                     started = await self._start(bldr, worker, may_start)
             finally:
@@ -456,7 +460,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                 chooser = await self._new_chooser(bldr)
             elif brids and not started and not bldr.waits_to_try_again:
                 if bldr.config_version == config_version and worker.isAvailable():
-                    self._back_off(bldr, brids, worker_name)
+                    self._back_off(bldr, brids, f'did not start on worker {worker_name!r}')
                 else:  # something has changed meanwhile
                     self._look_soon([bldr.name])
 
@@ -469,6 +473,14 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             chooser.only = {b['buildrequestid'] for b in awaited if b['buildsetid'] in bsids}
         return chooser
 
+    async def _claim(self, bldr: Builder, brids: list[int]) -> bool:
+        claimed_at = epoch2datetime(self.master.reactor.seconds())
+        try:
+            return await self.master.data.updates.claimBuildRequests(brids, claimed_at=claimed_at)
+        except Exception:
+            self._back_off(bldr, brids, 'could not be claimed')
+            raise
+
     async def _start(self, bldr: Builder, worker: Any, requests: list[BuildRequest]) -> bool:
         try:
             return await bldr.maybeStartBuild(worker, requests)
@@ -476,14 +488,14 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             log.err(e, f"from maybeStartBuild for builder '{bldr.name}'")
             return False
 
-    def _back_off(self, bldr: Builder, brids: list[int], worker_name: str | None) -> None:
+    def _back_off(self, bldr: Builder, brids: list[int], what: str) -> None:
         # Without a reason that is known it would be tried again and again: to give requests back
         # is told as if something had changed.
         for brid in brids:
             bldr.refusals.fail(brid)
         log.msg(
-            f'builder {bldr.name!r}: build requests {brids} did not start on worker'
-            f' {worker_name!r}; they are tried again in {self.again_after} seconds'
+            f'builder {bldr.name!r}: build requests {brids} {what}; they are tried again in'
+            f' {self.again_after} seconds'
         )
         self.look_again_later(bldr.name)
 

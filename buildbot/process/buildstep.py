@@ -26,6 +26,7 @@ from buildbot.locks import LockOwner
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import get_real_locks_from_accesses
 from buildbot.process.results import statusToString
+from buildbot.util.eventual import eventually
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
@@ -143,6 +144,9 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     _name_too_long: str | None = None
 
+    # what it waits for while its locks are found out, or None
+    _finding_locks: defer.Deferred[Any] | None = None
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._lock_log = LockLog()
@@ -200,6 +204,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
             self.stopped = True  # it has no row yet whose logs could tell of it
             return
 
+        if self._finding_locks is not None:
+            eventually(self._finding_locks.cancel)  # who waits for an answer may wait for ever
         try:
             yield super()._interrupt_impl(reason)
         except Exception as e:
@@ -268,9 +274,10 @@ class BuildStep(upstream.BuildStep, LockOwner):
     def _setup_locks(self) -> Any:
         if self.stopped:
             raise upstream.BuildStepCancelled  # the worker may be gone, whose locks are meant
-        d = get_real_locks_from_accesses(self.locks, self.build)
+        d = self._finding_locks = get_real_locks_from_accesses(self.locks, self.build)
         d.addErrback(self._cannot_have_locks)
         self._locks_to_acquire = yield d
+        self._finding_locks = None
 
     def lock_name(self) -> str:
         return f'{self.kind_of_step} {self.name!r} of {self._name_of_build()}'
@@ -334,6 +341,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._acquiringLocks = []
         self._wait_no_more()
         cause = first_cause(why)
+        if self.stopped and cause.check(defer.CancelledError):
+            raise upstream.BuildStepCancelled
         self.why_not_run = str(cause.value)
         if not cause.check(LockError):
             self.why_not_run = f'its locks cannot be found out: {name_and_message(cause)}'

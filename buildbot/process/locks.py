@@ -6,10 +6,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
+from typing import Hashable
 from typing import Iterable
+from typing import NamedTuple
 from typing import Sequence
 
+from sqlalchemy.exc import SQLAlchemyError
 from twisted.internet import defer
+from twisted.python import log
+from twisted.python.failure import Failure
 
 from buildbot.config.fileline import at
 from buildbot.config.words import UNWRITABLE
@@ -22,29 +27,152 @@ from buildbot.locking.copies import RealMasterLock
 from buildbot.locking.copies import RealWorkerLock
 from buildbot.locking.copy import LockError
 from buildbot.locks import BaseLockId
+from buildbot.locks import BranchLock
 from buildbot.locks import LockAccess
+from buildbot.locks import WorkerLock
 from buildbot.locks import in_access
 from buildbot.process.rendering import Generator
 from buildbot.process.rendering import render
+from buildbot.process.runningbuilds import RunningBuilds
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
+    from buildbot.locking.owner import LockOwner
     from buildbot.locks import BaseLock
-    from buildbot.process.build import Build
-    from buildbot.process.builder import Builder
-    from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
+    from buildbot.process.buildrequest import BuildRequest
 
+    #: copies of locks, each once, and how they are to be taken
     Demand = list[tuple[BaseLock, LockAccess]]
 
 upstream = release(__name__)
+
+
+class Resolved(NamedTuple):
+    """What the build of a request would need of locks on a worker, as found out. Nothing is taken.
+
+    :param of_builder: the demand of the builder's locks.
+    :param of_worker: that of the worker's own.
+    :param worker: name of the worker if it matters which one it is; None if it does not.
+    :param around: the owner that the build will be nested in, or None.
+    :param configured: what the builder's configuration said when it was found out.
+    :param why_never: why it cannot be found out; a Failure, or None.
+    """
+
+    of_builder: Demand
+    of_worker: Demand
+    worker: str | None = None
+    around: LockOwner | None = None
+    configured: Any = None
+    why_never: Failure | None = None
+
+    def is_current(self, configured: Any, worker: Any) -> bool:
+        """Tell whether nothing of it has been changed by a reconfig.
+
+        :param configured: what the builder's configuration says now.
+        :param worker: the worker, or None if it has been lost.
+        :returns: a bool. It is False if the worker has been lost.
+        """
+        # by identity, for a renderable's == may say anything
+        is_of_config = self.configured is configured
+        return worker is not None and is_of_config and self.of_worker == worker.locks
+
+
+@defer.inlineCallbacks
+def resolve(builder: Any, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
+    """Find out what a build of a request would need of locks on a worker.
+
+    :returns: Deferred of ``Resolved``; or of None, if it could not start there: the worker has been
+        lost or does not fit, the request is pending no longer, or a reconfig has come between.
+    """
+    worker, props = workerforbuilder.worker, None
+    if worker is None:
+        return None  # its connection was lost in the meantime
+    if worker.builds_may_be_incompatible:
+        props = yield builder._setup_props_if_needed(props, workerforbuilder, buildrequest)
+        is_compatible = yield builder.questions.ask(
+            f'a renderable of worker {worker.name!r}', worker.isCompatibleWithBuild, props
+        )
+        if not is_compatible:
+            return None
+    config_version, configured = builder.config_version, builder.config.locks
+    of_builder: Demand = []
+    why_never = None
+    try:
+        of_builder = yield builder.questions.ask(
+            'a renderable of its locks', builder.find_demand, workerforbuilder, buildrequest, props
+        )
+    except defer.CancelledError:
+        return None
+    except SQLAlchemyError:
+        raise  # it may be over by the next time
+    except Exception as e:
+        why_never = Failure()
+        if workerforbuilder.worker is not None and builder.running:
+            log.err(e, f'builder {builder.name!r}: locks of {buildrequest}')
+    around = None
+    of_worker = getattr(worker, 'locks', [])  # a stand-in for a worker may have none
+    if of_builder or of_worker:
+        around = yield find_owner_around(builder, buildrequest)
+    brid = getattr(buildrequest, 'id', None)  # a stand-in for a request may have none
+    is_settled = builder.config_version == config_version and builder.inbox.is_pending(brid)
+    if workerforbuilder.worker is None or not builder.running or not is_settled:
+        return None
+    is_special = of_worker or worker.builds_may_be_incompatible or depends_on_worker(configured)
+    name = worker.workername if is_special else None
+    return Resolved(of_builder, of_worker, name, around, configured, why_never)
+
+
+@defer.inlineCallbacks
+def find_owner_around(builder: Any, buildrequest: BuildRequest) -> Any:
+    """Find the step of a build on this master that triggered a request and waits for it.
+
+    :returns: Deferred of the owner of locks that its build is nested in, or of None.
+    """
+    if not getattr(buildrequest, 'waitedFor', False):
+        return None
+    buildset = yield builder.master.data.get(('buildsets', str(buildrequest.bsid)))
+    running = yield RunningBuilds.getService(builder.botmaster)
+    for build in running.builds:
+        if buildset and build.buildid == buildset['parent_buildid']:
+            return build.lock_owner_of(buildrequest.id, builder.name)
+    return None
+
+
+def depends_on_worker(locks: Any) -> bool:
+    """Tell whether it matters on which worker a build runs for what a configuration's locks are."""
+    return names_lock_of(WorkerLock, locks) or must_be_rendered(locks)
+
+
+def depends_on_branch(locks: Any) -> bool:
+    """Tell whether its branch is all of a build that its locks depend on."""
+    return names_lock_of(BranchLock, locks) and not must_be_rendered(locks)
+
+
+def names_lock_of(kind: type, locks: Any) -> bool:
+    return not IRenderable.providedBy(locks) and any(isinstance(i, kind) for i in ids_of(locks))
+
+
+def group_of(locks: Any, brdict: dict[str, Any], request: BuildRequest | None) -> Hashable:
+    """Return what is the same for requests of a builder that want the same locks.
+
+    :param locks: those that the builder's configuration says.
+    :param brdict: the build request, as the data API gives it.
+    :param request: what it was made to, if the locks depend on the branch.
+    """
+    if brdict['waited_for'] or must_be_rendered(locks):
+        return brdict['buildrequestid']  # it may have a parent, or locks of its own
+    if request is None or not depends_on_branch(locks):
+        return None
+    sources = request.mergeSourceStampsWith([])
+    return tuple(sorted((s.codebase or '', s.branch or '') for s in sources))
 
 
 @defer.inlineCallbacks
 def get_real_locks_from_accesses_raw(
     locks: Any,
     props: Any,
-    builder: Builder,
-    workerforbuilder: AbstractWorkerForBuilder | None,
+    builder: Any,
+    workerforbuilder: Any,
     config_version: int | None,
     get_sources: Callable[[], Sequence[Any]] = tuple,
 ) -> Any:
@@ -70,19 +198,19 @@ def get_real_locks_from_accesses_raw(
 
     refuse_unlike(locks, botmaster, config_version)
     found = yield botmaster.getLockFromLockAccesses(locks, config_version)
-    claims: Demand = []
+    demand: Demand = []
     for lock, access in found:
         lock = lock.getLockForWorker(worker.workername)
         access = in_access(access)
         copies = [lock]
         if isinstance(lock, RealBranchLock):
             copies = yield copies_of(lock, access.lockid.key, props, get_sources)
-        claims += [(copy, access) for copy in copies]
-    if len({lock for lock, _ in claims}) < len(claims):
-        found = [lock for lock, _ in claims]
+        demand += [(copy, access) for copy in copies]
+    if len({lock for lock, _ in demand}) < len(demand):
+        found = [lock for lock, _ in demand]
         twice = next(lock for lock in found if found.count(lock) > 1)
         raise LockError(f'lock {twice.lockName!r}: it stands twice in one list')
-    return claims
+    return demand
 
 
 @defer.inlineCallbacks
@@ -157,7 +285,7 @@ def is_configured(real: Any, botmaster: Any) -> bool:
     return any(lock is real for lock in named)
 
 
-def get_real_locks_from_accesses(locks: Any, build: Build) -> defer.Deferred[Demand]:
+def get_real_locks_from_accesses(locks: Any, build: Any) -> defer.Deferred[Demand]:
     """Turn what a configuration says into the lock copies that are meant for a build."""
     return get_real_locks_from_accesses_raw(
         locks,
@@ -183,15 +311,15 @@ def ids_of(locks: Iterable[Any]) -> list[Any]:
     return [getattr(lock, 'lockid', lock) for lock in locks]
 
 
-def names_of_locks(claims: Demand) -> str:
+def names_of_locks(demand: Demand) -> str:
     """Return the names of locks as people are told them, but for those of which none is taken."""
-    return ', '.join(lock.label for lock, access in claims if access.count)
+    return ', '.join(lock.label for lock, access in demand if access.count)
 
 
 def together(*lists: Demand) -> Demand:
     """Make one list of several, in which each lock stands once, with its strongest access."""
     strongest: dict[BaseLock, LockAccess] = {}
-    for lock, access in (claim for claims in lists for claim in claims):
+    for lock, access in (pair for demand in lists for pair in demand):
         known = strongest.get(lock)
         if known is None or (access.mode == 'exclusive', access.count) > (
             known.mode == 'exclusive',

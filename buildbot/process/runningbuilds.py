@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from typing import Any
 
 from twisted.internet import defer
@@ -11,19 +10,16 @@ from twisted.python import log
 
 from buildbot.util.service import SharedService
 
-if TYPE_CHECKING:
-    from buildbot.process.build import Build
-
 
 class RunningBuilds(SharedService):
     """The builds that run on this master, those of builders that have been removed included."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.builds: dict[Build, None] = {}
+        self.builds: dict[Any, None] = {}
 
     @defer.inlineCallbacks
-    def add(self, build: Build) -> Any:
+    def add(self, build: Any) -> Any:
         """Take note of a build that begins, until it has ended."""
         self.builds[build] = None
         try:

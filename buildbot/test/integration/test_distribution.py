@@ -23,12 +23,12 @@ from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.metrics import MetricLogObserver
 from buildbot.process.properties import renderer
-from buildbot.process.reservations import Reservations
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SKIPPED
 from buildbot.process.results import SUCCESS
+from buildbot.process.waiting.reservations import Reservations
 from buildbot.test.fake.latent import LatentController
 from buildbot.test.util.distribution import TWO
 from buildbot.test.util.distribution import DistributionCase

@@ -30,6 +30,10 @@ def histories():
 class Histories(HistoryCase):
     without = WITHOUT
 
+    def setUp(self):
+        self.addCleanup(self.flush, None)  # for what ends only when the master does
+        super().setUp()
+
     @parameterized.expand(list(histories()))
     def test_history(self, seed, events):
         """Whatever happens: it comes to rest, who could start has started, and all runs out."""

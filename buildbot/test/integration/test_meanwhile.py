@@ -11,14 +11,15 @@ from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import schedulers
 from buildbot.plugins import steps
+from buildbot.process import builder
+from buildbot.process import locks
 from buildbot.process.buildrequest import BuildRequest
 from buildbot.process.buildrequestdistributor import BuildChooserBase
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.buildstep import BuildStep
-from buildbot.process.inbox import Inbox
 from buildbot.process.properties import renderer
-from buildbot.process.reservations import Reservations
 from buildbot.process.results import SUCCESS
+from buildbot.process.waiting.inbox import Inbox
 from buildbot.test.util.distribution import THREE
 from buildbot.test.util.distribution import TWO
 from buildbot.test.util.distribution import DistributionCase
@@ -173,7 +174,7 @@ class Meanwhile(DistributionCase):
         self.assertEqual(self.running(), 'b')
         yield self.assert_all_done()
 
-    @parameterized.expand(['canStartBuild', 'find_parent'])
+    @parameterized.expand(['canStartBuild', 'find_owner_around'])
     @defer.inlineCallbacks
     def test_lost_worker(self, what):
         """A request whose worker is lost meanwhile starts on another one at once."""
@@ -183,10 +184,11 @@ class Meanwhile(DistributionCase):
 
         words = {'canStartBuild': self.slow} if what == 'canStartBuild' else {}
         yield self.setup_lab({'a': self.builder('a', self.all, nextWorker=first, **words)}, TWO)
-        if what == 'find_parent':
-            self.patch(Reservations, 'find_parent', self.slow)
+        if what == 'find_owner_around':
+            self.patch(locks, 'find_owner_around', self.slow)
+            self.patch(builder, 'find_owner_around', self.slow)
         yield self.request('a')
-        if what == 'find_parent':
+        if what == 'find_owner_around':
             for i in range(3):  # it is asked for each worker, for the chosen one, for the build
                 self.answer(None, i)
         self.lose_worker('w1')

@@ -8,11 +8,13 @@ from random import Random
 from parameterized import parameterized
 from twisted.internet import defer
 
+from buildbot.data.buildrequests import BuildRequest as RequestData
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.process.builder import Builder
 from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
+from buildbot.process.results import RETRY
 from buildbot.test.util.distribution import THREE
 from buildbot.test.util.distribution import TWO
 from buildbot.test.util.distribution import DistributionCase
@@ -336,6 +338,19 @@ class Order(DistributionCase):
         self.reactor.advance(300)
         self.flushLoggedErrors(defer.CancelledError)
 
+    @defer.inlineCallbacks
+    def test_no_list(self):
+        """If what is given is no list, it is done without it too, and the log says what it was."""
+        yield self.setup_lab({'a': self.builder('a')}, prioritizeBuilders=lambda *args: None)
+        told = self.listen()
+        yield self.request('a')
+        self.assertEqual(self.running(), 'a')
+        self.reactor.advance(300)
+        self.assertEqual(told, [])
+        self.assertTrue(self.flushLoggedErrors(TypeError))
+        self.end('a')
+        self.flushLoggedErrors(TypeError)
+
 
 class Late(DistributionCase):
     """What the user wrote answers late, or never."""
@@ -373,6 +388,50 @@ class Late(DistributionCase):
         )
         for _ in range(2):
             self.end('b')
+
+    @parameterized.expand(
+        [
+            ('nextBuild', lambda builder, requests: requests[0]),
+            ('nextWorker', lambda builder, workers, request: workers[0]),
+            ('canStartBuild', lambda builder, worker, request: True),
+            ('locks', lambda props: []),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_reconfig(self, what, better):
+        """A reconfig that brings another method waits no longer for the answer of the old one."""
+        builders = {'a': {**self.builder('a', self.lock), **self.words(what, Slow())}}
+        yield self.setup_lab(builders, TWO)
+        yield self.request('a')
+        self.assertEqual(self.running(), '')
+        builders['a'].update(self.words(what, better))
+        yield self.reconfig_master(self.lab_config(builders))
+        self.settle()
+        self.assertEqual(self.running(), 'a')
+        yield self.assert_all_done()
+
+    @parameterized.expand([('stop',), ('lose',)])
+    @defer.inlineCallbacks
+    def test_locks_of_a_step(self, way):
+        """A build can be stopped, and is ended if its worker is lost, while they are found out."""
+        answers = Slow()
+        steps = [
+            GatedStep(self.gate('a'), locks=renderer(answers), name='a'),
+            GatedStep(self.gate('clean'), alwaysRun=True),
+        ]
+        yield self.setup_lab({'a': {'steps': steps}}, ['w1'])
+        yield self.request('a')
+        if way == 'stop':
+            yield self.stop_build(1)
+            self.assertEqual((yield self.step_rows())[0], ('a', CANCELLED))
+            self.end('clean')
+            self.assertEqual((yield self.builds()), [CANCELLED])
+        else:
+            self.lose_worker()
+            self.assertEqual((yield self.builds()), [RETRY])
+        answers.asked[0][0].callback([])
+        self.settle()
+        self.assertEqual(self.running(), '')
 
     @parameterized.expand(
         [
@@ -422,6 +481,39 @@ class Database(DistributionCase):
         self.settle()
         self.assertEqual((yield self.claimed(brid)), False)
         self.assertTrue(self.flushLoggedErrors(Lost))
+
+    @defer.inlineCallbacks
+    def test_claim_that_could_not_be_told(self):
+        """A request that was claimed before an error is given back, and tried again later."""
+        yield self.setup_lab({'a': self.builder('a')}, ['w1'])
+        generate = RequestData.generateEvent
+        failed: list[str] = []
+
+        def fail_to_tell(instance, brids, event):
+            if event == 'claimed' and len(failed) < 2:
+                failed.append(event)
+                return defer.fail(Lost())
+            return generate(instance, brids, event)
+
+        self.patch(RequestData, 'generateEvent', fail_to_tell)
+        heard = self.listen()
+        brid = yield self.request('a')
+        self.assertEqual((failed, (yield self.claimed(brid))), (['claimed'], False))
+        self.assertEqual(
+            heard,
+            [
+                f"builder 'a': build requests [{brid}] could not be claimed; they are tried again"
+                ' in 10 seconds'
+            ],
+        )
+        for _ in range(2):
+            self.assertEqual(self.running(), '')
+            self.reactor.advance(10)
+            self.settle()
+        self.assertEqual(self.running(), 'a')
+        self.assertEqual(len(self.flushLoggedErrors(Lost)), 2)
+        self.end('a')
+        self.assertEqual(self.master.botmaster._starting_brid_to_cancel, {})
 
     @defer.inlineCallbacks
     def test_unclaim_of_cancelled(self):

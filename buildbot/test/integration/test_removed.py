@@ -14,11 +14,12 @@ from buildbot.locks import WorkerLock
 from buildbot.plugins import schedulers
 from buildbot.plugins import steps
 from buildbot.plugins import util
+from buildbot.process import builder
+from buildbot.process import locks as process_locks
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import Interpolate
 from buildbot.process.properties import renderer
-from buildbot.process.reservations import Reservations
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
@@ -193,7 +194,8 @@ class Builders(Removed):
         kept = {'kept': {'steps': [GatedStep(Gate())]}}
         yield self.setup_lab({'a': {'steps': [GatedStep(Gate())]}, **kept})
         parent: defer.Deferred = defer.Deferred()
-        self.patch(Reservations, 'find_parent', lambda reservations, request: parent)
+        self.patch(process_locks, 'find_owner_around', lambda builder, request: parent)
+        self.patch(builder, 'find_owner_around', lambda builder, request: parent)
         brid = yield self.request('a')
         yield self.reconfig(kept)
         parent.callback(None)

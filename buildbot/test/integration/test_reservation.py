@@ -18,6 +18,7 @@ from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
 from buildbot.test.fake.latent import LatentController
+from buildbot.test.util.distribution import THREE
 from buildbot.test.util.distribution import TWO
 from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.lab import GatedStep
@@ -486,6 +487,54 @@ class Patience(DistributionCase):
         # four have gone past the one that waits for all three, each of them once
         self.assertEqual(self.running(), 'h one two0 two1 two2')
         yield self.assert_all_done(*locks.values())
+
+    @defer.inlineCallbacks
+    def start_with_two_workers(self, **words):
+        """Let ``a`` wait for ``m`` and a lock of either worker, which ``h`` has on both."""
+        m, w = (lock.access('exclusive') for lock in (MasterLock('m'), WorkerLock('w')))
+        yield self.setup_lab(
+            {
+                'h': self.builder('h', w, workernames=TWO),
+                'a': self.builder('a', w, m, workernames=TWO, **words),
+                'x': self.builder('x', m, workernames=['w3']),
+                'z': self.builder('z', workernames=['w1']),
+            },
+            THREE,
+        )
+        for name in 'hha':
+            yield self.request(name)
+        self.assertEqual(self.running(), 'h h')
+
+    def end_on(self, worker):
+        at = [self.worker_of('h', i) for i in range(len(self.gates['h'].running))].index(worker)
+        self.gates['h'].running.pop(at)[1].callback(SUCCESS)
+        self.settle()
+
+    @parameterized.expand([(name,) for name in TWO])
+    @defer.inlineCallbacks
+    def test_drained_for_itself(self, worker):
+        """A lock that drains for a request does so for it on whatever worker."""
+        yield self.start_with_two_workers()
+        for _ in range(4):
+            yield self.request('x')
+            self.assertEqual(self.running(), 'h h x')
+            self.end('x')
+        yield self.request('x')
+        self.assertEqual(self.running(), 'h h')
+        self.end_on(worker)
+        self.assertEqual((self.running(), self.worker_of('a')), ('a h', worker))
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
+    def test_refused_on_one_worker(self):
+        """A request that is refused on one worker does not overtake itself on the other."""
+        yield self.start_with_two_workers(canStartBuild=lambda *args: False)
+        self.end_on('w1')
+        for _ in range(9):
+            yield self.request('z')
+            self.end('z')
+        yield self.request('x')
+        self.assertEqual(self.running(), 'h x')
 
 
 class LostWorker(DistributionCase):

@@ -285,6 +285,34 @@ class Leaves(RestCase):
         self.assertEqual(self.requests_running(), [self.first])
         self.assert_runs_out()
 
+    @parameterized.expand(table(('canStartBuild', 'nextWorker'), ('master', 'branch')))
+    @defer.inlineCallbacks
+    def test_given_back_and_refused(self, _, what, kind):
+        """One that is given back when the next has its turn, and is refused, lets that go on."""
+        locks, _ = locks_of_kind(kind)
+        refused: list[int] = []
+
+        def can_start(builder, worker, request):
+            self.pace.step('asks')
+            return request.id not in refused
+
+        def next_worker(builder, workers, request):
+            self.pace.step('asks')
+            return None if request.id in refused else workers[0]
+
+        words = {what: can_start if what == 'canStartBuild' else next_worker}
+        yield self.start({'a': self.builder('a', locks, **words)}, ['w1', 'w2'])
+        refused.append(self.ask('a', priority=5))
+        second = self.ask('a')
+        self.assertEqual(self.requests_running(), refused)
+        self.limit()
+        self.lose_worker(self.gates['a'].running[0][0].workername)
+        self.assertEqual(self.requests_running(), [second])
+        self.let_hour_pass()
+        refused.clear()
+        self.end('a')
+        self.assert_runs_out()
+
     @parameterized.expand(table(LOCKS, list(BEHIND)))
     @defer.inlineCallbacks
     def test_no_worker(self, _, kind, behind):

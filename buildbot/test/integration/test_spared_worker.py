@@ -284,9 +284,8 @@ class BegunWithoutLocks(SparedCase):
 
         def begin(build, reservation, workerforbuilder):
             build.workerforbuilder = workerforbuilder
-            return True
 
-        self.patch(Build, 'take_over_locks', begin)
+        self.patch(Build, 'adopt', begin)
 
     @defer.inlineCallbacks
     def test_cannot_be_found_out(self):

@@ -381,6 +381,14 @@ class HistoryCase(PacedCase):
         mode = rng.choice(['exclusive', 'counting', 'counting'])
         return [(rng.choice('mnwb'), mode, rng.choice([1, 1, 2]) if mode == 'counting' else 1)]
 
+    def _locks_of(self, name: str) -> list[tuple[str, str, int]]:
+        locks: list[tuple[str, str, int]] = self.plan[name]['locks']
+        if name != 't':
+            return locks
+        # a build that it triggers would wait for the worker of a step that waits for its lock
+        of_steps = {e[0] for plan in self.plan.values() for e in (*plan['group'], *plan['inner'])}
+        return [entry for entry in locks if entry[0] not in of_steps]
+
     def lock(self, name: str) -> Any:
         kinds: dict[str, Any] = {'w': WorkerLock, 'b': BranchLock}
         return kinds.get(name, MasterLock)(name, self.limits[name])
@@ -399,7 +407,7 @@ class HistoryCase(PacedCase):
         """Return what the master is configured with now."""
         builders = []
         for name, plan in self.plan.items():
-            accesses = self.accesses(plan['locks'])
+            accesses = self.accesses(self._locks_of(name))
             locks: Any = accesses
             if plan['rendered']:
                 locks = plan['user'].rendered(accesses)
@@ -800,6 +808,10 @@ class HistoryCase(PacedCase):
             return True
         if self.is_shutting_down() and not wish.is_waited_for:
             return True
+        of_steps = self.plan[wish.builder]['of_steps']
+        loaded = {build.workername for build in self.running()}
+        if self.words['lateBinding'] and of_steps and wish.worker in loaded:
+            return True  # it waits for a place, or stands in line
         asks = any(name == wish.builder for name, _ in self.questions)
         return asks or now < self.failed.get(wish.brid, 0)
 
@@ -830,8 +842,6 @@ class HistoryCase(PacedCase):
 
     def wishes(self) -> list[Wish]:
         """Return what pending requests need on idle workers, if nobody says no to it."""
-        loaded = {build.workername for build in self.running()}
-        late = self.words['lateBinding']
         found = []
         for row in self.pending():
             builder = self.master.botmaster.getBuilderById(row['builderid'])
@@ -842,8 +852,6 @@ class HistoryCase(PacedCase):
                 if self.is_refused(brid, builder.name, worker):
                     continue
                 if not plan['user'].may_choose(brid, worker):
-                    continue
-                if late and plan['of_steps'] and worker in loaded:
                     continue
                 accesses = [*self.accesses_now[builder.name], *wfb.worker.access]
                 branch = self.branch_of(row)
@@ -861,10 +869,11 @@ class HistoryCase(PacedCase):
     def run_out(self) -> None:
         """Let all be as it was, and fail unless all requests end then, and nothing is left."""
         self.number += 1
+        self.answer_all()
+        self.settle()
         if self.is_shut_down():
             self.check()
             return
-        self.answer_all()
         self.master.botmaster.cancelCleanShutdown()
         for worker in self.master.workers.workers.values():
             if worker.isPaused():

@@ -196,7 +196,8 @@ class LabTestCase(RunFakeMasterTestCase):
 
         def hear(event: dict[str, Any]) -> None:
             text = ' '.join(map(str, event['message']))
-            if any(words in text for words in ('has not answered', 'tried again', 'could not be told')):
+            words = ('has not answered', 'tried again', 'could not be told')
+            if any(some in text for some in words):
                 heard.append(text)
 
         log.addObserver(hear)

@@ -8,7 +8,6 @@ from typing import Any
 from twisted.internet import defer
 from twisted.python.failure import Failure
 
-from buildbot.process.locks import release_all
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -33,6 +32,7 @@ class Build(upstream.Build):
 
     def releaseLocks(self) -> None:
         locks, now = self._locks_to_acquire, self.master.reactor.seconds()
-        release_all(self, locks)
+        for lock, access in locks:
+            lock.release(self, access)
         self._lock_log.ended(self.lock_name(), locks, now)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)

@@ -38,15 +38,15 @@ class Builder(upstream.Builder):
             props = yield self._setup_props_if_needed(props, workerforbuilder, buildrequest)
             if not (yield worker.isCompatibleWithBuild(props)):
                 return False
-        claims = []
+        demand = []
         try:
-            claims = yield self._find_claims(workerforbuilder, buildrequest, props)
+            demand = yield self.find_demand(workerforbuilder, buildrequest, props)
         except Exception as e:
             if workerforbuilder.worker is not None and self.running:
                 log.err(e, f'builder {self.name!r}: locks of {buildrequest}')
         if workerforbuilder.worker is None or not self.running:
             return False  # lost, or removed, while the locks were found out
-        if claims and not self._can_acquire_locks(claims):
+        if demand and not self._can_acquire_locks(demand):
             return False
         if callable(self.config.canStartBuild):
             return (yield self.config.canStartBuild(self, workerforbuilder, buildrequest))

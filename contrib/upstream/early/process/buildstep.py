@@ -7,7 +7,6 @@ from typing import Any
 
 from buildbot import config
 from buildbot.config.locks import problems_of
-from buildbot.process.locks import release_all
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -21,4 +20,5 @@ class BuildStep(upstream.BuildStep):
 
     def releaseLocks(self) -> None:
         """Release the locks that the step holds; doing it again does nothing."""
-        release_all(self, self._locks_to_acquire)
+        for lock, access in self._locks_to_acquire:
+            lock.release(self, access)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from parameterized import parameterized
 from twisted.trial import unittest
 
-from buildbot.process.pending import PendingRequests
+from buildbot.process.waiting.pending import PendingRequests
 
 
 def brdict(brid, priority=0, at=None):

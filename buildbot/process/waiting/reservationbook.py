@@ -8,7 +8,7 @@ from typing import Callable
 from typing import Iterable
 from typing import Iterator
 
-from buildbot.process.reservation import Reservation
+from buildbot.process.waiting.reservation import Reservation
 
 if TYPE_CHECKING:
     from buildbot.locking.copy import BaseLock
@@ -133,12 +133,9 @@ class ReservationBook:
         return {lock for reservation in self.granted() for lock, _ in reservation.asked}
 
     def wait_for_any(self, locks: set[BaseLock]) -> bool:
-        """Tell whether some wait for one of these locks."""
-        return any(
-            not locks.isdisjoint(lock for lock, _ in reservation.asked)
-            for reservation in self
-            if reservation.stands_in_line
-        )
+        """Tell whether some wait for one of these locks, or were granted it and have not used it."""
+        in_line = (r for known in self._in_line.values() for r in known.values() if r.claim)
+        return any(not locks.isdisjoint(lock for lock, _ in r.asked) for r in in_line)
 
     def go_before(self, behind: list[Reservation]) -> None:
         """Let those who wait have what others have been granted, and have not used.

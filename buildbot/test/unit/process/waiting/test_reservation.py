@@ -16,8 +16,9 @@ from buildbot.locking.copy import UnitsError
 from buildbot.locks import LockOwner
 from buildbot.locks import MasterLock
 from buildbot.locks import RealMasterLock
-from buildbot.process.reservation import Reservation
-from buildbot.process.reservationbook import ReservationBook
+from buildbot.process.locks import Resolved
+from buildbot.process.waiting.reservation import Reservation
+from buildbot.process.waiting.reservationbook import ReservationBook
 from buildbot.util.eventual import flushEventualQueue
 
 
@@ -36,9 +37,9 @@ class ReservationCase(unittest.TestCase):
 
     def reservation(self, brid=1, worker=None, claims=None, parent=None, **words):
         request: Any = SimpleNamespace(**{'id': brid, 'priority': 0, 'submittedAt': brid, **words})
-        made = Reservation(request, 'a', worker, parent, lambda: self.woken.append(brid))
-        made.wanted = self.one if claims is None else claims
-        return made
+        demand = self.one if claims is None else claims
+        resolved = Resolved(demand, [], worker, parent)
+        return Reservation(request, 'a', resolved, lambda: self.woken.append(brid))
 
     def state(self, reservation):
         words = ('holds', 'waits')
@@ -66,7 +67,7 @@ class Line(ReservationCase):
         """It lets go of what it took when it is to take something else."""
         made = self.reservation(claims=self.all)
         made.take()
-        made.wanted = self.one
+        made.resolved = Resolved(self.one, [])
         made.take()
         self.assertTrue(self.reservation(2).take())
 

@@ -8,7 +8,7 @@ from typing import Any
 from parameterized import parameterized
 from twisted.trial import unittest
 
-from buildbot.process.firstrelease import FirstRelease
+from buildbot.process.waiting.firstrelease import FirstRelease
 from buildbot.util.subscription import SubscriptionPoint
 
 

@@ -12,18 +12,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Callable
 from typing import Iterable
 
 from buildbot.locks import BaseLockId
 from buildbot.locks import LockAccess
 from buildbot.locks import WorkerLock
-from buildbot.process.firstrelease import FirstRelease
+from buildbot.process.waiting.firstrelease import FirstRelease
 
 if TYPE_CHECKING:
     from buildbot.config.steps import Place
-    from buildbot.process.build import Build
-    from buildbot.process.builder import Builder
-    from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
 
 
 class StepLocks:
@@ -71,7 +69,7 @@ class StepLocks:
         return max(1, limit // max(1, units))
 
 
-def crowd(builds: Iterable[Build]) -> Counter[str]:
+def crowd(builds: Iterable[Any]) -> Counter[str]:
     """Count the builds on a worker that are not through with a lock, by its name."""
     return Counter(name for build in builds for name in build.step_locks_to_come())
 
@@ -94,17 +92,13 @@ def is_fed(counts: Counter[str], holders: dict[str, int]) -> bool:
     return False
 
 
-def load_of(
-    locks: StepLocks, worker: AbstractWorkerForBuilder
-) -> tuple[Counter[str], dict[str, int]]:
+def load_of(locks: StepLocks, worker: Any) -> tuple[Counter[str], dict[str, int]]:
     """Return the crowd at each lock of a builder's steps on a worker, and how many can hold it."""
     holders = {name: locks.holders(name, worker.worker.workername) for name in locks.lockids}
     return crowd(worker.worker.builds), holders
 
 
-def least_crowded(
-    locks: StepLocks, workers: list[AbstractWorkerForBuilder]
-) -> list[AbstractWorkerForBuilder]:
+def least_crowded(locks: StepLocks, workers: list[Any]) -> list[Any]:
     """Return the workers on which the locks that a builder's steps take are least contended.
 
     :param workers: those on which a build could start now.
@@ -112,7 +106,7 @@ def least_crowded(
     """
     if not locks.lockids:
         return workers
-    best: list[AbstractWorkerForBuilder] = []
+    best: list[Any] = []
     lowest: tuple[float, int] | None = None
     for worker in workers:
         if worker.worker is None:
@@ -126,9 +120,7 @@ def least_crowded(
     return best
 
 
-def least_needed(
-    workers: list[AbstractWorkerForBuilder], needs: Iterable[Iterable[str]]
-) -> list[AbstractWorkerForBuilder]:
+def least_needed(workers: list[Any], needs: Iterable[Iterable[str]]) -> list[Any]:
     """Return the workers that the fewest others could use.
 
     :param needs: for each of the others, the names of the workers that it could use.
@@ -143,18 +135,25 @@ def least_needed(
 class WorkerChoice:
     """On which idle worker the next build of a builder is best started, if on any yet.
 
-    :param builder: the builder.
-    :ivar step_locks: the worker locks of its steps.
+    :param wake: has the builder looked at, now that there is a place on a worker.
+    :param binds_late: tells whether a build is better left for the first worker with a place.
+    :param needs_of_others: returns, for each other builder that has pending requests, the names of
+        the workers that it could use.
+    :ivar step_locks: the worker locks of the builder's steps.
     """
 
-    def __init__(self, builder: Builder) -> None:
+    def __init__(
+        self,
+        wake: Callable[[], Any],
+        binds_late: Callable[[], bool],
+        needs_of_others: Callable[[], Iterable[Iterable[str]]],
+    ) -> None:
         self.step_locks = StepLocks()
-        self._builder = builder
-        self._first_place = FirstRelease(builder.wake)
+        self._binds_late = binds_late
+        self._needs_of_others = needs_of_others
+        self._first_place = FirstRelease(wake)
 
-    def best(
-        self, workers: list[AbstractWorkerForBuilder], is_waited_for: bool
-    ) -> list[AbstractWorkerForBuilder]:
+    def best(self, workers: list[Any], is_waited_for: bool) -> list[Any]:
         """Return those of some workers on which a build is best started.
 
         :param workers: idle workers.
@@ -163,41 +162,32 @@ class WorkerChoice:
             these, those that the fewest other builders need. It is empty if the build is better
             left for the first worker on which there is a place: then the builder is woken.
         """
-        builder = self._builder
-        if not builder.running:
-            return []
         # who is waited for must not wait for who waits for it
-        late = builder.master.config.lateBinding and not is_waited_for
+        late = self._binds_late() and not is_waited_for
         free = [worker for worker in workers if self.has_place(worker)] if late else workers
         if not free:
             self._wait_for_place(workers)
-        needs = (
-            other.config.workernames
-            for other in builder.botmaster.builders.values()
-            if other is not builder and other.config is not None and other.inbox.requests
-        )
-        return least_needed(least_crowded(self.step_locks, free), needs)
+        return least_needed(least_crowded(self.step_locks, free), self._needs_of_others())
 
-    def has_place(self, worker: AbstractWorkerForBuilder) -> bool:
+    def has_place(self, worker: Any) -> bool:
         """Tell whether a worker could be kept busier with one more build of the builder."""
         if not self.step_locks.lockids or worker.worker is None:
             return True
         return not is_fed(*load_of(self.step_locks, worker))
 
-    def leaves_all(self, workers: list[AbstractWorkerForBuilder]) -> bool:
+    def leaves_all(self, workers: list[Any]) -> bool:
         """Tell whether a build that nobody waits for is better left for later, on whatever worker.
 
         If so the builder is woken when there is a place.
 
         :param workers: the idle workers, best with one first that has no place most likely.
         """
-        is_late = self._builder.master.config.lateBinding and not self._builder.choose_worker
-        if not is_late or not workers or any(map(self.has_place, workers)):
+        if not self._binds_late() or not workers or any(map(self.has_place, workers)):
             return False
         self._wait_for_place(workers)
         return True
 
-    def _wait_for_place(self, workers: list[AbstractWorkerForBuilder]) -> None:
+    def _wait_for_place(self, workers: list[Any]) -> None:
         self._first_place.wait_for(
             worker.worker.subscribe_to_places for worker in workers if worker.worker is not None
         )

@@ -16,12 +16,14 @@ from buildbot.locking.copy import UnitsError
 from buildbot.locking.copy import would_do
 from buildbot.locking.owner import name_of_request
 from buildbot.locks import LockOwner
-from buildbot.process.firstrelease import FirstRelease
+from buildbot.process.locks import together
+from buildbot.process.waiting.firstrelease import FirstRelease
 
 if TYPE_CHECKING:
     from buildbot.process.buildrequest import BuildRequest
     from buildbot.process.locklog import LockLog
     from buildbot.process.locks import Demand
+    from buildbot.process.locks import Resolved
 
 
 class Reservation(LockOwner):
@@ -32,14 +34,10 @@ class Reservation(LockOwner):
 
     :param request: the build request; it waits with its priority, and since it was submitted.
     :param builder_name: of the request.
-    :param worker: name of the worker that it is for; None if it is the same for each of them.
-    :param parent: the owner that the build will be nested in, or None.
+    :param resolved: what its build needs.
     :param wake: called without arguments when it may be the request's turn.
     :ivar lender: the request that has lent it to the one that it is of now, or None.
-    :ivar wanted: what the build needs, as last found out.
-    :ivar of_builder: that of it which is not the worker's own.
-    :ivar of_worker: that which is.
-    :ivar access: what the builder's configuration said when it was found out.
+    :ivar resolved: what its build needs, as last found out.
     :ivar asked: what it has asked for.
     :ivar claim: of that; None while it has none.
     :ivar log: tells the log of it; None before there is anything to be told.
@@ -50,25 +48,20 @@ class Reservation(LockOwner):
         self,
         request: BuildRequest,
         builder_name: str,
-        worker: str | None,
-        parent: LockOwner | None,
+        resolved: Resolved,
         wake: Callable[[], Any],
     ) -> None:
         self.request = request
         self.lender: BuildRequest | None = None
         self.builder_name = builder_name
-        self.worker = worker
-        self.lock_parent = parent
+        self.lock_parent = resolved.around
         # a stand-in for a request may have neither
         self.lock_priority = getattr(request, 'priority', 0)
         self.lock_age = getattr(request, 'submittedAt', None)
         # to wait for a request that nobody waits for is never worth the failure of a step
-        self.lock_may_yield = parent is None
-        self.wanted: Demand = []
+        self.lock_may_yield = resolved.around is None
+        self.resolved = resolved
         self.asked: Demand = []
-        self.of_builder: Demand = []
-        self.of_worker: Demand = []
-        self.access: Any = None
         self.claim: LockClaim | None = None
         self.log: LockLog | None = None
         self.why_never: Failure | None = None
@@ -76,12 +69,27 @@ class Reservation(LockOwner):
         self._wake = wake
         self._first_release = FirstRelease(wake)
 
+    @property
+    def lock_choice(self) -> Any:  # type: ignore[override]
+        """The request, which may wait for a build on either of some workers."""
+        return getattr(self.request, 'id', None)
+
     def lock_name(self) -> str:
         return name_of_request(self.request.id, self.builder_name)
 
-    def stands_for(self, request: BuildRequest, parent: LockOwner | None) -> bool:
-        """Tell whether it is, in a line, what a request with this parent would be there now."""
-        return self.lock_parent is parent and self.lock_priority == request.priority
+    @property
+    def worker(self) -> str | None:
+        """Name of the worker that it is for; None if it is the same for each of them."""
+        return self.resolved.worker
+
+    @property
+    def wanted(self) -> Demand:
+        """What its build needs: the locks of the builder and of the worker."""
+        return together(self.resolved.of_builder, self.resolved.of_worker)
+
+    def stands_for(self, request: BuildRequest, around: LockOwner | None) -> bool:
+        """Tell whether it is, in a line, what a request with this owner around would be now."""
+        return self.lock_parent is around and self.lock_priority == request.priority
 
     @property
     def waits(self) -> bool:
@@ -111,9 +119,10 @@ class Reservation(LockOwner):
         """
         if self.why_never is not None:
             return False
-        if self.wanted != self.asked:
+        wanted = self.wanted
+        if wanted != self.asked:
             self.give_back()
-            self.asked = self.wanted
+            self.asked = wanted
         if self.claim is None and not self._first_release.is_awaited:
             self._ask()
         elif self.claim is not None and self.claim.holds:

@@ -19,10 +19,10 @@ from buildbot.locks import WorkerLock
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.groups.step import StepGroup
-from buildbot.process.workerchoice import StepLocks
-from buildbot.process.workerchoice import is_fed
-from buildbot.process.workerchoice import least_crowded
-from buildbot.process.workerchoice import least_needed
+from buildbot.process.waiting.workerchoice import StepLocks
+from buildbot.process.waiting.workerchoice import is_fed
+from buildbot.process.waiting.workerchoice import least_crowded
+from buildbot.process.waiting.workerchoice import least_needed
 
 BOARD, CPU = WorkerLock('board', 1, {'big': 3}), WorkerLock('cpu', 4)
 

@@ -111,6 +111,13 @@ class PendingRequests:
             self._group_of[brid] = group
             insort(self._groups.setdefault(group, []), place_of(self._brdicts[brid]))
 
+    def is_behind(self, brid: int, other: int) -> bool:
+        """Tell whether a request stands behind another one in the group of both."""
+        groups = self._group_of
+        if brid not in groups or other not in groups or groups[brid] != groups[other]:
+            return False
+        return place_of(self._brdicts[brid]) > place_of(self._brdicts[other])
+
     def forget_groups(self) -> None:
         """Let all be put in groups anew: the locks that they want have changed."""
         self._group_of.clear()

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what the message queue tells of build requests, passed to the builders that they are for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import defer
+
+from buildbot.util.service import SharedService
+
+
+class RequestMessages(SharedService):
+    """Hears all that is told of build requests, and passes it to the inboxes of their builders."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._starting = defer.DeferredLock()
+        self._messages: Any = None
+
+    def listen(self) -> defer.Deferred[None]:
+        """Make sure that no message is missed from when this fires."""
+        return self._starting.run(self._listen)
+
+    @defer.inlineCallbacks
+    def _listen(self) -> Any:
+        if self._messages is None:
+            self._messages = yield self.master.mq.startConsuming(
+                self._pass_on, ('buildrequests', None, None)
+            )
+
+    @defer.inlineCallbacks
+    def stopService(self) -> Any:
+        yield super().stopService()
+        if self._messages is not None:
+            messages, self._messages = self._messages, None
+            yield messages.stopConsuming()
+
+    def _pass_on(self, key: tuple[str, ...], brdict: dict[str, Any]) -> None:
+        if key[2] == 'cancel':
+            return  # that it is complete has been told already
+        builder = self.parent.getBuilderById(brdict['builderid'])
+        if builder is None:
+            return
+        builder.inbox.tell(brdict)
+        if key[2] == 'update':
+            builder.request_changed(brdict['buildrequestid'])

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: the requests of one builder claim what their builds need, before there is a build."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Callable
+from typing import Iterable
+from weakref import WeakKeyDictionary
+
+from twisted.internet import defer
+
+from buildbot.process.locklog import LockLog
+from buildbot.process.waiting.reservation import Reservation
+from buildbot.process.waiting.reservationbook import ReservationBook
+
+if TYPE_CHECKING:
+    from buildbot.process.buildrequest import BuildRequest
+    from buildbot.process.locks import Demand
+    from buildbot.process.locks import Resolved
+    from buildbot.process.waiting.refusals import Refusals
+
+
+class Reservations(ReservationBook):
+    """The reservations of one builder, which are made, kept in line, lent and given back here.
+
+    It is given what it needs of the builder, which it does not know.
+
+    :param name: of the builder.
+    :param refusals: what has been tried in vain.
+    :param resolve: takes an idle worker and a request, and returns a Deferred of what the build
+        would need there, or of None if it cannot start there.
+    :param is_current: takes what was found out and a worker, and tells whether it is still so.
+    :param are_free: takes a demand, and who is to hold it if that matters; tells whether it can be
+        had now.
+    :param may_start: takes a worker and a request, and returns a Deferred of what the user says.
+    :param user_orders: tells whether the user decides which request is next.
+    :param is_pending: tells of the id of a request whether it is pending still.
+    :param is_behind: tells of the ids of two requests whether the one stands behind the other in
+        the group of both.
+    :param idle_workers: returns the names of the idle workers.
+    :param wake: has the builder looked at, now that something has changed.
+    :param wake_granted: has it looked at because a request has been granted its locks.
+    :param now: returns the time, in seconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        refusals: Refusals,
+        *,
+        resolve: Callable[[Any, BuildRequest], defer.Deferred[Resolved | None]],
+        is_current: Callable[[Resolved, Any], bool],
+        are_free: Callable[..., bool],
+        may_start: Callable[[Any, BuildRequest], Any],
+        user_orders: Callable[[], bool],
+        is_pending: Callable[[int], bool],
+        is_behind: Callable[[int, int], bool],
+        idle_workers: Callable[[], set[str]],
+        wake: Callable[[], Any],
+        wake_granted: Callable[[], Any],
+        now: Callable[[], float],
+    ) -> None:
+        super().__init__()
+        self._name = name
+        self._refusals = refusals
+        self._resolve = resolve
+        self._is_current = is_current
+        self._are_free = are_free
+        self._may_start = may_start
+        self._user_orders = user_orders
+        self._is_pending = is_pending
+        self._is_behind = is_behind
+        self._idle_workers = idle_workers
+        self._wake = wake
+        self._wake_granted = wake_granted
+        self._now = now
+        # a request leaves the line and comes back, and the log tells once that it waits
+        self._logs: WeakKeyDictionary[BuildRequest, LockLog] = WeakKeyDictionary()
+
+    @defer.inlineCallbacks
+    def could_have_locks(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
+        """Tell whether the worker fits a build of this request and its locks are free for it now.
+
+        Nothing is held for it, and it does not stand in line for it.
+
+        :returns: Deferred of a bool. It is True for a request whose locks cannot be found out: its
+            build is to fail and say why, where the request would only pend.
+        """
+        reservation = yield self._find_or_make(workerforbuilder, buildrequest)
+        if reservation is None:
+            return False
+        if reservation.why_never is not None or not reservation.wanted:
+            return True
+        if self._could_take(self._whose_turn(reservation), reservation.wanted):
+            return True
+        elsewhere = self.granted_elsewhere(reservation)
+        return bool(elsewhere) and reservation.would_do(elsewhere)
+
+    def _could_take(self, owner: Reservation, demand: Demand) -> bool:
+        if owner.holds:
+            return True
+        # judged as who it will be when it claims, if it differs from anybody else
+        is_special = owner.lock_parent is not None or owner.lock_age is not None
+        return self._are_free(demand, *([owner] if is_special else []))
+
+    @defer.inlineCallbacks
+    def reserve(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
+        """Claim the locks of a build of this request, or wait in line for them.
+
+        When they are held the user's ``canStartBuild`` is asked.
+
+        :param workerforbuilder: an idle worker that the build could run on.
+        :returns: Deferred of the Reservation that holds the locks, until a build adopts its claim
+            or it is given back; or of None.
+        """
+        own = yield self._find_or_make(workerforbuilder, buildrequest)
+        if own is None:
+            return None
+        brid = buildrequest.id
+        reservation = self._keep_in_line(own, buildrequest)
+        if not (reservation.take() or self._take_from_elsewhere(reservation)):
+            self.keep(reservation)
+            self._tell_log(reservation)
+            return None
+        self.hold(reservation)
+        may_start = False
+        try:
+            may_start = yield self._may_start(workerforbuilder, buildrequest)
+        finally:
+            if not may_start:
+                self._refuse(reservation, brid, workerforbuilder)
+        if not may_start or self.held(brid) is not reservation:
+            return None
+        if not self._is_current(reservation.resolved, workerforbuilder.worker):
+            self.give_back(brid)
+            self._wake()
+            return None
+        self.leave_lines(brid)
+        return reservation
+
+    def _keep_in_line(self, own: Reservation, buildrequest: BuildRequest) -> Reservation:
+        # its own, or that of another one of the builder whose turn has come, which lends it
+        reservation = self._whose_turn(own)
+        if self.held(buildrequest.id) is not reservation:
+            self.give_back(buildrequest.id)  # it was for another worker
+        if reservation is own:
+            self.keep(own)
+        else:
+            self.leave_lines(buildrequest.id)
+            self.lend(reservation, buildrequest)
+        return reservation
+
+    def _take_from_elsewhere(self, reservation: Reservation) -> bool:
+        # what the request itself has been granted for another worker keeps nothing from it
+        elsewhere = self.granted_elsewhere(reservation)
+        if not elsewhere or not reservation.would_do(elsewhere):
+            return False
+        reservation.go_before(elsewhere)
+        return reservation.take()
+
+    def _refuse(self, reservation: Reservation, brid: int, workerforbuilder: Any) -> None:
+        # What is the same on every worker is held while the user is asked about the next one: else
+        # it would go to and fro.
+        if workerforbuilder.worker is not None:
+            self._refusals.refuse(brid, workerforbuilder.worker.workername)
+        if reservation.worker is not None and self.held(brid) is reservation:
+            self.give_back_refused(brid)
+
+    def give_back_refused(self, brid: int) -> None:
+        """Give back what a request holds, to the one of its builder that has lent it if so."""
+        reservation = self.held(brid)
+        if reservation is None:
+            return
+        lender = reservation.lender
+        if lender is not None and self._is_pending(lender.id):
+            self.return_to_lender(reservation)
+        else:
+            self.give_back(brid)
+
+    def _whose_turn(self, reservation: Reservation) -> Reservation:
+        # which of its requests it is whose turn has come, the user decides
+        if not self._user_orders() or reservation.holds:
+            return reservation
+        return self.first_of_its_like(reservation)
+
+    @defer.inlineCallbacks
+    def stand_in_line(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
+        """Let a request stand in line for the locks that it would need on a worker.
+
+        If they are free nothing is taken: then it is for other reasons that it is not started.
+        """
+        reservation = yield self._find_or_make(workerforbuilder, buildrequest)
+        if reservation is None:
+            return
+        self.keep(reservation)
+        if not self._could_take(self._whose_turn(reservation), reservation.wanted):
+            reservation.take()
+            self._tell_log(reservation)
+
+    def _tell_log(self, reservation: Reservation) -> None:
+        if reservation.stands_in_line:
+            if reservation.log is None:
+                reservation.log = self._logs.setdefault(reservation.request, LockLog())
+            reservation.log.waits(reservation.lock_name(), reservation.asked, self._now())
+
+    def reserve_to_fail(
+        self, workers: list[Any], buildrequest: BuildRequest, of_builder: Iterable[str]
+    ) -> Any:
+        """Let a request that can never start be built, if only to fail and say why.
+
+        :param workers: idle workers, on each of which ``reserve`` has been tried.
+        :param of_builder: names of all workers of the builder.
+        :returns: one of them on which the build is to begin; None if the request can still start.
+        """
+        names = {w.worker.workername: w for w in workers if w.worker is not None}
+        reservation = self.hopeless(buildrequest.id, names, of_builder)
+        if reservation is None:
+            return None
+        self.hold(reservation)
+        self.leave_lines(buildrequest.id)
+        fitting = [w for w in names.values() if self._is_current(reservation.resolved, w.worker)]
+        return names.get(reservation.worker) or (fitting or workers)[0]
+
+    def give_back_unused(self, granted: list[Reservation]) -> None:
+        """Give back what is held, and what was granted before and has not been used.
+
+        Their requests are left alone until something has changed: with what is given back another
+        one may come and go, and so on. One that was not looked at, because another of its group
+        waits in front of it, has its turn after that.
+        """
+        for reservation in self._unused(granted):
+            if not self._waits_behind_another(reservation):
+                self._refusals.refuse(reservation.request.id, reservation.worker)
+        super().give_back_unused(granted)
+
+    def _waits_behind_another(self, reservation: Reservation) -> bool:
+        brid = reservation.request.id
+        return any(r.stands_in_line and self._is_behind(brid, r.request.id) for r in self)
+
+    def waits(self, brid: int) -> bool:
+        """Tell whether a pending request waits in line, and there is no worker to be tried yet."""
+        if not self.is_in_line(brid) or self.has_turn(brid):
+            return False
+        return self.waits_everywhere(brid) or self.waits_on(brid, self._idle_workers())
+
+    @defer.inlineCallbacks
+    def _find_or_make(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
+        # the one that there is, or a new one, of what it needs now
+        resolved = yield self._resolve(workerforbuilder, buildrequest)
+        if resolved is None:
+            return None
+        brid = getattr(buildrequest, 'id', None)  # a stand-in for a request may have none
+        reservation = self.find(brid, resolved.worker)
+        if reservation is not None and not reservation.holds:
+            if not reservation.stands_for(buildrequest, resolved.around):
+                reservation.give_back()
+                reservation = None
+        if reservation is None:
+            reservation = Reservation(buildrequest, self._name, resolved, self._wake_granted)
+        reservation.resolved, reservation.why_never = resolved, resolved.why_never
+        return reservation
