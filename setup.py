@@ -80,7 +80,7 @@ setup(
     entry_points={
         'console_scripts': ['buildslave = buildslave.scripts.runner:run'],
         'buildbot.buildslave': ['BuildSlave = buildbot.buildslave:BuildSlave'],
-        'buildbot.steps': ['StepGroup = buildbot.process.stepgroup:StepGroup'],
+        'buildbot.steps': ['StepGroup = buildbot.process.groups.step:StepGroup'],
         'buildbot.util': [
             'BranchLock = buildbot.locks:BranchLock',
             'SlaveLock = buildbot.locks:SlaveLock',

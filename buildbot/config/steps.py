@@ -17,7 +17,7 @@ from buildbot.db import model_config
 from buildbot.interfaces import IRenderable
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.buildstep import _BuildStepFactory
-from buildbot.process.stepgroup import StepGroup
+from buildbot.process.groups.step import StepGroup
 
 
 class Place(NamedTuple):

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
+from typing import Protocol
 
 from twisted.internet import defer
 from twisted.python import log
@@ -31,9 +32,7 @@ from buildbot_overlay import release
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
-    from buildbot.process.build import Build
     from buildbot.process.locks import Demand
-    from buildbot.process.stepgroup import StepGroup
     from buildbot.worker.protocols.base import Connection
 
 upstream = release(__name__)
@@ -43,10 +42,10 @@ step_that_runs: ContextVar[BuildStep | None] = ContextVar('step_that_runs', defa
 
 
 def __getattr__(name: str) -> Any:
-    if name == 'StepGroup':  # it is made of what is here, so it cannot be imported above
-        from buildbot.process.stepgroup import StepGroup
+    if name == 'StepGroup':  # it is made of what is here; plugins are what finds it from here
+        from buildbot.plugins import steps
 
-        return StepGroup
+        return steps.StepGroup
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
@@ -105,9 +104,26 @@ def is_equal(one: Any, other: Any) -> bool:
     return True
 
 
+class Group(Protocol):
+    """All that a step knows of the group that it is one of the steps of.
+
+    :ivar path: what comes before the names of its steps, without the slash.
+    :ivar workdir: of its steps that have none of their own.
+    """
+
+    path: str
+    workdir: Any
+
+    def give_defaults(self, step: BuildStep) -> None:
+        """Give a step, of which all is known, what the group has and the step has not."""
+
+    def add_steps(self, step_factories: list) -> None:
+        """Run further steps right behind those that run now."""
+
+
 class BuildStep(upstream.BuildStep, LockOwner):
     #: the group that this step is one of the steps of, or None for a step of the build itself
-    step_group: StepGroup | None = None
+    step_group: Group | None = None
     #: in which of the worker's lanes the step's commands run
     worker_lane = 0
 
@@ -122,7 +138,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
     # of its locks; None before it has asked
     _claim: LockClaim | None = None
 
-    #: why it could not run, which says nothing of its worker; None if it could
+    #: why it could not run, which says nothing of its worker; None if it could. Its row says it, in
+    #: the place of what this kind of step says of its results.
     why_not_run: str | None = None
 
     _name_too_long: str | None = None
@@ -146,11 +163,11 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """What it is told as behind the words for what it stands in."""
         return f'{self.kind_of_step.split()[-1]} {self.name!r}'
 
-    def setBuild(self, build: Build) -> None:
+    def setBuild(self, build: Any) -> None:
         super().setBuild(build)
         self.lock_parent = build if isinstance(build, LockOwner) else None
 
-    def group_to_add_to(self) -> StepGroup | None:
+    def group_to_add_to(self) -> Group | None:
         """Return the group that steps which this one adds are put in; None if it is the build."""
         return self.step_group
 
@@ -209,7 +226,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
     @defer.inlineCallbacks
     def _render_renderables(self) -> Any:
         if self._name_too_long:
-            self.cannot_run(self._name_too_long)
+            self.why_not_run = self._name_too_long
             raise ValueError(self._name_too_long)
         yield super()._render_renderables()
         if self.step_group is not None:
@@ -217,31 +234,34 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     @defer.inlineCallbacks
     def _update_summary_impl(self) -> Any:
-        if self._waitingForLocks and self.results is None and self.stepid is not None:
-            summary = self.build.properties.cleanupTextFromSecrets(self._waiting_summary)
-            yield self.master.data.updates.setStepStateString(self.stepid, summary)
+        why = self._why_no_work()
+        if why is not None and self.stepid is not None:
+            yield self.master.data.updates.setStepStateString(self.stepid, why)
             return
 
         yield super()._update_summary_impl()
+
+    @defer.inlineCallbacks
+    def getBuildResultSummary(self) -> Any:
+        why = self._why_no_work()
+        if why is None:
+            return (yield super().getBuildResultSummary())
+        tells_build = self.results in self.updateBuildSummaryPolicy
+        return {'step': why, 'build': why} if tells_build else {'step': why}
+
+    def _why_no_work(self) -> str | None:
+        # what its row says instead of what this kind of step says of its work
+        why = None
+        if self._waitingForLocks and self.results is None:
+            why = self._waiting_summary
+        elif self.why_not_run is not None and not self._running:
+            why = f'{self.why_not_run} ({statusToString(self.results)})'
+        return why and self.build.properties.cleanupTextFromSecrets(why)
 
     @property
     def spares_worker(self) -> bool:
         """Whether it says nothing of its worker if it ends with an exception."""
         return self.why_not_run is not None
-
-    def cannot_run(self, why: str) -> None:
-        """Say in the row, in the place of what this kind of step says of its results, why not."""
-        self.why_not_run = why
-        self.getResultSummary = self._tell_why_not_run  # type: ignore[method-assign]
-
-    def _tell_why_not_run(self) -> dict[str, str]:
-        summary = f'{self.why_not_run} ({statusToString(self.results)})'
-        return {'step': self.build.properties.cleanupTextFromSecrets(summary)}
-
-    def waiting_summary(self) -> str:
-        """Return what the row of the step says while it waits for its locks, from now on."""
-        since = time.strftime('%Y-%m-%d %H:%M', time.gmtime(self.master.reactor.seconds()))
-        return f'waiting since {since} UTC for {self.locks_in_the_way()} when the wait began'
 
     def locks_in_the_way(self) -> str:
         """Tell which of its locks the step cannot have now, and who holds them."""
@@ -260,8 +280,10 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._finding_locks = None
 
     def lock_name(self) -> str:
-        build = self.build.lock_name() if isinstance(self.build, LockOwner) else self.build
-        return f'{self.kind_of_step} {self.name!r} of {build}'
+        return f'{self.kind_of_step} {self.name!r} of {self._name_of_build()}'
+
+    def _name_of_build(self) -> str:
+        return self.build.lock_name() if isinstance(self.build, LockOwner) else str(self.build)
 
     @property
     def lock_priority(self) -> int:  # type: ignore[override]
@@ -270,8 +292,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     def _tell_log(self, tell: Callable[[str, Demand, float], None]) -> None:
         if self._locks_to_acquire:
-            build = self.build.lock_name() if isinstance(self.build, LockOwner) else self.build
-            owner = f'{build} / {self.name}'
+            owner = f'{self._name_of_build()} / {self.name}'
             tell(owner, self._locks_to_acquire, self.master.reactor.seconds())
 
     def acquireLocks(self, res: Any = None) -> Any:
@@ -300,9 +321,14 @@ class BuildStep(upstream.BuildStep, LockOwner):
     def _begin_to_wait(self) -> None:
         self._tell_log(self._lock_log.waits)
         self._waitingForLocks = True
-        self._waiting_summary = self.waiting_summary()
+        since = time.strftime('%Y-%m-%d %H:%M', time.gmtime(self.master.reactor.seconds()))
+        self._waiting_summary = (
+            f'waiting since {since} UTC for {self.locks_in_the_way()} when the wait began'
+        )
         # What a kind of step does to interrupt its work (to stop the builds that it has triggered,
-        # say) is not for one that has not begun: the wait is interrupted.
+        # say) is not for one that has not begun: for that, to interrupt is to end the wait. No
+        # other method is replaced. This one is, until the wait is over, because the release's Build
+        # calls it in the middle of stopBuild and lostRemote, where nothing of ours can choose.
         self.interrupt = partial(BuildStep.interrupt, self)  # type: ignore[method-assign]
 
     def _has_waited(self, _: Any) -> Any:
@@ -317,10 +343,9 @@ class BuildStep(upstream.BuildStep, LockOwner):
         cause = first_cause(why)
         if self.stopped and cause.check(defer.CancelledError):
             raise upstream.BuildStepCancelled
-        sentence = str(cause.value)
+        self.why_not_run = str(cause.value)
         if not cause.check(LockError):
-            sentence = f'its locks cannot be found out: {name_and_message(cause)}'
-        self.cannot_run(sentence)
+            self.why_not_run = f'its locks cannot be found out: {name_and_message(cause)}'
         return why
 
     def _wait_no_more(self) -> None:

@@ -76,7 +76,7 @@ def run_lab(kind: str, seed: int, spread: float, workers: int, builders: int) ->
         parts = [part(i) for i in range(3)]
         if kind == 'whole build':
             return [*steps, *parts]
-        from buildbot.process.stepgroup import StepGroup
+        from buildbot.process.groups.step import StepGroup
 
         return [*steps, StepGroup(name='test', steps=parts, locks=[jtag])]
 

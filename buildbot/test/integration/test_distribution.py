@@ -20,6 +20,7 @@ from buildbot.plugins import steps
 from buildbot.process.builder import Builder
 from buildbot.process.buildrequest import BuildRequest
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
+from buildbot.process.groups.step import StepGroup
 from buildbot.process.metrics import MetricLogObserver
 from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
@@ -27,7 +28,6 @@ from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SKIPPED
 from buildbot.process.results import SUCCESS
-from buildbot.process.stepgroup import StepGroup
 from buildbot.process.waiting.reservations import Reservations
 from buildbot.test.fake.latent import LatentController
 from buildbot.test.util.distribution import TWO

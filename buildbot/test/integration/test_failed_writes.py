@@ -17,13 +17,13 @@ from buildbot.plugins import schedulers
 from buildbot.plugins import steps
 from buildbot.process.buildrequestdistributor import BuildChooserBase
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
+from buildbot.process.groups.step import StepGroup
+from buildbot.process.groups.tally import Tally
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
 from buildbot.process.runningbuilds import RunningBuilds
-from buildbot.process.stepgroup import StepGroup
-from buildbot.process.tally import Tally
 from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep

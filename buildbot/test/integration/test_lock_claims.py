@@ -16,6 +16,7 @@ from buildbot.locks import WorkerLock
 from buildbot.plugins import schedulers
 from buildbot.plugins import steps
 from buildbot.plugins import util
+from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import Property
 from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
@@ -23,7 +24,6 @@ from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SKIPPED
 from buildbot.process.results import SUCCESS
-from buildbot.process.stepgroup import StepGroup
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase

@@ -16,13 +16,13 @@ from buildbot.locks import LockError
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.process.buildstep import BuildStep
+from buildbot.process.groups.step import StepGroup
 from buildbot.process.locks import get_real_locks_from_accesses_raw
 from buildbot.process.properties import Property
 from buildbot.process.properties import Transform
 from buildbot.process.properties import renderer
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
-from buildbot.process.stepgroup import StepGroup
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase

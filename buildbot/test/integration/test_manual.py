@@ -20,7 +20,7 @@ from twisted.trial import unittest
 from buildbot.locks import BranchLock
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
-from buildbot.process.stepgroup import StepGroup
+from buildbot.process.groups.step import StepGroup
 from buildbot.scripts.checkconfig import checkconfig
 from buildbot.warnings import DeprecatedApiWarning
 

@@ -17,12 +17,12 @@ from buildbot.plugins import util
 from buildbot.process import builder
 from buildbot.process import locks as process_locks
 from buildbot.process.buildstep import BuildStep
+from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import Interpolate
 from buildbot.process.properties import renderer
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
-from buildbot.process.stepgroup import StepGroup
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase

@@ -10,6 +10,7 @@ from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import steps
 from buildbot.process.buildstep import BuildStep
+from buildbot.process.groups.step import StepGroup
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
@@ -17,7 +18,6 @@ from buildbot.process.results import RETRY
 from buildbot.process.results import SKIPPED
 from buildbot.process.results import SUCCESS
 from buildbot.process.results import WARNINGS
-from buildbot.process.stepgroup import StepGroup
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase

@@ -8,13 +8,13 @@ from twisted.internet import defer
 
 from buildbot.locks import MasterLock
 from buildbot.process.buildstep import BuildStep
+from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import Property
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
-from buildbot.process.stepgroup import StepGroup
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase

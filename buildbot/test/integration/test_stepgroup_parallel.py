@@ -11,6 +11,7 @@ from buildbot.plugins import schedulers
 from buildbot.plugins import steps
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.buildstep import ShellMixin
+from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import Property
 from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
@@ -19,7 +20,6 @@ from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SKIPPED
 from buildbot.process.results import SUCCESS
-from buildbot.process.stepgroup import StepGroup
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase

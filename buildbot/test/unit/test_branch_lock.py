@@ -19,9 +19,9 @@ from buildbot.locks import RealBranchLock
 from buildbot.locks import WorkerLock
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
+from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import Interpolate
 from buildbot.process.properties import Property
-from buildbot.process.stepgroup import StepGroup
 from buildbot.worker import Worker
 
 

@@ -24,10 +24,10 @@ from buildbot.process.build import Build
 from buildbot.process.builder import Builder
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
+from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import renderer
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
-from buildbot.process.stepgroup import StepGroup
 from buildbot.test.util.idle import Holders
 from buildbot.test.util.idle import Startable
 from buildbot.test.util.idle import Wish

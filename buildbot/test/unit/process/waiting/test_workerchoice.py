@@ -18,7 +18,7 @@ from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
-from buildbot.process.stepgroup import StepGroup
+from buildbot.process.groups.step import StepGroup
 from buildbot.process.waiting.workerchoice import StepLocks
 from buildbot.process.waiting.workerchoice import is_fed
 from buildbot.process.waiting.workerchoice import least_crowded

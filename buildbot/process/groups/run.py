@@ -9,48 +9,44 @@ from typing import Any
 from twisted.internet import defer
 from twisted.python import log
 
-from buildbot.process.agenda import Agenda
+from buildbot.process.groups.agenda import Agenda
+from buildbot.process.groups.tally import Tally
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import RETRY
-from buildbot.process.tally import Tally
 from buildbot.util.eventual import fireEventually
 from buildbot.worker.lane import LaneConnection
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
-    from buildbot.process.build import Build
     from buildbot.process.buildstep import BuildStep
-    from buildbot.process.stepgroup import StepGroup
 
 
 class GroupRun:
-    """The steps of a group while they run.
+    """The steps of a group while they run; each run of a group has its own.
 
-    :param group: whose steps they are; it holds its locks, and its arguments are rendered.
+    It starts and ends them, and is neither the group's row nor its locks: these the group has,
+    which is a step like others.
+
+    :param group: the step that they are in; it holds its locks.
+    :param parallel: how many of them may run at a time.
+    :param interrupts: whether a failure that ends the group interrupts those that still run.
     :ivar agenda: what is to come, and what runs.
     :ivar tally: what the results come to.
     :ivar begun: the steps that were begun, in order.
     :ivar going: whether a step that is added now will be run.
     """
 
-    def __init__(self, group: StepGroup) -> None:
-        assert group.build is not None
+    def __init__(self, group: BuildStep, parallel: int, interrupts: bool) -> None:
         self.group = group
-        self.build: Build = group.build
-        self.agenda = Agenda(group.parallel)
+        self.build = group.build
+        self.interrupts = interrupts
+        self.agenda = Agenda(parallel)
         self.tally = Tally()
         self.begun: list[BuildStep] = []
         self.going = True
         self._changed: defer.Deferred[None] | None = None
-
-    def create(self, step_factories: list) -> list[BuildStep]:
-        """Return steps of the group, made for its build."""
-        steps = self.build.setupBuildSteps(step_factories)
-        for step in steps:
-            step.step_group = step.lock_parent = self.group
-        return steps
 
     @defer.inlineCallbacks
     def run(self) -> Any:
@@ -62,7 +58,9 @@ class GroupRun:
         # being calls in calls.
         yield fireEventually()
         while True:
-            step = self._start_next()
+            if not self.build.conn:
+                self.agenda.clear()
+            step = self.agenda.start(halted=self._is_halted())
             if step is not None:
                 self._begin(step)
             elif self.agenda.running:
@@ -75,11 +73,6 @@ class GroupRun:
         if not self.build.conn:
             return RETRY  # the build is tried again, as when the worker is lost inside a mere step
         return CANCELLED if self.group.stopped else self.tally.result
-
-    def _start_next(self) -> BuildStep | None:
-        if not self.build.conn:
-            self.agenda.clear()
-        return self.agenda.start(halted=self._is_halted())
 
     def _is_halted(self) -> bool:
         return self.tally.halted or self.group.stopped
@@ -123,7 +116,7 @@ class GroupRun:
         if step.worker_lane != self.group.worker_lane:
             self.build.lanes.give_back(step.worker_lane)
         self.agenda.end(step)
-        if self.tally.take(step, step.results) and self.group.interruptOnFailure:
+        if self.tally.take(step, step.results) and self.interrupts:
             self.cut_short(f'{step.lock_name()} did not succeed')
         self.group.updateSummary()
 

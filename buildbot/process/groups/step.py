@@ -20,9 +20,10 @@ from buildbot.interfaces import IBuildStep
 from buildbot.interfaces import IBuildStepFactory
 from buildbot.interfaces import IRenderable
 from buildbot.process import buildstep
-from buildbot.process.grouprun import GroupRun
-from buildbot.process.grouprun import interrupt
-from buildbot.process.grouprun import run_inside
+from buildbot.process.groups.run import GroupRun
+from buildbot.process.groups.run import interrupt
+from buildbot.process.groups.run import run_inside
+from buildbot.process.groups.tally import short_name
 from buildbot.process.locks import names_of_locks
 from buildbot.process.rendering import render
 from buildbot.process.results import FAILURE
@@ -30,7 +31,6 @@ from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
 from buildbot.process.results import WARNINGS
 from buildbot.process.results import statusToString
-from buildbot.process.tally import short_name
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -95,10 +95,8 @@ class StepGroup(buildstep.BuildStep):
         self.path = ''
         #: the run of its steps; None before it has begun
         self.group_run: GroupRun | None = None
-        self._gave_up: str | None = None
+        # of waitTimeout while it waits for its locks, of maxTime while it runs
         self._timer: IDelayedCall | None = None
-        self._hide_if: Any = None
-        self._hidden = False
 
     def __repr__(self) -> str:
         # all the steps in it would make a line that nobody can read
@@ -108,11 +106,14 @@ class StepGroup(buildstep.BuildStep):
 
     def wrong_arguments(self) -> list[str]:
         """Return what it cannot be made of, a sentence for each fault."""
-        problems = [f'{what}, not {told(x)}{hint(x)}' for what, x in self._wrong_arguments()]
-        known = self.steps if isinstance(self.steps, (list, tuple)) else ()
-        return problems + [f'{told(step)} is not a step' for step in known if not is_step(step)]
+        problems = [f'{what}, not {told(x)}{hint(x)}' for what, x in self._unfit_arguments()]
+        return problems + [f'{told(s)} is not a step' for s in self._known() if not is_step(s)]
 
-    def _wrong_arguments(self) -> Iterator[tuple[str, Any]]:
+    def _known(self) -> Sequence[Any]:
+        # what it was made with, as far as that is known without a build
+        return self.steps if isinstance(self.steps, (list, tuple)) else ()
+
+    def _unfit_arguments(self) -> Iterator[tuple[str, Any]]:
         def is_known(value: Any) -> bool:
             return value is not None and not IRenderable.providedBy(value)
 
@@ -134,8 +135,7 @@ class StepGroup(buildstep.BuildStep):
     @property
     def step_factories(self) -> list[Any]:
         """The factories of its steps, as far as they are known without a build."""
-        known = self.steps if isinstance(self.steps, (list, tuple)) else ()
-        steps = [*known, *self._added, *self._factory.added_steps]
+        steps = [*self._known(), *self._added, *self._factory.added_steps]
         return [buildstep.get_factory_from_step_or_factory(s) for s in steps if is_step(s)]
 
     def has_steps(self) -> bool:
@@ -181,12 +181,11 @@ class StepGroup(buildstep.BuildStep):
     def _render_renderables(self) -> Any:
         yield super()._render_renderables()
         self._check_rendered()
-        if callable(self.hideStepIf):
-            self._hide_if, self.hideStepIf = self.hideStepIf, self._hide_all_if
 
     def _check_rendered(self) -> None:
-        for problem in self.wrong_arguments():
-            self.cannot_run(f'{self.own_words}: {problem}')
+        problems = self.wrong_arguments()
+        if problems:
+            self.why_not_run = f'{self.own_words}: {problems[0]}'
             raise ValueError(self.why_not_run)
 
     @property
@@ -196,15 +195,10 @@ class StepGroup(buildstep.BuildStep):
 
     def addLogWithFailure(self, why: Failure, logprefix: str = '') -> Any:
         if self.why_not_run is None:
-            self.cannot_run(buildstep.name_and_message(why))
+            self.why_not_run = buildstep.name_and_message(why)
         return super().addLogWithFailure(why, logprefix)
 
-    def _hide_all_if(self, results: int, step: buildstep.BuildStep) -> bool:
-        self._hidden = bool(self._hide_if(results, step))
-        return self._hidden
-
     def give_defaults(self, step: buildstep.BuildStep) -> None:
-        """Give a step, of which all is known, what the group has and the step has not."""
         env = getattr(step, 'env', self)  # not every step has one
         if self.env and (env is None or isinstance(env, dict)):
             step.env = {**self.env, **(env or {})}
@@ -217,13 +211,15 @@ class StepGroup(buildstep.BuildStep):
             results = yield super().startStep(remote)
         finally:
             self._stop_timer()
-        if self._hidden:
-            yield self._hide_rows()
+        if callable(self.hideStepIf):
+            row = yield self.master.data.get(('steps', self.stepid))
+            if row['hidden']:
+                yield self._hide_rows()
         return results
 
     @defer.inlineCallbacks
     def _hide_rows(self) -> Any:
-        # whether they are hidden depends on how the group ended, so it was not known before
+        # whether they are hidden depended on how the group ended, so it was not known before
         groups = [self]
         while groups:
             run = groups.pop().group_run
@@ -241,21 +237,21 @@ class StepGroup(buildstep.BuildStep):
 
     def _has_waited(self, result: Any) -> Any:
         self._stop_timer()
-        if self._gave_up is not None and not self.stopped:
-            return self._end_in_time()
+        if not self._claim.holds and not self.stopped:
+            return self._fail_after_wait()
         return super()._has_waited(result)
 
     def _give_up(self) -> None:
         if self._claim.waiting:  # else it has them, and hears of it in a moment
-            self._gave_up = (
+            self.why_not_run = (
                 f'waited {self.waitTimeout} seconds in vain for {self.locks_in_the_way()}'
             )
             self._claim.end()
 
     @defer.inlineCallbacks
-    def _end_in_time(self) -> Any:
+    def _fail_after_wait(self) -> Any:
         self._wait_no_more()
-        yield self.addCompleteLog('gave up', f'step group {self.name!r} {self._gave_up}\n')
+        yield self.addCompleteLog('gave up', f'step group {self.name!r} {self.why_not_run}\n')
         raise buildstep.BuildStepFailed
 
     def _stop_timer(self) -> None:
@@ -270,8 +266,8 @@ class StepGroup(buildstep.BuildStep):
             self._check_rendered()
         if not self.build.conn:
             return RETRY  # the worker was lost meanwhile, for which its steps would be made
-        run = GroupRun(self)
-        run.agenda.add(run.create(self.step_factories))
+        run = GroupRun(self, self.parallel, self.interruptOnFailure)
+        run.agenda.add(self._create(self.step_factories))
         self.group_run = run
         if self.maxTime is not None:
             self._timer = self.master.reactor.callLater(self.maxTime, self._out_of_time)
@@ -289,11 +285,11 @@ class StepGroup(buildstep.BuildStep):
         self._interrupt_deferwaiter.add(d)  # its logs have an end when this is written
         run.cut_short(why)
 
-    def group_to_add_to(self) -> StepGroup | None:
+    def group_to_add_to(self) -> buildstep.Group | None:
         run = run_inside(self)
         if run is None:
             return self.step_group  # what is added before or after its own steps comes behind it
-        group: StepGroup = self
+        group: Any = self
         while len(run.agenda.running) == 1 and (inner := run_inside(run.agenda.running[0])):
             group, run = inner.group, inner
         return group
@@ -304,12 +300,18 @@ class StepGroup(buildstep.BuildStep):
         :param step_factories: steps or step factories.
         """
         assert self.group_run is not None
-        self.group_run.agenda.add_next(self.group_run.create(step_factories))
+        self.group_run.agenda.add_next(self._create(step_factories))
+
+    def _create(self, step_factories: list) -> list[buildstep.BuildStep]:
+        steps = self.build.setupBuildSteps(step_factories)
+        for step in steps:
+            step.step_group = step.lock_parent = self
+        return steps
 
     def interrupt(self, reason: str | Failure) -> defer.Deferred[None]:
         # All groups are marked as stopped first, so that the end of a step starts no other; and the
         # steps hear of it even if a group cannot write its log.
-        groups: list[StepGroup] = [self]
+        groups: list[buildstep.BuildStep] = [self]
         steps: list[buildstep.BuildStep] = []
         for group in groups:  # grows as it goes
             run = run_inside(group)
@@ -338,11 +340,8 @@ class StepGroup(buildstep.BuildStep):
     def getResultSummary(self) -> dict[str, str]:
         if self.results is None:
             return {'step': 'waiting to start'}
-        if self._gave_up is not None:
-            return {'step': f'{self._gave_up} ({statusToString(self.results)})'}
-        if self.description is not None or self.descriptionDone is not None:
-            return super().getResultSummary()
-        if self.group_run is None:
+        own_words = self.description is not None or self.descriptionDone is not None
+        if own_words or self.group_run is None:
             return super().getResultSummary()
         agenda, tally = self.group_run.agenda, self.group_run.tally
         summary = f'{agenda.begun} of {agenda.total} steps'

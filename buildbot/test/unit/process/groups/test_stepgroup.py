@@ -17,10 +17,10 @@ from buildbot.process import buildstep
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.factory import GNUAutoconf
+from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import Interpolate
 from buildbot.process.properties import Property
 from buildbot.process.properties import renderer
-from buildbot.process.stepgroup import StepGroup
 from buildbot.worker import Worker
 
 

@@ -6,15 +6,15 @@ from __future__ import annotations
 from parameterized import parameterized
 from twisted.trial import unittest
 
-from buildbot.process.agenda import Agenda
 from buildbot.process.buildstep import BuildStep
+from buildbot.process.groups.agenda import Agenda
+from buildbot.process.groups.tally import Tally
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SKIPPED
 from buildbot.process.results import SUCCESS
 from buildbot.process.results import WARNINGS
-from buildbot.process.tally import Tally
 
 
 def make(name, **flags):
