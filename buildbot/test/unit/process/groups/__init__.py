@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: tests of step groups."""
+from buildbot_overlay import extend
+
+extend(__name__)
