@@ -133,7 +133,7 @@ class ReservationBook:
         return {lock for reservation in self.granted() for lock, _ in reservation.asked}
 
     def wait_for_any(self, locks: set[BaseLock]) -> bool:
-        """Tell whether some wait for one of these locks, or were granted it and have not used it."""
+        """Tell whether some wait for one of these locks, or hold one that they have not used."""
         in_line = (r for known in self._in_line.values() for r in known.values() if r.claim)
         return any(not locks.isdisjoint(lock for lock, _ in r.asked) for r in in_line)
 
