@@ -533,7 +533,7 @@ raise ValueError('of the program')
 
 
 class Discovery(Copied):
-    """A release whose packages of tests are those of the overlay, and some that it alone has."""
+    """A release whose packages of tests are those that the overlay extends, and some of its own."""
 
     IDS = """
 import sys
@@ -559,7 +559,11 @@ class Case(unittest.TestCase):
         for path in (ours / 'test').rglob('test_*.py'):
             path.unlink()
         self.packages = sorted(
-            {path.parent.relative_to(ours) for path in (ours / 'test').rglob('__init__.py')}
+            {
+                path.parent.relative_to(ours)
+                for path in (ours / 'test').rglob('__init__.py')
+                if 'extend(__name__)' in path.read_text()
+            }
             | {
                 Path('test', *leaves)
                 for leaves in (['odd'], ['unit', 'odd'], ['unit', 'db', 'odd'])
