@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from enum import Enum
 from typing import Any
-from typing import Callable
 from typing import Iterable
 from typing import Sequence
 
@@ -36,19 +35,14 @@ class Claim(Waiter):
     :param wants: what of which locks; a lock may be named once.
     :param priority: the higher, the further in front.
     :param ancestors: owners that this one is nested in, from the nearest out.
-    :param granted: called without arguments when the claim holds its locks; not called from
-        ``enter``, which returns that.
     :param age: when it came up, as seconds of a clock that all who give it share; those who do not
         come behind all that have claimed one of the locks before. Among equals in priority the
         lowest goes first.
-    :param drains: called without arguments when its patience is at an end, so that others begin to
-        wait for it.
-    :param hopeless: called with a want, of which it could never have enough, when it has ended for
-        that: what was held around it is gone, or its lock has fewer units now.
+    :ivar holdings: what it holds.
     :raises ValueError: a lock is named twice, or a want is more than its lock will ever have.
     """
 
-    __slots__ = ('ancestors', 'hopeless', 'owner', 'state')
+    __slots__ = ('ancestors', 'holdings', 'owner', 'state')
 
     def __init__(
         self,
@@ -56,22 +50,29 @@ class Claim(Waiter):
         wants: Sequence[Want],
         priority: int = 0,
         ancestors: Sequence[Any] = (),
-        granted: Callable[[], None] = lambda: None,
-        drains: Callable[[], None] = lambda: None,
-        hopeless: Callable[[Want], None] = lambda want: None,
         age: float | None = None,
     ) -> None:
         if len(wants) > 1 and len({want.lock for want in wants}) < len(wants):
             raise ValueError('a lock is named twice')
-        number = 0
-        latest = 0.0
-        for lock, exclusive, units in wants:
-            if not exclusive and not 0 < units <= lock.most_for(ancestors):
-                raise ValueError('more units are wanted than there are')
-            number = max(number, lock.clock)
-            latest = max(latest, lock.latest)
         self.owner = owner
         self.wants = wants
+        self.ancestors = ancestors
+        self.holdings: list[Holding] = []
+        self.state = State.ASKED
+        self.passed = 0
+        self.line = None
+        self.pools = ()
+        self.find_pools()
+        number = 0
+        latest = 0.0
+        for want, pool in zip(wants, self.pools):
+            lock, exclusive, units = want
+            if not exclusive and not 0 < units <= pool.most():
+                raise self.too_many(want)
+            if lock.clock > number:
+                number = lock.clock
+            if lock.latest > latest:
+                latest = lock.latest
         # Arrival is counted as by Lamport's clocks ("Time, clocks, and the ordering of events in a
         # distributed system", 1978), each lock having one: at a lock, who comes later has the
         # higher number, and of two claims that meet at two locks, the same one is ahead at both.
@@ -84,14 +85,6 @@ class Claim(Waiter):
             if age > lock.latest:
                 lock.latest = age
         self.key = (-priority, age, number)
-        self.ancestors = ancestors
-        self.granted = granted
-        self.drains = drains
-        self.hopeless = hopeless
-        self.state = State.ASKED
-        self.passed = 0
-        self.pools = ()
-        self.line = None
 
     def __repr__(self) -> str:
         return f'<Claim of {self.owner}, {self.state.value}>'
@@ -109,8 +102,7 @@ class Claim(Waiter):
         return [
             want
             for want, pool in zip(self.wants, self.pools)
-            if not want.exclusive and want.units > want.lock.capacity
-            if not pool.holding or pool.holding.exclusive or want.units > pool.holding.units
+            if not want.exclusive and want.units > pool.most()
         ]
 
     def enter(self, wait: bool = True) -> bool:
@@ -119,31 +111,32 @@ class Claim(Waiter):
         :param wait: whether to stay in line if it is not granted.
         :returns: whether it holds its locks now.
         """
-        self.pools = self.find_pools()
+        self.find_pools()
         if self.may_be_granted():
             passed = overtaken(self.pools, self.key)
             self.take()
             be_passed(passed)
         elif wait:
+            self.state = State.WAITING
             self.join_line()
         return self.state is State.HELD
 
     def enter_line(self) -> None:
         """Wait in line without asking again, right after it was found not to be its turn."""
-        self.pools = self.find_pools()
+        self.find_pools()
+        self.state = State.WAITING
         self.join_line()
 
-    def find_pools(self) -> Sequence[Pool]:
-        """Return where the units for each want come from now."""
+    def find_pools(self) -> None:
+        """Find where the units for each want come from now."""
         ancestors = self.ancestors
-        if ancestors:
-            return [want.lock.pool_for(ancestors) for want in self.wants]
-        return [want.lock for want in self.wants]
+        if ancestors or not self.pools:
+            self.pools = [want.lock.pool_for(ancestors) for want in self.wants]
 
     def end(self) -> None:
         """Give back what the claim holds, or leave the line. Done again, it does nothing."""
         if self.state is State.HELD:
-            self._release(self.holdings())
+            self._release(self.holdings)
         elif self.state is State.WAITING:
             self._leave()
             serve(self.pools)
@@ -151,46 +144,45 @@ class Claim(Waiter):
     def let_go(self, lock: Lock) -> None:
         """Give back one lock of those that the claim holds."""
         if self.state is State.HELD:
-            self._release([h for h in self.holdings() if h.pool.lock is lock])
-
-    def holdings(self) -> list[Holding]:
-        """Return what it holds."""
-        return [
-            h for want in self.wants for h in want.lock.held.get(self.owner, ()) if h.claim is self
-        ]
-
-    def join_line(self) -> None:
-        self.state = State.WAITING
-        super().join_line()
+            self._release([h for h in self.holdings if h.pool.lock is lock])
 
     def take(self) -> None:
         self.state = State.HELD
-        for want, pool in zip(self.wants, self.pools):
-            holding = pool.take(self, want.exclusive, want.units)
-            want.lock.held.setdefault(self.owner, []).append(holding)
+        for (_, exclusive, units), pool in zip(self.wants, self.pools):
+            self.holdings.append(pool.take(self, exclusive, units))
+
+    def granted(self) -> None:
+        """Be told that it holds its locks; not from ``enter``, which returns that."""
+
+    def hopeless(self, want: Want) -> None:
+        """Be told that it has ended, for it could never have enough of this any more.
+
+        What was held around it is gone, or its lock has fewer units now.
+        """
+
+    def too_many(self, want: Want) -> Exception:
+        """Return what is to be raised where this is more than there will ever be."""
+        return ValueError('more units are wanted than there are')
 
     def _leave(self) -> None:
         self.state = State.ENDED
-        assert self.line is not None
-        self.line.leave(self)
+        self.leave_line()
 
     def _release(self, released: list[Holding]) -> None:
         freed: list[Pool] = []
         moved: dict[Any, None] = {}
         for holding in released:
-            pool, lock = holding.pool, holding.pool.lock
-            of_owner = lock.held[self.owner]
-            if len(of_owner) == 1:
-                del lock.held[self.owner]
-            else:
-                of_owner.remove(holding)
-            inside = holding.inside
-            if inside is not None and inside.lines:
-                moved.update((c, None) for line in inside.lines.values() for c in line.claims())
+            pool, inside = holding.pool, holding.inside
+            if inside is not None:
+                for line in inside.lines.values():
+                    moved.update(line)
             pool.give_back(holding)
             freed.append(pool)
-        if len(self.wants) == 1 or not self.holdings():
+        if len(released) == len(self.holdings):
+            self.holdings = []
             self.state = State.ENDED
+        else:
+            self.holdings = [h for h in self.holdings if h not in released]
         for claim in moved:
             claim._move()
         if moved:
@@ -200,9 +192,8 @@ class Claim(Waiter):
 
     def _move(self) -> None:
         # the holding it waited in is gone, so it waits for what is around that
-        assert self.line is not None
-        self.line.leave(self)
-        self.pools = self.find_pools()
+        self.leave_line()
+        self.find_pools()
         self.join_line()
 
 

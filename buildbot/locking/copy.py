@@ -62,23 +62,26 @@ class LockClaim(Claim):
     :raises UnitsError: more units of a copy are wanted than it has.
     """
 
-    __slots__ = ('accesses', 'deferred')
+    __slots__ = ('_places', 'accesses', 'deferred')
 
     def __init__(self, owner: Any, accesses: Sequence[tuple[BaseLock, Access]]) -> None:
-        self.accesses = accesses = [(lock, access) for lock, access in accesses if access.count]
+        self.accesses: list[tuple[BaseLock, Access]] = []
         self.deferred: defer.Deferred[BaseLock | None] | None = None
-        ancestors = [key_of(thing) for thing in owners_around(owner)]
         wants = []
-        for lock, access in accesses:
-            exclusive = access.mode == 'exclusive'
-            if not exclusive and access.count > lock._rule.most_for(ancestors):
-                raise UnitsError(lock._too_few(access))
-            wants.append(Want(lock._rule, exclusive, access.count))
-        priority, age = 0, None
-        if isinstance(owner, LockOwner):
-            priority, age = owner.lock_priority, owner.lock_age
-        told = self._granted, self._drains, self._hopeless
-        super().__init__(key_of(owner), wants, priority, ancestors, *told, age)
+        for pair in accesses:
+            lock, access = pair
+            if access.count:
+                self.accesses.append(pair)
+                wants.append(Want(lock._rule, access.mode == 'exclusive', access.count))
+        key = key_of(owner)
+        if not isinstance(owner, LockOwner):
+            self._places: Sequence[dict[Claim, None]] = ()
+            super().__init__(key, wants)
+            return
+        ancestors = [key_of(thing) for thing in owners_around(owner)]
+        # for the claims of its owner, and of those that this one is nested in
+        self._places = [each.claims for each in (key, *ancestors)]
+        super().__init__(key, wants, owner.lock_priority, ancestors, owner.lock_age)
 
     def take_at_once(self) -> bool:
         """Take the copies if it is the owner's turn; else do not wait.
@@ -87,9 +90,9 @@ class LockClaim(Claim):
         """
         if not self.enter(wait=False):
             return False
-        claims = claims_of(self.owner)
-        if claims is not None and self.accesses:
-            claims[self] = None
+        if self.accesses:
+            for claims in self._places[:1]:
+                claims[self] = None
         return True
 
     def wait(self) -> defer.Deferred[BaseLock | None]:
@@ -104,23 +107,18 @@ class LockClaim(Claim):
         """
         d = self.deferred = defer.Deferred()
         self.enter_line()
-        around = self._of_owners()
-        for claims in around:
-            claims[self] = None
-        held = [want.lock for claims in around for c in claims if c.holds for want in c.wants]
-        if around and (any(lock.busy for lock in held) or self.may_be_in_front()):
-            self.check_circle()
-        # else it keeps nothing from anybody, so it closes no circle
+        places = self._places
+        if places:
+            for claims in places:
+                claims[self] = None
+            held = [want.lock for claims in places for c in claims if c.holds for want in c.wants]
+            if any(lock.busy for lock in held) or self.may_be_in_front():
+                self.check_circle()
+            # else it keeps nothing from anybody, so it closes no circle
         return d
-
-    def _of_owners(self) -> list[dict[Claim, None]]:
-        # the claims of its owner, and of those that this one is nested in
-        found = (claims_of(key) for key in (self.owner, *self.ancestors))
-        return [claims for claims in found if claims is not None]
 
     def refused(self) -> list[BaseLock]:
         """Return the copies that it cannot have now."""
-        self.pools = self.pools or self.find_pools()
         return [lock for lock, _ in self.accesses if not self.could_have(lock._rule)]
 
     def check_circle(self) -> None:
@@ -166,9 +164,9 @@ class LockClaim(Claim):
     def give_back(self, lock: BaseLock) -> None:
         """Give back one of the copies that it holds."""
         self.let_go(lock._rule)
-        if not self.holds:
-            self._forget(self._of_owners())
-        lock.release_subs.deliver()
+        if self.state is not State.HELD:
+            self._forget()
+        lock._tell_release()
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Any, d: defer.Deferred) -> None:
         """End it. So the release's methods end a wait, as if it were for one lock."""
@@ -183,38 +181,43 @@ class LockClaim(Claim):
             if d is not None:
                 d.errback(e)
 
-    def _granted(self) -> None:
-        self._forget(key.claims for key in self.ancestors)
+    def granted(self) -> None:
+        for claims in self._places[1:]:
+            claims.pop(self, None)
         if len(self.accesses) > 1:
             self._tell_refused()  # a lock that has drained for it may have units left for others
         eventually(self._fire)
 
-    def _drains(self) -> None:
+    def drains(self) -> None:
         eventually(self._check_drain)
 
     def _check_drain(self) -> None:
         if self.is_draining and find_deadlock(self, waits_of):
             self.be_patient()
 
-    def _hopeless(self, want: Want) -> None:
+    def hopeless(self, want: Want) -> None:
         self._has_ended()
-        lock, access = self.accesses[self.wants.index(want)]
         d, self.deferred = self.deferred, None
         if d is not None:
-            d.errback(UnitsError(lock._too_few(access)))
+            d.errback(self.too_many(want))
+
+    def too_many(self, want: Want) -> Exception:
+        lock, access = self.accesses[self.wants.index(want)]
+        wanted = in_units(access.count)
+        return UnitsError(f'{wanted} of {lock} can never be had, for it has {lock.maxCount}')
 
     def _has_ended(self) -> None:
-        self._forget(self._of_owners())
+        self._forget()
         self._tell_refused()
 
-    def _forget(self, of_owners: Iterable[dict[Claim, None]]) -> None:
-        for claims in of_owners:
+    def _forget(self) -> None:
+        for claims in self._places:
             claims.pop(self, None)
 
     def _tell_refused(self) -> None:
         # who does not wait here, but was refused because of this claim, may ask again
         for lock, _ in self.accesses:
-            lock.release_subs.deliver()
+            lock._tell_release()
 
     def _fire(self) -> None:
         if self.deferred is not None:
@@ -298,14 +301,10 @@ class BaseLock:
             log.msg(f'{self} has {in_units(count)} now; it had {before}')
         set_capacity(self._rule, count)
         if count > before:
-            self.release_subs.deliver()
+            self._tell_release()
         elif count < before:
             for claim in self._rule.claims():
                 claim.fail_in_circle()
-
-    def _too_few(self, access: Access) -> str:
-        wanted = in_units(access.count)
-        return f'{wanted} of {self} can never be had, for it has {self.maxCount}'
 
     def isAvailable(self, requester: Any, access: Access) -> bool:
         """Tell whether the requester could claim it now, whose turn it is being considered."""
@@ -364,6 +363,10 @@ class BaseLock:
         """Call back, without arguments, when it is released or somebody waits no longer."""
         return self.release_subs.subscribe(callback)
 
+    def _tell_release(self) -> None:
+        if self.release_subs.subscriptions:
+            self.release_subs.deliver()
+
     def release(self, owner: Any, access: Access) -> None:
         """Release what was claimed with this access; if it was not, nothing happens."""
         claim = self._taken_by(owner, access)
@@ -376,13 +379,16 @@ class BaseLock:
         :returns: Deferred that fires when the owner may claim it, which must then be done, or
             ``stopWaitingUntilAvailable`` be called.
         """
-        if self.isAvailable(owner, access):
-            return defer.succeed(self)
-        assert self._asked_by(owner) is None, f'{owner} waits for {self} already'
-        claim = LockClaim(owner, ((self, access),))
-        d = claim.wait()
-        self._asked[claim.owner] = claim
-        return d
+        asked = self._asked_by(owner)
+        if asked is None:
+            claim = LockClaim(owner, ((self, access),))
+            if not claim.may_be_granted():
+                d = claim.wait()
+                self._asked[claim.owner] = claim
+                return d
+        else:
+            assert asked.holds, f'{owner} waits for {self} already'
+        return defer.succeed(self)
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Access, d: defer.Deferred) -> None:
         """Wait no longer.

@@ -8,6 +8,8 @@ from typing import Iterable
 from typing import Iterator
 from typing import NamedTuple
 
+from buildbot.locking.order import Order
+
 
 class Want(NamedTuple):
     """Some units of a lock, or all of it.
@@ -32,8 +34,8 @@ class Pool:
     :ivar taken_whole: whether an exclusive holding is in it, itself or nested in a counting one.
     :ivar alone: the line of those who wait for this pool and no other; None before the first.
     :ivar lines: the lines in which somebody waits here, by the set of pools they wait for.
-    :ivar heads: a heap of (key, claim), the first of each line; entries may be out of date.
-    :ivar draining: a heap of (key, claim) that nobody may overtake any more.
+    :ivar heads: the first claims of the lines; None if there has been only one line for long.
+    :ivar draining: the claims that nobody may overtake any more.
     """
 
     __slots__ = (
@@ -56,8 +58,17 @@ class Pool:
         self.taken_whole = False
         self.alone: Any = None
         self.lines: dict[Any, Any] = {}
-        self.heads: list[tuple[Any, Any]] = []
-        self.draining: list[tuple[Any, Any]] = []
+        self.heads: Order | None = None
+        self.draining = Order()
+
+    def most(self) -> int:
+        """Return the most units that somebody could ever have here.
+
+        It is more than there are if what is held around it has been held since there were more.
+        """
+        holding = self.holding
+        own = 0 if holding is None or holding.exclusive else holding.units
+        return max(self.lock.capacity, own)
 
     def fits(self, exclusive: bool, units: int) -> bool:
         """Tell whether one more holding would be within capacity, whoever waits."""
@@ -80,6 +91,7 @@ class Pool:
         """Add a holding that fits."""
         holding = Holding(claim, self, exclusive, units)
         self.holdings[holding] = None
+        self.lock.held.setdefault(claim.owner, []).append(holding)
         if exclusive:
             self._set_whole(True)
         else:
@@ -89,6 +101,11 @@ class Pool:
     def give_back(self, holding: Holding) -> None:
         """Remove a holding; what is nested in it is then nested in what is around it."""
         del self.holdings[holding]
+        held, owner = self.lock.held, holding.claim.owner
+        if len(held[owner]) == 1:
+            del held[owner]
+        else:
+            held[owner].remove(holding)
         inside = holding.inside
         if inside is None:
             if holding.exclusive:
@@ -157,10 +174,6 @@ class Holding:
             return 0
         return max(self.units, self.inside.used) if self.inside else self.units
 
-    def most(self) -> int:
-        """Return the most units that what is nested in it could have."""
-        return max(self.pool.lock.capacity, 0 if self.exclusive else self.units)
-
     def open_inside(self) -> Pool:
         if self.inside is None:
             self.inside = Pool(self.pool.lock, self)
@@ -202,12 +215,4 @@ class Lock(Pool):
     def claims(self) -> list[Any]:
         """Return the claims that wait for it, in order."""
         lines = [line for pool in self.busy for line in pool.lines.values()]
-        return sorted({c: None for line in lines for c in line.claims()}, key=lambda c: c.key)
-
-    def most_for(self, ancestors: Iterable[Any]) -> int:
-        """Return the most units that an owner could ever have.
-
-        It is more than there are if what is held around it has been held since there were more.
-        """
-        pool = self.pool_for(ancestors)
-        return self.capacity if pool.holding is None else pool.holding.most()
+        return sorted(dict.fromkeys(claim for line in lines for claim in line), key=lambda c: c.key)

@@ -4,15 +4,12 @@
 from __future__ import annotations
 
 import math
-from heapq import heapify
-from heapq import heappop
-from heapq import heappush
 from typing import Any
-from typing import Callable
 from typing import Iterable
 from typing import Iterator
 from typing import Sequence
 
+from buildbot.locking.order import Order
 from buildbot.locking.pool import Lock
 from buildbot.locking.pool import Pool
 from buildbot.locking.pool import Want
@@ -29,23 +26,25 @@ class Waiter:
     :ivar key: its place; the lowest goes first.
     :ivar line: where it waits; None if it does not.
     :ivar passed: how often others went first at a lock that was free.
-    :ivar granted: called without arguments when it has been given its units, in its turn.
-    :ivar drains: called without arguments when its patience is at an end.
     """
 
-    __slots__ = ('drains', 'granted', 'key', 'line', 'passed', 'pools', 'wants')
+    __slots__ = ('key', 'line', 'passed', 'pools', 'wants')
 
     wants: Sequence[Want]
     pools: Sequence[Pool]
     key: tuple[float, ...]
     line: Line | None
     passed: int
-    granted: Callable[[], None]
-    drains: Callable[[], None]
 
     def take(self) -> None:
-        """Take the units that are wanted; a claim does."""
+        """Take the units that are wanted."""
         raise NotImplementedError
+
+    def granted(self) -> None:
+        """Be told that it has been given its units, in its turn."""
+
+    def drains(self) -> None:
+        """Be told that its patience is at an end, so that others begin to wait for it."""
 
     @property
     def is_draining(self) -> bool:
@@ -55,13 +54,14 @@ class Waiter:
         """Yield those that this one waits for because of their place in line."""
         for pool in self.pools:
             for line in pool.lines.values():
-                for other in line.claims():
+                for other in line:
                     strict = len(other.pools) == 1 or line is self.line or other.is_draining
                     if strict and other.key < self.key:
                         yield other
             for nested in pool.lock.busy:
                 if nested is not pool and is_pressed(pool, nested):
-                    yield from (c for line in nested.lines.values() for c in line.claims())
+                    for line in nested.lines.values():
+                        yield from line
 
     def may_be_in_front(self) -> bool:
         """Tell whether it may have joined in front of somebody."""
@@ -86,20 +86,33 @@ class Waiter:
     def be_patient(self) -> None:
         """Let others go first once more, because who waits for this claim is waited for by it."""
         self.passed = 0
+        for pool in self.pools:
+            pool.draining.discard(self)
         self.serve()
 
     def join_line(self) -> None:
         """Wait in line."""
-        if len(self.pools) == 1:
-            line = self.pools[0].alone
+        pools = self.pools
+        if len(pools) == 1:
+            line = pools[0].alone
         else:
-            line = self.pools[0].lines.get(frozenset(self.pools))
+            line = pools[0].lines.get(frozenset(pools))
         if line is None:
-            line = Line(self.pools)
+            line = Line(pools)
         self.line = line
         line.join(self)
         if self.passed >= PATIENCE:
             self.drain()
+
+    def leave_line(self) -> None:
+        """Wait no longer."""
+        line = self.line
+        assert line is not None
+        self.line = None
+        line.leave(self)
+        if self.passed >= PATIENCE:
+            for pool in self.pools:
+                pool.draining.discard(self)
 
     def may_be_granted(self) -> bool:
         """Tell whether it is its turn, and there are enough units."""
@@ -116,89 +129,71 @@ class Waiter:
     def drain(self) -> None:
         """Let nobody go first any more."""
         for pool in self.pools:
-            heappush(pool.draining, (self.key, self))
+            pool.draining.add(self)
         self.drains()
 
 
-class Line:
+class Line(Order):
     """Those who wait for one set of pools, in order. The first decides for all of them.
 
     :param pools: each of them once.
     """
 
-    __slots__ = ('_claims', '_key', '_left', 'pools')
+    __slots__ = ('_key', '_pools')
 
     def __init__(self, pools: Sequence[Pool]) -> None:
-        self.pools = pools
-        self._claims: list[tuple[Any, Waiter]] = []
-        self._left = 0  # entries of claims that have left
+        super().__init__()
+        self._pools = pools
         self._key: Any = frozenset(pools)
         if len(pools) == 1:
             self._key = pools[0]
             pools[0].alone = self
 
-    def claims(self) -> Iterator[Waiter]:
-        """Yield those who wait, in no order."""
-        return (claim for _, claim in self._claims if claim.line is self)
-
-    def first(self) -> Waiter | None:
-        claims = self._claims
-        while claims and claims[0][1].line is not self:
-            heappop(claims)
-            self._left -= 1
-        return claims[0][1] if claims else None
-
     def join(self, claim: Waiter) -> None:
-        if len(self._claims) == self._left:
-            for pool in self.pools:
+        first = self.first()
+        self.add(claim)
+        for pool in self._pools:
+            lock = pool.lock
+            if claim.key > lock.last:
+                lock.last = claim.key
+            if first is None:
+                lock.busy[pool] = None
+                if pool.lines and pool.heads is None:
+                    pool.heads = Order(line.first() for line in pool.lines.values())
                 pool.lines[self._key] = self
-                pool.lock.busy[pool] = None
-        for pool in self.pools:
-            pool.lock.last = max(pool.lock.last, claim.key)
-        heappush(self._claims, (claim.key, claim))
-        if self._claims[0][1] is claim:
-            self._announce(claim)
+        if first is None or claim.key < first.key:
+            self._change_heads(first, claim)
 
     def leave(self, claim: Waiter) -> None:
-        was_first = self._claims[0][1] is claim
-        claim.line = None
-        self._left += 1
-        if 2 * self._left > len(self._claims) + 16:
-            self._claims = [entry for entry in self._claims if entry[1].line is self]
-            heapify(self._claims)
-            self._left = 0
-        first = self.first()
-        if first is None:
-            self._close()
-        elif was_first:
-            self._announce(first)
+        was_first = self.first() is claim
+        self.discard(claim)
+        if was_first:
+            self._change_heads(claim, self.first())
+        if not self:
+            for pool in self._pools:
+                del pool.lines[self._key]
+                if not pool.lines:
+                    pool.heads = None
+                    del pool.lock.busy[pool]
+                    if not pool.lock.busy:
+                        pool.lock.last = ()
 
-    def _announce(self, first: Waiter) -> None:
-        for pool in self.pools:
-            if len(pool.heads) > 4 * len(pool.lines) + 16:
-                firsts = [line.first() for line in pool.lines.values()]
-                pool.heads = [(claim.key, claim) for claim in firsts if claim is not None]
-                heapify(pool.heads)
-            heappush(pool.heads, (first.key, first))
-
-    def _close(self) -> None:
-        for pool in self.pools:
-            del pool.lines[self._key]
-            if not pool.lines:
-                pool.heads.clear()
-                del pool.lock.busy[pool]
-                if not pool.lock.busy:
-                    pool.lock.last = ()
+    def _change_heads(self, before: Waiter | None, after: Waiter | None) -> None:
+        for pool in self._pools:
+            heads = pool.heads
+            if heads is not None:
+                if before is not None:
+                    heads.discard(before)
+                if after is not None:
+                    heads.add(after)
 
 
-def first_of_heads(pool: Pool) -> Waiter | None:
-    """Return the first in line at a pool, of all its lines; forget entries that are out of date."""
-    heads = pool.heads
-    while heads:
-        claim = heads[0][1]
-        if claim.line is not None and claim.line.first() is claim:
-            return claim
-        heappop(heads)
+def first_in_line(pool: Pool) -> Any:
+    """Return the first in line at a pool, of all its lines; None if nobody waits."""
+    if pool.heads is not None:
+        return pool.heads.first()
+    for line in pool.lines.values():
+        return line.first()
     return None
 
 
@@ -206,15 +201,9 @@ def is_closed(pool: Pool, key: Any) -> bool:
     """Tell whether somebody ahead of a place in line makes it wait at a pool."""
     lines = pool.lines
     if lines:
-        alone = pool.alone
-        if alone is not None:
-            first = alone.first()
-            if first is not None and first.key < key:
-                return True
-        draining = pool.draining
-        while draining and not draining[0][1].is_draining:
-            heappop(draining)
-        if draining and draining[0][0] < key:
+        if pool.alone and pool.alone.first().key < key:
+            return True
+        if pool.draining and pool.draining.first().key < key:
             return True
     busy = pool.lock.busy
     if len(busy) > (pool in busy):
@@ -257,7 +246,7 @@ def overtaken(pools: Iterable[Pool], key: Any) -> dict[Waiter, None]:
     found: dict[Waiter, None] = {}
     for pool in pools:
         if pool.lines:
-            first = first_of_heads(pool)
+            first = first_in_line(pool)
             if first is not None and first.key < key:
                 found[first] = None
     return found
@@ -305,34 +294,38 @@ def serve(pools: Sequence[Pool]) -> None:
 
 
 def serve_pool(pool: Pool) -> list[Waiter]:
+    """Grant all that can be granted at a pool, in order; return it."""
     granted: list[Waiter] = []
-    passed_by: list[tuple[Any, Waiter]] = []
+    gone_past: list[Waiter] = []  # those that others may go past
+    lines, busy = pool.lines, pool.lock.busy
     while True:
-        claim = first_of_heads(pool)
+        claim = first_in_line(pool)
         if claim is None:
             break
-        if (len(pool.lines) > 1 or len(pool.lock.busy) > 1) and is_closed(pool, claim.key):
+        if (len(lines) > 1 or len(busy) > 1) and is_closed(pool, claim.key):
             break
-        if len(pool.lines) > 1 and not pool.fits(False, 1) and not pool.fits(True, 1):
+        if len(lines) > 1 and not pool.fits(False, 1) and not pool.fits(True, 1):
             break  # nobody fits, so nobody needs to be tried
         passed: dict[Waiter, None] = {}
         if len(claim.pools) == 1:
-            if not pool.fits(claim.wants[0].exclusive, claim.wants[0].units):
+            _, exclusive, units = claim.wants[0]
+            if not pool.fits(exclusive, units):
                 break  # nobody goes past who waits for this pool alone
-            heappop(pool.heads)
-        else:
-            entry = heappop(pool.heads)
-            if not claim.may_be_granted():
-                passed_by.append(entry)
-                continue
+        elif claim.may_be_granted():
             passed = overtaken((p for p in claim.pools if p is not pool), claim.key)
-        if passed_by:
-            passed[passed_by[0][1]] = None
-        assert claim.line is not None
-        claim.line.leave(claim)
+        elif pool.heads is None:
+            break  # nobody is there to go past
+        else:
+            pool.heads.discard(claim)
+            gone_past.append(claim)
+            continue
+        if gone_past:
+            passed[gone_past[0]] = None
+        claim.leave_line()
         claim.take()
         be_passed(passed)
         granted.append(claim)
-    for entry in passed_by:
-        heappush(pool.heads, entry)
+    if pool.heads is not None:
+        for claim in gone_past:
+            pool.heads.add(claim)
     return granted

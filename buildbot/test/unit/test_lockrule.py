@@ -29,6 +29,19 @@ from buildbot.locking.queue import is_available
 ALL = 'all'  # exclusive, in the tables
 
 
+class ToldClaim(Claim):
+    """A claim that writes down of which owner it is when it is told something."""
+
+    told: list[str] = []
+    told_hopeless: list[str] = []
+
+    def granted(self) -> None:
+        self.told.append(self.owner)
+
+    def hopeless(self, want: Want) -> None:
+        self.told_hopeless.append(self.owner)
+
+
 class Scene:
     """Locks by letter, and owners by name who claim and end.
 
@@ -44,15 +57,14 @@ class Scene:
     def ask(self, owner: str, priority: int = 0, age: float | None = None, **wants: Any) -> None:
         outer = owner.split('.')[:-1]
         ancestors = ['.'.join(outer[:i]) for i in range(len(outer), 0, -1)]
-        claim = Claim(
+        claim = ToldClaim(
             owner,
             [Want(self.locks[k], n == ALL, 1 if n == ALL else n) for k, n in wants.items()],
             priority,
             ancestors,
-            lambda: self.told.append(owner),
-            hopeless=lambda _: self.hopeless.append(owner),
-            age=age,
+            age,
         )
+        claim.told, claim.told_hopeless = self.told, self.hopeless
         self.claims[owner] = claim
         claim.enter()
 
@@ -393,7 +405,7 @@ class Turns(unittest.SynchronousTestCase):
             scene.ask(f'w{i}', L=1)
         scene.end(*(f'w{i}' for i in range(10_000)))
         lock = scene.locks['L']
-        self.assertEqual((lock.lines, lock.heads, lock.busy), ({}, [], {}))
+        self.assertEqual((lock.lines, lock.heads, lock.busy), ({}, None, {}))
 
 
 class Deadlocks(unittest.SynchronousTestCase):
@@ -546,14 +558,8 @@ class Histories(RuleBasedStateMachine):
         if not wants:
             return
         owner = f'o{next(self.numbers)}'
-        claim = Claim(
-            owner,
-            wants,
-            priority,
-            ancestors,
-            hopeless=lambda _: self.hopeless.append(owner),
-            age=age,
-        )
+        claim = ToldClaim(owner, wants, priority, ancestors, age)
+        claim.told_hopeless = self.hopeless
         self.claims.append(claim)
         waiting = [c for c in self.claims if c.waiting]
         before = [c for c in waiting if c.key[0] == claim.key[0] and shared(c, claim)]
@@ -696,7 +702,7 @@ def could_go(claim: Claim, claims: list[Claim]) -> bool:
 
 
 def fits(pool, want) -> bool:
-    trial = pool.take('trial', want.exclusive, want.units)
+    trial = pool.take(Claim('trial', []), want.exclusive, want.units)
     *_, outer = pool.around()
     good = want.exclusive or sum(map(footprint, outer.holdings)) <= outer.lock.capacity
     for each in pool.around():
