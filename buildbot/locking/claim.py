@@ -27,6 +27,9 @@ class State(Enum):
     ENDED = 'ended'
 
 
+ASKED, WAITING, HELD, ENDED = State  # to look one of them up there costs more
+
+
 class Claim(Waiter):
     """One owner's wish for some locks, all or none of them.
 
@@ -58,15 +61,16 @@ class Claim(Waiter):
         self.wants = wants
         self.ancestors = ancestors
         self.holdings: list[Holding] = []
-        self.state = State.ASKED
+        self.state = ASKED
         self.passed = 0
         self.line = None
-        self.pools = ()
-        self.find_pools()
         number = 0
         latest = 0.0
-        for want, pool in zip(wants, self.pools):
+        pools = self.pools = []
+        for want in wants:
             lock, exclusive, units = want
+            pool = lock.pool_for(ancestors) if ancestors else lock
+            pools.append(pool)
             if not exclusive and not 0 < units <= pool.most():
                 raise self.too_many(want)
             if lock.clock > number:
@@ -91,11 +95,11 @@ class Claim(Waiter):
 
     @property
     def waiting(self) -> bool:
-        return self.state is State.WAITING
+        return self.state is WAITING
 
     @property
     def holds(self) -> bool:
-        return self.state is State.HELD
+        return self.state is HELD
 
     def too_large(self) -> list[Want]:
         """Return the wants for which there will never be enough units again."""
@@ -111,43 +115,46 @@ class Claim(Waiter):
         :param wait: whether to stay in line if it is not granted.
         :returns: whether it holds its locks now.
         """
-        self.find_pools()
+        if self.ancestors:
+            self._find_pools()
         if self.may_be_granted():
             passed = overtaken(self.pools, self.key)
             self.take()
             be_passed(passed)
         elif wait:
-            self.state = State.WAITING
+            self.state = WAITING
             self.join_line()
-        return self.state is State.HELD
+        return self.state is HELD
 
     def enter_line(self) -> None:
         """Wait in line without asking again, right after it was found not to be its turn."""
-        self.find_pools()
-        self.state = State.WAITING
+        if self.ancestors:
+            self._find_pools()
+        self.state = WAITING
         self.join_line()
 
-    def find_pools(self) -> None:
-        """Find where the units for each want come from now."""
-        ancestors = self.ancestors
-        if ancestors or not self.pools:
-            self.pools = [want.lock.pool_for(ancestors) for want in self.wants]
+    def _find_pools(self) -> None:
+        # where the units for each want come from now
+        self.pools = [want.lock.pool_for(self.ancestors) for want in self.wants]
 
     def end(self) -> None:
         """Give back what the claim holds, or leave the line. Done again, it does nothing."""
-        if self.state is State.HELD:
+        if self.state is HELD:
             self._release(self.holdings)
-        elif self.state is State.WAITING:
+        elif self.state is WAITING:
             self._leave()
             serve(self.pools)
 
     def let_go(self, lock: Lock) -> None:
         """Give back one lock of those that the claim holds."""
-        if self.state is State.HELD:
-            self._release([h for h in self.holdings if h.pool.lock is lock])
+        if self.state is HELD:
+            released = self.holdings
+            if len(released) > 1:
+                released = [h for h in released if h.pool.lock is lock]
+            self._release(released)
 
     def take(self) -> None:
-        self.state = State.HELD
+        self.state = HELD
         for (_, exclusive, units), pool in zip(self.wants, self.pools):
             self.holdings.append(pool.take(self, exclusive, units))
 
@@ -165,7 +172,7 @@ class Claim(Waiter):
         return ValueError('more units are wanted than there are')
 
     def _leave(self) -> None:
-        self.state = State.ENDED
+        self.state = ENDED
         self.leave_line()
 
     def _release(self, released: list[Holding]) -> None:
@@ -180,7 +187,7 @@ class Claim(Waiter):
             freed.append(pool)
         if len(released) == len(self.holdings):
             self.holdings = []
-            self.state = State.ENDED
+            self.state = ENDED
         else:
             self.holdings = [h for h in self.holdings if h not in released]
         for claim in moved:
@@ -193,7 +200,7 @@ class Claim(Waiter):
     def _move(self) -> None:
         # the holding it waited in is gone, so it waits for what is around that
         self.leave_line()
-        self.find_pools()
+        self._find_pools()
         self.join_line()
 
 

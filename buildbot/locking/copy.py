@@ -12,8 +12,9 @@ from typing import Sequence
 from twisted.internet import defer
 from twisted.python import log
 
+from buildbot.locking.claim import ENDED
+from buildbot.locking.claim import HELD
 from buildbot.locking.claim import Claim
-from buildbot.locking.claim import State
 from buildbot.locking.claim import set_capacity
 from buildbot.locking.deadlock import could_go
 from buildbot.locking.deadlock import find_deadlock
@@ -164,7 +165,7 @@ class LockClaim(Claim):
     def give_back(self, lock: BaseLock) -> None:
         """Give back one of the copies that it holds."""
         self.let_go(lock._rule)
-        if self.state is not State.HELD:
+        if self.state is not HELD:
             self._forget()
         lock._tell_release()
 
@@ -249,8 +250,9 @@ class BaseLock:
         self.label = name if place is None else f'{name}[{place}]'
         self.family = family  # which lives as long as one of its copies
         self._rule = Lock(maxCount)
-        # of those who wait by the release's methods, and take what they are granted with `claim`
-        self._asked: dict[Any, LockClaim] = {}
+        # of those who wait by the release's methods, and take what they are granted with `claim`;
+        # by the owner's id, for the claim keeps the owner
+        self._asked: dict[int, LockClaim] = {}
         self.release_subs = subscription.SubscriptionPoint(f'releases of lock {self.label}')
 
     def __repr__(self) -> str:
@@ -312,7 +314,7 @@ class BaseLock:
             return True
         asked = self._asked_by(requester)
         if asked is not None:
-            return asked.holds
+            return asked.state is HELD
         exclusive = access.mode == 'exclusive'
         if not isinstance(requester, LockOwner):
             return is_available(self._rule, exclusive, access.count)
@@ -334,26 +336,24 @@ class BaseLock:
         if not access.count:
             return
         asked = self._asked_by(owner)
-        if asked is not None:
-            del self._asked[asked.owner]
-        granted = asked.holds if asked else LockClaim(owner, ((self, access),)).take_at_once()
+        if asked is None:
+            granted = LockClaim(owner, ((self, access),)).take_at_once()
+        else:
+            granted = asked.state is HELD
+            del self._asked[id(owner)]
         assert granted, 'ask for isAvailable() first'
 
     def _asked_by(self, owner: Any) -> LockClaim | None:
-        if not self._asked:
-            return None
-        key = key_of(owner)
-        claim = self._asked.get(key)
-        if claim is not None and claim.state is State.ENDED:
-            del self._asked[key]
+        claim = self._asked.get(id(owner))
+        if claim is not None and claim.state is ENDED:
+            del self._asked[id(owner)]
             return None
         return claim
 
     def _taken_by(self, owner: Any, access: Access) -> LockClaim | None:
-        key = key_of(owner)
-        for holding in self._rule.held.get(key, ()):
+        for holding in self._rule.held.get(key_of(owner), ()):
             claim = holding.claim
-            if claim is not self._asked.get(key):
+            if claim is not self._asked.get(id(owner)):
                 for lock, taken in claim.accesses:
                     if lock is self and (taken is access or taken == access):
                         return claim
@@ -384,7 +384,7 @@ class BaseLock:
             claim = LockClaim(owner, ((self, access),))
             if not claim.may_be_granted():
                 d = claim.wait()
-                self._asked[claim.owner] = claim
+                self._asked[id(owner)] = claim
                 return d
         else:
             assert asked.holds, f'{owner} waits for {self} already'
@@ -398,7 +398,7 @@ class BaseLock:
         claim = self._asked_by(owner)
         assert claim is not None, f'{owner} does not wait for {self}'
         assert claim.holds or d is claim.deferred, 'this is not the Deferred that was waited with'
-        del self._asked[claim.owner]
+        del self._asked[id(owner)]
         claim.end()
 
     def isOwner(self, owner: Any, access: Access) -> bool:

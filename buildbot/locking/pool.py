@@ -93,7 +93,9 @@ class Pool:
         self.holdings[holding] = None
         self.lock.held.setdefault(claim.owner, []).append(holding)
         if exclusive:
-            self._set_whole(True)
+            self.taken_whole = True
+            if self.holding is not None:
+                self._set_whole(True)
         else:
             self._use(units)
         return holding
@@ -109,7 +111,9 @@ class Pool:
         inside = holding.inside
         if inside is None:
             if holding.exclusive:
-                self._set_whole(False)
+                self.taken_whole = False
+                if self.holding is not None:
+                    self._set_whole(False)
             else:
                 self._use(-holding.units)
             return
@@ -133,8 +137,7 @@ class Pool:
             pool = holding.pool
 
     def _set_whole(self, taken: bool) -> None:
-        self.taken_whole = taken
-        for pool in self.around() if self.holding is not None else ():
+        for pool in self.around():
             pool.taken_whole = taken
 
     def around(self) -> Iterator[Pool]:

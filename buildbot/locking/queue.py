@@ -106,10 +106,9 @@ class Waiter:
 
     def leave_line(self) -> None:
         """Wait no longer."""
-        line = self.line
-        assert line is not None
+        assert self.line is not None
+        self.line.leave(self)
         self.line = None
-        line.leave(self)
         if self.passed >= PATIENCE:
             for pool in self.pools:
                 pool.draining.discard(self)
@@ -150,42 +149,37 @@ class Line(Order):
             pools[0].alone = self
 
     def join(self, claim: Waiter) -> None:
-        first = self.first()
+        before = self.first()
         self.add(claim)
         for pool in self._pools:
             lock = pool.lock
             if claim.key > lock.last:
                 lock.last = claim.key
-            if first is None:
+            if before is None:
                 lock.busy[pool] = None
                 if pool.lines and pool.heads is None:
                     pool.heads = Order(line.first() for line in pool.lines.values())
                 pool.lines[self._key] = self
-        if first is None or claim.key < first.key:
-            self._change_heads(first, claim)
+            if pool.heads is not None and self.first() is claim:
+                pool.heads.discard(before)
+                pool.heads.add(claim)
 
     def leave(self, claim: Waiter) -> None:
-        was_first = self.first() is claim
         self.discard(claim)
-        if was_first:
-            self._change_heads(claim, self.first())
-        if not self:
-            for pool in self._pools:
-                del pool.lines[self._key]
-                if not pool.lines:
-                    pool.heads = None
-                    del pool.lock.busy[pool]
-                    if not pool.lock.busy:
-                        pool.lock.last = ()
-
-    def _change_heads(self, before: Waiter | None, after: Waiter | None) -> None:
         for pool in self._pools:
-            heads = pool.heads
-            if heads is not None:
-                if before is not None:
-                    heads.discard(before)
-                if after is not None:
-                    heads.add(after)
+            heads, lines = pool.heads, pool.lines
+            if heads is not None and claim in heads:
+                heads.discard(claim)
+                if self:
+                    heads.add(self.first())
+            if not self:
+                del lines[self._key]
+                if not lines:
+                    pool.heads = None
+                    busy = pool.lock.busy
+                    del busy[pool]
+                    if not busy:
+                        pool.lock.last = ()
 
 
 def first_in_line(pool: Pool) -> Any:
@@ -298,7 +292,7 @@ def serve_pool(pool: Pool) -> list[Waiter]:
     granted: list[Waiter] = []
     gone_past: list[Waiter] = []  # those that others may go past
     lines, busy = pool.lines, pool.lock.busy
-    while True:
+    while lines:
         claim = first_in_line(pool)
         if claim is None:
             break
@@ -306,7 +300,7 @@ def serve_pool(pool: Pool) -> list[Waiter]:
             break
         if len(lines) > 1 and not pool.fits(False, 1) and not pool.fits(True, 1):
             break  # nobody fits, so nobody needs to be tried
-        passed: dict[Waiter, None] = {}
+        passed = {}
         if len(claim.pools) == 1:
             _, exclusive, units = claim.wants[0]
             if not pool.fits(exclusive, units):
@@ -323,7 +317,8 @@ def serve_pool(pool: Pool) -> list[Waiter]:
             passed[gone_past[0]] = None
         claim.leave_line()
         claim.take()
-        be_passed(passed)
+        if passed:
+            be_passed(passed)
         granted.append(claim)
     if pool.heads is not None:
         for claim in gone_past:
