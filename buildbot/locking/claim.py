@@ -60,7 +60,7 @@ class Claim(Waiter):
         self.owner = owner
         self.wants = wants
         self.ancestors = ancestors
-        self.holdings: list[Holding] = []
+        self.holdings: Sequence[Holding] = ()
         self.state = ASKED
         self.passed = 0
         self.line = None
@@ -68,10 +68,10 @@ class Claim(Waiter):
         latest = 0.0
         pools = self.pools = []
         for want in wants:
-            lock, exclusive, units = want
+            lock = want.lock
             pool = lock.pool_for(ancestors) if ancestors else lock
             pools.append(pool)
-            if not exclusive and not 0 < units <= pool.most():
+            if not want.exclusive and not 0 < want.units <= pool.most():
                 raise self.too_many(want)
             if lock.clock > number:
                 number = lock.clock
@@ -139,24 +139,46 @@ class Claim(Waiter):
 
     def end(self) -> None:
         """Give back what the claim holds, or leave the line. Done again, it does nothing."""
-        if self.state is HELD:
-            self._release(self.holdings)
-        elif self.state is WAITING:
+        if self.state is WAITING:
             self._leave()
             serve(self.pools)
+        else:
+            self.let_go()
 
-    def let_go(self, lock: Lock) -> None:
-        """Give back one lock of those that the claim holds."""
-        if self.state is HELD:
-            released = self.holdings
-            if len(released) > 1:
-                released = [h for h in released if h.pool.lock is lock]
-            self._release(released)
+    def let_go(self, lock: Lock | None = None) -> None:
+        """Give back one lock of those that the claim holds, or all of them."""
+        if self.state is not HELD:
+            return
+        released = self.holdings
+        if lock is not None and len(released) > 1:
+            released = [h for h in released if h.pool.lock is lock]
+        freed: list[Pool] = []
+        moved: dict[Claim, None] = {}
+        for holding in released:
+            pool, inside = holding.pool, holding.inside
+            if inside is not None:
+                for line in inside.lines.values():
+                    moved.update(line)
+            pool.give_back(holding)
+            freed.append(pool)
+        if len(released) == len(self.holdings):
+            self.holdings = ()
+            self.state = ENDED
+        else:
+            self.holdings = [h for h in self.holdings if h not in released]
+        for claim in moved:
+            claim._move()
+        if moved:
+            end_hopeless(moved, freed)
+        else:
+            serve(freed)
 
     def take(self) -> None:
         self.state = HELD
-        for (_, exclusive, units), pool in zip(self.wants, self.pools):
-            self.holdings.append(pool.take(self, exclusive, units))
+        self.holdings = [
+            pool.take(self, want.exclusive, want.units)
+            for want, pool in zip(self.wants, self.pools)
+        ]
 
     def granted(self) -> None:
         """Be told that it holds its locks; not from ``enter``, which returns that."""
@@ -173,33 +195,13 @@ class Claim(Waiter):
 
     def _leave(self) -> None:
         self.state = ENDED
-        self.leave_line()
-
-    def _release(self, released: list[Holding]) -> None:
-        freed: list[Pool] = []
-        moved: dict[Any, None] = {}
-        for holding in released:
-            pool, inside = holding.pool, holding.inside
-            if inside is not None:
-                for line in inside.lines.values():
-                    moved.update(line)
-            pool.give_back(holding)
-            freed.append(pool)
-        if len(released) == len(self.holdings):
-            self.holdings = []
-            self.state = ENDED
-        else:
-            self.holdings = [h for h in self.holdings if h not in released]
-        for claim in moved:
-            claim._move()
-        if moved:
-            end_hopeless(moved, freed)
-        else:
-            serve(freed)
+        assert self.line is not None
+        self.line.leave(self)
 
     def _move(self) -> None:
         # the holding it waited in is gone, so it waits for what is around that
-        self.leave_line()
+        assert self.line is not None
+        self.line.leave(self)
         self._find_pools()
         self.join_line()
 

@@ -66,14 +66,16 @@ class LockClaim(Claim):
     __slots__ = ('_places', 'accesses', 'deferred')
 
     def __init__(self, owner: Any, accesses: Sequence[tuple[BaseLock, Access]]) -> None:
-        self.accesses: list[tuple[BaseLock, Access]] = []
         self.deferred: defer.Deferred[BaseLock | None] | None = None
         wants = []
-        for pair in accesses:
-            lock, access = pair
-            if access.count:
-                self.accesses.append(pair)
-                wants.append(Want(lock._rule, access.mode == 'exclusive', access.count))
+        for lock, access in accesses:
+            if access.mode == 'exclusive':
+                wants.append(lock._rule.whole)
+            elif access.count:
+                wants.append(Want(lock._rule, False, access.count))
+        if len(wants) < len(accesses):
+            accesses = [(lock, access) for lock, access in accesses if access.count]
+        self.accesses = accesses
         key = key_of(owner)
         if not isinstance(owner, LockOwner):
             self._places: Sequence[dict[Claim, None]] = ()
@@ -165,9 +167,10 @@ class LockClaim(Claim):
     def give_back(self, lock: BaseLock) -> None:
         """Give back one of the copies that it holds."""
         self.let_go(lock._rule)
-        if self.state is not HELD:
+        if self._places and self.state is not HELD:
             self._forget()
-        lock._tell_release()
+        if lock.release_subs.subscriptions:
+            lock.release_subs.deliver()
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Any, d: defer.Deferred) -> None:
         """End it. So the release's methods end a wait, as if it were for one lock."""
@@ -183,10 +186,11 @@ class LockClaim(Claim):
                 d.errback(e)
 
     def granted(self) -> None:
-        for claims in self._places[1:]:
-            claims.pop(self, None)
+        if self._places:
+            for claims in self._places[1:]:
+                claims.pop(self, None)
         if len(self.accesses) > 1:
-            self._tell_refused()  # a lock that has drained for it may have units left for others
+            self._tell_releases()  # a lock that has drained for it may have units left for others
         eventually(self._fire)
 
     def drains(self) -> None:
@@ -209,16 +213,17 @@ class LockClaim(Claim):
 
     def _has_ended(self) -> None:
         self._forget()
-        self._tell_refused()
+        self._tell_releases()
 
     def _forget(self) -> None:
         for claims in self._places:
             claims.pop(self, None)
 
-    def _tell_refused(self) -> None:
+    def _tell_releases(self) -> None:
         # who does not wait here, but was refused because of this claim, may ask again
         for lock, _ in self.accesses:
-            lock._tell_release()
+            if lock.release_subs.subscriptions:
+                lock.release_subs.deliver()
 
     def _fire(self) -> None:
         if self.deferred is not None:
@@ -303,7 +308,7 @@ class BaseLock:
             log.msg(f'{self} has {in_units(count)} now; it had {before}')
         set_capacity(self._rule, count)
         if count > before:
-            self._tell_release()
+            self.release_subs.deliver()
         elif count < before:
             for claim in self._rule.claims():
                 claim.fail_in_circle()
@@ -312,8 +317,8 @@ class BaseLock:
         """Tell whether the requester could claim it now, whose turn it is being considered."""
         if not access.count:
             return True
-        asked = self._asked_by(requester)
-        if asked is not None:
+        asked = self._asked.get(id(requester))
+        if asked is not None and asked.state is not ENDED:
             return asked.state is HELD
         exclusive = access.mode == 'exclusive'
         if not isinstance(requester, LockOwner):
@@ -335,37 +340,25 @@ class BaseLock:
             check_access(access)
         if not access.count:
             return
-        asked = self._asked_by(owner)
-        if asked is None:
-            granted = LockClaim(owner, ((self, access),)).take_at_once()
-        else:
+        asked = self._asked.pop(id(owner), None)
+        if asked is not None and asked.state is not ENDED:
             granted = asked.state is HELD
-            del self._asked[id(owner)]
+        else:
+            granted = LockClaim(owner, ((self, access),)).take_at_once()
         assert granted, 'ask for isAvailable() first'
-
-    def _asked_by(self, owner: Any) -> LockClaim | None:
-        claim = self._asked.get(id(owner))
-        if claim is not None and claim.state is ENDED:
-            del self._asked[id(owner)]
-            return None
-        return claim
 
     def _taken_by(self, owner: Any, access: Access) -> LockClaim | None:
         for holding in self._rule.held.get(key_of(owner), ()):
             claim = holding.claim
-            if claim is not self._asked.get(id(owner)):
-                for lock, taken in claim.accesses:
-                    if lock is self and (taken is access or taken == access):
+            for lock, taken in claim.accesses:
+                if lock is self and (taken is access or taken == access):
+                    if claim is not self._asked.get(id(owner)):
                         return claim
         return None
 
     def subscribeToReleases(self, callback: Any) -> subscription.Subscription:
         """Call back, without arguments, when it is released or somebody waits no longer."""
         return self.release_subs.subscribe(callback)
-
-    def _tell_release(self) -> None:
-        if self.release_subs.subscriptions:
-            self.release_subs.deliver()
 
     def release(self, owner: Any, access: Access) -> None:
         """Release what was claimed with this access; if it was not, nothing happens."""
@@ -379,24 +372,24 @@ class BaseLock:
         :returns: Deferred that fires when the owner may claim it, which must then be done, or
             ``stopWaitingUntilAvailable`` be called.
         """
-        asked = self._asked_by(owner)
-        if asked is None:
-            claim = LockClaim(owner, ((self, access),))
-            if not claim.may_be_granted():
-                d = claim.wait()
-                self._asked[id(owner)] = claim
-                return d
-        else:
+        asked = self._asked.get(id(owner))
+        if asked is not None and asked.state is not ENDED:
             assert asked.holds, f'{owner} waits for {self} already'
-        return defer.succeed(self)
+            return defer.succeed(self)
+        claim = LockClaim(owner, ((self, access),))
+        if claim.may_be_granted():
+            return defer.succeed(self)
+        d = claim.wait()
+        self._asked[id(owner)] = claim
+        return d
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Access, d: defer.Deferred) -> None:
         """Wait no longer.
 
         :param d: what was returned to wait with. It is fired if it has not been.
         """
-        claim = self._asked_by(owner)
-        assert claim is not None, f'{owner} does not wait for {self}'
+        claim = self._asked.get(id(owner))
+        assert claim is not None and claim.state is not ENDED, f'{owner} does not wait for {self}'
         assert claim.holds or d is claim.deferred, 'this is not the Deferred that was waited with'
         del self._asked[id(owner)]
         claim.end()

@@ -6,12 +6,11 @@ from __future__ import annotations
 from typing import Any
 from typing import Iterable
 from typing import Iterator
-from typing import NamedTuple
 
 from buildbot.locking.order import Order
 
 
-class Want(NamedTuple):
+class Want:
     """Some units of a lock, or all of it.
 
     :param lock: which lock.
@@ -19,9 +18,12 @@ class Want(NamedTuple):
     :param units: how many, at least 1; of no meaning for an exclusive want.
     """
 
-    lock: Lock
-    exclusive: bool
-    units: int
+    __slots__ = ('exclusive', 'lock', 'units')
+
+    def __init__(self, lock: Lock, exclusive: bool, units: int) -> None:
+        self.lock = lock
+        self.exclusive = exclusive
+        self.units = units
 
 
 class Pool:
@@ -34,7 +36,7 @@ class Pool:
     :ivar taken_whole: whether an exclusive holding is in it, itself or nested in a counting one.
     :ivar alone: the line of those who wait for this pool and no other; None before the first.
     :ivar lines: the lines in which somebody waits here, by the set of pools they wait for.
-    :ivar heads: the first claims of the lines; None if there has been only one line for long.
+    :ivar heads: an order with the first claim of each line; the line if there has been only one.
     :ivar draining: the claims that nobody may overtake any more.
     """
 
@@ -58,7 +60,7 @@ class Pool:
         self.taken_whole = False
         self.alone: Any = None
         self.lines: dict[Any, Any] = {}
-        self.heads: Order | None = None
+        self.heads = Order()
         self.draining = Order()
 
     def most(self) -> int:
@@ -103,11 +105,12 @@ class Pool:
     def give_back(self, holding: Holding) -> None:
         """Remove a holding; what is nested in it is then nested in what is around it."""
         del self.holdings[holding]
-        held, owner = self.lock.held, holding.claim.owner
-        if len(held[owner]) == 1:
+        owner, held = holding.claim.owner, self.lock.held
+        of_owner = held[owner]
+        if len(of_owner) == 1:
             del held[owner]
         else:
-            held[owner].remove(holding)
+            of_owner.remove(holding)
         inside = holding.inside
         if inside is None:
             if holding.exclusive:
@@ -188,17 +191,19 @@ class Lock(Pool):
 
     :param capacity: units there are.
     :ivar held: what each owner holds of it.
+    :ivar whole: the want of all of it.
     :ivar busy: the pools of it in which somebody waits.
     :ivar clock: the highest arrival number that a claim of it has had.
     :ivar latest: the highest age that a claim of it has had.
     :ivar last: place in line behind which nobody has waited since somebody has.
     """
 
-    __slots__ = ('busy', 'capacity', 'clock', 'held', 'last', 'latest')
+    __slots__ = ('busy', 'capacity', 'clock', 'held', 'last', 'latest', 'whole')
 
     def __init__(self, capacity: int) -> None:
         super().__init__(self)
         self.capacity = capacity
+        self.whole = Want(self, True, 1)
         self.held: dict[Any, list[Holding]] = {}
         self.busy: dict[Pool, None] = {}
         self.clock = 0

@@ -99,29 +99,16 @@ class Waiter:
             line = pools[0].lines.get(frozenset(pools))
         if line is None:
             line = Line(pools)
-        self.line = line
         line.join(self)
         if self.passed >= PATIENCE:
             self.drain()
 
-    def leave_line(self) -> None:
-        """Wait no longer."""
-        assert self.line is not None
-        self.line.leave(self)
-        self.line = None
-        if self.passed >= PATIENCE:
-            for pool in self.pools:
-                pool.draining.discard(self)
-
     def may_be_granted(self) -> bool:
         """Tell whether it is its turn, and there are enough units."""
-        # indexed loops: this is the path that every claim takes
-        wants, pools, key = self.wants, self.pools, self.key
-        for i in range(len(pools)):
-            pool = pools[i]
-            if pool.lock.busy and is_closed(pool, key):
+        for want, pool in zip(self.wants, self.pools):
+            if pool.lock.busy and is_closed(pool, self.key):
                 return False
-            if not pool.fits(wants[i].exclusive, wants[i].units):
+            if not pool.fits(want.exclusive, want.units):
                 return False
         return True
 
@@ -150,45 +137,41 @@ class Line(Order):
 
     def join(self, claim: Waiter) -> None:
         before = self.first()
+        claim.line = self
         self.add(claim)
         for pool in self._pools:
-            lock = pool.lock
+            lock, lines = pool.lock, pool.lines
             if claim.key > lock.last:
                 lock.last = claim.key
             if before is None:
-                lock.busy[pool] = None
-                if pool.lines and pool.heads is None:
-                    pool.heads = Order(line.first() for line in pool.lines.values())
-                pool.lines[self._key] = self
-            if pool.heads is not None and self.first() is claim:
+                if not lines:
+                    lock.busy[pool] = None
+                    pool.heads = self
+                elif len(lines) == 1:
+                    pool.heads = Order(line.first() for line in lines.values())
+                lines[self._key] = self
+            if pool.heads is not self and self.first() is claim:
                 pool.heads.discard(before)
                 pool.heads.add(claim)
 
     def leave(self, claim: Waiter) -> None:
+        claim.line = None
         self.discard(claim)
         for pool in self._pools:
-            heads, lines = pool.heads, pool.lines
-            if heads is not None and claim in heads:
+            if claim.passed >= PATIENCE:
+                pool.draining.discard(claim)
+            heads = pool.heads
+            if heads is not self and claim in heads:
                 heads.discard(claim)
                 if self:
                     heads.add(self.first())
             if not self:
-                del lines[self._key]
-                if not lines:
-                    pool.heads = None
-                    busy = pool.lock.busy
-                    del busy[pool]
-                    if not busy:
-                        pool.lock.last = ()
-
-
-def first_in_line(pool: Pool) -> Any:
-    """Return the first in line at a pool, of all its lines; None if nobody waits."""
-    if pool.heads is not None:
-        return pool.heads.first()
-    for line in pool.lines.values():
-        return line.first()
-    return None
+                del pool.lines[self._key]
+                if not pool.lines:
+                    lock = pool.lock
+                    del lock.busy[pool]
+                    if not lock.busy:
+                        lock.last = ()
 
 
 def is_closed(pool: Pool, key: Any) -> bool:
@@ -240,7 +223,7 @@ def overtaken(pools: Iterable[Pool], key: Any) -> dict[Waiter, None]:
     found: dict[Waiter, None] = {}
     for pool in pools:
         if pool.lines:
-            first = first_in_line(pool)
+            first = pool.heads.first()
             if first is not None and first.key < key:
                 found[first] = None
     return found
@@ -262,12 +245,13 @@ def serve(pools: Sequence[Pool]) -> None:
     granted: list[Waiter] = []
     todo: list[Pool] = []
     for pool in pools:
-        if not pool.lock.busy:
+        busy = pool.lock.busy
+        if not busy:
             continue  # nobody waits
         if pool.holding is not None:
             todo += pool.around()
-        elif len(pool.lock.busy) == len(pool.lines) == len(pools) == 1 and pool in pool.lines:
-            granted += serve_pool(pool)  # the usual case: all who wait are in one line
+        elif len(pools) == len(busy) == len(pool.lines) == 1 and pool in busy:
+            granted = serve_pool(pool)  # the usual case: all who wait are in one line
         else:
             todo.append(pool)
     while todo:
@@ -293,21 +277,22 @@ def serve_pool(pool: Pool) -> list[Waiter]:
     gone_past: list[Waiter] = []  # those that others may go past
     lines, busy = pool.lines, pool.lock.busy
     while lines:
-        claim = first_in_line(pool)
+        claim = pool.heads.first()
         if claim is None:
             break
-        if (len(lines) > 1 or len(busy) > 1) and is_closed(pool, claim.key):
-            break
-        if len(lines) > 1 and not pool.fits(False, 1) and not pool.fits(True, 1):
+        several = len(lines) > 1
+        if several and not pool.fits(False, 1) and not pool.fits(True, 1):
             break  # nobody fits, so nobody needs to be tried
+        if (several or len(busy) > 1) and is_closed(pool, claim.key):
+            break
         passed = {}
         if len(claim.pools) == 1:
-            _, exclusive, units = claim.wants[0]
-            if not pool.fits(exclusive, units):
+            want = claim.wants[0]
+            if not pool.fits(want.exclusive, want.units):
                 break  # nobody goes past who waits for this pool alone
         elif claim.may_be_granted():
             passed = overtaken((p for p in claim.pools if p is not pool), claim.key)
-        elif pool.heads is None:
+        elif pool.heads is claim.line:
             break  # nobody is there to go past
         else:
             pool.heads.discard(claim)
@@ -315,12 +300,11 @@ def serve_pool(pool: Pool) -> list[Waiter]:
             continue
         if gone_past:
             passed[gone_past[0]] = None
-        claim.leave_line()
+        claim.line.leave(claim)
         claim.take()
         if passed:
             be_passed(passed)
         granted.append(claim)
-    if pool.heads is not None:
-        for claim in gone_past:
-            pool.heads.add(claim)
+    for claim in gone_past:
+        pool.heads.add(claim)
     return granted

@@ -405,7 +405,7 @@ class Turns(unittest.SynchronousTestCase):
             scene.ask(f'w{i}', L=1)
         scene.end(*(f'w{i}' for i in range(10_000)))
         lock = scene.locks['L']
-        self.assertEqual((lock.lines, lock.heads, lock.busy), ({}, None, {}))
+        self.assertEqual((lock.lines, lock.heads, lock.busy), ({}, {}, {}))
 
 
 class Deadlocks(unittest.SynchronousTestCase):
