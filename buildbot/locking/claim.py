@@ -175,10 +175,9 @@ class Claim(Waiter):
 
     def take(self) -> None:
         self.state = HELD
-        self.holdings = [
-            pool.take(self, want.exclusive, want.units)
-            for want, pool in zip(self.wants, self.pools)
-        ]
+        self.holdings = holdings = []
+        for want, pool in zip(self.wants, self.pools):
+            holdings.append(pool.take(self, want.exclusive, want.units))
 
     def granted(self) -> None:
         """Be told that it holds its locks; not from ``enter``, which returns that."""

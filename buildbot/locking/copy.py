@@ -79,7 +79,7 @@ class LockClaim(Claim):
         key = key_of(owner)
         if not isinstance(owner, LockOwner):
             self._places: Sequence[dict[Claim, None]] = ()
-            super().__init__(key, wants)
+            Claim.__init__(self, key, wants)
             return
         ancestors = [key_of(thing) for thing in owners_around(owner)]
         # for the claims of its owner, and of those that this one is nested in
@@ -226,8 +226,9 @@ class LockClaim(Claim):
                 lock.release_subs.deliver()
 
     def _fire(self) -> None:
-        if self.deferred is not None:
-            d, self.deferred = self.deferred, None
+        d = self.deferred
+        if d is not None:
+            self.deferred = None
             d.callback(self.accesses[0][0])
 
 
@@ -350,10 +351,8 @@ class BaseLock:
     def _taken_by(self, owner: Any, access: Access) -> LockClaim | None:
         for holding in self._rule.held.get(key_of(owner), ()):
             claim = holding.claim
-            for lock, taken in claim.accesses:
-                if lock is self and (taken is access or taken == access):
-                    if claim is not self._asked.get(id(owner)):
-                        return claim
+            if (self, access) in claim.accesses and claim is not self._asked.get(id(owner)):
+                return claim
         return None
 
     def subscribeToReleases(self, callback: Any) -> subscription.Subscription:

@@ -93,7 +93,11 @@ class Pool:
         """Add a holding that fits."""
         holding = Holding(claim, self, exclusive, units)
         self.holdings[holding] = None
-        self.lock.held.setdefault(claim.owner, []).append(holding)
+        held, owner = self.lock.held, claim.owner
+        if owner in held:
+            held[owner].append(holding)
+        else:
+            held[owner] = [holding]
         if exclusive:
             self.taken_whole = True
             if self.holding is not None:

@@ -136,23 +136,24 @@ class Line(Order):
             pools[0].alone = self
 
     def join(self, claim: Waiter) -> None:
-        before = self.first()
         claim.line = self
-        self.add(claim)
         for pool in self._pools:
             lock, lines = pool.lock, pool.lines
             if claim.key > lock.last:
                 lock.last = claim.key
-            if before is None:
+            if not self:
                 if not lines:
                     lock.busy[pool] = None
                     pool.heads = self
                 elif len(lines) == 1:
                     pool.heads = Order(line.first() for line in lines.values())
                 lines[self._key] = self
-            if pool.heads is not self and self.first() is claim:
-                pool.heads.discard(before)
-                pool.heads.add(claim)
+            if pool.heads is not self:
+                before = self.first()
+                if before is None or claim.key < before.key:
+                    pool.heads.discard(before)
+                    pool.heads.add(claim)
+        self.add(claim)
 
     def leave(self, claim: Waiter) -> None:
         claim.line = None
@@ -285,7 +286,7 @@ def serve_pool(pool: Pool) -> list[Waiter]:
             break  # nobody fits, so nobody needs to be tried
         if (several or len(busy) > 1) and is_closed(pool, claim.key):
             break
-        passed = {}
+        passed: dict[Waiter, None] | None = None
         if len(claim.pools) == 1:
             want = claim.wants[0]
             if not pool.fits(want.exclusive, want.units):
@@ -299,7 +300,7 @@ def serve_pool(pool: Pool) -> list[Waiter]:
             gone_past.append(claim)
             continue
         if gone_past:
-            passed[gone_past[0]] = None
+            passed = {**(passed or {}), gone_past[0]: None}
         claim.line.leave(claim)
         claim.take()
         if passed:
