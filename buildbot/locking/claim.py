@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from itertools import count
 from typing import Any
 from typing import Iterable
 from typing import Sequence
@@ -12,6 +13,8 @@ from buildbot.locking.pool import Holding
 from buildbot.locking.pool import Lock
 from buildbot.locking.pool import Pool
 from buildbot.locking.pool import Want
+from buildbot.locking.queue import PATIENCE
+from buildbot.locking.queue import Line
 from buildbot.locking.queue import Waiter
 from buildbot.locking.queue import be_passed
 from buildbot.locking.queue import overtaken
@@ -26,6 +29,8 @@ class State(Enum):
     HELD = 'held'
     ENDED = 'ended'
 
+
+arrivals = count()
 
 ASKED, WAITING, HELD, ENDED = State  # to look one of them up there costs more
 
@@ -64,7 +69,6 @@ class Claim(Waiter):
         self.state = ASKED
         self.passed = 0
         self.line = None
-        number = 0
         latest = 0.0
         pools = self.pools = []
         for want in wants:
@@ -73,22 +77,15 @@ class Claim(Waiter):
             pools.append(pool)
             if not want.exclusive and not 0 < want.units <= pool.most():
                 raise self.too_many(want)
-            if lock.clock > number:
-                number = lock.clock
             if lock.latest > latest:
                 latest = lock.latest
-        # Arrival is counted as by Lamport's clocks ("Time, clocks, and the ordering of events in a
-        # distributed system", 1978), each lock having one: at a lock, who comes later has the
-        # higher number, and of two claims that meet at two locks, the same one is ahead at both.
-        number += 1
         if age is None:
             age = latest
-        for want in wants:
-            lock = want.lock
-            lock.clock = number
-            if age > lock.latest:
-                lock.latest = age
-        self.key = (-priority, age, number)
+        if age > latest or len(wants) > 1:
+            for want in wants:
+                want.lock.latest = max(want.lock.latest, age)
+        # of two claims that meet at two locks, the same one is ahead at both
+        self.key = (-priority, age, next(arrivals))
 
     def __repr__(self) -> str:
         return f'<Claim of {self.owner}, {self.state.value}>'
@@ -122,8 +119,7 @@ class Claim(Waiter):
             self.take()
             be_passed(passed)
         elif wait:
-            self.state = WAITING
-            self.join_line()
+            self.enter_line()
         return self.state is HELD
 
     def enter_line(self) -> None:
@@ -131,7 +127,16 @@ class Claim(Waiter):
         if self.ancestors:
             self._find_pools()
         self.state = WAITING
-        self.join_line()
+        pools = self.pools
+        if len(pools) == 1:
+            line = pools[0].alone
+        else:
+            line = pools[0].lines.get(frozenset(pools))
+        if line is None:
+            line = Line(pools)
+        line.join(self)
+        if self.passed >= PATIENCE:
+            self.drain()
 
     def _find_pools(self) -> None:
         # where the units for each want come from now
@@ -201,8 +206,7 @@ class Claim(Waiter):
         # the holding it waited in is gone, so it waits for what is around that
         assert self.line is not None
         self.line.leave(self)
-        self._find_pools()
-        self.join_line()
+        self.enter_line()
 
 
 def end_hopeless(claims: Iterable[Claim], pools: Sequence[Pool]) -> None:

@@ -77,14 +77,14 @@ class LockClaim(Claim):
             accesses = [(lock, access) for lock, access in accesses if access.count]
         self.accesses = accesses
         key = key_of(owner)
-        if not isinstance(owner, LockOwner):
-            self._places: Sequence[dict[Claim, None]] = ()
-            Claim.__init__(self, key, wants)
-            return
-        ancestors = [key_of(thing) for thing in owners_around(owner)]
         # for the claims of its owner, and of those that this one is nested in
-        self._places = [each.claims for each in (key, *ancestors)]
-        super().__init__(key, wants, owner.lock_priority, ancestors, owner.lock_age)
+        self._places: Sequence[dict[Claim, None]] = ()
+        if isinstance(owner, LockOwner):
+            ancestors = [key_of(thing) for thing in owners_around(owner)]
+            self._places = [each.claims for each in (key, *ancestors)]
+            super().__init__(key, wants, owner.lock_priority, ancestors, owner.lock_age)
+        else:
+            super().__init__(key, wants)
 
     def take_at_once(self) -> bool:
         """Take the copies if it is the owner's turn; else do not wait.

@@ -197,12 +197,11 @@ class Lock(Pool):
     :ivar held: what each owner holds of it.
     :ivar whole: the want of all of it.
     :ivar busy: the pools of it in which somebody waits.
-    :ivar clock: the highest arrival number that a claim of it has had.
     :ivar latest: the highest age that a claim of it has had.
     :ivar last: place in line behind which nobody has waited since somebody has.
     """
 
-    __slots__ = ('busy', 'capacity', 'clock', 'held', 'last', 'latest', 'whole')
+    __slots__ = ('busy', 'capacity', 'held', 'last', 'latest', 'whole')
 
     def __init__(self, capacity: int) -> None:
         super().__init__(self)
@@ -210,7 +209,6 @@ class Lock(Pool):
         self.whole = Want(self, True, 1)
         self.held: dict[Any, list[Holding]] = {}
         self.busy: dict[Pool, None] = {}
-        self.clock = 0
         self.latest = 0.0
         self.last: tuple[float, ...] = ()
 

@@ -90,19 +90,6 @@ class Waiter:
             pool.draining.discard(self)
         self.serve()
 
-    def join_line(self) -> None:
-        """Wait in line."""
-        pools = self.pools
-        if len(pools) == 1:
-            line = pools[0].alone
-        else:
-            line = pools[0].lines.get(frozenset(pools))
-        if line is None:
-            line = Line(pools)
-        line.join(self)
-        if self.passed >= PATIENCE:
-            self.drain()
-
     def may_be_granted(self) -> bool:
         """Tell whether it is its turn, and there are enough units."""
         for want, pool in zip(self.wants, self.pools):
@@ -246,15 +233,10 @@ def serve(pools: Sequence[Pool]) -> None:
     granted: list[Waiter] = []
     todo: list[Pool] = []
     for pool in pools:
-        busy = pool.lock.busy
-        if not busy:
-            continue  # nobody waits
-        if pool.holding is not None:
+        if len(pools) == len(pool.lock.busy) == len(pool.lines) == 1 and pool in pool.lines:
+            granted = serve_pool(pool)  # the usual case: all who wait want it alone
+        elif pool.lock.busy:
             todo += pool.around()
-        elif len(pools) == len(busy) == len(pool.lines) == 1 and pool in busy:
-            granted = serve_pool(pool)  # the usual case: all who wait are in one line
-        else:
-            todo.append(pool)
     while todo:
         pool = todo.pop()
         # units flow inwards first: to who waits in a holding that has too few
