@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from typing import Any
 
 from hypothesis import HealthCheck
@@ -21,6 +22,7 @@ from twisted.trial import unittest
 from buildbot.locking.claim import Claim
 from buildbot.locking.claim import set_capacity
 from buildbot.locking.deadlock import find_deadlock
+from buildbot.locking.order import Order
 from buildbot.locking.pool import Lock
 from buildbot.locking.pool import Want
 from buildbot.locking.queue import PATIENCE
@@ -332,6 +334,33 @@ class Turns(unittest.SynchronousTestCase):
         scene.end('both')
         self.assertEqual(scene.holding, 'holds_b late')
 
+    def test_granted_drain_lets_others_go(self):
+        """When the claim for which a lock drains is granted, those it kept waiting go on."""
+        scene = Scene(A=1, B=2)
+        scene.ask('holds_a', A=1)
+        scene.ask('both', A=1, B=1)
+        for i in range(PATIENCE):
+            scene.ask(f'b{i}', B=1)
+            scene.end(f'b{i}')
+        scene.ask('late', B=1)
+        self.assertEqual(scene.holding, 'holds_a')
+        scene.end('holds_a')
+        self.assertEqual(scene.holding, 'both late')
+
+    def test_first_of_several_lines(self):
+        """Of all lines at a lock, however they came up and went, the first in one goes first."""
+        scene = Scene(A=1, B=9, C=9)
+        scene.ask('holds', A=1)
+        scene.ask('one', A=1, B=1)
+        scene.ask('two', A=1, C=1)
+        scene.ask('three', A=1)
+        scene.ask('early', A=1, C=1, priority=1)
+        scene.end('two', 'one')
+        scene.ask('four', A=1, B=1)
+        for ended in ('holds', 'early', 'three', 'four'):
+            scene.end(ended)
+        self.assertEqual(scene.told, ['early', 'three', 'four'])
+
     @parameterized.expand(
         [
             ('raised', 1, 3, 'a b c', []),
@@ -406,6 +435,37 @@ class Turns(unittest.SynchronousTestCase):
         scene.end(*(f'w{i}' for i in range(10_000)))
         lock = scene.locks['L']
         self.assertEqual((lock.lines, lock.heads, lock.busy), ({}, {}, {}))
+
+
+class Entry:
+    def __init__(self, key: int) -> None:
+        self.key = key
+
+
+class Orders(unittest.SynchronousTestCase):
+    def test_first(self):
+        """The first is the lowest of those that are in it, in whatever order they come and go."""
+        chance = random.Random(1)
+        order = Order()
+        entries = [Entry(key) for key in range(60)]
+        inside = set()
+        for _ in range(5000):
+            entry = chance.choice(entries)
+            if entry in inside:
+                order.discard(entry)
+                inside.remove(entry)
+            else:
+                order.add(entry)
+                inside.add(entry)
+            self.assertIs(order.first(), min(inside, key=lambda e: e.key, default=None))
+            self.assertEqual(set(order), inside)
+
+    def test_those_who_have_gone_are_forgotten(self):
+        """It never keeps many more than twice as many as are in it."""
+        order = Order(Entry(key) for key in range(1000))
+        for entry in list(order)[1:]:
+            order.discard(entry)
+            self.assertLessEqual(len(order._heap), 2 * len(order) + 16)
 
 
 class Deadlocks(unittest.SynchronousTestCase):
