@@ -334,6 +334,30 @@ class Turns(unittest.SynchronousTestCase):
         scene.end('both')
         self.assertEqual(scene.holding, 'holds_b late')
 
+    @parameterized.expand([('ended', Claim.end), ('patient_again', Claim.be_patient)])
+    def test_drains_no_more(self, _, stop):
+        """A lock drains no longer than while somebody waits for it who has no patience."""
+        scene = Scene(A=1, B=1)
+        scene.ask('holds_b', B=1)
+        scene.ask('both', A=1, B=1)
+        for i in range(PATIENCE):
+            scene.ask(f'a{i}', A=1)
+            scene.end(f'a{i}')
+        stop(scene.claims['both'])
+        scene.ask('both_too', A=1, B=1)
+        scene.ask('late', A=1)
+        self.assertEqual(scene.holding, 'holds_b late')
+
+    def test_next_in_one_of_several_lines(self):
+        """Of all lines at a lock, who is behind one that has left its line is not forgotten."""
+        scene = Scene(A=1, B=9, C=9)
+        scene.ask('holds', A=1)
+        scene.ask('one', A=1, B=1)
+        scene.ask('two', A=1, C=1)
+        scene.ask('behind', A=1, C=1)
+        scene.end('two', 'holds', 'one')
+        self.assertEqual(scene.holding, 'behind')
+
     def test_granted_drain_lets_others_go(self):
         """When the claim for which a lock drains is granted, those it kept waiting go on."""
         scene = Scene(A=1, B=2)
@@ -355,11 +379,10 @@ class Turns(unittest.SynchronousTestCase):
         scene.ask('two', A=1, C=1)
         scene.ask('three', A=1)
         scene.ask('early', A=1, C=1, priority=1)
-        scene.end('two', 'one')
+        scene.end('holds', 'one')
         scene.ask('four', A=1, B=1)
-        for ended in ('holds', 'early', 'three', 'four'):
-            scene.end(ended)
-        self.assertEqual(scene.told, ['early', 'three', 'four'])
+        scene.end('early', 'two', 'three', 'four')
+        self.assertEqual(scene.told, ['early', 'two', 'three', 'four'])
 
     @parameterized.expand(
         [
