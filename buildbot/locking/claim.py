@@ -30,7 +30,7 @@ class State(Enum):
     ENDED = 'ended'
 
 
-arrivals = count()
+arrivals = count()  # tells of claims that are equal in all else which came first
 
 ASKED, WAITING, HELD, ENDED = State  # to look one of them up there costs more
 

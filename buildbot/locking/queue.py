@@ -76,8 +76,8 @@ class Waiter:
 
     def be_before(self, other: Waiter) -> None:
         """Have the place right before another claim, when this one enters the line."""
-        priority, age, number = other.key
-        self.key = (priority, age, number - 0.5)
+        priority, age, number = other.key[:3]
+        self.key = (priority, age, number - 0.5, self.key[2])  # of several, the last comes last
 
     def serve(self) -> None:
         """Grant what can be granted where this claim waits, to whom it may be."""

@@ -358,6 +358,22 @@ class Turns(unittest.SynchronousTestCase):
         scene.end('two', 'holds', 'one')
         self.assertEqual(scene.holding, 'behind')
 
+    def test_several_right_before_one(self):
+        """Of those that get their places right before one, who came first goes first."""
+        scene = Scene(L=1)
+        scene.ask('holds', L=1)
+        scene.ask('other', L=1)
+        for owner in ('first', 'second'):
+            claim = scene.claims[owner] = Claim(owner, [Want(scene.locks['L'], False, 1)])
+            claim.be_before(scene.claims['other'])
+            claim.enter()
+        scene.end('holds')
+        self.assertEqual(scene.holding, 'first')
+        scene.end('first')
+        self.assertEqual(scene.holding, 'second')
+        scene.end('second')
+        self.assertEqual(scene.holding, 'other')
+
     def test_granted_drain_lets_others_go(self):
         """When the claim for which a lock drains is granted, those it kept waiting go on."""
         scene = Scene(A=1, B=2)
