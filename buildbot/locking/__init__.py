@@ -25,9 +25,10 @@ set of locks, times the number of different sets that wait for one lock (there a
 are different lists of locks in a configuration, not as many as waiters). To ask costs O(1). To look
 for a circle costs O(n), and is needed only for who holds what others wait for.
 
-``pool`` has the units and the tree, ``queue`` the order, ``claim`` what one owner wants and how far
-it is, ``deadlock`` the circles of those who wait for one another. Who is granted is told, and
-holds, before anybody else can ask, as in ``trio``'s parking lot. ``owner`` says who can hold;
-``copy`` has the release's interface to one copy of a lock, with Deferreds, and ``copies`` the
-copies that there are. Nothing here knows a build, or what a configuration says.
+``pool`` has the units and the tree, ``queue`` who waits, ``order`` who of them is first, ``claim``
+what one owner wants and how far it is, ``deadlock`` the circles of those who wait for one another.
+Who is granted is told, and holds, before anybody else can ask, as in ``trio``'s parking lot.
+``owner`` says who can hold; ``copy`` has the release's interface to one copy of a lock, with
+Deferreds, and ``copies`` the copies that there are. Nothing here knows a build, or what a
+configuration says.
 """

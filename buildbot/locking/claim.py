@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from enum import Enum
 from typing import Any
-from typing import Callable
 from typing import Iterable
 from typing import Sequence
 
@@ -13,6 +12,8 @@ from buildbot.locking.pool import Holding
 from buildbot.locking.pool import Lock
 from buildbot.locking.pool import Pool
 from buildbot.locking.pool import Want
+from buildbot.locking.queue import PATIENCE
+from buildbot.locking.queue import Line
 from buildbot.locking.queue import Waiter
 from buildbot.locking.queue import be_passed
 from buildbot.locking.queue import overtaken
@@ -28,6 +29,9 @@ class State(Enum):
     ENDED = 'ended'
 
 
+ASKED, WAITING, HELD, ENDED = State  # to look one of them up there costs more
+
+
 class Claim(Waiter):
     """One owner's wish for some locks, all or none of them.
 
@@ -36,20 +40,15 @@ class Claim(Waiter):
     :param wants: what of which locks; a lock may be named once.
     :param priority: the higher, the further in front.
     :param ancestors: owners that this one is nested in, from the nearest out.
-    :param granted: called without arguments when the claim holds its locks; not called from
-        ``enter``, which returns that.
     :param age: when it came up, as seconds of a clock that all who give it share; those who do not
         come behind all that have claimed one of the locks before. Among equals in priority the
         lowest goes first.
-    :param drains: called without arguments when its patience is at an end, so that others begin to
-        wait for it.
-    :param hopeless: called with a want, of which it could never have enough, when it has ended for
-        that: what was held around it is gone, or its lock has fewer units now.
     :param choice: the same for claims of which one will do, so that none waits for another's sake.
+    :ivar holdings: what it holds.
     :raises ValueError: a lock is named twice, or a want is more than its lock will ever have.
     """
 
-    __slots__ = ('ancestors', 'hopeless', 'owner', 'state')
+    __slots__ = ('ancestors', 'holdings', 'owner', 'state')
 
     def __init__(
         self,
@@ -57,23 +56,31 @@ class Claim(Waiter):
         wants: Sequence[Want],
         priority: int = 0,
         ancestors: Sequence[Any] = (),
-        granted: Callable[[], None] = lambda: None,
-        drains: Callable[[], None] = lambda: None,
-        hopeless: Callable[[Want], None] = lambda want: None,
         age: float | None = None,
         choice: Any = None,
     ) -> None:
         if len(wants) > 1 and len({want.lock for want in wants}) < len(wants):
             raise ValueError('a lock is named twice')
-        number = 0
-        latest = 0.0
-        for lock, exclusive, units in wants:
-            if not exclusive and not 0 < units <= lock.most_for(ancestors):
-                raise ValueError('more units are wanted than there are')
-            number = max(number, lock.clock)
-            latest = max(latest, lock.latest)
         self.owner = owner
         self.wants = wants
+        self.ancestors = ancestors
+        self.choice = choice
+        self.holdings: Sequence[Holding] = ()
+        self.state = ASKED
+        self.passed = 0
+        self.line = None
+        number, latest = 0, 0.0
+        pools = self.pools = []
+        for want in wants:
+            lock = want.lock
+            pool = lock.pool_for(ancestors) if ancestors else lock
+            pools.append(pool)
+            if not want.exclusive and not 0 < want.units <= pool.most():
+                raise self.too_many(want)
+            if lock.clock > number:
+                number = lock.clock
+            if lock.latest > latest:
+                latest = lock.latest
         # Arrival is counted as by Lamport's clocks ("Time, clocks, and the ordering of events in a
         # distributed system", 1978), each lock having one: at a lock, who comes later has the
         # higher number, and of two claims that meet at two locks, the same one is ahead at both.
@@ -86,34 +93,24 @@ class Claim(Waiter):
             if age > lock.latest:
                 lock.latest = age
         self.key = (-priority, age, number)
-        self.choice = choice
-        self.ancestors = ancestors
-        self.granted = granted
-        self.drains = drains
-        self.hopeless = hopeless
-        self.state = State.ASKED
-        self.passed = 0
-        self.pools = ()
-        self.line = None
 
     def __repr__(self) -> str:
         return f'<Claim of {self.owner}, {self.state.value}>'
 
     @property
     def waiting(self) -> bool:
-        return self.state is State.WAITING
+        return self.state is WAITING
 
     @property
     def holds(self) -> bool:
-        return self.state is State.HELD
+        return self.state is HELD
 
     def too_large(self) -> list[Want]:
         """Return the wants for which there will never be enough units again."""
         return [
             want
             for want, pool in zip(self.wants, self.pools)
-            if not want.exclusive and want.units > want.lock.capacity
-            if not pool.holding or pool.holding.exclusive or want.units > pool.holding.units
+            if not want.exclusive and want.units > pool.most()
         ]
 
     def enter(self, wait: bool = True) -> bool:
@@ -122,78 +119,65 @@ class Claim(Waiter):
         :param wait: whether to stay in line if it is not granted.
         :returns: whether it holds its locks now.
         """
-        self.pools = self.find_pools()
+        if self.ancestors:
+            self._find_pools()
         if self.may_be_granted():
-            passed = overtaken(self.pools, self.key, self.choice)
+            passed = overtaken(self.pools, self)
             self.take()
             be_passed(passed)
         elif wait:
-            self.join_line()
-        return self.state is State.HELD
+            self.enter_line()
+        return self.state is HELD
 
     def enter_line(self) -> None:
         """Wait in line without asking again, right after it was found not to be its turn."""
-        self.pools = self.find_pools()
-        self.join_line()
+        if self.ancestors:
+            self._find_pools()
+        self.state = WAITING
+        pools = self.pools
+        if len(pools) == 1:
+            line = pools[0].alone
+        else:
+            line = pools[0].lines.get(frozenset(pools))
+        if line is None:
+            line = Line(pools)
+        line.join(self)
+        if self.passed >= PATIENCE:
+            self.drain()
 
-    def find_pools(self) -> Sequence[Pool]:
-        """Return where the units for each want come from now."""
-        ancestors = self.ancestors
-        if ancestors:
-            return [want.lock.pool_for(ancestors) for want in self.wants]
-        return [want.lock for want in self.wants]
+    def _find_pools(self) -> None:
+        # where the units for each want come from now
+        self.pools = [want.lock.pool_for(self.ancestors) for want in self.wants]
 
     def end(self) -> None:
         """Give back what the claim holds, or leave the line. Done again, it does nothing."""
-        if self.state is State.HELD:
-            self._release(self.holdings())
-        elif self.state is State.WAITING:
+        if self.state is WAITING:
             self._leave()
             serve(self.pools)
+        else:
+            self.let_go()
 
-    def let_go(self, lock: Lock) -> None:
-        """Give back one lock of those that the claim holds."""
-        if self.state is State.HELD:
-            self._release([h for h in self.holdings() if h.pool.lock is lock])
-
-    def holdings(self) -> list[Holding]:
-        """Return what it holds."""
-        return [
-            h for want in self.wants for h in want.lock.held.get(self.owner, ()) if h.claim is self
-        ]
-
-    def join_line(self) -> None:
-        self.state = State.WAITING
-        super().join_line()
-
-    def take(self) -> None:
-        self.state = State.HELD
-        for want, pool in zip(self.wants, self.pools):
-            holding = pool.take(self, want.exclusive, want.units)
-            want.lock.held.setdefault(self.owner, []).append(holding)
-
-    def _leave(self) -> None:
-        self.state = State.ENDED
-        assert self.line is not None
-        self.line.leave(self)
-
-    def _release(self, released: list[Holding]) -> None:
+    def let_go(self, lock: Lock | None = None) -> None:
+        """Give back one lock of those that the claim holds, or all of them."""
+        if self.state is not HELD:
+            return
+        released = self.holdings
+        if lock is not None and len(released) > 1:
+            released = [h for h in released if h.pool.lock is lock]
         freed: list[Pool] = []
-        moved: dict[Any, None] = {}
+        moved: dict[Claim, None] = {}
         for holding in released:
-            pool, lock = holding.pool, holding.pool.lock
-            of_owner = lock.held[self.owner]
-            if len(of_owner) == 1:
-                del lock.held[self.owner]
-            else:
-                of_owner.remove(holding)
-            inside = holding.inside
-            if inside is not None and inside.lines:
-                moved.update((c, None) for line in inside.lines.values() for c in line.claims())
+            pool, inside = holding.pool, holding.inside
+            if inside is not None:
+                for line in inside.lines.values():
+                    moved.update(line)
             pool.give_back(holding)
             freed.append(pool)
-        if len(self.wants) == 1 or not self.holdings():
-            self.state = State.ENDED
+        if len(released) == len(self.holdings):
+            self.holdings = ()
+            self.state = ENDED
+        else:
+            self.holdings = [h for h in self.holdings if h not in released]
         for claim in moved:
             claim._move()
         if moved:
@@ -201,12 +185,35 @@ class Claim(Waiter):
         else:
             serve(freed)
 
+    def take(self) -> None:
+        self.state = HELD
+        self.holdings = holdings = []
+        for want, pool in zip(self.wants, self.pools):
+            holdings.append(pool.take(self, want.exclusive, want.units))
+
+    def granted(self) -> None:
+        """Be told that it holds its locks; not from ``enter``, which returns that."""
+
+    def hopeless(self, want: Want) -> None:
+        """Be told that it has ended, for it could never have enough of this any more.
+
+        What was held around it is gone, or its lock has fewer units now.
+        """
+
+    def too_many(self, want: Want) -> Exception:
+        """Return what is to be raised where this is more than there will ever be."""
+        return ValueError('more units are wanted than there are')
+
+    def _leave(self) -> None:
+        self.state = ENDED
+        assert self.line is not None
+        self.line.leave(self)
+
     def _move(self) -> None:
         # the holding it waited in is gone, so it waits for what is around that
         assert self.line is not None
         self.line.leave(self)
-        self.pools = self.find_pools()
-        self.join_line()
+        self.enter_line()
 
 
 def end_hopeless(claims: Iterable[Claim], pools: Sequence[Pool]) -> None:

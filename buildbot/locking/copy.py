@@ -12,8 +12,9 @@ from typing import Sequence
 from twisted.internet import defer
 from twisted.python import log
 
+from buildbot.locking.claim import ENDED
+from buildbot.locking.claim import HELD
 from buildbot.locking.claim import Claim
-from buildbot.locking.claim import State
 from buildbot.locking.claim import set_capacity
 from buildbot.locking.deadlock import could_go
 from buildbot.locking.deadlock import find_deadlock
@@ -62,23 +63,29 @@ class LockClaim(Claim):
     :raises UnitsError: more units of a copy are wanted than it has.
     """
 
-    __slots__ = ('accesses', 'deferred')
+    __slots__ = ('_places', 'accesses', 'deferred')
 
     def __init__(self, owner: Any, accesses: Sequence[tuple[BaseLock, Access]]) -> None:
-        self.accesses = accesses = [(lock, access) for lock, access in accesses if access.count]
         self.deferred: defer.Deferred[BaseLock | None] | None = None
-        ancestors = [key_of(thing) for thing in owners_around(owner)]
         wants = []
         for lock, access in accesses:
-            exclusive = access.mode == 'exclusive'
-            if not exclusive and access.count > lock._rule.most_for(ancestors):
-                raise UnitsError(lock._too_few(access))
-            wants.append(Want(lock._rule, exclusive, access.count))
-        priority, age, choice = 0, None, None
+            if access.mode == 'exclusive':
+                wants.append(lock._rule.whole)
+            elif access.count:
+                wants.append(Want(lock._rule, False, access.count))
+        if len(wants) < len(accesses):
+            accesses = [(lock, access) for lock, access in accesses if access.count]
+        self.accesses = accesses
+        key = key_of(owner)
+        # for the claims of its owner, and of those that this one is nested in
+        self._places: Sequence[dict[Claim, None]] = ()
         if isinstance(owner, LockOwner):
-            priority, age, choice = owner.lock_priority, owner.lock_age, owner.lock_choice
-        told = self._granted, self._drains, self._hopeless
-        super().__init__(key_of(owner), wants, priority, ancestors, *told, age, choice)
+            ancestors = [key_of(thing) for thing in owners_around(owner)]
+            self._places = [each.claims for each in (key, *ancestors)]
+            place = (owner.lock_priority, ancestors, owner.lock_age, owner.lock_choice)
+            super().__init__(key, wants, *place)
+        else:
+            super().__init__(key, wants)
 
     def take_at_once(self) -> bool:
         """Take the copies if it is the owner's turn; else do not wait.
@@ -87,9 +94,9 @@ class LockClaim(Claim):
         """
         if not self.enter(wait=False):
             return False
-        claims = claims_of(self.owner)
-        if claims is not None and self.accesses:
-            claims[self] = None
+        if self.accesses:
+            for claims in self._places[:1]:
+                claims[self] = None
         return True
 
     def wait(self) -> defer.Deferred[BaseLock | None]:
@@ -104,23 +111,18 @@ class LockClaim(Claim):
         """
         d = self.deferred = defer.Deferred()
         self.enter_line()
-        around = self._of_owners()
-        for claims in around:
-            claims[self] = None
-        held = [want.lock for claims in around for c in claims if c.holds for want in c.wants]
-        if around and (any(lock.busy for lock in held) or self.may_be_in_front()):
-            self.check_circle()
-        # else it keeps nothing from anybody, so it closes no circle
+        places = self._places
+        if places:
+            for claims in places:
+                claims[self] = None
+            held = [want.lock for claims in places for c in claims if c.holds for want in c.wants]
+            if any(lock.busy for lock in held) or self.may_be_in_front():
+                self.check_circle()
+            # else it keeps nothing from anybody, so it closes no circle
         return d
-
-    def _of_owners(self) -> list[dict[Claim, None]]:
-        # the claims of its owner, and of those that this one is nested in
-        found = (claims_of(key) for key in (self.owner, *self.ancestors))
-        return [claims for claims in found if claims is not None]
 
     def refused(self) -> list[BaseLock]:
         """Return the copies that it cannot have now."""
-        self.pools = self.pools or self.find_pools()
         return [lock for lock, _ in self.accesses if not self.could_have(lock._rule)]
 
     def check_circle(self) -> None:
@@ -166,9 +168,10 @@ class LockClaim(Claim):
     def give_back(self, lock: BaseLock) -> None:
         """Give back one of the copies that it holds."""
         self.let_go(lock._rule)
-        if not self.holds:
-            self._forget(self._of_owners())
-        lock.release_subs.deliver()
+        if self._places and self.state is not HELD:
+            self._forget()
+        if lock.release_subs.subscriptions:
+            lock.release_subs.deliver()
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Any, d: defer.Deferred) -> None:
         """End it. So the release's methods end a wait, as if it were for one lock."""
@@ -183,42 +186,50 @@ class LockClaim(Claim):
             if d is not None:
                 d.errback(e)
 
-    def _granted(self) -> None:
-        self._forget(key.claims for key in self.ancestors)
+    def granted(self) -> None:
+        if self._places:
+            for claims in self._places[1:]:
+                claims.pop(self, None)
         if len(self.accesses) > 1:
-            self._tell_refused()  # a lock that has drained for it may have units left for others
+            self._tell_releases()  # a lock that has drained for it may have units left for others
         eventually(self._fire)
 
-    def _drains(self) -> None:
+    def drains(self) -> None:
         eventually(self._check_drain)
 
     def _check_drain(self) -> None:
         if self.is_draining and find_deadlock(self, waits_of):
             self.be_patient()
 
-    def _hopeless(self, want: Want) -> None:
+    def hopeless(self, want: Want) -> None:
         self._has_ended()
-        lock, access = self.accesses[self.wants.index(want)]
         d, self.deferred = self.deferred, None
         if d is not None:
-            d.errback(UnitsError(lock._too_few(access)))
+            d.errback(self.too_many(want))
+
+    def too_many(self, want: Want) -> Exception:
+        lock, access = self.accesses[self.wants.index(want)]
+        wanted = in_units(access.count)
+        return UnitsError(f'{wanted} of {lock} can never be had, for it has {lock.maxCount}')
 
     def _has_ended(self) -> None:
-        self._forget(self._of_owners())
-        self._tell_refused()
+        self._forget()
+        self._tell_releases()
 
-    def _forget(self, of_owners: Iterable[dict[Claim, None]]) -> None:
-        for claims in of_owners:
+    def _forget(self) -> None:
+        for claims in self._places:
             claims.pop(self, None)
 
-    def _tell_refused(self) -> None:
+    def _tell_releases(self) -> None:
         # who does not wait here, but was refused because of this claim, may ask again
         for lock, _ in self.accesses:
-            lock.release_subs.deliver()
+            if lock.release_subs.subscriptions:
+                lock.release_subs.deliver()
 
     def _fire(self) -> None:
-        if self.deferred is not None:
-            d, self.deferred = self.deferred, None
+        d = self.deferred
+        if d is not None:
+            self.deferred = None
             d.callback(self.accesses[0][0])
 
 
@@ -246,8 +257,9 @@ class BaseLock:
         self.label = name if place is None else f'{name}[{place}]'
         self.family = family  # which lives as long as one of its copies
         self._rule = Lock(maxCount)
-        # of those who wait by the release's methods, and take what they are granted with `claim`
-        self._asked: dict[Any, LockClaim] = {}
+        # of those who wait by the release's methods, and take what they are granted with `claim`;
+        # by the owner's id, for the claim keeps the owner
+        self._asked: dict[int, LockClaim] = {}
         self.release_subs = subscription.SubscriptionPoint(f'releases of lock {self.label}')
 
     def __repr__(self) -> str:
@@ -303,17 +315,13 @@ class BaseLock:
             for claim in self._rule.claims():
                 claim.fail_in_circle()
 
-    def _too_few(self, access: Access) -> str:
-        wanted = in_units(access.count)
-        return f'{wanted} of {self} can never be had, for it has {self.maxCount}'
-
     def isAvailable(self, requester: Any, access: Access) -> bool:
         """Tell whether the requester could claim it now, whose turn it is being considered."""
         if not access.count:
             return True
-        asked = self._asked_by(requester)
-        if asked is not None:
-            return asked.holds
+        asked = self._asked.get(id(requester))
+        if asked is not None and asked.state is not ENDED:
+            return asked.state is HELD
         exclusive = access.mode == 'exclusive'
         if not isinstance(requester, LockOwner):
             return is_available(self._rule, exclusive, access.count)
@@ -335,30 +343,18 @@ class BaseLock:
             check_access(access)
         if not access.count:
             return
-        asked = self._asked_by(owner)
-        if asked is not None:
-            del self._asked[asked.owner]
-        granted = asked.holds if asked else LockClaim(owner, ((self, access),)).take_at_once()
+        asked = self._asked.pop(id(owner), None)
+        if asked is not None and asked.state is not ENDED:
+            granted = asked.state is HELD
+        else:
+            granted = LockClaim(owner, ((self, access),)).take_at_once()
         assert granted, 'ask for isAvailable() first'
 
-    def _asked_by(self, owner: Any) -> LockClaim | None:
-        if not self._asked:
-            return None
-        key = key_of(owner)
-        claim = self._asked.get(key)
-        if claim is not None and claim.state is State.ENDED:
-            del self._asked[key]
-            return None
-        return claim
-
     def _taken_by(self, owner: Any, access: Access) -> LockClaim | None:
-        key = key_of(owner)
-        for holding in self._rule.held.get(key, ()):
+        for holding in self._rule.held.get(key_of(owner), ()):
             claim = holding.claim
-            if claim is not self._asked.get(key):
-                for lock, taken in claim.accesses:
-                    if lock is self and (taken is access or taken == access):
-                        return claim
+            if (self, access) in claim.accesses and claim is not self._asked.get(id(owner)):
+                return claim
         return None
 
     def subscribeToReleases(self, callback: Any) -> subscription.Subscription:
@@ -377,12 +373,15 @@ class BaseLock:
         :returns: Deferred that fires when the owner may claim it, which must then be done, or
             ``stopWaitingUntilAvailable`` be called.
         """
-        if self.isAvailable(owner, access):
+        asked = self._asked.get(id(owner))
+        if asked is not None and asked.state is not ENDED:
+            assert asked.holds, f'{owner} waits for {self} already'
             return defer.succeed(self)
-        assert self._asked_by(owner) is None, f'{owner} waits for {self} already'
         claim = LockClaim(owner, ((self, access),))
+        if claim.may_be_granted():
+            return defer.succeed(self)
         d = claim.wait()
-        self._asked[claim.owner] = claim
+        self._asked[id(owner)] = claim
         return d
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Access, d: defer.Deferred) -> None:
@@ -390,10 +389,10 @@ class BaseLock:
 
         :param d: what was returned to wait with. It is fired if it has not been.
         """
-        claim = self._asked_by(owner)
-        assert claim is not None, f'{owner} does not wait for {self}'
+        claim = self._asked.get(id(owner))
+        assert claim is not None and claim.state is not ENDED, f'{owner} does not wait for {self}'
         assert claim.holds or d is claim.deferred, 'this is not the Deferred that was waited with'
-        del self._asked[claim.owner]
+        del self._asked[id(owner)]
         claim.end()
 
     def isOwner(self, owner: Any, access: Access) -> bool:

@@ -58,8 +58,7 @@ def reachable(claim: Claim, waits_of: Callable[[Any], Iterable[Claim]]) -> dict[
 
 def could_go(claim: Claim, stuck: set[Any]) -> bool:
     """Tell whether a claim could be granted if only the stuck kept what they hold."""
-    pools = claim.pools or claim.find_pools()
-    return all(fits(pool, want, stuck) for want, pool in zip(claim.wants, pools))
+    return all(fits(pool, want, stuck) for want, pool in zip(claim.wants, claim.pools))
 
 
 def fits(pool: Pool, want: Want, stuck: set[Any]) -> bool:

@@ -6,10 +6,11 @@ from __future__ import annotations
 from typing import Any
 from typing import Iterable
 from typing import Iterator
-from typing import NamedTuple
+
+from buildbot.locking.order import Order
 
 
-class Want(NamedTuple):
+class Want:
     """Some units of a lock, or all of it.
 
     :param lock: which lock.
@@ -17,9 +18,12 @@ class Want(NamedTuple):
     :param units: how many, at least 1; of no meaning for an exclusive want.
     """
 
-    lock: Lock
-    exclusive: bool
-    units: int
+    __slots__ = ('exclusive', 'lock', 'units')
+
+    def __init__(self, lock: Lock, exclusive: bool, units: int) -> None:
+        self.lock = lock
+        self.exclusive = exclusive
+        self.units = units
 
 
 class Pool:
@@ -32,8 +36,8 @@ class Pool:
     :ivar taken_whole: whether an exclusive holding is in it, itself or nested in a counting one.
     :ivar alone: the line of those who wait for this pool and no other; None before the first.
     :ivar lines: the lines in which somebody waits here, by the set of pools they wait for.
-    :ivar heads: a heap of (key, claim), the first of each line; entries may be out of date.
-    :ivar draining: a heap of (key, claim) that nobody may overtake any more.
+    :ivar heads: an order with the first claim of each line; the line if there has been only one.
+    :ivar draining: the claims that nobody may overtake any more.
     """
 
     __slots__ = (
@@ -56,8 +60,17 @@ class Pool:
         self.taken_whole = False
         self.alone: Any = None
         self.lines: dict[Any, Any] = {}
-        self.heads: list[tuple[Any, Any]] = []
-        self.draining: list[tuple[Any, Any]] = []
+        self.heads = Order()
+        self.draining = Order()
+
+    def most(self) -> int:
+        """Return the most units that somebody could ever have here.
+
+        It is more than there are if what is held around it has been held since there were more.
+        """
+        holding = self.holding
+        own = 0 if holding is None or holding.exclusive else holding.units
+        return max(self.lock.capacity, own)
 
     def fits(self, exclusive: bool, units: int) -> bool:
         """Tell whether one more holding would be within capacity, whoever waits."""
@@ -80,8 +93,15 @@ class Pool:
         """Add a holding that fits."""
         holding = Holding(claim, self, exclusive, units)
         self.holdings[holding] = None
+        held, owner = self.lock.held, claim.owner
+        if owner in held:
+            held[owner].append(holding)
+        else:
+            held[owner] = [holding]
         if exclusive:
-            self._set_whole(True)
+            self.taken_whole = True
+            if self.holding is not None:
+                self._set_whole(True)
         else:
             self._use(units)
         return holding
@@ -89,10 +109,18 @@ class Pool:
     def give_back(self, holding: Holding) -> None:
         """Remove a holding; what is nested in it is then nested in what is around it."""
         del self.holdings[holding]
+        owner, held = holding.claim.owner, self.lock.held
+        of_owner = held[owner]
+        if len(of_owner) == 1:
+            del held[owner]
+        else:
+            of_owner.remove(holding)
         inside = holding.inside
         if inside is None:
             if holding.exclusive:
-                self._set_whole(False)
+                self.taken_whole = False
+                if self.holding is not None:
+                    self._set_whole(False)
             else:
                 self._use(-holding.units)
             return
@@ -116,8 +144,7 @@ class Pool:
             pool = holding.pool
 
     def _set_whole(self, taken: bool) -> None:
-        self.taken_whole = taken
-        for pool in self.around() if self.holding is not None else ():
+        for pool in self.around():
             pool.taken_whole = taken
 
     def around(self) -> Iterator[Pool]:
@@ -157,10 +184,6 @@ class Holding:
             return 0
         return max(self.units, self.inside.used) if self.inside else self.units
 
-    def most(self) -> int:
-        """Return the most units that what is nested in it could have."""
-        return max(self.pool.lock.capacity, 0 if self.exclusive else self.units)
-
     def open_inside(self) -> Pool:
         if self.inside is None:
             self.inside = Pool(self.pool.lock, self)
@@ -172,17 +195,19 @@ class Lock(Pool):
 
     :param capacity: units there are.
     :ivar held: what each owner holds of it.
+    :ivar whole: the want of all of it.
     :ivar busy: the pools of it in which somebody waits.
     :ivar clock: the highest arrival number that a claim of it has had.
     :ivar latest: the highest age that a claim of it has had.
     :ivar last: place in line behind which nobody has waited since somebody has.
     """
 
-    __slots__ = ('busy', 'capacity', 'clock', 'held', 'last', 'latest')
+    __slots__ = ('busy', 'capacity', 'clock', 'held', 'last', 'latest', 'whole')
 
     def __init__(self, capacity: int) -> None:
         super().__init__(self)
         self.capacity = capacity
+        self.whole = Want(self, True, 1)
         self.held: dict[Any, list[Holding]] = {}
         self.busy: dict[Pool, None] = {}
         self.clock = 0
@@ -202,12 +227,4 @@ class Lock(Pool):
     def claims(self) -> list[Any]:
         """Return the claims that wait for it, in order."""
         lines = [line for pool in self.busy for line in pool.lines.values()]
-        return sorted({c: None for line in lines for c in line.claims()}, key=lambda c: c.key)
-
-    def most_for(self, ancestors: Iterable[Any]) -> int:
-        """Return the most units that an owner could ever have.
-
-        It is more than there are if what is held around it has been held since there were more.
-        """
-        pool = self.pool_for(ancestors)
-        return self.capacity if pool.holding is None else pool.holding.most()
+        return sorted(dict.fromkeys(claim for line in lines for claim in line), key=lambda c: c.key)

@@ -4,15 +4,12 @@
 from __future__ import annotations
 
 import math
-from heapq import heapify
-from heapq import heappop
-from heapq import heappush
 from typing import Any
-from typing import Callable
 from typing import Iterable
 from typing import Iterator
 from typing import Sequence
 
+from buildbot.locking.order import Order
 from buildbot.locking.pool import Lock
 from buildbot.locking.pool import Pool
 from buildbot.locking.pool import Want
@@ -30,11 +27,9 @@ class Waiter:
     :ivar choice: the same for claims of which one will do; None if it has no such others.
     :ivar line: where it waits; None if it does not.
     :ivar passed: how often others went first at a lock that was free.
-    :ivar granted: called without arguments when it has been given its units, in its turn.
-    :ivar drains: called without arguments when its patience is at an end.
     """
 
-    __slots__ = ('choice', 'drains', 'granted', 'key', 'line', 'passed', 'pools', 'wants')
+    __slots__ = ('choice', 'key', 'line', 'passed', 'pools', 'wants')
 
     wants: Sequence[Want]
     pools: Sequence[Pool]
@@ -42,12 +37,16 @@ class Waiter:
     choice: Any
     line: Line | None
     passed: int
-    granted: Callable[[], None]
-    drains: Callable[[], None]
 
     def take(self) -> None:
-        """Take the units that are wanted; a claim does."""
+        """Take the units that are wanted."""
         raise NotImplementedError
+
+    def granted(self) -> None:
+        """Be told that it has been given its units, in its turn."""
+
+    def drains(self) -> None:
+        """Be told that its patience is at an end, so that others begin to wait for it."""
 
     @property
     def is_draining(self) -> bool:
@@ -57,14 +56,15 @@ class Waiter:
         """Yield those that this one waits for because of their place in line."""
         for pool in self.pools:
             for line in pool.lines.values():
-                for other in line.claims():
+                for other in line:
                     strict = len(other.pools) == 1 or line is self.line
                     strict = strict or (other.is_draining and not other.is_of(self.choice))
                     if strict and other.key < self.key:
                         yield other
             for nested in pool.lock.busy:
                 if nested is not pool and is_pressed(pool, nested):
-                    yield from (c for line in nested.lines.values() for c in line.claims())
+                    for line in nested.lines.values():
+                        yield from line
 
     def is_of(self, choice: Any) -> bool:
         """Tell whether it is one of those of which one will do; they do not hinder each other."""
@@ -84,8 +84,8 @@ class Waiter:
 
     def be_before(self, other: Waiter) -> None:
         """Have the place right before another claim, when this one enters the line."""
-        priority, age, number = other.key
-        self.key = (priority, age, number - 0.5)
+        priority, age, number = other.key[:3]
+        self.key = (priority, age, number - 0.5, self.key[2])  # of several, the last comes last
 
     def serve(self) -> None:
         """Grant what can be granted where this claim waits, to whom it may be."""
@@ -94,120 +94,80 @@ class Waiter:
     def be_patient(self) -> None:
         """Let others go first once more, because who waits for this claim is waited for by it."""
         self.passed = 0
+        for pool in self.pools:
+            pool.draining.discard(self)
         self.serve()
-
-    def join_line(self) -> None:
-        """Wait in line."""
-        if len(self.pools) == 1:
-            line = self.pools[0].alone
-        else:
-            line = self.pools[0].lines.get(frozenset(self.pools))
-        if line is None:
-            line = Line(self.pools)
-        self.line = line
-        line.join(self)
-        if self.passed >= PATIENCE:
-            self.drain()
 
     def may_be_granted(self) -> bool:
         """Tell whether it is its turn, and there are enough units."""
-        # indexed loops: this is the path that every claim takes
-        wants, pools, key = self.wants, self.pools, self.key
-        for i in range(len(pools)):
-            pool = pools[i]
-            if pool.lock.busy and is_closed(pool, key, self.choice):
+        for want, pool in zip(self.wants, self.pools):
+            if pool.lock.busy and is_closed(pool, self.key, self.choice):
                 return False
-            if not pool.fits(wants[i].exclusive, wants[i].units):
+            if not pool.fits(want.exclusive, want.units):
                 return False
         return True
 
     def drain(self) -> None:
         """Let nobody go first any more."""
         for pool in self.pools:
-            heappush(pool.draining, (self.key, self))
+            pool.draining.add(self)
         self.drains()
 
 
-class Line:
+class Line(Order):
     """Those who wait for one set of pools, in order. The first decides for all of them.
 
     :param pools: each of them once.
     """
 
-    __slots__ = ('_claims', '_key', '_left', 'pools')
+    __slots__ = ('_key', '_pools')
 
     def __init__(self, pools: Sequence[Pool]) -> None:
-        self.pools = pools
-        self._claims: list[tuple[Any, Waiter]] = []
-        self._left = 0  # entries of claims that have left
+        super().__init__()
+        self._pools = pools
         self._key: Any = frozenset(pools)
         if len(pools) == 1:
             self._key = pools[0]
             pools[0].alone = self
 
-    def claims(self) -> Iterator[Waiter]:
-        """Yield those who wait, in no order."""
-        return (claim for _, claim in self._claims if claim.line is self)
-
-    def first(self) -> Waiter | None:
-        claims = self._claims
-        while claims and claims[0][1].line is not self:
-            heappop(claims)
-            self._left -= 1
-        return claims[0][1] if claims else None
-
     def join(self, claim: Waiter) -> None:
-        if len(self._claims) == self._left:
-            for pool in self.pools:
-                pool.lines[self._key] = self
-                pool.lock.busy[pool] = None
-        for pool in self.pools:
-            pool.lock.last = max(pool.lock.last, claim.key)
-        heappush(self._claims, (claim.key, claim))
-        if self._claims[0][1] is claim:
-            self._announce(claim)
+        claim.line = self
+        for pool in self._pools:
+            lock, lines = pool.lock, pool.lines
+            if claim.key > lock.last:
+                lock.last = claim.key
+            if not self:
+                if not lines:
+                    lock.busy[pool] = None
+                    pool.heads = self
+                elif len(lines) == 1:
+                    pool.heads = Order(line.first() for line in lines.values())
+                lines[self._key] = self
+            if pool.heads is not self:
+                before = self.first()
+                if before is None or claim.key < before.key:
+                    pool.heads.discard(before)
+                    pool.heads.add(claim)
+        self.add(claim)
 
     def leave(self, claim: Waiter) -> None:
-        was_first = self._claims[0][1] is claim
         claim.line = None
-        self._left += 1
-        if 2 * self._left > len(self._claims) + 16:
-            self._claims = [entry for entry in self._claims if entry[1].line is self]
-            heapify(self._claims)
-            self._left = 0
-        first = self.first()
-        if first is None:
-            self._close()
-        elif was_first:
-            self._announce(first)
-
-    def _announce(self, first: Waiter) -> None:
-        for pool in self.pools:
-            if len(pool.heads) > 4 * len(pool.lines) + 16:
-                firsts = [line.first() for line in pool.lines.values()]
-                pool.heads = [(claim.key, claim) for claim in firsts if claim is not None]
-                heapify(pool.heads)
-            heappush(pool.heads, (first.key, first))
-
-    def _close(self) -> None:
-        for pool in self.pools:
-            del pool.lines[self._key]
-            if not pool.lines:
-                pool.heads.clear()
-                del pool.lock.busy[pool]
-                if not pool.lock.busy:
-                    pool.lock.last = ()
-
-
-def first_of_heads(pool: Pool) -> Waiter | None:
-    """Return the first in line at a pool, of all its lines; forget entries that are out of date."""
-    heads = pool.heads
-    while heads:
-        claim = heads[0][1]
-        if claim.line is not None and claim.line.first() is claim:
-            return claim
-        heappop(heads)
-    return None
+        self.discard(claim)
+        for pool in self._pools:
+            if claim.passed >= PATIENCE:
+                pool.draining.discard(claim)
+            heads = pool.heads
+            if heads is not self and claim in heads:
+                heads.discard(claim)
+                if self:
+                    heads.add(self.first())
+            if not self:
+                del pool.lines[self._key]
+                if not pool.lines:
+                    lock = pool.lock
+                    del lock.busy[pool]
+                    if not lock.busy:
+                        lock.last = ()
 
 
 def is_closed(pool: Pool, key: Any, choice: Any = None) -> bool:
@@ -217,18 +177,11 @@ def is_closed(pool: Pool, key: Any, choice: Any = None) -> bool:
     """
     lines = pool.lines
     if lines:
-        alone = pool.alone
-        if alone is not None:
-            first = alone.first()
-            if first is not None and first.key < key:
-                return True
+        if pool.alone and pool.alone.first().key < key:
+            return True
         draining = pool.draining
-        while draining and not draining[0][1].is_draining:
-            heappop(draining)
-        if draining and draining[0][0] < key:
-            if not draining[0][1].is_of(choice):
-                return True
-            if any(k < key and c.is_draining and not c.is_of(choice) for k, c in draining):
+        if draining and draining.first().key < key:
+            if choice is None or any(c.key < key and not c.is_of(choice) for c in draining):
                 return True
     busy = pool.lock.busy
     if len(busy) > (pool in busy):
@@ -267,16 +220,13 @@ def is_pressed(pool: Pool, nested: Pool) -> bool:
     return False
 
 
-def overtaken(pools: Iterable[Pool], key: Any, choice: Any = None) -> dict[Waiter, None]:
-    """Return the claims that one at this place in line overtakes: the first one at each pool.
-
-    :param choice: of who has that place.
-    """
+def overtaken(pools: Iterable[Pool], claim: Waiter) -> dict[Waiter, None]:
+    """Return the claims that this one overtakes: the first one at each pool."""
     found: dict[Waiter, None] = {}
     for pool in pools:
         if pool.lines:
-            first = first_of_heads(pool)
-            if first is not None and first.key < key and not first.is_of(choice):
+            first = pool.heads.first()
+            if first is not None and first.key < claim.key and not first.is_of(claim.choice):
                 found[first] = None
     return found
 
@@ -297,14 +247,10 @@ def serve(pools: Sequence[Pool]) -> None:
     granted: list[Waiter] = []
     todo: list[Pool] = []
     for pool in pools:
-        if not pool.lock.busy:
-            continue  # nobody waits
-        if pool.holding is not None:
+        if len(pools) == len(pool.lock.busy) == len(pool.lines) == 1 and pool in pool.lines:
+            granted = serve_pool(pool)  # the usual case: all who wait want it alone
+        elif pool.lock.busy:
             todo += pool.around()
-        elif len(pool.lock.busy) == len(pool.lines) == len(pools) == 1 and pool in pool.lines:
-            granted += serve_pool(pool)  # the usual case: all who wait are in one line
-        else:
-            todo.append(pool)
     while todo:
         pool = todo.pop()
         # units flow inwards first: to who waits in a holding that has too few
@@ -323,37 +269,40 @@ def serve(pools: Sequence[Pool]) -> None:
 
 
 def serve_pool(pool: Pool) -> list[Waiter]:
+    """Grant all that can be granted at a pool, in order; return it."""
     granted: list[Waiter] = []
-    passed_by: list[tuple[Any, Waiter]] = []
-    while True:
-        claim = first_of_heads(pool)
+    gone_past: list[Waiter] = []  # those that others may go past
+    lines, busy = pool.lines, pool.lock.busy
+    while lines:
+        claim = pool.heads.first()
         if claim is None:
             break
-        if len(pool.lines) > 1 or len(pool.lock.busy) > 1:
-            if is_closed(pool, claim.key, claim.choice):
-                break
-        if len(pool.lines) > 1 and not pool.fits(False, 1) and not pool.fits(True, 1):
+        several = len(lines) > 1
+        if several and not pool.fits(False, 1) and not pool.fits(True, 1):
             break  # nobody fits, so nobody needs to be tried
-        passed: dict[Waiter, None] = {}
+        if (several or len(busy) > 1) and is_closed(pool, claim.key, claim.choice):
+            break
+        passed: dict[Waiter, None] | None = None
         if len(claim.pools) == 1:
-            if not pool.fits(claim.wants[0].exclusive, claim.wants[0].units):
+            want = claim.wants[0]
+            if not pool.fits(want.exclusive, want.units):
                 break  # nobody goes past who waits for this pool alone
-            heappop(pool.heads)
+        elif claim.may_be_granted():
+            passed = overtaken((p for p in claim.pools if p is not pool), claim)
+        elif pool.heads is claim.line:
+            break  # nobody is there to go past
         else:
-            entry = heappop(pool.heads)
-            if not claim.may_be_granted():
-                passed_by.append(entry)
-                continue
-            others = (p for p in claim.pools if p is not pool)
-            passed = overtaken(others, claim.key, claim.choice)
-        first = next((c for _, c in passed_by if not c.is_of(claim.choice)), None)
-        if first is not None:
-            passed[first] = None
-        assert claim.line is not None
+            pool.heads.discard(claim)
+            gone_past.append(claim)
+            continue
+        behind = next((c for c in gone_past if not c.is_of(claim.choice)), None)
+        if behind is not None:
+            passed = {**(passed or {}), behind: None}
         claim.line.leave(claim)
         claim.take()
-        be_passed(passed)
+        if passed:
+            be_passed(passed)
         granted.append(claim)
-    for entry in passed_by:
-        heappush(pool.heads, entry)
+    for claim in gone_past:
+        pool.heads.add(claim)
     return granted

@@ -5,14 +5,16 @@ Usage: python locks.py, with the Python of an environment in which the wheel is 
 
 Both are driven through the same public interface (``waitUntilMaybeAvailable``, ``isAvailable``,
 ``claim``, ``release``, ``setMaxCount``) by processes of their own, which take turns; the plain
-release is the installed one with the overlay switched off. Each figure is the best of ``TURNS``,
-but for the last two: they take the plain release a minute, and are measured once.
+release is the installed one with the overlay switched off. Each figure is CPU time, and the median
+of ``TURNS``, so that other work on the machine matters little; but for draining and for raising the
+limit: they take the plain release a minute, and are measured once.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ from collections import deque
 
 TURNS = 5
 LINES = (1, 10, 100, 1000, 10000)
+UNITS = (1, 100)
 HOPS = 1000
 
 
@@ -28,9 +31,9 @@ class Requester:
 
 
 class Bench:
-    """A lock, a clock, and requesters in line."""
+    """A lock with as many holders as it has units, a clock, and requesters in line."""
 
-    def __init__(self, waiters: int, mode: str) -> None:
+    def __init__(self, waiters: int, mode: str, units: int = 1) -> None:
         from twisted.internet.task import Clock
 
         from buildbot.locks import BaseLock
@@ -39,10 +42,11 @@ class Bench:
 
         self.clock = Clock()
         eventual._setReactor(self.clock)
-        self.lock = BaseLock('l', 1)
+        self.lock = BaseLock('l', units)
         self.access = MasterLock('l').access(mode)
-        self.holder = Requester()
-        self.lock.claim(self.holder, self.access)
+        self.holders = deque(Requester() for _ in range(units))
+        for holder in self.holders:
+            self.lock.claim(holder, self.access)
         self.line: deque[Requester] = deque()
         for _ in range(waiters):
             self.join()
@@ -53,50 +57,56 @@ class Bench:
         self.lock.waitUntilMaybeAvailable(requester, self.access)
 
     def hop(self) -> None:
-        self.lock.release(self.holder, self.access)
+        self.lock.release(self.holders.popleft(), self.access)
         self.clock.advance(0)
-        self.holder = self.line.popleft()
-        assert self.lock.isAvailable(self.holder, self.access)
-        self.lock.claim(self.holder, self.access)
+        holder = self.line.popleft()
+        self.holders.append(holder)
+        assert self.lock.isAvailable(holder, self.access)
+        self.lock.claim(holder, self.access)
 
 
-def hand_over(waiters: int) -> float:
+def hand_over(waiters: int, units: int = 1) -> float:
     """Seconds for one release, the next one's claim, and a newcomer at the end of the line."""
-    bench = Bench(waiters, 'exclusive')
-    begin = time.perf_counter()
+    bench = Bench(waiters, 'exclusive' if units == 1 else 'counting', units)
+    begin = time.process_time()
     for _ in range(HOPS):
         bench.hop()
         bench.join()
-    return (time.perf_counter() - begin) / HOPS
+    return (time.process_time() - begin) / HOPS
 
 
 def drain(waiters: int) -> float:
     """Seconds until all who wait have had the lock."""
     bench = Bench(waiters, 'exclusive')
-    begin = time.perf_counter()
+    begin = time.process_time()
     for _ in range(waiters):
         bench.hop()
-    return time.perf_counter() - begin
+    return time.process_time() - begin
 
 
 def raise_limit(waiters: int) -> float:
     """Seconds until all who wait hold the lock, after its limit was raised for all of them."""
     bench = Bench(waiters, 'counting')
-    begin = time.perf_counter()
+    begin = time.process_time()
     bench.lock.setMaxCount(waiters + 1)
     bench.clock.advance(0)
     for requester in bench.line:
         assert bench.lock.isAvailable(requester, bench.access)
         bench.lock.claim(requester, bench.access)
-    return time.perf_counter() - begin
+    return time.process_time() - begin
 
 
 def measure(turn: int) -> dict[str, float]:
-    found = {f'hand-over with {n} in line': hand_over(n) for n in LINES}
+    found = {told(n, units): hand_over(n, units) for units in UNITS for n in LINES}
     if turn == 0:
         found['draining 10000'] = drain(10000)
         found['raising the limit under 10000'] = raise_limit(10000)
     return found
+
+
+def told(waiters: int, units: int) -> str:
+    of_units = '' if units == 1 else f' for {units} units'
+    return f'hand-over with {waiters} in line{of_units}'
 
 
 def run(turn: int, **environment: str) -> dict[str, float]:
@@ -120,16 +130,17 @@ def main() -> None:
         print(f'turn {turn + 1} of {TURNS}{"" if turn else " (two minutes)"}', file=sys.stderr)
         plain.append(run(turn, BUILDBOT_INTERLOCK='off'))
         ours.append(run(turn))
-    print(f'{"":<34}{"plain":>12}{"Interlock":>12}{"ratio":>8}')
-    best: dict[str, float] = {}
+    print(f'{"":<42}{"plain":>13}{"Interlock":>13}{"ratio":>8}')
+    found: dict[str, float] = {}
     for what in plain[0]:
-        theirs, best[what] = (min(t[what] for t in turns if what in t) for turns in (plain, ours))
-        ratio = theirs / best[what]
-        print(f'{what:<34}{theirs * 1e6:>9.1f} us{best[what] * 1e6:>9.1f} us{ratio:>7.1f}x')
-    growth = (
-        best[f'hand-over with {LINES[-1]} in line'] / best[f'hand-over with {LINES[0]} in line']
-    )
-    print(f'growth of the hand-over from {LINES[0]} to {LINES[-1]} in line: {growth:.2f}x')
+        theirs, found[what] = (
+            statistics.median(t[what] for t in turns if what in t) for turns in (plain, ours)
+        )
+        ratio = found[what] / theirs
+        print(f'{what:<42}{theirs * 1e6:>10.1f} us{found[what] * 1e6:>10.1f} us{ratio:>8.3f}')
+    for units in UNITS:
+        growth = found[told(LINES[-1], units)] / found[told(LINES[0], units)]
+        print(f'{told(LINES[-1], units)}: {growth:.2f} times that with {LINES[0]}')
 
 
 if __name__ == '__main__':

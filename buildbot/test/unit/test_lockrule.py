@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from typing import Any
 
 from hypothesis import HealthCheck
@@ -21,12 +22,26 @@ from twisted.trial import unittest
 from buildbot.locking.claim import Claim
 from buildbot.locking.claim import set_capacity
 from buildbot.locking.deadlock import find_deadlock
+from buildbot.locking.order import Order
 from buildbot.locking.pool import Lock
 from buildbot.locking.pool import Want
 from buildbot.locking.queue import PATIENCE
 from buildbot.locking.queue import is_available
 
 ALL = 'all'  # exclusive, in the tables
+
+
+class ToldClaim(Claim):
+    """A claim that writes down of which owner it is when it is told something."""
+
+    told: list[str] = []
+    told_hopeless: list[str] = []
+
+    def granted(self) -> None:
+        self.told.append(self.owner)
+
+    def hopeless(self, want: Want) -> None:
+        self.told_hopeless.append(self.owner)
 
 
 class Scene:
@@ -44,15 +59,14 @@ class Scene:
     def ask(self, owner: str, priority: int = 0, age: float | None = None, **wants: Any) -> None:
         outer = owner.split('.')[:-1]
         ancestors = ['.'.join(outer[:i]) for i in range(len(outer), 0, -1)]
-        claim = Claim(
+        claim = ToldClaim(
             owner,
             [Want(self.locks[k], n == ALL, 1 if n == ALL else n) for k, n in wants.items()],
             priority,
             ancestors,
-            lambda: self.told.append(owner),
-            hopeless=lambda _: self.hopeless.append(owner),
-            age=age,
+            age,
         )
+        claim.told, claim.told_hopeless = self.told, self.hopeless
         self.claims[owner] = claim
         claim.enter()
 
@@ -320,6 +334,72 @@ class Turns(unittest.SynchronousTestCase):
         scene.end('both')
         self.assertEqual(scene.holding, 'holds_b late')
 
+    @parameterized.expand([('ended', Claim.end), ('patient_again', Claim.be_patient)])
+    def test_drains_no_more(self, _, stop):
+        """A lock drains no longer than while somebody waits for it who has no patience."""
+        scene = Scene(A=1, B=1)
+        scene.ask('holds_b', B=1)
+        scene.ask('both', A=1, B=1)
+        for i in range(PATIENCE):
+            scene.ask(f'a{i}', A=1)
+            scene.end(f'a{i}')
+        stop(scene.claims['both'])
+        scene.ask('both_too', A=1, B=1)
+        scene.ask('late', A=1)
+        self.assertEqual(scene.holding, 'holds_b late')
+
+    def test_next_in_one_of_several_lines(self):
+        """Of all lines at a lock, who is behind one that has left its line is not forgotten."""
+        scene = Scene(A=1, B=9, C=9)
+        scene.ask('holds', A=1)
+        scene.ask('one', A=1, B=1)
+        scene.ask('two', A=1, C=1)
+        scene.ask('behind', A=1, C=1)
+        scene.end('two', 'holds', 'one')
+        self.assertEqual(scene.holding, 'behind')
+
+    def test_several_right_before_one(self):
+        """Of those that get their places right before one, who came first goes first."""
+        scene = Scene(L=1)
+        scene.ask('holds', L=1)
+        scene.ask('other', L=1)
+        for owner in ('first', 'second'):
+            claim = scene.claims[owner] = Claim(owner, [Want(scene.locks['L'], False, 1)])
+            claim.be_before(scene.claims['other'])
+            claim.enter()
+        scene.end('holds')
+        self.assertEqual(scene.holding, 'first')
+        scene.end('first')
+        self.assertEqual(scene.holding, 'second')
+        scene.end('second')
+        self.assertEqual(scene.holding, 'other')
+
+    def test_granted_drain_lets_others_go(self):
+        """When the claim for which a lock drains is granted, those it kept waiting go on."""
+        scene = Scene(A=1, B=2)
+        scene.ask('holds_a', A=1)
+        scene.ask('both', A=1, B=1)
+        for i in range(PATIENCE):
+            scene.ask(f'b{i}', B=1)
+            scene.end(f'b{i}')
+        scene.ask('late', B=1)
+        self.assertEqual(scene.holding, 'holds_a')
+        scene.end('holds_a')
+        self.assertEqual(scene.holding, 'both late')
+
+    def test_first_of_several_lines(self):
+        """Of all lines at a lock, however they came up and went, the first in one goes first."""
+        scene = Scene(A=1, B=9, C=9)
+        scene.ask('holds', A=1)
+        scene.ask('one', A=1, B=1)
+        scene.ask('two', A=1, C=1)
+        scene.ask('three', A=1)
+        scene.ask('early', A=1, C=1, priority=1)
+        scene.end('holds', 'one')
+        scene.ask('four', A=1, B=1)
+        scene.end('early', 'two', 'three', 'four')
+        self.assertEqual(scene.told, ['early', 'two', 'three', 'four'])
+
     @parameterized.expand(
         [
             ('raised', 1, 3, 'a b c', []),
@@ -393,7 +473,38 @@ class Turns(unittest.SynchronousTestCase):
             scene.ask(f'w{i}', L=1)
         scene.end(*(f'w{i}' for i in range(10_000)))
         lock = scene.locks['L']
-        self.assertEqual((lock.lines, lock.heads, lock.busy), ({}, [], {}))
+        self.assertEqual((lock.lines, lock.heads, lock.busy), ({}, {}, {}))
+
+
+class Entry:
+    def __init__(self, key: int) -> None:
+        self.key = key
+
+
+class Orders(unittest.SynchronousTestCase):
+    def test_first(self):
+        """The first is the lowest of those that are in it, in whatever order they come and go."""
+        chance = random.Random(1)
+        order = Order()
+        entries = [Entry(key) for key in range(60)]
+        inside = set()
+        for _ in range(5000):
+            entry = chance.choice(entries)
+            if entry in inside:
+                order.discard(entry)
+                inside.remove(entry)
+            else:
+                order.add(entry)
+                inside.add(entry)
+            self.assertIs(order.first(), min(inside, key=lambda e: e.key, default=None))
+            self.assertEqual(set(order), inside)
+
+    def test_those_who_have_gone_are_forgotten(self):
+        """It never keeps many more than twice as many as are in it."""
+        order = Order(Entry(key) for key in range(1000))
+        for entry in list(order)[1:]:
+            order.discard(entry)
+            self.assertLessEqual(len(order._heap), 2 * len(order) + 16)
 
 
 class Deadlocks(unittest.SynchronousTestCase):
@@ -546,14 +657,8 @@ class Histories(RuleBasedStateMachine):
         if not wants:
             return
         owner = f'o{next(self.numbers)}'
-        claim = Claim(
-            owner,
-            wants,
-            priority,
-            ancestors,
-            hopeless=lambda _: self.hopeless.append(owner),
-            age=age,
-        )
+        claim = ToldClaim(owner, wants, priority, ancestors, age)
+        claim.told_hopeless = self.hopeless
         self.claims.append(claim)
         waiting = [c for c in self.claims if c.waiting]
         before = [c for c in waiting if c.key[0] == claim.key[0] and shared(c, claim)]
@@ -696,7 +801,7 @@ def could_go(claim: Claim, claims: list[Claim]) -> bool:
 
 
 def fits(pool, want) -> bool:
-    trial = pool.take('trial', want.exclusive, want.units)
+    trial = pool.take(Claim('trial', []), want.exclusive, want.units)
     *_, outer = pool.around()
     good = want.exclusive or sum(map(footprint, outer.holdings)) <= outer.lock.capacity
     for each in pool.around():

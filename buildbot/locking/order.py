@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: claims of which one is the first, by their places in line."""
+
+from __future__ import annotations
+
+from heapq import heapify
+from heapq import heappop
+from heapq import heappush
+from typing import Any
+from typing import Dict
+from typing import Iterable
+
+
+class Order(Dict[Any, None]):
+    """A set of claims that knows the first of them; a claim's place is its ``key``.
+
+    Below is a heap, in which claims that have gone stay until they are on top of it, or more than
+    half of it. So it is never larger than twice what there is and a bit, and to add, to discard
+    and to look at the first cost O(log n) for n claims, apart from the first time that a claim is
+    on top when it has gone, which is paid for when it goes.
+    """
+
+    __slots__ = ('_heap',)
+
+    def __init__(self, claims: Iterable[Any] = ()) -> None:
+        super().__init__()
+        self._heap: list[tuple[Any, Any]] = []
+        for claim in claims:
+            self.add(claim)
+
+    def add(self, claim: Any) -> None:
+        self[claim] = None
+        heappush(self._heap, (claim.key, claim))
+
+    def discard(self, claim: Any) -> None:
+        self.pop(claim, None)
+        if len(self._heap) > 2 * len(self) + 16:
+            self._heap = [(claim.key, claim) for claim in self]
+            heapify(self._heap)
+
+    def first(self) -> Any:
+        """Return the claim that goes before all others; None if there is none."""
+        heap = self._heap
+        while heap:
+            claim = heap[0][1]
+            if claim in self:
+                return claim
+            heappop(heap)
+        return None
