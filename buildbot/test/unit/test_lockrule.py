@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 from typing import Any
 
 from hypothesis import HealthCheck
@@ -28,6 +29,8 @@ from buildbot.locking.queue import PATIENCE
 from buildbot.locking.queue import is_available
 
 ALL = 'all'  # exclusive, in the tables
+#: ``LOCK_HISTORIES=10000`` looks longer for one that goes wrong
+EXAMPLES = int(os.environ.get('LOCK_HISTORIES', '100'))
 
 
 class Scene:
@@ -715,7 +718,7 @@ class AnyHistory(unittest.SynchronousTestCase):
         run_state_machine_as_test(
             Histories,
             settings=settings(
-                max_examples=200,
+                max_examples=EXAMPLES,
                 stateful_step_count=40,
                 deadline=None,
                 database=None,
