@@ -178,7 +178,9 @@ class LabTestCase(RunFakeMasterTestCase):
 
         def hear(event: dict[str, Any]) -> None:
             text = ' '.join(map(str, event['message']))
-            if any(words in text for words in ('has not answered', 'tried again', 'could not be told')):
+            if any(
+                words in text for words in ('has not answered', 'tried again', 'could not be told')
+            ):
                 heard.append(text)
 
         log.addObserver(hear)
