@@ -87,8 +87,15 @@ class LabTestCase(RunFakeMasterTestCase):
     """Builds on a master in memory, with requests for branches."""
 
     def setUp(self) -> None:
+        self.addCleanup(self._forget, set(vars(self)))
         super().setUp()
         use_known_database(self)
+
+    def _forget(self, known: set[str]) -> None:
+        # trial keeps each test to the end, and it would keep its master
+        for name in set(vars(self)) - known:
+            if not name.startswith('_'):
+                delattr(self, name)
 
     @defer.inlineCallbacks
     def setup_lab(
