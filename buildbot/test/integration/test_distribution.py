@@ -12,7 +12,6 @@ from sqlalchemy.exc import TimeoutError
 from twisted.internet import defer
 
 from buildbot.locks import BranchLock
-from buildbot.locks import LockError
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import schedulers
@@ -769,7 +768,7 @@ class Cost(DistributionCase):
             # builders, requests of each, workers
             ('few', 2, 3, 2),
             ('builders', 9, 3, 2),
-            ('requests', 2, 20, 2),
+            ('requests', 2, 9, 2),
             ('workers', 2, 3, 12),
         ]
     )
@@ -829,72 +828,3 @@ class Claims(DistributionCase):
         yield self.request('a')
         self.assertEqual(self.running(), 'a')
         yield self.assert_all_done()
-
-
-class Histories(DistributionCase):
-    """Whatever happens in whatever order: in the end all has run, and nothing is left."""
-
-    @defer.inlineCallbacks
-    def start_history(self, rng):
-        self.locks = [MasterLock('m', 2), WorkerLock('w', 2), BranchLock('b'), MasterLock('n')]
-
-        def some(most):
-            chosen = rng.sample(self.locks, rng.randint(0, most))
-            return [lk.access(rng.choice(['exclusive', 'counting'])) for lk in chosen]
-
-        workers = [
-            self.createLocalWorker(
-                f'w{i}',
-                max_builds=rng.choice([None, 1, 2]),
-                locks=[MasterLock('of-workers', 2).access('counting')] if i == 2 else [],
-            )
-            for i in range(3)
-        ]
-        builders = {}
-        for name in 'abcdef':
-            group = StepGroup(
-                name='g', locks=some(1), steps=[GatedStep(self.gate('group'), locks=some(1))]
-            )
-            builders[name] = {
-                'steps': [GatedStep(self.gate('first')), group],
-                'locks': some(2),
-                'workernames': rng.sample(['w0', 'w1', 'w2'], rng.randint(1, 3)),
-            }
-        yield self.setup_lab(builders, workers, collapseRequests=rng.random() < 0.3)
-
-    @parameterized.expand([(seed,) for seed in range(12)])
-    @defer.inlineCallbacks
-    def test_all_runs_out(self, seed):
-        """Requests, releases, stops, cancels and changes of priority leave nobody behind."""
-        rng = random.Random(seed)
-        self.patch(random, 'choice', rng.choice)
-        yield self.start_history(rng)
-        for _ in range(60):
-            what = rng.random()
-            gates = [gate for gate in self.gates.values() if gate.running]
-            if what < 0.45:
-                yield self.request(
-                    rng.choice('abcdef'), rng.choice(['x', 'y']), priority=rng.choice([0, 0, 5])
-                )
-            elif what < 0.8 and gates:
-                self.open(rng.choice(gates), rng.choice([SUCCESS, SUCCESS, FAILURE]))
-            elif what < 0.9:
-                requests = yield self.master.data.get(('buildrequests',))
-                left = [r['buildrequestid'] for r in requests if not r['complete']]
-                if left:
-                    path = ('buildrequests', rng.choice(left))
-                    action = rng.choice(['cancel', 'set_priority'])
-                    yield self.master.data.control(action, {'priority': 9, 'reason': 'x'}, path)
-                    self.settle()
-            else:
-                self.reactor.advance(rng.choice([0, 1, 100]))
-        for _ in range(400):
-            gates = [gate for gate in self.gates.values() if gate.running]
-            if not gates:
-                self.settle()  # a build that ends with errors takes longer
-                gates = [gate for gate in self.gates.values() if gate.running]
-            if not gates:
-                break
-            self.open(rng.choice(gates), SUCCESS)
-        yield self.assert_all_done(*self.locks, MasterLock('of-workers', 2))
-        self.flushLoggedErrors(LockError)  # circles that the steps have closed

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
 
 from parameterized import parameterized
@@ -28,6 +29,9 @@ from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase
+
+#: ``FAILED_WRITES=50`` tells more of the histories at the end
+SEEDS = int(os.environ.get('FAILED_WRITES', '3'))
 
 
 def no_database():
@@ -432,7 +436,7 @@ class Histories(FailingCase, DistributionCase):
         except OperationalError:
             pass  # the request could not be made
 
-    @parameterized.expand([(seed,) for seed in range(6)])
+    @parameterized.expand([(seed,) for seed in range(SEEDS)])
     @defer.inlineCallbacks
     def test_all_runs_out(self, seed):
         """Each build ends, by itself or when it is stopped, and its locks are free."""

@@ -468,14 +468,20 @@ class Database(DistributionCase):
     """What the database could not do is done later."""
 
     @defer.inlineCallbacks
-    def test_unclaim(self):
-        """A request that could not be given back is, as soon as the database can be written."""
+    def keep_claimed(self):
+        """Return the id of a request that has not been started, and could not be given back."""
         yield self.setup_lab({'a': self.builder('a')}, ['w1'])
         self.patch(Builder, 'maybeStartBuild', lambda builder, worker, requests: defer.fail(Lost()))
         write = self.hold_write('unclaimBuildRequests', lambda brids: True)
         brid = yield self.request('a')
         write.held.errback(Lost())
         self.settle()
+        return brid
+
+    @defer.inlineCallbacks
+    def test_unclaim(self):
+        """A request that could not be given back is, as soon as the database can be written."""
+        brid = yield self.keep_claimed()
         self.assertEqual((yield self.claimed(brid)), True)
         self.reactor.advance(10)
         self.settle()
@@ -518,12 +524,7 @@ class Database(DistributionCase):
     @defer.inlineCallbacks
     def test_unclaim_of_cancelled(self):
         """A request that is cancelled before it could be given back is cancelled then."""
-        yield self.setup_lab({'a': self.builder('a')}, ['w1'])
-        self.patch(Builder, 'maybeStartBuild', lambda builder, worker, requests: defer.fail(Lost()))
-        write = self.hold_write('unclaimBuildRequests', lambda brids: True)
-        brid = yield self.request('a')
-        write.held.errback(Lost())
-        self.settle()
+        brid = yield self.keep_claimed()
         yield self.master.data.control('cancel', {'reason': 'enough'}, ('buildrequests', brid))
         self.reactor.advance(10)
         self.settle()

@@ -265,17 +265,24 @@ class Leaves(RestCase):
         self.let_hour_pass()
         self.assert_runs_out()
 
-    @parameterized.expand(table(LOCKS, list(BEHIND)))
+    @parameterized.expand(
+        table(list(product(LOCKS, ('canStartBuild', 'nextWorker'))), list(BEHIND))
+    )
     @defer.inlineCallbacks
-    def test_refused(self, _, kind, behind):
-        """One that canStartBuild refuses when its turn has come lets the next one go first."""
+    def test_refused(self, _, what, behind):
+        """One that the user's method refuses when its turn has come lets the next one go first."""
+        kind, method = what
         refused: list[int] = []
 
         def can_start(builder, worker, request):
             self.pace.step('asks')
             return request.id not in refused
 
-        yield self.start_line(kind, BEHIND[behind], canStartBuild=can_start)
+        def next_worker(builder, workers, request):
+            return workers[0] if can_start(builder, workers, request) else None
+
+        words = {method: can_start if method == 'canStartBuild' else next_worker}
+        yield self.start_line(kind, BEHIND[behind], **words)
         refused.append(self.first)
         self.end('h')
         self.assertEqual(self.requests_running(), [self.second])
@@ -311,26 +318,6 @@ class Leaves(RestCase):
         self.let_hour_pass()
         refused.clear()
         self.end('a')
-        self.assert_runs_out()
-
-    @parameterized.expand(table(LOCKS, list(BEHIND)))
-    @defer.inlineCallbacks
-    def test_no_worker(self, _, kind, behind):
-        """One for which nextWorker chooses no worker lets the next one go first."""
-        refused: list[int] = []
-
-        def next_worker(builder, workers, request):
-            self.pace.step('asks')
-            return None if request.id in refused else workers[0]
-
-        yield self.start_line(kind, BEHIND[behind], nextWorker=next_worker)
-        refused.append(self.first)
-        self.end('h')
-        self.assertEqual(self.requests_running(), [self.second])
-        self.let_hour_pass()
-        refused.clear()
-        self.end(BEHIND[behind])
-        self.assertEqual(self.requests_running(), [self.first])
         self.assert_runs_out()
 
     @parameterized.expand(table(('other_locks', 'removed'), LOCKS[:4]))

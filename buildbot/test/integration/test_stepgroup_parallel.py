@@ -358,7 +358,7 @@ class Dynamic(ParallelCase):
             self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         yield self.assert_ended(result)
 
-    @parameterized.expand([('deep', 300, 1), ('long', 1, 1000)])
+    @parameterized.expand([('deep', 100, 1), ('long', 1, 300)])
     @defer.inlineCallbacks
     def test_many(self, _, levels, count):
         """Groups in one another, or steps in a row, are no calls in calls, and run to their end."""
@@ -382,11 +382,11 @@ class Dynamic(ParallelCase):
     def test_stop_deep(self):
         """A stop reaches the step inside many groups, all of which give their lock back."""
         group = StepGroup(name='', steps=self.steps('x'), locks=[self.access])
-        for _ in range(299):
+        for _ in range(149):
             group = StepGroup(name='', steps=[group], locks=[self.access])
         yield self.start(group)
         self.assertEqual(self.running(), 'x')
-        self.assertEqual((yield self.owners(self.lock)), (300, 0))
+        self.assertEqual((yield self.owners(self.lock)), (150, 0))
         yield self.stop_build(1)
         for _ in range(20):
             self.settle()

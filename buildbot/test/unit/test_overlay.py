@@ -536,14 +536,19 @@ class Discovery(Copied):
     """A release whose packages of tests are those that the overlay extends, and some of its own."""
 
     IDS = """
+import os
 import sys
 import buildbot_overlay
 buildbot_overlay.activate()
 from twisted.trial import runner
-def tell(suite):
+def tell(name, suite):
     for test in suite:
-        tell(test) if hasattr(test, '__iter__') else print(test.id())
-tell(runner.TestLoader().loadByName(sys.argv[1], recurse=True))
+        tell(name, test) if hasattr(test, '__iter__') else print(name, test.id(), flush=True)
+for name in sys.argv[1:]:
+    if not os.fork():  # each as if nothing had been imported yet
+        tell(name, runner.TestLoader().loadByName(name, recurse=True))
+        sys.exit()
+    os.wait()
 """
     CASE = """
 from twisted.trial import unittest
@@ -575,20 +580,20 @@ class Case(unittest.TestCase):
             (directory / '__init__.py').write_text('')
             (directory / 'test_some.py').write_text(self.CASE)
 
-    def found(self, package, **environment):
+    def found(self, names, **environment):
+        """Return the names of packages, and each test that is found in each of them."""
         path = self.path(LIBRARIES)
-        done = self.run_python('-c', self.IDS, package, PYTHONPATH=path, **environment)
+        done = self.run_python('-c', self.IDS, *names, PYTHONPATH=path, **environment)
         self.assertEqual(done.stderr, '')
-        return sorted(done.stdout.split())
+        return sorted(done.stdout.splitlines())
 
     def test_same_with_and_without(self):
         """trial finds all tests of the release, in each package by itself and in the whole."""
-        for package in self.packages:
-            name = '.'.join(['buildbot', *package.parts])
-            below = [p for p in self.packages if p == package or package in p.parents]
-            tests = ['.'.join(['buildbot', *p.parts, 'test_some.Case.test_it']) for p in below]
-            self.assertEqual(self.found(name, BUILDBOT_INTERLOCK='off'), sorted(tests), name)
-            self.assertEqual(self.found(name), sorted(tests), name)
+        names = ['.'.join(['buildbot', *package.parts]) for package in self.packages]
+        below = [(n, m) for n in names for m in names if m == n or m.startswith(f'{n}.')]
+        tests = sorted(f'{name} {package}.test_some.Case.test_it' for name, package in below)
+        self.assertEqual(self.found(names, BUILDBOT_INTERLOCK='off'), tests)
+        self.assertEqual(self.found(names), tests)
 
 
 class Plugins(unittest.SynchronousTestCase):

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 from typing import Callable
 from typing import Sequence
@@ -12,11 +11,11 @@ from twisted.internet import defer
 from twisted.python import log
 
 from buildbot.config import BuilderConfig
-from buildbot.db import enginestrategy
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.results import CANCELLED
 from buildbot.test.util.integration import RunFakeMasterTestCase
+from buildbot.test.util.memorydb import use_known_database
 
 
 class Gate:
@@ -84,29 +83,19 @@ class HeldWrite:
         return self.held.addCallback(lambda _: self._write(*args, **kwargs))
 
 
-@lru_cache(maxsize=1)
-def engine_of_labs() -> Any:
-    """Return what labs have their databases in memory from, one after another.
-
-    It remembers the statements that it has compiled; a database is gone when its master has
-    stopped.
-    """
-    return enginestrategy.create_engine('sqlite://', basedir='.')
-
-
 class LabTestCase(RunFakeMasterTestCase):
     """Builds on a master in memory, with requests for branches."""
 
     def setUp(self) -> None:
+        self.addCleanup(self._forget, set(vars(self)))
         super().setUp()
-        engine = engine_of_labs()
-        engine.dispose()  # whatever the master of another test has left
-        create_engine = enginestrategy.create_engine
+        use_known_database(self)
 
-        def create(url: str, **words: Any) -> Any:
-            return engine if url == 'sqlite://' else create_engine(url, **words)
-
-        self.patch(enginestrategy, 'create_engine', create)
+    def _forget(self, known: set[str]) -> None:
+        # trial keeps each test to the end, and it would keep its master
+        for name in set(vars(self)) - known:
+            if not name.startswith('_'):
+                delattr(self, name)
 
     @defer.inlineCallbacks
     def setup_lab(

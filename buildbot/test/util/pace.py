@@ -80,6 +80,12 @@ class PacedCase(LabTestCase):
         self.patch(BuildRequestDistributor, '_maybeStartBuildsOnBuilder', counted_look)
         self.patch(self.reactor, 'callLater', counted_call)
 
+    @defer.inlineCallbacks
+    def setup_master(self, config: dict[str, Any]) -> Any:
+        yield super().setup_master(config)
+        # or it would tell each minute of the hours that go by that it is there
+        yield self.master.masterHeartbeatService.disownServiceParent()
+
     def watch(self) -> None:
         """Count from now on what the started master does."""
         claim = self.master.data.updates.claimBuildRequests

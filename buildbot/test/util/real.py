@@ -13,6 +13,7 @@ from twisted.internet import defer
 from buildbot.plugins import schedulers
 from buildbot.plugins import util
 from buildbot.test.util.integration import RunMasterBase
+from buildbot.test.util.memorydb import use_known_database
 
 BOARD = """#!/bin/sh
 # stands for the tool that drives a board
@@ -47,6 +48,7 @@ echo "$1 $answer"
 
 class RealCase(RunMasterBase):
     def setUp(self):
+        use_known_database(self)
         self.bin = Path(self.mktemp()).resolve()
         self.bin.mkdir()
         for name, text in [('board', BOARD), ('make', MAKE), ('p4', P4), ('meet', MEET)]:

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: a database in memory that one master after another starts with, and that costs little."""
+
+from __future__ import annotations
+
+import gc
+import sqlite3
+from functools import lru_cache
+from typing import Any
+from typing import Callable
+
+from twisted.internet import defer
+from twisted.trial import unittest
+
+from buildbot.db import enginestrategy
+from buildbot.db.model import Model
+
+
+class MemoryDatabase:
+    """The database in memory of one test's master after another's.
+
+    Its engine remembers the statements that it has compiled. Its tables are made for the first
+    master, and copied for all others.
+    """
+
+    def __init__(self) -> None:
+        self.engine = enginestrategy.create_engine('sqlite://', basedir='.')
+        self._tables: sqlite3.Connection | None = None
+
+    def forget(self) -> None:
+        """Forget what the master of another test has left, with the tables."""
+        self.engine.dispose()
+
+    @defer.inlineCallbacks
+    def make_tables(self, model: Model, upgrade: Callable[[Model], Any]) -> Any:
+        """Make the tables that a new master needs.
+
+        :param upgrade: makes them as the release does.
+        """
+        if self._tables is None:
+            yield upgrade(model)
+            yield model.db.pool.do(self._keep)
+        else:
+            yield model.db.pool.do(self._copy)
+
+    def _keep(self, connection: Any) -> None:
+        self._tables = sqlite3.connect(':memory:', check_same_thread=False)
+        connection.connection.driver_connection.backup(self._tables)
+
+    def _copy(self, connection: Any) -> None:
+        assert self._tables is not None
+        self._tables.backup(connection.connection.driver_connection)
+
+
+@lru_cache(maxsize=1)
+def known_database() -> MemoryDatabase:
+    """Return the one that all tests share.
+
+    What is there before the first of them is there for good, and no garbage: nobody looks at it
+    again.
+    """
+    gc.collect()
+    gc.freeze()
+    return MemoryDatabase()
+
+
+def use_known_database(case: unittest.TestCase) -> None:
+    """Let the masters of a test that have their database in memory have the one that is known."""
+    database = known_database()
+    database.forget()
+    create_engine, upgrade = enginestrategy.create_engine, Model.upgrade
+
+    def create(url: str, **words: Any) -> Any:
+        return database.engine if url == 'sqlite://' else create_engine(url, **words)
+
+    def make_tables(model: Model) -> Any:
+        if model.db.pool.engine is not database.engine:
+            return upgrade(model)
+        return database.make_tables(model, upgrade)
+
+    case.patch(enginestrategy, 'create_engine', create)
+    case.patch(Model, 'upgrade', make_tables)
