@@ -288,9 +288,8 @@ class Builder(upstream.Builder):
         if not self.reservations:
             return
         self._drop_without_worker()
-        if not self.reservations or self.choose_worker:
-            return
-        if self.worker_choice.step_locks.lockids:
+        has_step_locks = bool(self.worker_choice.step_locks.lockids)
+        if self.reservations and has_step_locks and not self.choose_worker:
             # where all idle workers are fed, who can wait for a place can leave the line meanwhile
             workers = self.getAvailableWorkers()
             workers.sort(key=lambda worker: worker.worker is not taken)
