@@ -259,7 +259,7 @@ class BaseLock:
         self._rule = Lock(maxCount)
         # of those who wait by the release's methods, and take what they are granted with `claim`;
         # by the owner's id, for the claim keeps the owner
-        self._asked: dict[int, LockClaim] = {}
+        self._asked: dict[Any, LockClaim] = {}
         self.release_subs = subscription.SubscriptionPoint(f'releases of lock {self.label}')
 
     def __repr__(self) -> str:
@@ -319,9 +319,12 @@ class BaseLock:
         """Tell whether the requester could claim it now, whose turn it is being considered."""
         if not access.count:
             return True
-        asked = self._asked.get(id(requester))
+        asked = self._asked.get(key_of(requester)) if self._asked else None
         if asked is not None and asked.state is not ENDED:
             return asked.state is HELD
+        granted = self._taken_by(requester, access)
+        if granted is not None and granted.deferred is not None:
+            return True  # of which it hears in a moment
         exclusive = access.mode == 'exclusive'
         if not isinstance(requester, LockOwner):
             return is_available(self._rule, exclusive, access.count)
@@ -343,7 +346,7 @@ class BaseLock:
             check_access(access)
         if not access.count:
             return
-        asked = self._asked.pop(id(owner), None)
+        asked = self._asked.pop(key_of(owner), None) if self._asked else None
         if asked is not None and asked.state is not ENDED:
             granted = asked.state is HELD
         else:
@@ -353,7 +356,7 @@ class BaseLock:
     def _taken_by(self, owner: Any, access: Access) -> LockClaim | None:
         for holding in self._rule.held.get(key_of(owner), ()):
             claim = holding.claim
-            if (self, access) in claim.accesses and claim is not self._asked.get(id(owner)):
+            if (self, access) in claim.accesses and claim is not self._asked.get(claim.owner):
                 return claim
         return None
 
@@ -373,7 +376,7 @@ class BaseLock:
         :returns: Deferred that fires when the owner may claim it, which must then be done, or
             ``stopWaitingUntilAvailable`` be called.
         """
-        asked = self._asked.get(id(owner))
+        asked = self._asked.get(key_of(owner))
         if asked is not None and asked.state is not ENDED:
             assert asked.holds, f'{owner} waits for {self} already'
             return defer.succeed(self)
@@ -381,7 +384,7 @@ class BaseLock:
         if claim.may_be_granted():
             return defer.succeed(self)
         d = claim.wait()
-        self._asked[id(owner)] = claim
+        self._asked[claim.owner] = claim
         return d
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Access, d: defer.Deferred) -> None:
@@ -389,10 +392,10 @@ class BaseLock:
 
         :param d: what was returned to wait with. It is fired if it has not been.
         """
-        claim = self._asked.get(id(owner))
+        claim = self._asked.get(key_of(owner))
         assert claim is not None and claim.state is not ENDED, f'{owner} does not wait for {self}'
         assert claim.holds or d is claim.deferred, 'this is not the Deferred that was waited with'
-        del self._asked[id(owner)]
+        del self._asked[claim.owner]
         claim.end()
 
     def isOwner(self, owner: Any, access: Access) -> bool:

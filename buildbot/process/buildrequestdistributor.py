@@ -541,16 +541,17 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         """
         for brid in brids:  # so that it is known if one is cancelled meanwhile
             self.botmaster._starting_brid_to_cancel.setdefault(brid, False)
+        master = self.botmaster.master  # it has none itself any more when the master shuts down
         yield write_at_last(
-            self.master,
+            master,
             f'that build requests {brids} are given back',
-            partial(self.master.data.updates.unclaimBuildRequests, brids),
+            partial(master.data.updates.unclaimBuildRequests, brids),
         )
         for brid in brids:
             why = self.botmaster.remove_in_progress_buildrequest(brid)
             if isinstance(why, str):
                 # it was cancelled while it was being given back, when nobody could do it
-                yield self.master.data.control('cancel', {'reason': why}, ('buildrequests', brid))
+                yield master.data.control('cancel', {'reason': why}, ('buildrequests', brid))
 
     async def _those_that_may_start(self, requests: list[BuildRequest]) -> list[BuildRequest]:
         # before a clean shutdown only those are started that a running build waits for

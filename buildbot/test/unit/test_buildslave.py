@@ -14,6 +14,7 @@ import tokenize
 from pathlib import Path
 
 import buildbot_worker
+import fissix
 import twisted
 from parameterized import parameterized
 from twisted.python import log
@@ -544,6 +545,9 @@ class Class(unittest.SynchronousTestCase):
         for path in site.iterdir():
             if path.name != package and path.suffix != '.pth':
                 (copy / path.name).symlink_to(path)
+        for other in (buildbot_worker, fissix):  # which may have been installed to be edited
+            if other.__name__ != package and not (copy / other.__name__).exists():
+                (copy / other.__name__).symlink_to(Path(other.__file__).parent)
         directory = Path(self.dir).resolve()
         (directory / 'buildbot.tac').write_text(MARK + 'umask = 022\n')
         code = 'from buildslave.scripts.runner import run; run()'

@@ -14,6 +14,7 @@ from buildbot.locking.copies import LocksInUse
 from buildbot.locking.copies import RealMasterLock
 from buildbot.locking.copies import RealWorkerLock
 from buildbot.locking.copy import BaseLock
+from buildbot.locking.copy import LockClaim
 from buildbot.locking.copy import LockError
 from buildbot.locks import BranchLock
 from buildbot.locks import LockOwner
@@ -141,6 +142,20 @@ class Thing(LockOwner):
 
     def lock_name(self):
         return self.name
+
+
+class Granted(unittest.TestCase):
+    def test_before_it_hears_of_it(self):
+        """What an owner waited for is available to it, and to no other, once it is granted."""
+        lock, access = BaseLock('l'), MasterLock('l').access('exclusive')
+        owners = [Thing(name) for name in "abc"]
+        first, second = (LockClaim(owner, [(lock, access)]) for owner in owners[:2])
+        self.assertTrue(first.take_at_once())
+        second.wait()
+        self.assertEqual([lock.isAvailable(owner, access) for owner in owners], [False] * 3)
+        first.end()
+        found = [lock.isAvailable(owner, access) for owner in owners]
+        self.assertEqual(found, [False, True, False])
 
 
 class Circles(unittest.TestCase):
