@@ -172,6 +172,20 @@ class Builders(Removed):
         request = yield self.master.data.get(('buildrequests', self.brid))
         self.assertEqual((request['complete'], request['claimed']), (False, False))
 
+    @parameterized.expand([('removed', True), ('kept', False)])
+    @defer.inlineCallbacks
+    def test_lost_in_a_shutdown(self, _, is_removed):
+        """A request is given back if its worker is lost while the master shuts down."""
+        yield self.start()
+        if is_removed:
+            yield self.reconfig(self.kept)
+        shutdown = self.master.botmaster.cleanShutdown(stopReactor=False)
+        self.settle()
+        self.lose_worker(self.worker.name)
+        yield shutdown
+        request = yield self.master.data.get(('buildrequests', self.brid))
+        self.assertEqual((request['complete'], request['claimed']), (False, False))
+
     @defer.inlineCallbacks
     def test_worker_that_cannot_be_told(self):
         """If the worker cannot be told that the builder has gone, the log says it, and no more."""
