@@ -179,10 +179,10 @@ class Builders(Removed):
         yield self.start()
         if is_removed:
             yield self.reconfig(self.kept)
-        shutdown = self.master.botmaster.cleanShutdown(stopReactor=False)
-        self.settle()
+        distributor = self.master.botmaster.brd
+        yield distributor.disownServiceParent()  # as a quick shutdown begins
         self.lose_worker(self.worker.name)
-        yield shutdown
+        yield distributor.setServiceParent(self.master.botmaster)
         request = yield self.master.data.get(('buildrequests', self.brid))
         self.assertEqual((request['complete'], request['claimed']), (False, False))
 
