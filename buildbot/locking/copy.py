@@ -319,9 +319,8 @@ class BaseLock:
         """Tell whether the requester could claim it now, whose turn it is being considered."""
         if not access.count:
             return True
-        asked = self._asked.get(key_of(requester)) if self._asked else None
-        if asked is not None and asked.state is not ENDED:
-            return asked.state is HELD
+        if self._has_granted(requester, access):
+            return True
         granted = self._taken_by(requester, access)
         if granted is not None and granted.deferred is not None:
             return True  # of which it hears in a moment
@@ -346,12 +345,22 @@ class BaseLock:
             check_access(access)
         if not access.count:
             return
-        asked = self._asked.pop(key_of(owner), None) if self._asked else None
-        if asked is not None and asked.state is not ENDED:
-            granted = asked.state is HELD
-        else:
-            granted = LockClaim(owner, ((self, access),)).take_at_once()
+        if self._has_granted(owner, access):
+            del self._asked[key_of(owner)]
+            return
+        granted = LockClaim(owner, ((self, access),)).take_at_once()
         assert granted, 'ask for isAvailable() first'
+        self._forget_asked(owner)
+
+    def _has_granted(self, owner: Any, access: Access) -> bool:
+        # whether the owner has waited with this access, and has not taken yet what it was granted
+        asked = self._asked.get(key_of(owner))
+        return asked is not None and asked.state is HELD and (self, access) in asked.accesses
+
+    def _forget_asked(self, owner: Any) -> None:
+        asked = self._asked.pop(key_of(owner), None)
+        if asked is not None:
+            asked.end()
 
     def _taken_by(self, owner: Any, access: Access) -> LockClaim | None:
         for holding in self._rule.held.get(key_of(owner), ()):
@@ -376,10 +385,11 @@ class BaseLock:
         :returns: Deferred that fires when the owner may claim it, which must then be done, or
             ``stopWaitingUntilAvailable`` be called.
         """
-        asked = self._asked.get(key_of(owner))
-        if asked is not None and asked.state is not ENDED:
-            assert asked.holds, f'{owner} waits for {self} already'
+        if self._has_granted(owner, access):
             return defer.succeed(self)
+        asked = self._asked.get(key_of(owner))
+        assert asked is None or not asked.waiting, f'{owner} waits for {self} already'
+        self._forget_asked(owner)  # it was for another access, or can never be had
         claim = LockClaim(owner, ((self, access),))
         if claim.may_be_granted():
             return defer.succeed(self)

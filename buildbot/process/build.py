@@ -202,9 +202,9 @@ class Build(upstream.Build, LockOwner):
 
         :param brid: id of the build request.
         """
-        builder_name = self._asked_early.pop(brid, None)
-        if builder_name is not None:
-            self.master.botmaster.maybeStartBuildsForBuilder(builder_name)
+        builder = self.master.botmaster.builders.get(self._asked_early.pop(brid, ''))
+        if builder is not None:
+            builder.request_changed(brid)  # where it stands in line now it is of another owner
 
     def write_properties(self) -> defer.Deferred[None]:
         """Write the properties that have changed, after those who write them already."""

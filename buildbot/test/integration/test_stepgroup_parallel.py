@@ -20,6 +20,7 @@ from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SKIPPED
 from buildbot.process.results import SUCCESS
+from buildbot.schedulers.triggerable import Triggerable
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase
@@ -524,6 +525,34 @@ class Triggered(ParallelCase):
         self.assertEqual(sorted((yield self.builds())), [SUCCESS] * 3)
         self.assertEqual((yield self.owners(other)), (0, 0))
         self.assertEqual((yield self.owners(self.lock)), (0, 0))
+
+    @defer.inlineCallbacks
+    def test_judged_before_its_step_is_told(self):
+        """A child that has asked for its locks too early shares those of its step all the same."""
+        other = MasterLock('other')
+        group = StepGroup(
+            name='g',
+            steps=[
+                self.trigger('c', locks=[self.access]),
+                self.trigger('d', locks=[other.access('exclusive')]),
+            ],
+            parallel=2,
+        )
+        make = Triggerable.trigger
+        late: defer.Deferred = defer.Deferred()
+
+        def trigger(scheduler, *args, **kwargs):
+            ids, results = make(scheduler, *args, **kwargs)
+            return ids.addCallback(lambda made: late.addCallback(lambda _: made)), results
+
+        self.patch(Triggerable, 'trigger', trigger)
+        yield self.start_family(group, {'c': [self.access], 'd': [other.access('exclusive')]})
+        self.assertEqual(self.running(), '')
+        late.callback(None)
+        self.settle()
+        self.assertEqual(self.running(), 'cd')
+        self.end('cd')
+        self.assertEqual(sorted((yield self.builds())), [SUCCESS] * 3)
 
     @parameterized.expand([('row', 'addStep'), ('start', 'startStep'), ('making', 'addBuildset')])
     @defer.inlineCallbacks

@@ -158,6 +158,48 @@ class Granted(unittest.TestCase):
         self.assertEqual(found, [False, True, False])
 
 
+class Asked(unittest.TestCase):
+    """What is waited for by the release's methods, and taken in another way than it was."""
+
+    def setUp(self):
+        self.lock = BaseLock('L', 2)
+        self.one = MasterLock('L', 2).access('counting')
+        self.two = MasterLock('L', 2).access('counting', 2)
+        self.holder, self.owner = Thing('holder'), Thing('owner')
+        self.lock.claim(self.holder, self.two)
+        self.asked = self.lock.waitUntilMaybeAvailable(self.owner, self.one)
+
+    def free(self):
+        self.assertEqual((self.lock.owners, self.lock.waiting), ([], []))
+        self.assertTrue(self.lock.isAvailable(Thing('other'), self.two))
+
+    def test_claimed_too_early(self):
+        """Who claims in vain before it is its turn has its place still."""
+        self.assertRaises(AssertionError, self.lock.claim, self.owner, self.one)
+        self.lock.release(self.holder, self.two)
+        self.lock.claim(self.owner, self.one)
+        self.lock.release(self.owner, self.one)
+        self.free()
+
+    def test_claims_with_another_access(self):
+        """Who claims with another access than it has waited with holds that, and no more."""
+        self.lock.release(self.holder, self.two)
+        another = MasterLock('L', 1).access('counting')
+        self.lock.claim(self.owner, another)
+        self.assertTrue(self.lock.isOwner(self.owner, another))
+        self.lock.release(self.owner, another)
+        self.free()
+
+    def test_waits_with_another_access(self):
+        """Who waits again with another access does not hold what it was granted before."""
+        self.lock.release(self.holder, self.two)
+        self.assertFalse(self.lock.isAvailable(self.owner, self.two))
+        self.lock.waitUntilMaybeAvailable(self.owner, self.two)
+        self.lock.claim(self.owner, self.two)
+        self.lock.release(self.owner, self.two)
+        self.free()
+
+
 class Circles(unittest.TestCase):
     def test_owner_from_outside(self):
         """A circle is told, too, if an owner that is none of the fork's waits in it."""
