@@ -10,7 +10,7 @@ from typing import Any
 UNWRITABLE = 'a lone surrogate, which cannot be written down'
 
 
-def told(thing: Any) -> str:
+def words_for(thing: Any) -> str:
     """Return words for a thing that is not what it must be."""
     if inspect.isfunction(thing):
         return f'the function {thing.__name__!r}'

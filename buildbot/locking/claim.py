@@ -92,7 +92,7 @@ class Claim(Waiter):
             lock.clock = number
             if age > lock.latest:
                 lock.latest = age
-        self.key = (-priority, age, number)
+        self.place = (-priority, age, number)
 
     def __repr__(self) -> str:
         return f'<Claim of {self.owner}, {self.state.value}>'

@@ -172,9 +172,9 @@ class RealBranchLock(FoundByName):
         assert self.lockid is not None
         lock = self.copies.get((codebase, branch))
         if lock is None:
-            place = f'{codebase}:{branch}' if codebase else f'{branch}'
+            of = f'{codebase}:{branch}' if codebase else f'{branch}'
             limit = self.lockid.max_count_for(branch)
-            lock = BaseLock(self.lockName, limit, place, self)
+            lock = BaseLock(self.lockName, limit, of, self)
             self.copies[codebase, branch] = lock
         return lock
 

@@ -63,7 +63,7 @@ class LockClaim(Claim):
     :raises UnitsError: more units of a copy are wanted than it has.
     """
 
-    __slots__ = ('_places', 'accesses', 'deferred')
+    __slots__ = ('_listed_in', 'accesses', 'deferred')
 
     def __init__(self, owner: Any, accesses: Sequence[tuple[BaseLock, Access]]) -> None:
         self.deferred: defer.Deferred[BaseLock | None] | None = None
@@ -78,12 +78,12 @@ class LockClaim(Claim):
         self.accesses = accesses
         key = key_of(owner)
         # for the claims of its owner, and of those that this one is nested in
-        self._places: Sequence[dict[Claim, None]] = ()
+        self._listed_in: Sequence[dict[Claim, None]] = ()
         if isinstance(owner, LockOwner):
             ancestors = [key_of(thing) for thing in owners_around(owner)]
-            self._places = [each.claims for each in (key, *ancestors)]
-            place = (owner.lock_priority, ancestors, owner.lock_age, owner.lock_choice)
-            super().__init__(key, wants, *place)
+            self._listed_in = [each.claims for each in (key, *ancestors)]
+            standing = (owner.lock_priority, ancestors, owner.lock_age, owner.lock_choice)
+            super().__init__(key, wants, *standing)
         else:
             super().__init__(key, wants)
 
@@ -95,7 +95,7 @@ class LockClaim(Claim):
         if not self.enter(wait=False):
             return False
         if self.accesses:
-            for claims in self._places[:1]:
+            for claims in self._listed_in[:1]:
                 claims[self] = None
         return True
 
@@ -111,11 +111,13 @@ class LockClaim(Claim):
         """
         d = self.deferred = defer.Deferred()
         self.enter_line()
-        places = self._places
-        if places:
-            for claims in places:
+        listed_in = self._listed_in
+        if listed_in:
+            for claims in listed_in:
                 claims[self] = None
-            held = [want.lock for claims in places for c in claims if c.holds for want in c.wants]
+            held = [
+                want.lock for claims in listed_in for c in claims if c.holds for want in c.wants
+            ]
             if any(lock.busy for lock in held) or self.may_be_in_front():
                 self.check_circle()
             # else it keeps nothing from anybody, so it closes no circle
@@ -134,9 +136,9 @@ class LockClaim(Claim):
         while any(self._yields(claim) for claim in circle):
             circle = find_deadlock(self, waits_of)
         if circle:
-            # what has no place for its claims is in the way, but nobody can do anything about it
+            # what keeps no claims is in the way, but nobody can do anything about it
             claims: list[Any] = [c for c in circle if c is self or claims_of(c.owner) is not None]
-            why = '; '.join(claim.tell() for claim in claims)
+            why = '; '.join(claim.describe() for claim in claims)
             self.deferred = None
             self.end()
             raise CircleError(f'these would wait for one another for ever: {why}')
@@ -148,7 +150,7 @@ class LockClaim(Claim):
         thing.yield_place()
         return True
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         """Say who waits for what, and who holds it."""
         held = [
             f'{lock} held by {" and ".join(map(repr, lock._rule.held)) or "nobody"}'
@@ -168,7 +170,7 @@ class LockClaim(Claim):
     def give_back(self, lock: BaseLock) -> None:
         """Give back one of the copies that it holds."""
         self.let_go(lock._rule)
-        if self._places and self.state is not HELD:
+        if self._listed_in and self.state is not HELD:
             self._forget()
         if lock.release_subs.subscriptions:
             lock.release_subs.deliver()
@@ -187,11 +189,11 @@ class LockClaim(Claim):
                 d.errback(e)
 
     def granted(self) -> None:
-        if self._places:
-            for claims in self._places[1:]:
+        if self._listed_in:
+            for claims in self._listed_in[1:]:
                 claims.pop(self, None)
         if len(self.accesses) > 1:
-            self._tell_releases()  # a lock that has drained for it may have units left for others
+            self._announce_releases()  # one that drained for it may have units left
         eventually(self._fire)
 
     def drains(self) -> None:
@@ -214,13 +216,13 @@ class LockClaim(Claim):
 
     def _has_ended(self) -> None:
         self._forget()
-        self._tell_releases()
+        self._announce_releases()
 
     def _forget(self) -> None:
-        for claims in self._places:
+        for claims in self._listed_in:
             claims.pop(self, None)
 
-    def _tell_releases(self) -> None:
+    def _announce_releases(self) -> None:
         # who does not wait here, but was refused because of this claim, may ask again
         for lock, _ in self.accesses:
             if lock.release_subs.subscriptions:
@@ -241,7 +243,7 @@ class BaseLock:
 
     :param name: of the lock.
     :param maxCount: units there are.
-    :param place: the worker or branch that it is for, if there is a copy for each.
+    :param of: the worker, branch or key whose copy it is; None if there is but one copy.
     :param family: the lock that it is a copy of, if there are several.
     :cvar kind: what the configuration calls such a lock.
     :ivar label: the name with which people are told of this copy.
@@ -250,11 +252,11 @@ class BaseLock:
     kind = 'BaseLock'
 
     def __init__(
-        self, name: str, maxCount: int = 1, place: str | None = None, family: Any = None
+        self, name: str, maxCount: int = 1, of: str | None = None, family: Any = None
     ) -> None:
         super().__init__()
         self.lockName = name
-        self.label = name if place is None else f'{name}[{place}]'
+        self.label = name if of is None else f'{name}[{of}]'
         self.family = family  # which lives as long as one of its copies
         self._rule = Lock(maxCount)
         # of those who wait by the release's methods, and take what they are granted with `claim`;
@@ -290,7 +292,7 @@ class BaseLock:
         """Who waits for it."""
         return [thing_of(claim.owner) for claim in self._rule.claims()]
 
-    def tell_holders(self, requester: Any) -> str:
+    def describe_holders(self, requester: Any) -> str:
         """Say what its name is, and who kept it from an owner: three, and how many others.
 
         It is said in the past tense, for what is said once is not kept true. Of those who hold it
@@ -350,7 +352,7 @@ class BaseLock:
             granted = LockClaim(owner, ((self, access),)).take_at_once()
         assert granted, 'ask for isAvailable() first'
 
-    def _taken_by(self, owner: Any, access: Access) -> LockClaim | None:
+    def _claim_of(self, owner: Any, access: Access) -> LockClaim | None:
         for holding in self._rule.held.get(key_of(owner), ()):
             claim = holding.claim
             if (self, access) in claim.accesses and claim is not self._asked.get(id(owner)):
@@ -363,7 +365,7 @@ class BaseLock:
 
     def release(self, owner: Any, access: Access) -> None:
         """Release what was claimed with this access; if it was not, nothing happens."""
-        claim = self._taken_by(owner, access)
+        claim = self._claim_of(owner, access)
         if claim is not None:
             claim.give_back(self)
 
@@ -397,7 +399,7 @@ class BaseLock:
 
     def isOwner(self, owner: Any, access: Access) -> bool:
         """Tell whether the owner has claimed it with this access, and not released it."""
-        return self._taken_by(owner, access) is not None
+        return self._claim_of(owner, access) is not None
 
 
 def would_do(

@@ -55,7 +55,7 @@ class _Key:
 
 
 class _KeyOfEqual(_Key):
-    # for an owner from outside that has an `==` of its own, and no place for a key
+    # for an owner from outside that has an `==` of its own, and keeps no key
     __slots__ = ()
 
     def __eq__(self, other: object) -> bool:
@@ -79,7 +79,7 @@ def thing_of(key: Any) -> Any:
 
 
 def claims_of(key: Any) -> dict[Claim, None] | None:
-    """Return the claims of an owner; None if it comes from outside, with no place for them."""
+    """Return the claims of an owner; None if it comes from outside, and keeps none."""
     return key.claims if type(key) is _Key else None
 
 

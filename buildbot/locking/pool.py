@@ -33,7 +33,7 @@ class Pool:
     :ivar holding: the holding that gives them, or None for the lock's own.
     :ivar holdings: who holds some of them; a dict for its order.
     :ivar used: units taken by counting holdings, with what overflows from nested ones.
-    :ivar taken_whole: whether an exclusive holding is in it, itself or nested in a counting one.
+    :ivar held_whole: whether an exclusive holding is in it, itself or nested in a counting one.
     :ivar alone: the line of those who wait for this pool and no other; None before the first.
     :ivar lines: the lines in which somebody waits here, by the set of pools they wait for.
     :ivar heads: an order with the first claim of each line; the line if there has been only one.
@@ -48,7 +48,7 @@ class Pool:
         'holdings',
         'lines',
         'lock',
-        'taken_whole',
+        'held_whole',
         'used',
     )
 
@@ -57,7 +57,7 @@ class Pool:
         self.holding = holding
         self.holdings: dict[Holding, None] = {}
         self.used = 0
-        self.taken_whole = False
+        self.held_whole = False
         self.alone: Any = None
         self.lines: dict[Any, Any] = {}
         self.heads = Order()
@@ -77,7 +77,7 @@ class Pool:
         pool: Pool = self
         chain = 0  # how many holdings of the pool are not others, but around the new one
         while True:
-            if pool.taken_whole or (exclusive and len(pool.holdings) > chain):
+            if pool.held_whole or (exclusive and len(pool.holdings) > chain):
                 return False
             holding = pool.holding
             if holding is None or holding.exclusive:
@@ -99,7 +99,7 @@ class Pool:
         else:
             held[owner] = [holding]
         if exclusive:
-            self.taken_whole = True
+            self.held_whole = True
             if self.holding is not None:
                 self._set_whole(True)
         else:
@@ -118,13 +118,13 @@ class Pool:
         inside = holding.inside
         if inside is None:
             if holding.exclusive:
-                self.taken_whole = False
+                self.held_whole = False
                 if self.holding is not None:
                     self._set_whole(False)
             else:
                 self._use(-holding.units)
             return
-        if holding.exclusive and not inside.taken_whole:
+        if holding.exclusive and not inside.held_whole:
             self._set_whole(False)
         self._use(inside.used - holding.footprint())
         for nested in inside.holdings:
@@ -145,7 +145,7 @@ class Pool:
 
     def _set_whole(self, taken: bool) -> None:
         for pool in self.around():
-            pool.taken_whole = taken
+            pool.held_whole = taken
 
     def around(self) -> Iterator[Pool]:
         """Yield this pool and those whose units can flow into it, from the inside out."""
@@ -227,4 +227,6 @@ class Lock(Pool):
     def claims(self) -> list[Any]:
         """Return the claims that wait for it, in order."""
         lines = [line for pool in self.busy for line in pool.lines.values()]
-        return sorted(dict.fromkeys(claim for line in lines for claim in line), key=lambda c: c.key)
+        return sorted(
+            dict.fromkeys(claim for line in lines for claim in line), key=lambda c: c.place
+        )

@@ -23,17 +23,17 @@ class Waiter:
 
     :ivar wants: units, each of another lock.
     :ivar pools: where the units of each want come from.
-    :ivar key: its place; the lowest goes first.
+    :ivar place: its place in line; the lowest goes first.
     :ivar choice: the same for claims of which one will do; None if it has no such others.
     :ivar line: where it waits; None if it does not.
     :ivar passed: how often others went first at a lock that was free.
     """
 
-    __slots__ = ('choice', 'key', 'line', 'passed', 'pools', 'wants')
+    __slots__ = ('choice', 'line', 'passed', 'place', 'pools', 'wants')
 
     wants: Sequence[Want]
     pools: Sequence[Pool]
-    key: tuple[float, ...]
+    place: tuple[float, ...]
     choice: Any
     line: Line | None
     passed: int
@@ -59,7 +59,7 @@ class Waiter:
                 for other in line:
                     strict = len(other.pools) == 1 or line is self.line
                     strict = strict or (other.is_draining and not other.is_of(self.choice))
-                    if strict and other.key < self.key:
+                    if strict and other.place < self.place:
                         yield other
             for nested in pool.lock.busy:
                 if nested is not pool and is_pressed(pool, nested):
@@ -72,20 +72,20 @@ class Waiter:
 
     def may_be_in_front(self) -> bool:
         """Tell whether it may have joined in front of somebody."""
-        return any(pool.lock.last > self.key for pool in self.pools)
+        return any(pool.lock.last > self.place for pool in self.pools)
 
     def could_have(self, lock: Lock) -> bool:
         """Tell whether one lock of several, for which it waits, would be granted by itself."""
         for want, pool in zip(self.wants, self.pools):
             if want.lock is lock:
-                is_closed_for_it = is_closed(pool, self.key, self.choice)
+                is_closed_for_it = is_closed(pool, self.place, self.choice)
                 return not is_closed_for_it and pool.fits(want.exclusive, want.units)
         return False
 
     def be_before(self, other: Waiter) -> None:
         """Have the place right before another claim, when this one enters the line."""
-        priority, age, number = other.key[:3]
-        self.key = (priority, age, number - 0.5, self.key[2])  # of several, the last comes last
+        priority, age, number = other.place[:3]
+        self.place = (priority, age, number - 0.5, self.place[2])  # of several, the last comes last
 
     def serve(self) -> None:
         """Grant what can be granted where this claim waits, to whom it may be."""
@@ -101,7 +101,7 @@ class Waiter:
     def may_be_granted(self) -> bool:
         """Tell whether it is its turn, and there are enough units."""
         for want, pool in zip(self.wants, self.pools):
-            if pool.lock.busy and is_closed(pool, self.key, self.choice):
+            if pool.lock.busy and is_closed(pool, self.place, self.choice):
                 return False
             if not pool.fits(want.exclusive, want.units):
                 return False
@@ -134,8 +134,8 @@ class Line(Order):
         claim.line = self
         for pool in self._pools:
             lock, lines = pool.lock, pool.lines
-            if claim.key > lock.last:
-                lock.last = claim.key
+            if claim.place > lock.last:
+                lock.last = claim.place
             if not self:
                 if not lines:
                     lock.busy[pool] = None
@@ -145,7 +145,7 @@ class Line(Order):
                 lines[self._key] = self
             if pool.heads is not self:
                 before = self.first()
-                if before is None or claim.key < before.key:
+                if before is None or claim.place < before.place:
                     pool.heads.discard(before)
                     pool.heads.add(claim)
         self.add(claim)
@@ -170,18 +170,18 @@ class Line(Order):
                         lock.last = ()
 
 
-def is_closed(pool: Pool, key: Any, choice: Any = None) -> bool:
+def is_closed(pool: Pool, place: Any, choice: Any = None) -> bool:
     """Tell whether somebody ahead of a place in line makes it wait at a pool.
 
     :param choice: of who has that place.
     """
     lines = pool.lines
     if lines:
-        if pool.alone and pool.alone.first().key < key:
+        if pool.alone and pool.alone.first().place < place:
             return True
         draining = pool.draining
-        if draining and draining.first().key < key:
-            if choice is None or any(c.key < key and not c.is_of(choice) for c in draining):
+        if draining and draining.first().place < place:
+            if choice is None or any(c.place < place and not c.is_of(choice) for c in draining):
                 return True
     busy = pool.lock.busy
     if len(busy) > (pool in busy):
@@ -200,8 +200,8 @@ def is_available(
 ) -> bool:
     """Tell whether a claim of this lock alone would be granted at once."""
     pool = lock.pool_for(ancestors)
-    key = (-priority, math.inf if age is None else age, math.inf)
-    return not is_closed(pool, key, choice) and pool.fits(exclusive, units)
+    place = (-priority, math.inf if age is None else age, math.inf)
+    return not is_closed(pool, place, choice) and pool.fits(exclusive, units)
 
 
 def is_pressed(pool: Pool, nested: Pool) -> bool:
@@ -226,7 +226,7 @@ def overtaken(pools: Iterable[Pool], claim: Waiter) -> dict[Waiter, None]:
     for pool in pools:
         if pool.lines:
             first = pool.heads.first()
-            if first is not None and first.key < claim.key and not first.is_of(claim.choice):
+            if first is not None and first.place < claim.place and not first.is_of(claim.choice):
                 found[first] = None
     return found
 
@@ -280,7 +280,7 @@ def serve_pool(pool: Pool) -> list[Waiter]:
         several = len(lines) > 1
         if several and not pool.fits(False, 1) and not pool.fits(True, 1):
             break  # nobody fits, so nobody needs to be tried
-        if (several or len(busy) > 1) and is_closed(pool, claim.key, claim.choice):
+        if (several or len(busy) > 1) and is_closed(pool, claim.place, claim.choice):
             break
         passed: dict[Waiter, None] | None = None
         if len(claim.pools) == 1:

@@ -135,15 +135,15 @@ class Build(upstream.Build, LockOwner):
             self._locks_to_acquire = reservation.resolved.of_builder
             self._hold(reservation.hand_over(self), reservation.asked, reservation.log)
 
-    def _hold(self, claim: LockClaim, demand: Demand, place: LockLog | None = None) -> None:
+    def _hold(self, claim: LockClaim, demand: Demand, waited: LockLog | None = None) -> None:
         self._claim, self._claimed = claim, demand
         # the log tells of them when the build has its number, which it will have in a moment
-        self._lock_log.holds(self.master.reactor.seconds(), place)
-        self.get_buildid().addCallback(lambda _: self._tell_log(self._lock_log.granted))
+        self._lock_log.holds(self.master.reactor.seconds(), waited)
+        self.get_buildid().addCallback(lambda _: self._log_locks(self._lock_log.granted))
 
-    def _tell_log(self, tell: Callable[[str, Demand, float], None]) -> None:
+    def _log_locks(self, write: Callable[[str, Demand, float], None]) -> None:
         if self._demand:
-            tell(self.lock_name(), self._demand, self.master.reactor.seconds())
+            write(self.lock_name(), self._demand, self.master.reactor.seconds())
 
     def lock_name(self) -> str:
         if self.number is None:
@@ -188,14 +188,14 @@ class Build(upstream.Build, LockOwner):
     @defer.inlineCallbacks
     def stepDone(self, results: int, step: Any) -> Any:
         terminate = yield super().stepDone(results, step)
-        self._tell_of_place()
+        self._announce_room()
         return terminate
 
-    def _tell_of_place(self) -> None:
+    def _announce_room(self) -> None:
         # it may be through with locks of its worker, also if the step has been skipped
         worker = self.workerforbuilder.worker
         if worker is not None and self.step_locks.lockids:
-            worker.tell_of_place()
+            worker.announce_room()
 
     def has_triggered(self, brid: int) -> None:
         """Take note that a step knows a request that it has made.
@@ -239,7 +239,7 @@ class Build(upstream.Build, LockOwner):
             claim = self._claim = LockClaim(self, self._locks_to_acquire)
             if claim.take_at_once():
                 return defer.succeed(self._has_waited(None))
-            self._tell_log(self._lock_log.waits)
+            self._log_locks(self._lock_log.waits)
             d = claim.wait()
         except LockError:
             return defer.fail()
@@ -251,7 +251,7 @@ class Build(upstream.Build, LockOwner):
         if isinstance(result, Failure):
             return result
         if self._claim is not None and self._claim.holds:
-            self._tell_log(self._lock_log.granted)
+            self._log_locks(self._lock_log.granted)
         return None
 
     @property
@@ -261,7 +261,7 @@ class Build(upstream.Build, LockOwner):
     def releaseLocks(self) -> None:
         if self._claim is not None:
             self._claim.end()
-        self._tell_log(self._lock_log.ended)
+        self._log_locks(self._lock_log.ended)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)
 
     def _tryScheduleBuildsAfterLockUnlock(

@@ -280,7 +280,7 @@ class Builder(upstream.Builder):
         """Whether it will be woken to start what has just been refused the locks."""
         return self._was_refused and self._refused.is_awaited
 
-    def worker_taken(self, taken: Any) -> None:
+    def worker_occupied(self, taken: Any) -> None:
         """Take note that a worker has one more build, or takes no builds any more, for now.
 
         :param taken: the worker.
@@ -290,7 +290,7 @@ class Builder(upstream.Builder):
         self._drop_without_worker()
         has_step_locks = bool(self.worker_choice.step_locks.lockids)
         if self.reservations and has_step_locks and not self.choose_worker:
-            # where all idle workers are fed, who can wait for a place can leave the line meanwhile
+            # where all idle workers are fed, who can wait for room can leave the line meanwhile
             workers = self.getAvailableWorkers()
             workers.sort(key=lambda worker: worker.worker is not taken)
             if self.worker_choice.leaves_all(workers):
@@ -305,7 +305,7 @@ class Builder(upstream.Builder):
 
     def detached(self, worker: Any) -> None:
         super().detached(worker)
-        self.worker_taken(worker)
+        self.worker_occupied(worker)
 
     @defer.inlineCallbacks
     def get_highest_priority(self) -> Any:

@@ -105,7 +105,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             if self._reserves:
                 best = self.bldr.worker_choice.best(left, request.waitedFor)
             if not best:
-                # it is better left for a worker on which there is no place yet; so are others if
+                # it is better left for a worker on which there is no room yet; so are others if
                 # there is none on any
                 self._is_late = len(left) == len(self.bldr.getAvailableWorkers())
                 break
@@ -404,7 +404,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         sorting = defer.maybeDeferred(self._sortBuilders, names)
         if not self.master.config.prioritizeBuilders:
             return (yield sorting)
-        late = self.master.reactor.callLater(Questions.told_after, self._end_sorting, sorting)
+        late = self.master.reactor.callLater(Questions.logged_after, self._end_sorting, sorting)
         try:
             names = yield sorting
         except Exception as e:  # no list of builders, say
@@ -421,8 +421,8 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
 
     def _end_sorting(self, sorting: defer.Deferred[Any]) -> None:
         log.msg(
-            f'prioritizeBuilders has not answered for {Questions.told_after} seconds; the builders'
-            ' are looked at in no particular order'
+            f'prioritizeBuilders has not answered for {Questions.logged_after} seconds; the'
+            ' builders are looked at in no particular order'
         )
         sorting.cancel()
 
@@ -478,7 +478,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                     started = await self._start(bldr, worker, may_start)
             finally:
                 if not started:
-                    self._take_back(bldr, requests, brids if claimed else [])
+                    self._undo_start(bldr, requests, brids if claimed else [])
             if brids and not claimed:
                 # another master was first, or it has been cancelled: look what is left
                 bldr.inbox.doubt()
@@ -524,7 +524,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         )
         self.look_again_later(bldr.name)
 
-    def _take_back(self, bldr: Builder, requests: list, claimed_brids: list[int]) -> None:
+    def _undo_start(self, bldr: Builder, requests: list, claimed_brids: list[int]) -> None:
         for request in requests:
             bldr.reservations.give_back(request.id)
             if request.id not in claimed_brids:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 upstream = release(__name__)
 
-#: the step whose code runs: what it adds to its build has its place behind it
+#: the step whose code runs: what it adds to its build comes right behind it
 step_that_runs: ContextVar[BuildStep | None] = ContextVar('step_that_runs', default=None)
 
 
@@ -73,7 +73,7 @@ class _BuildStepFactory(upstream._BuildStepFactory):
 def is_equal(one: Any, other: Any) -> bool:
     """Compare what steps are made with, of groups in groups too.
 
-    A stack of its own takes the place of recursion, which ends after some hundred groups.
+    It keeps a stack instead of recursion, which ends after some hundred groups.
     Renderables are compared by what they are made of, for their ``==`` makes another renderable.
     """
     pairs = [(one, other)]
@@ -154,7 +154,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     def _report(self, problems: list[str]) -> None:
         if problems and line_that_runs() is not None:
-            return  # it is told with its place when the configuration has been read
+            return  # it is reported with its builder when the configuration has been read
         for problem in problems:
             config.error(f'{self.own_words}: {problem}')
 
@@ -268,7 +268,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         claim = self._claim
         assert claim is not None
         locks = claim.refused() or [lock for lock, _ in claim.accesses]
-        return '; '.join(lock.tell_holders(self) for lock in locks)
+        return '; '.join(lock.describe_holders(self) for lock in locks)
 
     @defer.inlineCallbacks
     def _setup_locks(self) -> Any:
@@ -290,10 +290,10 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """The priority of the build's request."""
         return self.build.lock_priority if isinstance(self.build, LockOwner) else 0
 
-    def _tell_log(self, tell: Callable[[str, Demand, float], None]) -> None:
+    def _log_locks(self, write: Callable[[str, Demand, float], None]) -> None:
         if self._locks_to_acquire:
             owner = f'{self._name_of_build()} / {self.name}'
-            tell(owner, self._locks_to_acquire, self.master.reactor.seconds())
+            write(owner, self._locks_to_acquire, self.master.reactor.seconds())
 
     def acquireLocks(self, res: Any = None) -> Any:
         """Claim the step's locks together.
@@ -306,7 +306,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         try:
             claim = self._claim = LockClaim(self, self._locks_to_acquire)
             if claim.take_at_once():
-                self._tell_log(self._lock_log.granted)
+                self._log_locks(self._lock_log.granted)
                 return defer.succeed(None)
             self._begin_to_wait()
             d = claim.wait()
@@ -319,7 +319,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         return d
 
     def _begin_to_wait(self) -> None:
-        self._tell_log(self._lock_log.waits)
+        self._log_locks(self._lock_log.waits)
         self._waitingForLocks = True
         since = time.strftime('%Y-%m-%d %H:%M', time.gmtime(self.master.reactor.seconds()))
         self._waiting_summary = (
@@ -335,7 +335,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._acquiringLocks = []
         if not self.stopped:  # else the log of the stop tells that it waited
             self._wait_no_more()
-            self._tell_log(self._lock_log.granted)
+            self._log_locks(self._lock_log.granted)
 
     def _cannot_have_locks(self, why: Failure) -> Failure:
         self._acquiringLocks = []
@@ -358,7 +358,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """Release the locks that the step holds; doing it again does nothing."""
         if self._claim is not None:
             self._claim.end()
-        self._tell_log(self._lock_log.ended)
+        self._log_locks(self._lock_log.ended)
 
 
 def first_cause(why: Failure) -> Failure:

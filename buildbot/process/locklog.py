@@ -35,17 +35,17 @@ class LockLog:
             self._waits_since, self._waited_as = now, owner
         fresh = [(lock, access) for lock, access in demand if lock.label not in self._awaited]
         self._awaited.update(lock.label for lock, _ in fresh)
-        tell(f'{owner} waits for', fresh)
+        log_each(f'{owner} waits for', fresh)
 
-    def holds(self, now: float, place: LockLog | None = None) -> None:
+    def holds(self, now: float, waited: LockLog | None = None) -> None:
         """Take note that it holds its locks, of which it is told when its name is known.
 
-        :param place: tells of the owner in whose place in line it has come to them; None if nobody
+        :param waited: the log of the owner that has waited for them in its stead; None if nobody
             has waited for them.
         """
         self._holds_since = now
-        if place is not None:
-            self._waits_since, self._waited_as = place._waits_since, place._waited_as
+        if waited is not None:
+            self._waits_since, self._waited_as = waited._waits_since, waited._waited_as
 
     def granted(self, owner: str, demand: Demand, now: float) -> None:
         """Tell that it has been granted its locks."""
@@ -55,22 +55,22 @@ class LockLog:
         if self._holds_since is None:
             self._holds_since = now
         since = self._holds_since if self._waits_since is None else self._waits_since
-        place = f', in line as {self._waited_as}' if self._waited_as not in ('', owner) else ''
-        tell(f'{owner} was granted', demand, f'{after(self._holds_since - since)}{place}')
+        was = f', in line as {self._waited_as}' if self._waited_as not in ('', owner) else ''
+        log_each(f'{owner} was granted', demand, f'{after(self._holds_since - since)}{was}')
 
     def ended(self, owner: str, demand: Demand, now: float) -> None:
         """Tell that it has released its locks, or waits for them no longer."""
         if self._holds_since is not None:
             self.granted(owner, demand, now)
-            tell(f'{owner} released', demand, after(now - self._holds_since))
+            log_each(f'{owner} released', demand, after(now - self._holds_since))
         elif self._waits_since is not None:
-            tell(f'{owner} stopped waiting for', demand, after(now - self._waits_since))
+            log_each(f'{owner} stopped waiting for', demand, after(now - self._waits_since))
         self._waits_since = self._holds_since = None
         self._waited_as, self._is_granted = '', False
         self._awaited.clear()
 
 
-def tell(what: str, demand: Demand, more: str = '') -> None:
+def log_each(what: str, demand: Demand, more: str = '') -> None:
     for lock, access in demand:
         if access.count:
             log.msg(f'{what} {lock.label} ({in_words(access)}){more}')

@@ -20,7 +20,7 @@ from buildbot.config.fileline import at
 from buildbot.config.words import UNWRITABLE
 from buildbot.config.words import can_be_written
 from buildbot.config.words import hint
-from buildbot.config.words import told
+from buildbot.config.words import words_for
 from buildbot.interfaces import IRenderable
 from buildbot.locking.copies import RealBranchLock
 from buildbot.locking.copies import RealMasterLock
@@ -219,7 +219,7 @@ def copies_of(
 ) -> Any:
     """Find the copies of a branch lock that a build takes.
 
-    :param key: of the lock, which takes the place of the branch; None if it has none.
+    :param key: of the lock, used instead of the branch; None if it has none.
     :raises LockError: the build has no such codebase, or a copy could not be told of.
     """
     if key is None:
@@ -241,11 +241,11 @@ def check_rendered(locks: Any) -> None:
     :raises LockError: it is not.
     """
     if locks and not isinstance(locks, (list, tuple)):
-        raise LockError(f'locks must be a list of locks, not {told(locks)}{hint(locks)}')
+        raise LockError(f'locks must be a list of locks, not {words_for(locks)}{hint(locks)}')
     for lock in locks or ():
         is_lock = isinstance(lock, LockAccess) or hasattr(lock, 'defaultAccess')
         if not is_lock or isinstance(lock, type):
-            raise LockError(f'{told(lock)} is not a lock{hint(lock)}')
+            raise LockError(f'{words_for(lock)} is not a lock{hint(lock)}')
 
 
 def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int | None) -> None:

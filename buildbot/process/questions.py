@@ -21,11 +21,11 @@ class Questions:
     :param reactor: the master's.
     :cvar late_after: seconds for which the other builders wait too, so that the order among
         builders is as ever where the answer takes a query of the database.
-    :cvar told_after: seconds after which the log tells of it.
+    :cvar logged_after: seconds after which the log tells of it.
     """
 
     late_after = 1
-    told_after = 60
+    logged_after = 60
 
     def __init__(self, name: str, reactor: Any) -> None:
         self._name = name
@@ -61,7 +61,7 @@ class Questions:
         self._open[asked] = None
         calls = [
             self._reactor.callLater(self.late_after, self._is_late),
-            self._reactor.callLater(self.told_after, self._tell, what),
+            self._reactor.callLater(self.logged_after, self._log_lateness, what),
         ]
         try:
             return (yield asked)
@@ -81,9 +81,9 @@ class Questions:
     def _is_late(self) -> None:
         self._late()
 
-    def _tell(self, what: str) -> None:
+    def _log_lateness(self, what: str) -> None:
         log.msg(
-            f'builder {self._name!r}: {what} has not answered for {self.told_after} seconds; the'
+            f'builder {self._name!r}: {what} has not answered for {self.logged_after} seconds; the'
             ' builder starts nothing until it does'
         )
 

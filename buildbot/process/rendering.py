@@ -16,7 +16,7 @@ from buildbot.process.properties import _Renderer
 
 
 class Generator:
-    """What a renderable has given in place of a generator."""
+    """Stands for the generator that a renderable has given; it is no list."""
 
     def __repr__(self) -> str:
         return 'a generator'

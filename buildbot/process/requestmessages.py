@@ -42,6 +42,6 @@ class RequestMessages(SharedService):
         builder = self.parent.getBuilderById(brdict['builderid'])
         if builder is None:
             return
-        builder.inbox.tell(brdict)
+        builder.inbox.update(brdict)
         if key[2] == 'update':
             builder.request_changed(brdict['buildrequestid'])

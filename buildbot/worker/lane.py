@@ -35,14 +35,14 @@ class Lanes:
         self._free: list[int] = []
         self._count = 0
 
-    def take(self) -> int:
+    def open(self) -> int:
         """Return the lowest number that is not in use."""
         if self._free:
             return heappop(self._free)
         self._count += 1
         return self._count
 
-    def give_back(self, lane: int) -> None:
+    def close(self, lane: int) -> None:
         heappush(self._free, lane)
 
 

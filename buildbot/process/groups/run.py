@@ -81,14 +81,14 @@ class GroupRun:
         # nobody waits for the step itself, but for that something has changed
         d = self._run_step(step)
         d.addErrback(self._end_in_error, step)
-        d.addCallback(self._tell_of_change)
+        d.addCallback(self._go_on)
 
     def _end_in_error(self, why: Failure, step: BuildStep) -> None:
         log.err(why, f'while ending {step.lock_name()}')
         self.agenda.end(step)
         self.tally.halt(EXCEPTION)
 
-    def _tell_of_change(self, _: Any) -> None:
+    def _go_on(self, _: Any) -> None:
         if self._changed is not None:
             changed, self._changed = self._changed, None
             changed.callback(None)
@@ -100,7 +100,7 @@ class GroupRun:
         self.group.updateSummary()
         # lane 0 is for what runs alone
         step.worker_lane = (
-            self.build.lanes.take() if self.agenda.parallel > 1 else self.group.worker_lane
+            self.build.lanes.open() if self.agenda.parallel > 1 else self.group.worker_lane
         )
         try:
             yield self._start_step(step)
@@ -114,9 +114,9 @@ class GroupRun:
 
     def _end_step(self, step: BuildStep) -> None:
         if step.worker_lane != self.group.worker_lane:
-            self.build.lanes.give_back(step.worker_lane)
+            self.build.lanes.close(step.worker_lane)
         self.agenda.end(step)
-        if self.tally.take(step, step.results) and self.interrupts:
+        if self.tally.count(step, step.results) and self.interrupts:
             self.cut_short(f'{step.lock_name()} did not succeed')
         self.group.updateSummary()
 

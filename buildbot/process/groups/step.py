@@ -15,7 +15,7 @@ from buildbot import config
 from buildbot.config.fileline import at
 from buildbot.config.fileline import line_that_runs
 from buildbot.config.words import hint
-from buildbot.config.words import told
+from buildbot.config.words import words_for
 from buildbot.interfaces import IBuildStep
 from buildbot.interfaces import IBuildStepFactory
 from buildbot.interfaces import IRenderable
@@ -106,8 +106,8 @@ class StepGroup(buildstep.BuildStep):
 
     def wrong_arguments(self) -> list[str]:
         """Return what it cannot be made of, a sentence for each fault."""
-        problems = [f'{what}, not {told(x)}{hint(x)}' for what, x in self._unfit_arguments()]
-        return problems + [f'{told(s)} is not a step' for s in self._known() if not is_step(s)]
+        problems = [f'{what}, not {words_for(x)}{hint(x)}' for what, x in self._unfit_arguments()]
+        return problems + [f'{words_for(s)} is not a step' for s in self._known() if not is_step(s)]
 
     def _known(self) -> Sequence[Any]:
         # what it was made with, as far as that is known without a build
@@ -167,7 +167,7 @@ class StepGroup(buildstep.BuildStep):
             (self._factory.added_steps if is_made else self._added).append(step)
             if not is_step(step):
                 line = at(line_that_runs())
-                config.error(f'{self.own_words}: {told(step)} is not a step{line}')
+                config.error(f'{self.own_words}: {words_for(step)} is not a step{line}')
 
     @defer.inlineCallbacks
     def _add_row(self) -> Any:

@@ -36,7 +36,7 @@ class Tally:
         """Let the results of steps not count: the group interrupts them for a reason of its own."""
         self._set_aside += steps
 
-    def take(self, step: BuildStep, result: int) -> bool:
+    def count(self, step: BuildStep, result: int) -> bool:
         """Count the result of a step.
 
         :returns: whether this result, and none before, halts the group.

@@ -3,7 +3,7 @@
 
 A build that has begun on a worker can only wait for the step and group locks of that worker, while
 another worker may be free. So a request stays in line for the first worker on which there is a
-place, and each worker is kept fed, no more: as many builds as can hold its locks, and one more,
+room, and each worker is kept fed, no more: as many builds as can hold its locks, and one more,
 which prepares meanwhile. How long anything takes need not be known.
 """
 
@@ -21,7 +21,7 @@ from buildbot.locks import WorkerLock
 from buildbot.process.waiting.firstrelease import FirstRelease
 
 if TYPE_CHECKING:
-    from buildbot.config.steps import Place
+    from buildbot.config.steps import FoundStep
 
 
 class StepLocks:
@@ -34,15 +34,15 @@ class StepLocks:
     :ivar by_step: for each top-level step, the names of the locks that it or a step in it takes.
     """
 
-    def __init__(self, steps: Iterable[Place] = ()) -> None:
+    def __init__(self, steps: Iterable[FoundStep] = ()) -> None:
         self.lockids: dict[str, WorkerLock] = {}
         # the most units that a step takes at a time; None stands for the whole lock
         self._units: dict[str, int | None] = {}
         self.by_step: list[set[str]] = []
-        for place in steps:
-            if not place.is_nested:
+        for found in steps:
+            if not found.is_nested:
                 self.by_step.append(set())
-            accesses = place.step.locks
+            accesses = found.step.locks
             for access in accesses if isinstance(accesses, (list, tuple)) else ():
                 self._add(access)
 
@@ -138,8 +138,8 @@ def least_needed(workers: list[Any], needs: Iterable[frozenset[str]]) -> list[An
 class WorkerChoice:
     """On which idle worker the next build of a builder is best started, if on any yet.
 
-    :param wake: has the builder looked at, now that there is a place on a worker.
-    :param binds_late: tells whether a build is better left for the first worker with a place.
+    :param wake: has the builder looked at, now that there is room on a worker.
+    :param binds_late: tells whether a build is better left for the first worker with room.
     :param needs_of_others: returns, for each other builder that has pending requests, the names of
         the workers that it could use.
     :ivar step_locks: the worker locks of the builder's steps.
@@ -154,7 +154,7 @@ class WorkerChoice:
         self.step_locks = StepLocks()
         self._binds_late = binds_late
         self._needs_of_others = needs_of_others
-        self._first_place = FirstRelease(wake)
+        self._first_room = FirstRelease(wake)
 
     def best(self, workers: list[Any], is_waited_for: bool) -> list[Any]:
         """Return those of some workers on which a build is best started.
@@ -163,16 +163,16 @@ class WorkerChoice:
         :param is_waited_for: whether another build waits for it.
         :returns: the workers on which the locks of the builder's steps are least contended, and of
             these, those that the fewest other builders need. It is empty if the build is better
-            left for the first worker on which there is a place: then the builder is woken.
+            left for the first worker on which there is room: then the builder is woken.
         """
         # who is waited for must not wait for who waits for it
         late = self._binds_late() and not is_waited_for
-        free = [worker for worker in workers if self.has_place(worker)] if late else workers
+        free = [worker for worker in workers if self.has_room(worker)] if late else workers
         if not free:
-            self._wait_for_place(workers)
+            self._wait_for_room(workers)
         return least_needed(least_crowded(self.step_locks, free), self._needs_of_others())
 
-    def has_place(self, worker: Any) -> bool:
+    def has_room(self, worker: Any) -> bool:
         """Tell whether a worker could be kept busier with one more build of the builder."""
         if not self.step_locks.lockids or worker.worker is None:
             return True
@@ -181,20 +181,20 @@ class WorkerChoice:
     def leaves_all(self, workers: list[Any]) -> bool:
         """Tell whether a build that nobody waits for is better left for later, on whatever worker.
 
-        If so the builder is woken when there is a place.
+        If so the builder is woken when there is room.
 
-        :param workers: the idle workers, best with one first that has no place most likely.
+        :param workers: the idle workers, best with one first that most likely has no room.
         """
-        if not self._binds_late() or not workers or any(map(self.has_place, workers)):
+        if not self._binds_late() or not workers or any(map(self.has_room, workers)):
             return False
-        self._wait_for_place(workers)
+        self._wait_for_room(workers)
         return True
 
-    def _wait_for_place(self, workers: list[Any]) -> None:
-        self._first_place.wait_for(
-            worker.worker.subscribe_to_places for worker in workers if worker.worker is not None
+    def _wait_for_room(self, workers: list[Any]) -> None:
+        self._first_room.wait_for(
+            worker.worker.subscribe_to_room for worker in workers if worker.worker is not None
         )
 
     def stop(self) -> None:
-        """Wait for no place any more."""
-        self._first_place.forget()
+        """Wait for no room any more."""
+        self._first_room.forget()
