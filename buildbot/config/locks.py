@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def problems_of(accesses: Any, in_build: bool = True) -> list[str]:
-    """Return what cannot stand in a list of locks, a sentence for each fault.
+    """Return a sentence for each fault of a list of locks.
 
     :param accesses: what the user wrote for ``locks=``; a renderable can only be judged later.
     :param in_build: whether it is known of which build they are, so that a ``BranchLock`` and
@@ -71,9 +71,7 @@ def _problems(accesses: Any, in_build: bool) -> Iterator[str]:
 
 
 def locks_of_builder(builder: BuilderConfig, steps: Iterable[Any]) -> Iterator[Mention]:
-    """Yield the locks of a builder, its steps and groups, each with where it stands.
-
-    What says where turns into words as a string.
+    """Yield the locks of a builder, its steps and groups, each with where it stands, for ``str()``.
 
     :param steps: the steps of the builder, as ``steps_of_builder`` gives them.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: one copy of a lock, on the lock rule, with the Deferreds of those who wait for it."""
+"""New: one copy of a lock, with Deferreds for the claims that wait for it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from buildbot.util.eventual import eventually
 
 
 class Access(Protocol):
-    """How a lock is to be taken. It says so, and takes nothing itself."""
+    """How a lock is to be taken. It holds nothing; a claim does."""
 
     mode: str
     count: int
@@ -52,14 +52,14 @@ class CircleError(LockError):
 
 
 class LockClaim(Claim):
-    """What one owner has of some copies of locks, from when it asks until it has let all go.
+    """One owner's claim of some copies of locks, with a Deferred for its wait.
 
-    It is the only handle on them: its owner keeps it, asks it how far it is, and ends it. It is no
-    access, which says only how a lock is to be taken.
+    It is the only handle on what is held: its owner keeps it, and ends it. It is no access, which
+    says only how a lock is to be taken.
 
     :param owner: who is to hold them.
     :param accesses: pairs of copy and access, each copy once; of a count of 0 nothing is taken.
-    :ivar deferred: fires when the wait is over, whatever for; None if nobody is to be told of that.
+    :ivar deferred: fires when the wait is over; None if nothing waits for that.
     :raises UnitsError: more units of a copy are wanted than it has.
     """
 
@@ -77,7 +77,7 @@ class LockClaim(Claim):
             accesses = [(lock, access) for lock, access in accesses if access.count]
         self.accesses = accesses
         key = key_of(owner)
-        # for the claims of its owner, and of those that this one is nested in
+        # the claims of its owner and of the owners around that, among which it is while it waits
         self._listed_in: Sequence[dict[Claim, None]] = ()
         if isinstance(owner, LockOwner):
             ancestors = [key_of(thing) for thing in owners_around(owner)]
@@ -88,7 +88,7 @@ class LockClaim(Claim):
             super().__init__(key, wants)
 
     def take_at_once(self) -> bool:
-        """Take the copies if it is the owner's turn; else do not wait.
+        """Hold the copies if it is the owner's turn, and do not wait otherwise.
 
         :returns: whether they are held.
         """
@@ -120,17 +120,17 @@ class LockClaim(Claim):
             ]
             if any(lock.busy for lock in held) or self.may_be_in_front():
                 self.check_circle()
-            # else it keeps nothing from anybody, so it closes no circle
+            # else nothing waits for its owner, so it closes no circle
         return d
 
     def refused(self) -> list[BaseLock]:
-        """Return the copies that it cannot have now."""
+        """Return those of its copies that are not available now."""
         return [lock for lock, _ in self.accesses if not self.could_have(lock._rule)]
 
     def check_circle(self) -> None:
-        """End it if it is one of those who wait for one another.
+        """End it if it closes a circle that no owner in it can break by yielding its place.
 
-        :raises CircleError: it is. Those in it who can yield their place in line have done so.
+        :raises CircleError: it does.
         """
         circle = find_deadlock(self, waits_of)
         while any(self._yields(claim) for claim in circle):
@@ -180,7 +180,7 @@ class LockClaim(Claim):
         self.end()
 
     def fail_in_circle(self) -> None:
-        """End it with its failure if it is one of those who wait for one another."""
+        """Check for a circle, and let ``deferred`` fail if there is one."""
         d = self.deferred
         try:
             self.check_circle()
@@ -223,7 +223,7 @@ class LockClaim(Claim):
             claims.pop(self, None)
 
     def _announce_releases(self) -> None:
-        # who does not wait here, but was refused because of this claim, may ask again
+        # an owner that was refused because of this claim, and does not wait in line, may ask again
         for lock, _ in self.accesses:
             if lock.release_subs.subscriptions:
                 lock.release_subs.deliver()
@@ -236,17 +236,17 @@ class LockClaim(Claim):
 
 
 class BaseLock:
-    """One copy of a lock: who holds it, and who waits for it.
+    """One copy of a lock, with the interface that the release's has. It is not the lock.
 
-    Owners are told apart by what they are, not by ``==``. An owner that is nested in a holder (see
-    ``LockOwner``) takes of what that holds.
+    Owners are compared by identity. One that is nested in a holder (see ``LockOwner``) shares what
+    that holds.
 
     :param name: of the lock.
-    :param maxCount: units there are.
+    :param maxCount: its number of units.
     :param of: the worker, branch or key whose copy it is; None if there is but one copy.
     :param family: the lock that it is a copy of, if there are several.
     :cvar kind: what the configuration calls such a lock.
-    :ivar label: the name with which people are told of this copy.
+    :ivar label: the name of this copy in messages.
     """
 
     kind = 'BaseLock'
@@ -259,8 +259,7 @@ class BaseLock:
         self.label = name if of is None else f'{name}[{of}]'
         self.family = family  # which lives as long as one of its copies
         self._rule = Lock(maxCount)
-        # of those who wait by the release's methods, and take what they are granted with `claim`;
-        # by the owner's id, for the claim keeps the owner
+        # claims made by waitUntilMaybeAvailable, by the id of the owner, which the claim keeps
         self._asked: dict[int, LockClaim] = {}
         self.release_subs = subscription.SubscriptionPoint(f'releases of lock {self.label}')
 
@@ -293,10 +292,10 @@ class BaseLock:
         return [thing_of(claim.owner) for claim in self._rule.claims()]
 
     def describe_holders(self, requester: Any) -> str:
-        """Say what its name is, and who kept it from an owner: three, and how many others.
+        """Say which owners kept it from another one: three, and how many others.
 
-        It is said in the past tense, for what is said once is not kept true. Of those who hold it
-        inside of one another, only the outermost are told, as seen from there.
+        It is in the past tense, since a message is not kept true. Of holders nested in one another
+        only the outermost are named, as the other owner sees them.
         """
         pool = self._rule.pool_for([key_of(owner) for owner in owners_around(requester)])
         held = [holding.owner for holding in pool.holdings or self._rule.holdings]
@@ -306,7 +305,7 @@ class BaseLock:
         return f'{self.label}, which was held by {", ".join(map(repr, held[:3]))}{more}'
 
     def setMaxCount(self, count: int) -> None:
-        """Change the units there are. Those who waited for more than that fail, and say so."""
+        """Change the number of units. Claims that wait for more than that fail."""
         before = self._rule.capacity
         if before and before != count:
             log.msg(f'{self} has {in_units(count)} now; it had {before}')
@@ -318,7 +317,7 @@ class BaseLock:
                 claim.fail_in_circle()
 
     def isAvailable(self, requester: Any, access: Access) -> bool:
-        """Tell whether the requester could claim it now, whose turn it is being considered."""
+        """Tell whether the requester could claim it now, without going before others in line."""
         if not access.count:
             return True
         asked = self._asked.get(id(requester))
@@ -389,7 +388,7 @@ class BaseLock:
     def stopWaitingUntilAvailable(self, owner: Any, access: Access, d: defer.Deferred) -> None:
         """Wait no longer.
 
-        :param d: what was returned to wait with. It is fired if it has not been.
+        :param d: the Deferred of ``waitUntilMaybeAvailable``. It fires now if it has not before.
         """
         claim = self._asked.get(id(owner))
         assert claim is not None and claim.state is not ENDED, f'{owner} does not wait for {self}'
@@ -405,7 +404,7 @@ class BaseLock:
 def would_do(
     owner: Any, accesses: Sequence[tuple[BaseLock, Access]], others: Iterable[Claim]
 ) -> bool:
-    """Tell whether locks could be had if others gave back what they have been granted.
+    """Tell whether an owner could have locks if other claims ended.
 
     :param accesses: each lock once.
     """

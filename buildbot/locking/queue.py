@@ -19,14 +19,14 @@ PATIENCE = 4
 
 
 class Waiter:
-    """What a queue knows of a claim: what it wants, and its place. It has no owner and no end.
+    """What a queue knows of a claim: its wants and its place. It knows no owner and no state.
 
     :ivar wants: units, each of another lock.
     :ivar pools: where the units of each want come from.
     :ivar place: its place in line; the lowest goes first.
-    :ivar choice: the same for claims of which one will do; None if it has no such others.
+    :ivar choice: equal for claims of which one will do; None if there are no others.
     :ivar line: where it waits; None if it does not.
-    :ivar passed: how often others went first at a lock that was free.
+    :ivar passed: how often claims behind it have been granted before it.
     """
 
     __slots__ = ('choice', 'line', 'passed', 'place', 'pools', 'wants')
@@ -43,17 +43,17 @@ class Waiter:
         raise NotImplementedError
 
     def granted(self) -> None:
-        """Be told that it has been given its units, in its turn."""
+        """Called when it has been granted its units after a wait."""
 
     def drains(self) -> None:
-        """Be told that its patience is at an end, so that others begin to wait for it."""
+        """Called when its patience has ended, and its locks begin to drain."""
 
     @property
     def is_draining(self) -> bool:
         return self.line is not None and self.passed >= PATIENCE
 
     def ahead(self) -> Iterator[Any]:
-        """Yield those that this one waits for because of their place in line."""
+        """Yield the claims that must go before this one."""
         for pool in self.pools:
             for line in pool.lines.values():
                 for other in line:
@@ -67,7 +67,7 @@ class Waiter:
                         yield from line
 
     def is_of(self, choice: Any) -> bool:
-        """Tell whether it is one of those of which one will do; they do not hinder each other."""
+        """Tell whether it belongs to a choice, so that it does not hinder the others of it."""
         return choice is not None and self.choice == choice
 
     def may_be_in_front(self) -> bool:
@@ -88,11 +88,11 @@ class Waiter:
         self.place = (priority, age, number - 0.5, self.place[2])  # of several, the last comes last
 
     def serve(self) -> None:
-        """Grant what can be granted where this claim waits, to whom it may be."""
+        """Grant all that can be granted, to any claim, where this one waits."""
         serve(self.pools)
 
     def be_patient(self) -> None:
-        """Let others go first once more, because who waits for this claim is waited for by it."""
+        """Stop draining, because this claim waits for one that waits for it."""
         self.passed = 0
         for pool in self.pools:
             pool.draining.discard(self)
@@ -108,14 +108,14 @@ class Waiter:
         return True
 
     def drain(self) -> None:
-        """Let nobody go first any more."""
+        """Let no claim behind it be granted before it any more."""
         for pool in self.pools:
             pool.draining.add(self)
         self.drains()
 
 
 class Line(Order):
-    """Those who wait for one set of pools, in order. The first decides for all of them.
+    """The claims that wait for one set of pools, in order. A pool may have several lines.
 
     :param pools: each of them once.
     """
@@ -171,9 +171,9 @@ class Line(Order):
 
 
 def is_closed(pool: Pool, place: Any, choice: Any = None) -> bool:
-    """Tell whether somebody ahead of a place in line makes it wait at a pool.
+    """Tell whether a claim at a place in line has to wait at a pool for one ahead of it.
 
-    :param choice: of who has that place.
+    :param choice: that of the claim.
     """
     lines = pool.lines
     if lines:
@@ -205,9 +205,9 @@ def is_available(
 
 
 def is_pressed(pool: Pool, nested: Pool) -> bool:
-    """Tell whether somebody waits in a pool nested in this one for units from outside of it.
+    """Tell whether a claim in a pool nested in this one waits for units of this one.
 
-    Those go first: who is around them holds units, and lets them go only after them.
+    It goes first, because the owner around it keeps its units until it has ended.
     """
     if nested is pool or pool not in nested.around():
         return False
@@ -232,7 +232,7 @@ def overtaken(pools: Iterable[Pool], claim: Waiter) -> dict[Waiter, None]:
 
 
 def be_passed(waiters: Iterable[Waiter]) -> None:
-    """Count that others have gone first."""
+    """Count that a claim behind these has been granted before them."""
     for waiter in waiters:
         waiter.passed += 1
         if waiter.passed == PATIENCE:
@@ -253,7 +253,7 @@ def serve(pools: Sequence[Pool]) -> None:
             todo += pool.around()
     while todo:
         pool = todo.pop()
-        # units flow inwards first: to who waits in a holding that has too few
+        # claims that wait in a holding with too few units come first
         busy = pool.lock.busy
         nested: Iterable[Pool] = ()
         if len(busy) > (pool in busy):

@@ -50,8 +50,7 @@ def __getattr__(name: str) -> Any:
 
 
 class _BuildStepFactory(upstream._BuildStepFactory):
-    # what a class is made with may be the same while the class is not
-    # (those of the base are compared too; to name them here would compare them twice)
+    # compared besides those of the base: two classes may be made with the same arguments
     compare_attrs = ('step_class', 'added_steps')
 
     __hash__ = upstream._BuildStepFactory.__hash__
@@ -71,10 +70,10 @@ class _BuildStepFactory(upstream._BuildStepFactory):
 
 
 def is_equal(one: Any, other: Any) -> bool:
-    """Compare what steps are made with, of groups in groups too.
+    """Compare the arguments of step factories, also of groups in groups.
 
     It keeps a stack instead of recursion, which ends after some hundred groups.
-    Renderables are compared by what they are made of, for their ``==`` makes another renderable.
+    Renderables are compared by their parts, for their ``==`` makes another renderable.
     """
     pairs = [(one, other)]
     while pairs:
@@ -105,9 +104,9 @@ def is_equal(one: Any, other: Any) -> bool:
 
 
 class Group(Protocol):
-    """All that a step knows of the group that it is one of the steps of.
+    """All that a step knows of the group around it.
 
-    :ivar path: what comes before the names of its steps, without the slash.
+    :ivar path: put before the names of its steps, with a slash.
     :ivar workdir: of its steps that have none of their own.
     """
 
@@ -115,7 +114,7 @@ class Group(Protocol):
     workdir: Any
 
     def give_defaults(self, step: BuildStep) -> None:
-        """Give a step, of which all is known, what the group has and the step has not."""
+        """Set the attributes of a rendered step that it leaves to the group, such as ``env``."""
 
     def add_steps(self, step_factories: list) -> None:
         """Run further steps right behind those that run now."""
@@ -127,7 +126,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
     #: in which of the worker's lanes the step's commands run
     worker_lane = 0
 
-    #: the words with which people are told what it is
+    #: what it is called in messages
     kind_of_step = 'step'
 
     #: names of the worker locks that it, or a step in it, takes, as the configuration says
@@ -135,7 +134,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     # what its row says while it waits for its locks
     _waiting_summary = ''
-    # of its locks; None before it has asked
+    # the claim of its locks; None before there is one
     _claim: LockClaim | None = None
 
     #: why it could not run, which says nothing of its worker; None if it could. Its row says it, in
@@ -144,7 +143,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     _name_too_long: str | None = None
 
-    # what it waits for while its locks are found out, or None
+    # fires when its locks are found out; None when they are not being looked for
     _finding_locks: defer.Deferred[Any] | None = None
 
     def __init__(self, **kwargs: Any) -> None:
@@ -160,7 +159,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     @property
     def own_words(self) -> str:
-        """What it is told as behind the words for what it stands in."""
+        """Its kind and name in messages, without what it stands in."""
         return f'{self.kind_of_step.split()[-1]} {self.name!r}'
 
     def setBuild(self, build: Any) -> None:
@@ -168,7 +167,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self.lock_parent = build if isinstance(build, LockOwner) else None
 
     def group_to_add_to(self) -> Group | None:
-        """Return the group that steps which this one adds are put in; None if it is the build."""
+        """Return the group that steps added by this one go to; None if they go to the build."""
         return self.step_group
 
     @property
@@ -260,11 +259,11 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     @property
     def spares_worker(self) -> bool:
-        """Whether it says nothing of its worker if it ends with an exception."""
+        """Whether an exception of it must not put its worker in quarantine."""
         return self.why_not_run is not None
 
     def locks_in_the_way(self) -> str:
-        """Tell which of its locks the step cannot have now, and who holds them."""
+        """Say which of its locks the step cannot have now, and who holds them."""
         claim = self._claim
         assert claim is not None
         locks = claim.refused() or [lock for lock, _ in claim.accesses]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what a builder asks of what a user wrote, which may answer late or never."""
+"""New: calls of a user's methods and renderables, which may answer late or never."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from twisted.python import log
 
 
 class Questions:
-    """The questions of one builder to a method, or a renderable, of the user's.
+    """The calls of methods and renderables of the user's that one builder waits for.
 
-    Who waits for an answer holds up nobody but its own builder: the distributor is told when the
-    answer is late, and goes on with the other builders.
+    While an answer is late only this builder waits: the distributor goes on with the others. An
+    answer is passed on, not judged.
 
     :param name: of the builder.
     :param reactor: the master's.
@@ -35,7 +35,7 @@ class Questions:
         self._late: Callable[[], Any] = lambda: None
 
     def begin_look(self, late: Callable[[], Any]) -> None:
-        """Take note that the builder is looked at from here on.
+        """Note that a look at the builder begins.
 
         :param late: called without arguments when an answer is late.
         """
@@ -44,9 +44,9 @@ class Questions:
 
     @defer.inlineCallbacks
     def ask(self, what: str, function: Callable[..., Any], *args: Any) -> Any:
-        """Call what a user wrote.
+        """Call a method of the user's.
 
-        :param what: words for what is asked, such as ``nextWorker``.
+        :param what: its name for the log, such as ``nextWorker``.
         :returns: Deferred of what the function returns, or its Deferred fires with. It fails as
             that does, and with ``CancelledError`` after ``give_up``.
         """

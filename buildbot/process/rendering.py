@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what a renderable gives, told apart from a generator, of which nothing would be left."""
+"""New: renderables that give a generator are found out, where the release gives None."""
 
 from __future__ import annotations
 

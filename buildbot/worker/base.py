@@ -29,7 +29,7 @@ upstream = release(__name__)
 class AbstractWorker(upstream.AbstractWorker):
     # what canStartBuild has said; None if it has to be asked
     _is_open: bool | None = None
-    # what its answer depends on
+    # the attributes that this depends on
     _graceful = Watched()
     _paused = Watched()
     max_builds = Watched()
@@ -76,7 +76,7 @@ class AbstractWorker(upstream.AbstractWorker):
         return self._is_open
 
     def doubt(self) -> None:
-        """Ask whether it takes builds when that is needed again."""
+        """Forget the last answer of ``canStartBuild``."""
         self._is_open = None
 
     def addWorkerForBuilder(self, wfb: Any) -> None:
@@ -150,11 +150,11 @@ class AbstractWorker(upstream.AbstractWorker):
             self.botmaster.maybeStartBuildsForWorker(self.name)
 
     def subscribe_to_room(self, callback: Callable[[], Any]) -> Subscription:
-        """Call back, without arguments, when a build on it may be through with locks of it."""
+        """Call back, without arguments, when there may be room for another build."""
         return self._room.subscribe(callback)
 
     def announce_room(self) -> None:
-        """Take note that a build on it may be through with some of its locks."""
+        """Tell the subscribers that a build on it may need some of its locks no more."""
         self._room.deliver()
 
     def pause(self, reason: Any) -> None:
@@ -172,7 +172,7 @@ class AbstractWorker(upstream.AbstractWorker):
         self.announce_occupied()
 
     def announce_occupied(self) -> None:
-        """Take note that it may take no more builds, for now."""
+        """Tell its builders that it has another build, or takes none for now."""
         for workerforbuilder in list(self.workerforbuilders.values()):
             workerforbuilder.builder.worker_occupied(self)
 
@@ -185,7 +185,7 @@ class AbstractWorker(upstream.AbstractWorker):
         try:
             yield super().detached()
         except Exception as e:
-            # for those who build on it it has gone, whatever could be written of that
+            # its builders have lost it, even if that could not be written
             log.err(e, f'worker {self.name!r}: while it was disconnected')
             self._write_disconnected()
 
@@ -260,7 +260,7 @@ class Worker(upstream.Worker, AbstractWorker):
     pass
 
 
-#: what a worker is asked, and what it asks itself for that
+#: the methods whose answer is_open keeps
 RULE = (AbstractWorker.canStartBuild, AbstractWorker.locksAvailable)
 
 

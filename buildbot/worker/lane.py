@@ -29,7 +29,7 @@ def name_in_lane(builder_name: str, lane: int) -> str:
 
 
 class Lanes:
-    """The numbers of the lanes that a build has in use, besides lane 0."""
+    """The numbers of the lanes that a build uses, besides lane 0. It tells no worker."""
 
     def __init__(self) -> None:
         self._free: list[int] = []
@@ -47,7 +47,7 @@ class Lanes:
 
 
 class LaneConnection:
-    """A connection to a worker, whose commands run in one lane of their builder.
+    """A connection to a worker for the commands of one lane. It connects nothing itself.
 
     :param connection: the worker's connection; all but what is here is that.
     :param lane: number of the lane, at least 1.

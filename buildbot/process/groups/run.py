@@ -32,8 +32,8 @@ class GroupRun:
     :param group: the step that they are in; it holds its locks.
     :param parallel: how many of them may run at a time.
     :param interrupts: whether a failure that ends the group interrupts those that still run.
-    :ivar agenda: what is to come, and what runs.
-    :ivar tally: what the results come to.
+    :ivar agenda: the steps to come, and those that run.
+    :ivar tally: the result so far.
     :ivar begun: the steps that were begun, in order.
     :ivar going: whether a step that is added now will be run.
     """
@@ -78,7 +78,7 @@ class GroupRun:
         return self.tally.halted or self.group.stopped
 
     def _begin(self, step: BuildStep) -> None:
-        # nobody waits for the step itself, but for that something has changed
+        # `run` waits until any step has ended, not for this one
         d = self._run_step(step)
         d.addErrback(self._end_in_error, step)
         d.addCallback(self._go_on)

@@ -91,7 +91,7 @@ class StepGroup(buildstep.BuildStep):
         self._added: list[Any] = []
         super().__init__(**kwargs)
         self._report(self.wrong_arguments())
-        #: what comes before the names of its steps, without the slash
+        #: put before the names of its steps, with a slash
         self.path = ''
         #: the run of its steps; None before it has begun
         self.group_run: GroupRun | None = None
@@ -105,7 +105,7 @@ class StepGroup(buildstep.BuildStep):
     __str__ = __repr__
 
     def wrong_arguments(self) -> list[str]:
-        """Return what it cannot be made of, a sentence for each fault."""
+        """Return a sentence for each fault of its arguments."""
         problems = [f'{what}, not {words_for(x)}{hint(x)}' for what, x in self._unfit_arguments()]
         return problems + [f'{words_for(s)} is not a step' for s in self._known() if not is_step(s)]
 
@@ -139,7 +139,7 @@ class StepGroup(buildstep.BuildStep):
         return [buildstep.get_factory_from_step_or_factory(s) for s in steps if is_step(s)]
 
     def has_steps(self) -> bool:
-        """Tell whether it was given any steps; that something is no step is told by itself."""
+        """Tell whether it was given anything as steps."""
         if IRenderable.providedBy(self.steps):
             return True
         return bool(self.steps or self._added or self._factory.added_steps)
@@ -190,7 +190,7 @@ class StepGroup(buildstep.BuildStep):
 
     @property
     def spares_worker(self) -> bool:
-        """True: what its steps do on the worker, they speak of themselves."""
+        """True: only its steps run on the worker."""
         return True
 
     def addLogWithFailure(self, why: Failure, logprefix: str = '') -> Any:

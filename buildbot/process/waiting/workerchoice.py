@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 
 class StepLocks:
-    """The worker locks that the steps and groups of a builder name, step by step.
+    """The worker locks that the steps and groups of a builder name. It holds none.
 
     Only what is known without a build counts: no renderables, no steps that are added later.
 
     :param steps: the steps of the builder's configuration, those in groups included.
     :ivar lockids: the locks, by name.
-    :ivar by_step: for each top-level step, the names of the locks that it or a step in it takes.
+    :ivar by_step: for each top-level step, the names of the locks that it or a step in it claims.
     """
 
     def __init__(self, steps: Iterable[FoundStep] = ()) -> None:
         self.lockids: dict[str, WorkerLock] = {}
-        # the most units that a step takes at a time; None stands for the whole lock
+        # the most units that a step claims at a time; None stands for the whole lock
         self._units: dict[str, int | None] = {}
         self.by_step: list[set[str]] = []
         for found in steps:
@@ -70,7 +70,7 @@ class StepLocks:
 
 
 def crowd(builds: Iterable[Any]) -> Counter[str]:
-    """Count the builds on a worker that are not through with a lock, by its name."""
+    """Count, by name of a lock, the builds on a worker that hold it or will still claim it."""
     return Counter(name for build in builds for name in build.step_locks_to_come())
 
 
@@ -81,8 +81,8 @@ def is_fed(counts: Counter[str], holders: dict[str, int]) -> bool:
     for each lock as many builds can be of use as can hold it and those before it, and one more,
     which prepares.
 
-    :param counts: how many builds on the worker are not through with a lock, by its name.
-    :param holders: how many can hold it at a time, in the order in which the steps take them.
+    :param counts: how many builds on the worker hold a lock or will still claim it, by its name.
+    :param holders: how many can hold it at a time, in the order in which steps claim them.
     """
     useful = 0
     for name, count in holders.items():
@@ -93,7 +93,7 @@ def is_fed(counts: Counter[str], holders: dict[str, int]) -> bool:
 
 
 def load_of(locks: StepLocks, worker: Any) -> tuple[Counter[str], dict[str, int]]:
-    """Return the crowd at each lock of a builder's steps on a worker, and how many can hold it."""
+    """Return ``counts`` and ``holders`` for ``is_fed``, of a builder's steps on a worker."""
     holders = {name: locks.holders(name, worker.worker.workername) for name in locks.lockids}
     return crowd(worker.worker.builds), holders
 
@@ -136,7 +136,7 @@ def least_needed(workers: list[Any], needs: Iterable[frozenset[str]]) -> list[An
 
 
 class WorkerChoice:
-    """On which idle worker the next build of a builder is best started, if on any yet.
+    """Chooses the idle worker of a builder's next build, or that it is left for later.
 
     :param wake: has the builder looked at, now that there is room on a worker.
     :param binds_late: tells whether a build is better left for the first worker with room.
@@ -165,7 +165,7 @@ class WorkerChoice:
             these, those that the fewest other builders need. It is empty if the build is better
             left for the first worker on which there is room: then the builder is woken.
         """
-        # who is waited for must not wait for who waits for it
+        # a build that waits for this one keeps its own worker and locks meanwhile
         late = self._binds_late() and not is_waited_for
         free = [worker for worker in workers if self.has_room(worker)] if late else workers
         if not free:
@@ -173,7 +173,7 @@ class WorkerChoice:
         return least_needed(least_crowded(self.step_locks, free), self._needs_of_others())
 
     def has_room(self, worker: Any) -> bool:
-        """Tell whether a worker could be kept busier with one more build of the builder."""
+        """Tell whether a worker is not fed yet."""
         if not self.step_locks.lockids or worker.worker is None:
             return True
         return not is_fed(*load_of(self.step_locks, worker))
