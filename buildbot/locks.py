@@ -173,7 +173,8 @@ class WorkerLock(BaseLockId):
 
 
 class _RenderedKey:
-    # Renderables make a renderable of `==`, so their parts are compared instead.
+    """Compares the key of a branch lock by its parts: renderables make a renderable of ``==``."""
+
     __slots__ = ('key',)
 
     def __init__(self, key: Any) -> None:

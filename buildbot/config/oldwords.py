@@ -41,7 +41,7 @@ def warned_once(filename: str) -> Iterator[None]:
     :param filename: of the configuration that is read inside.
     """
     if _met.get() is not None:
-        yield  # who has begun to read it tells
+        yield  # the outer call warns
         return
     words: dict[str, tuple[str, list[str]]] = {}
     with ExitStack() as at_the_end:

@@ -60,7 +60,8 @@ class FoundStep(NamedTuple):
 
 
 class _Standing(NamedTuple):
-    # a factory that is to be looked at
+    """A step factory that is still to be looked at."""
+
     factory: Any
     prefix: str | None
     group: FoundStep | None
@@ -107,9 +108,7 @@ def steps_of_builder(
 
 def _make(factory: _BuildStepFactory) -> BuildStep:
     with capture_config_errors() as errors:
-        return (
-            factory.buildStep()
-        )  # what is wrong was reported when it was written down, or will be
+        return factory.buildStep()  # its faults are reported elsewhere
     raise ConfigErrors(errors.errors)  # one of them was raised
 
 
@@ -129,7 +128,7 @@ def check_steps(builder: Any, report: Callable[[str], Any]) -> list[FoundStep]:
     :returns: the steps, all of which have been looked at.
     """
     found_steps = []
-    too_long = ''  # what is inside of it is too long as well, and need not be told
+    too_long = ''  # paths inside of it are too long as well
     for found in steps_of_builder(builder, report):
         found_steps.append(found)
         problems = problems_of(found.step.locks)

@@ -41,9 +41,14 @@ class LockOwner:
 
 
 class _Key:
-    # Stands for an owner in its claims, and is compared in its stead: two steps of one factory are
-    # equal, but are two owners. `claims` are those of the owner that wait or are held, and those of
-    # owners nested in it that wait.
+    """Stands for an owner in its claims, and is compared in its stead; it is no owner.
+
+    Two steps of one factory are equal, but are two owners.
+
+    :ivar claims: those of the owner that wait or are held, and those that wait of owners nested in
+        it.
+    """
+
     __slots__ = ('claims', 'thing')
 
     def __init__(self, thing: Any) -> None:
@@ -55,7 +60,8 @@ class _Key:
 
 
 class _KeyOfEqual(_Key):
-    # for an owner from outside that has an `==` of its own, and keeps no key
+    """The key of an owner that is no ``LockOwner`` and has an ``==`` of its own."""
+
     __slots__ = ()
 
     def __eq__(self, other: object) -> bool:

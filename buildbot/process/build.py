@@ -67,7 +67,7 @@ class Build(upstream.Build, LockOwner):
         self.step_locks = StepLocks()
         # builders of requests that were looked at before their step knew that it had triggered them
         self._asked_early: dict[int, str] = {}
-        #: of its worker, those that steps which run beside others use
+        #: the lanes of its worker that its steps use
         self.lanes: Lanes = Lanes()
 
     @staticmethod

@@ -479,7 +479,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                 if not started:
                     self._undo_start(bldr, requests, brids if claimed else [])
             if brids and not claimed:
-                # another master was first, or it has been cancelled: look what is left
+                # another master was first, or it was cancelled: read the requests again
                 bldr.inbox.doubt()
                 chooser = await self._new_chooser(bldr)
             elif brids and not started and not bldr.waits_to_try_again:

@@ -42,7 +42,7 @@ step_that_runs: ContextVar[BuildStep | None] = ContextVar('step_that_runs', defa
 
 
 def __getattr__(name: str) -> Any:
-    if name == 'StepGroup':  # it is made of what is here; plugins are what finds it from here
+    if name == 'StepGroup':  # its module imports this one, so it is looked for when it is needed
         from buildbot.plugins import steps
 
         return steps.StepGroup
@@ -204,7 +204,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
             return
 
         if self._finding_locks is not None:
-            eventually(self._finding_locks.cancel)  # who waits for an answer may wait for ever
+            eventually(self._finding_locks.cancel)  # a user's renderable may never answer
         try:
             yield super()._interrupt_impl(reason)
         except Exception as e:

@@ -46,6 +46,8 @@ def _guarded(value: Any) -> Any:
 
 @implementer(IRenderable)
 class _Guarded:
+    """A renderable that gives a ``Generator`` where the one in it gives a generator."""
+
     def __init__(self, renderable: Any) -> None:
         self.renderable = renderable
 

@@ -137,7 +137,7 @@ class AbstractWorker(upstream.AbstractWorker):
         if self.max_builds != most:
             self.botmaster.maybeStartBuildsForWorker(self.name)
         if self.access != before:
-            # who waits for the old locks may be able to start under the new ones
+            # requests that wait for the old locks may start under the new ones
             for builder in self.botmaster.getBuildersForWorker(self.name):
                 builder.reconsider()
 

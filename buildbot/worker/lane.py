@@ -49,7 +49,7 @@ class Lanes:
 class LaneConnection:
     """A connection to a worker for the commands of one lane. It connects nothing itself.
 
-    :param connection: the worker's connection; all but what is here is that.
+    :param connection: the worker's connection, to which everything else is passed on.
     :param lane: number of the lane, at least 1.
     """
 

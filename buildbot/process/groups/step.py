@@ -288,7 +288,7 @@ class StepGroup(buildstep.BuildStep):
     def group_to_add_to(self) -> buildstep.Group | None:
         run = run_inside(self)
         if run is None:
-            return self.step_group  # what is added before or after its own steps comes behind it
+            return self.step_group  # without a run, added steps come behind the group
         group: Any = self
         while len(run.agenda.running) == 1 and (inner := run_inside(run.agenda.running[0])):
             group, run = inner.group, inner

@@ -7,5 +7,5 @@ and ``reservations`` decides which request claims, holds and gives back. ``worke
 which idle worker a build is best started; ``refusals`` and ``firstrelease``, when something is
 tried again.
 
-Nothing here knows a builder: each is given what it needs of one.
+Nothing here knows a builder: what is needed of one comes as callables.
 """
