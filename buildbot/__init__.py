@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Buildbot with locks that know branches, step groups, and workers that never only wait.
 
-The release is all that does not stand here; ``seams.txt`` lists what it is changed in.
+What is not here is found in the release; ``seams.txt`` lists the names of it that this changes.
 """
 
 from buildbot_overlay import extend

@@ -19,7 +19,7 @@ from buildbot.config.oldwords import old_word
 from buildbot.config.words import UNWRITABLE
 from buildbot.config.words import can_be_written
 from buildbot.config.words import hint
-from buildbot.config.words import told
+from buildbot.config.words import words_for
 from buildbot.interfaces import IRenderable
 from buildbot.locking.copies import RealBranchLock
 from buildbot.locking.copies import RealMasterLock
@@ -47,7 +47,7 @@ class LockAccess(util.ComparableMixin):
     def __init__(self, lockid: Any, mode: str, count: int = 1) -> None:
         self.lockid, self.mode, self.count = lockid, mode, count
         if not isinstance(lockid, BaseLockId):
-            problem = f'{told(lockid)} is not a lock, so there is no access to it'
+            problem = f'{words_for(lockid)} is not a lock, so there is no access to it'
         else:
             why = problem_of_access(self)
             problem = f'lock {lockid.name!r}: {why}' if why else ''
@@ -101,9 +101,9 @@ class BaseLockId(util.ComparableMixin):
                     )
         if problems:
             # to go on would be to compare units with these
-            raise config.ConfigErrors([self._told(problem) for problem in problems])
+            raise config.ConfigErrors([self._sentence(problem) for problem in problems])
 
-    def _told(self, problem: str) -> str:
+    def _sentence(self, problem: str) -> str:
         return f'lock {self.name!r}: {problem}{at(self.written_at)}'
 
     def most_units(self) -> int:
@@ -164,7 +164,7 @@ class WorkerLock(BaseLockId):
             self._check('maxCountForSlave', maxCountForSlave)
         self._check('maxCountForWorker', maxCountForWorker)
         if maxCountForWorker and maxCountForSlave:
-            config.error(self._told('it has both maxCountForWorker and maxCountForSlave'))
+            config.error(self._sentence('it has both maxCountForWorker and maxCountForSlave'))
         self.maxCountForWorker = dict(maxCountForWorker or maxCountForSlave or {})
         self._maxCountForWorkerList = tuple(sorted(self.maxCountForWorker.items()))
 
@@ -173,7 +173,8 @@ class WorkerLock(BaseLockId):
 
 
 class _RenderedKey:
-    # Renderables make a renderable of `==`, so their parts are compared instead.
+    """Compares the key of a branch lock by its parts: renderables make a renderable of ``==``."""
+
     __slots__ = ('key',)
 
     def __init__(self, key: Any) -> None:
@@ -250,17 +251,17 @@ class BranchLock(BaseLockId):
         self.key = key
         for what, value in (('codebase', codebase), ('defaultBranch', defaultBranch)):
             if value is not None and not isinstance(value, str):
-                config.error(self._told(f'{what} must be a string, not {value!r}'))
+                config.error(self._sentence(f'{what} must be a string, not {value!r}'))
             elif value is not None and not can_be_written(value):
-                config.error(self._told(f'{what} {value!r} has {UNWRITABLE}'))
+                config.error(self._sentence(f'{what} {value!r} has {UNWRITABLE}'))
         if key is not None and (codebase is not None or defaultBranch is not None):
             config.error(
-                self._told('it has a key, so it can have no codebase and no defaultBranch')
+                self._sentence('it has a key, so it can have no codebase and no defaultBranch')
             )
         if hint(key):
-            config.error(self._told(f'key cannot be {told(key)}{hint(key)}'))
+            config.error(self._sentence(f'key cannot be {words_for(key)}{hint(key)}'))
         elif isinstance(key, str) and not can_be_written(key):
-            config.error(self._told(f'key {key!r} has {UNWRITABLE}'))
+            config.error(self._sentence(f'key {key!r} has {UNWRITABLE}'))
         # the order of patterns has a meaning, so it is part of what is compared
         self._maxCountForBranchList = tuple(self.maxCountForBranch.items())
         self._key = None if key is None else _RenderedKey(key)

@@ -11,7 +11,7 @@ _OURS = ('buildbot', 'buildbot_overlay', 'buildslave')
 
 
 class FileLine(NamedTuple):
-    """A line of a user's own.
+    """A line of a configuration, or of a module that it imports; none of Buildbot's.
 
     :param file: its path.
     :param number: its number, from 1.
@@ -43,5 +43,5 @@ def line_that_runs() -> FileLine | None:
 
 
 def at(line: FileLine | None) -> str:
-    """Return what comes behind a sentence to tell the line that it is about."""
+    """Return the line in brackets, to come behind a sentence; empty for None."""
     return f' ({line})' if line is not None else ''

@@ -11,7 +11,7 @@ from typing import Iterator
 
 from buildbot.config.fileline import at
 from buildbot.config.words import hint
-from buildbot.config.words import told
+from buildbot.config.words import words_for
 from buildbot.interfaces import IRenderable
 from buildbot.locking.copy import in_units
 from buildbot.locks import BaseLockId
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from buildbot.config.builder import BuilderConfig
     from buildbot.worker.base import AbstractWorker
 
-    Place = tuple[BaseLockId, object]
+    Mention = tuple[BaseLockId, object]
 
 
 def problems_of(accesses: Any, in_build: bool = True) -> list[str]:
-    """Return what cannot stand in a list of locks, a sentence for each fault.
+    """Return a sentence for each fault of a list of locks.
 
     :param accesses: what the user wrote for ``locks=``; a renderable can only be judged later.
     :param in_build: whether it is known of which build they are, so that a ``BranchLock`` and
@@ -45,7 +45,7 @@ def _problems(accesses: Any, in_build: bool) -> Iterator[str]:
     if IRenderable.providedBy(accesses):
         accesses = [accesses]
     if not isinstance(accesses, (list, tuple)):
-        yield f'locks must be a list of locks, not {told(accesses)}{advice(accesses)}'
+        yield f'locks must be a list of locks, not {words_for(accesses)}{advice(accesses)}'
         return
     names = set()
     for access in accesses:
@@ -55,7 +55,7 @@ def _problems(accesses: Any, in_build: bool) -> Iterator[str]:
             continue
         lockid = access.lockid if isinstance(access, LockAccess) else access
         if not isinstance(lockid, BaseLockId):
-            yield f'{told(lockid)} is not a lock{advice(lockid)}'
+            yield f'{words_for(lockid)} is not a lock{advice(lockid)}'
             continue
         access, most = in_access(access), lockid.most_units()
         if not in_build and isinstance(lockid, BranchLock):
@@ -70,24 +70,22 @@ def _problems(accesses: Any, in_build: bool) -> Iterator[str]:
         yield f'lock {lockid.name!r}: {problem}'
 
 
-def locks_of_builder(builder: BuilderConfig, steps: Iterable[Any]) -> Iterator[Place]:
-    """Yield the locks of a builder, its steps and groups, each with where it stands.
-
-    What says where turns into words as a string.
+def locks_of_builder(builder: BuilderConfig, steps: Iterable[Any]) -> Iterator[Mention]:
+    """Yield the locks of a builder, its steps and groups, each with where it stands, for ``str()``.
 
     :param steps: the steps of the builder, as ``steps_of_builder`` gives them.
     """
     yield from _lock_ids(builder.locks, f'builder {builder.name!r}')
-    for place in steps:
-        yield from _lock_ids(place.step.locks, place)
+    for found in steps:
+        yield from _lock_ids(found.step.locks, found)
 
 
-def locks_of_worker(worker: AbstractWorker) -> Iterator[Place]:
+def locks_of_worker(worker: AbstractWorker) -> Iterator[Mention]:
     """Yield the locks of a worker, each with where it stands."""
     yield from _lock_ids(worker.access, f'worker {worker.name!r}')
 
 
-def _lock_ids(accesses: Any, where: object) -> Iterator[Place]:
+def _lock_ids(accesses: Any, where: object) -> Iterator[Mention]:
     if not isinstance(accesses, (list, tuple)):
         return  # none, or a renderable
     for access in accesses:
@@ -96,10 +94,10 @@ def _lock_ids(accesses: Any, where: object) -> Iterator[Place]:
             yield lockid, where
 
 
-def unlike_locks(places: Iterable[Place]) -> Iterator[str]:
+def unlike_locks(mentions: Iterable[Mention]) -> Iterator[str]:
     """Yield a sentence for each lock that has the name of an unlike one before it."""
-    known: dict[str, Place] = {}
-    for lockid, where in places:
+    known: dict[str, Mention] = {}
+    for lockid, where in mentions:
         first, first_where = known.setdefault(lockid.name, (lockid, where))
         if lockid != first:
             yield (

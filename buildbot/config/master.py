@@ -12,7 +12,7 @@ from buildbot.config.locks import locks_of_worker
 from buildbot.config.locks import problems_of
 from buildbot.config.locks import unlike_locks
 from buildbot.config.locks import warn_of_workers
-from buildbot.config.oldwords import told_once
+from buildbot.config.oldwords import warned_once
 from buildbot.config.oldwords import with_todays_keys
 from buildbot.config.steps import check_steps
 from buildbot.locks import BaseLockId
@@ -23,7 +23,7 @@ upstream = release(__name__)
 
 class FileLoader(upstream.FileLoader):
     def loadConfig(self) -> Any:
-        with told_once(os.path.join(self.basedir, self.configFileName)):
+        with warned_once(os.path.join(self.basedir, self.configFileName)):
             return super().loadConfig()
 
 
@@ -35,7 +35,7 @@ class MasterConfig(upstream.MasterConfig):
 
     @classmethod
     def loadFromDict(cls, config_dict: dict[str, Any], filename: str) -> Any:
-        with told_once(filename):
+        with warned_once(filename):
             config_dict = with_todays_keys(config_dict)
             return super().loadFromDict(config_dict, filename)
 
@@ -52,7 +52,7 @@ class MasterConfig(upstream.MasterConfig):
         The steps with their groups, which are walked for it, are checked as well.
         """
         problems: list[str] = []
-        places: list[tuple[BaseLockId, object]] = []
+        mentions: list[tuple[BaseLockId, object]] = []
         factories: list[Any] = []
         for builder in self.builders:
             where = f'builder {builder.name!r}'
@@ -61,12 +61,14 @@ class MasterConfig(upstream.MasterConfig):
             if not any(builder.factory is factory for factory in factories):
                 steps = check_steps(builder, problems.append)
                 factories.append(builder.factory)
-            places += locks_of_builder(builder, steps)
+            mentions += locks_of_builder(builder, steps)
         for worker in self.workers:
             where = f'worker {worker.name!r}'
             problems += [f'{where}: {problem}' for problem in problems_of(worker.access, False)]
-            places += locks_of_worker(worker)
-        problems += unlike_locks(places)
-        for problem in dict.fromkeys(problems):  # a step may stand in many places
+            mentions += locks_of_worker(worker)
+        problems += unlike_locks(mentions)
+        for problem in dict.fromkeys(problems):  # a step may stand in several builders
             error(problem)
-        warn_of_workers([lockid for lockid, _ in places], [worker.name for worker in self.workers])
+        warn_of_workers(
+            [lockid for lockid, _ in mentions], [worker.name for worker in self.workers]
+        )

@@ -29,36 +29,36 @@ def old_word(word: str, today: str, where: str | None = None) -> None:
     met = _met.get()
     if met is None:
         return
-    places = met.setdefault(word, (today, []))[1]
-    if where is not None and where not in places:
-        places.append(where)
+    mentions = met.setdefault(word, (today, []))[1]
+    if where is not None and where not in mentions:
+        mentions.append(where)
 
 
 @contextmanager
-def told_once(filename: str) -> Iterator[None]:
+def warned_once(filename: str) -> Iterator[None]:
     """Gather the old words that are met inside, and warn of each of them once.
 
     :param filename: of the configuration that is read inside.
     """
     if _met.get() is not None:
-        yield  # who has begun to read it tells
+        yield  # the outer call warns
         return
     words: dict[str, tuple[str, list[str]]] = {}
     with ExitStack() as at_the_end:
-        at_the_end.callback(_tell, filename, words)
+        at_the_end.callback(_warn_of_all, filename, words)
         at_the_end.callback(_met.reset, _met.set(words))
         yield
 
 
-def _tell(filename: str, words: dict[str, tuple[str, list[str]]]) -> None:
-    for word, (today, places) in words.items():
-        _warn(filename, word, today, places)
+def _warn_of_all(filename: str, words: dict[str, tuple[str, list[str]]]) -> None:
+    for word, (today, mentions) in words.items():
+        _warn(filename, word, today, mentions)
 
 
-def _warn(filename: str, word: str, today: str, places: list[str]) -> None:
-    shown = [', '.join(places[:3])] if places else []
-    if len(places) > 3:
-        shown.append(f'and {len(places) - 3} more')
+def _warn(filename: str, word: str, today: str, mentions: list[str]) -> None:
+    shown = [', '.join(mentions[:3])] if mentions else []
+    if len(mentions) > 3:
+        shown.append(f'and {len(mentions) - 3} more')
     where = f' ({" ".join(shown)})' if shown else ''
     text = f'[0.9.0 and later] {word} is {today} today{where}'
     # without a registry, so that each reconfig tells it again

@@ -20,33 +20,33 @@ from buildbot.process.buildstep import _BuildStepFactory
 from buildbot.process.groups.step import StepGroup
 
 
-class Place(NamedTuple):
-    """Where a step stands.
+class FoundStep(NamedTuple):
+    """A step of a configuration, and where it stands. It belongs to no build.
 
     :param step: the step, made as it would be for a build.
     :param path: its name, behind those of the groups around it; None if one of them is rendered.
     :param builder: the configuration of its builder.
-    :param group: the place of the group that it is in; None if it is in none.
+    :param group: the group that it is in; None if it is in none.
     """
 
     step: BuildStep
     path: str | None
     builder: Any
-    group: Place | None
+    group: FoundStep | None
 
     def __str__(self) -> str:
         words = [self.step.own_words]
-        for place in self.around():
-            words.append(place.step.own_words)
+        for found in self.around():
+            words.append(found.step.own_words)
         words.append(f'builder {self.builder.name!r}')
         return ', '.join(reversed(words))
 
-    def around(self) -> Iterator[Place]:
-        """Yield the places of the groups around it, from the inside out."""
-        place = self.group
-        while place is not None:
-            yield place
-            place = place.group
+    def around(self) -> Iterator[FoundStep]:
+        """Yield the groups around it, from the inside out."""
+        found = self.group
+        while found is not None:
+            yield found
+            found = found.group
 
     @property
     def is_nested(self) -> bool:
@@ -60,15 +60,16 @@ class Place(NamedTuple):
 
 
 class _Standing(NamedTuple):
-    # a factory that is to be looked at
+    """A step factory that is still to be looked at."""
+
     factory: Any
     prefix: str | None
-    group: Place | None
+    group: FoundStep | None
 
 
 def steps_of_builder(
     builder: Any, report: Callable[[str], Any] = lambda what_is_wrong: None
-) -> Iterator[Place]:
+) -> Iterator[FoundStep]:
     """Yield the steps of a builder, and behind each group those in it.
 
     What a user's own kind of factory makes is not known without a build.
@@ -94,22 +95,20 @@ def steps_of_builder(
         path = None
         if prefix is not None and row is not None:
             path = _unique('/'.join(filter(None, (prefix, row))), names)
-        place = Place(step, path, builder, group)
-        yield place
+        found = FoundStep(step, path, builder, group)
+        yield found
         if not isinstance(step, StepGroup):
             continue
-        if any(outer.step._factory is factory for outer in place.around()):
-            report(f'{place}: it is in itself{at(place.line)}')
+        if any(outer.step._factory is factory for outer in found.around()):
+            report(f'{found}: it is in itself{at(found.line)}')
             continue
         prefix = prefix if name == '' else path
-        todo += [_Standing(inner, prefix, place) for inner in reversed(step.step_factories)]
+        todo += [_Standing(inner, prefix, found) for inner in reversed(step.step_factories)]
 
 
 def _make(factory: _BuildStepFactory) -> BuildStep:
     with capture_config_errors() as errors:
-        return (
-            factory.buildStep()
-        )  # what is wrong was reported when it was written down, or will be
+        return factory.buildStep()  # its faults are reported elsewhere
     raise ConfigErrors(errors.errors)  # one of them was raised
 
 
@@ -122,37 +121,37 @@ def _unique(path: str, names: dict[str, int]) -> str:
     return f'{path}_{names[path]}'
 
 
-def check_steps(builder: Any, report: Callable[[str], Any]) -> list[Place]:
+def check_steps(builder: Any, report: Callable[[str], Any]) -> list[FoundStep]:
     """Report what is wrong with the steps of a builder: their locks, arguments of groups, paths.
 
     :param report: called with a sentence for each fault.
     :returns: the steps, all of which have been looked at.
     """
-    places = []
-    too_long = ''  # what is inside of it is too long as well, and need not be told
-    for place in steps_of_builder(builder, report):
-        places.append(place)
-        problems = problems_of(place.step.locks)
-        if isinstance(place.step, StepGroup):
-            problems += place.step.wrong_arguments() or _lack_of_steps(place.step)
-        if place.path is not None and not (too_long and place.path.startswith(f'{too_long}/')):
-            if len(place.path) > model_config.step_name_length:
-                too_long = place.path
-                problems += _length_of_path(place)
+    found_steps = []
+    too_long = ''  # paths inside of it are too long as well
+    for found in steps_of_builder(builder, report):
+        found_steps.append(found)
+        problems = problems_of(found.step.locks)
+        if isinstance(found.step, StepGroup):
+            problems += found.step.wrong_arguments() or _lack_of_steps(found.step)
+        if found.path is not None and not (too_long and found.path.startswith(f'{too_long}/')):
+            if len(found.path) > model_config.step_name_length:
+                too_long = found.path
+                problems += _length_of_path(found)
         for problem in problems:
-            report(f'{place}: {problem}{at(place.line)}')
-    return places
+            report(f'{found}: {problem}{at(found.line)}')
+    return found_steps
 
 
 def _lack_of_steps(group: StepGroup) -> list[str]:
     return [] if group.has_steps() else ['it has no steps']
 
 
-def _length_of_path(place: Place) -> list[str]:
+def _length_of_path(found: FoundStep) -> list[str]:
     limit = model_config.step_name_length
-    if len(place.step.name) > limit:
+    if len(found.step.name) > limit:
         return []  # this was told when it was made
     return [
-        f'its path {place.path!r} is longer than the {limit} characters that the name of a step'
+        f'its path {found.path!r} is longer than the {limit} characters that the name of a step'
         ' may have'
     ]

@@ -18,11 +18,11 @@ INTERRUPTED = 'interrupted; '
 class Master(upstream.Master):
     @defer.inlineCallbacks
     def _masterDeactivatedHousekeeping(self, masterid: int, name: str) -> Any:
-        yield self._tell_interrupted(masterid)
+        yield self._mark_interrupted(masterid)
         yield super()._masterDeactivatedHousekeeping(masterid, name)
 
     @defer.inlineCallbacks
-    def _tell_interrupted(self, masterid: int) -> Any:
+    def _mark_interrupted(self, masterid: int) -> Any:
         # what they said was true until the master went, so it must not stay there for ever
         of_master = resultspec.Filter('masterid', 'eq', [masterid])
         builds = yield self.master.data.get(

@@ -17,7 +17,7 @@ What always holds, after every call:
 5. *No lost wake-up.* The first in line, of those that nobody makes wait, does not wait if its claim
    could be granted.
 6. *No trace.* Who has ended holds nothing and waits for nothing.
-7. *No circle.* Of those who would wait for one another for ever, the last is told so
+7. *No circle.* Of owners that would wait for one another for ever, the last to wait is refused
    (``find_deadlock``).
 
 To enter, to be granted, to release and to cancel cost O(log n) for n claims that wait for the same
@@ -26,8 +26,8 @@ are different lists of locks in a configuration, not as many as waiters). To ask
 for a circle costs O(n), and is needed only for who holds what others wait for.
 
 ``pool`` has the units and the tree, ``queue`` who waits, ``order`` who of them is first, ``claim``
-what one owner wants and how far it is, ``deadlock`` the circles of those who wait for one another.
-Who is granted is told, and holds, before anybody else can ask, as in ``trio``'s parking lot.
+the demand of one owner on its way, ``deadlock`` the circles of those who wait for one another.
+A claim that is granted holds before anybody else can ask, as in ``trio``'s parking lot.
 ``owner`` says who can hold; ``copy`` has the release's interface to one copy of a lock, with
 Deferreds, and ``copies`` the copies that there are. Nothing here knows a build, or what a
 configuration says.

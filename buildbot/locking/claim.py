@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: one owner's wish for some locks, from when it is asked until it has ended."""
+"""New: one owner's claim of some locks, from when it is asked until it has ended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from buildbot.locking.queue import serve
 
 
 class State(Enum):
-    """How far a claim is; it goes from each to a later one, never back."""
+    """How far a claim is. It goes forward only; it is no result."""
 
     ASKED = 'asked'
     WAITING = 'waiting'
@@ -33,18 +33,16 @@ ASKED, WAITING, HELD, ENDED = State  # to look one of them up there costs more
 
 
 class Claim(Waiter):
-    """One owner's wish for some locks, all or none of them.
+    """One owner's demand on its way: it has all of its locks, or none. It is no access.
 
-    :param owner: who is to hold them; what is nested in it later names it as an ancestor. Owners
-        are told apart by ``==``.
-    :param wants: what of which locks; a lock may be named once.
+    :param owner: who is to hold them. Owners are compared with ``==``.
+    :param wants: the units that are wanted, each of another lock.
     :param priority: the higher, the further in front.
     :param ancestors: owners that this one is nested in, from the nearest out.
-    :param age: when it came up, as seconds of a clock that all who give it share; those who do not
-        come behind all that have claimed one of the locks before. Among equals in priority the
-        lowest goes first.
-    :param choice: the same for claims of which one will do, so that none waits for another's sake.
-    :ivar holdings: what it holds.
+    :param age: when it was made, in seconds of a clock that all claims share; among claims of equal
+        priority the lowest goes first. None puts it behind all earlier claims of its locks.
+    :param choice: equal for claims of which one will do; they do not hinder each other.
+    :ivar holdings: its units of each lock while it is held.
     :raises ValueError: a lock is named twice, or a want is more than its lock will ever have.
     """
 
@@ -92,7 +90,7 @@ class Claim(Waiter):
             lock.clock = number
             if age > lock.latest:
                 lock.latest = age
-        self.key = (-priority, age, number)
+        self.place = (-priority, age, number)
 
     def __repr__(self) -> str:
         return f'<Claim of {self.owner}, {self.state.value}>'
@@ -192,16 +190,16 @@ class Claim(Waiter):
             holdings.append(pool.take(self, want.exclusive, want.units))
 
     def granted(self) -> None:
-        """Be told that it holds its locks; not from ``enter``, which returns that."""
+        """Called when it is granted after a wait; ``enter`` returns it otherwise."""
 
     def hopeless(self, want: Want) -> None:
-        """Be told that it has ended, for it could never have enough of this any more.
+        """Called when it has ended, because it could never have this any more.
 
-        What was held around it is gone, or its lock has fewer units now.
+        The holding around it has ended, or its lock has fewer units now.
         """
 
     def too_many(self, want: Want) -> Exception:
-        """Return what is to be raised where this is more than there will ever be."""
+        """Return the error that says that this is more than there will ever be."""
         return ValueError('more units are wanted than there are')
 
     def _leave(self) -> None:
@@ -210,14 +208,14 @@ class Claim(Waiter):
         self.line.leave(self)
 
     def _move(self) -> None:
-        # the holding it waited in is gone, so it waits for what is around that
+        # the holding in which it waited has ended, so it waits in the pool around that
         assert self.line is not None
         self.line.leave(self)
         self.enter_line()
 
 
 def end_hopeless(claims: Iterable[Claim], pools: Sequence[Pool]) -> None:
-    """End those of the claims that can never have enough, serve who waits, and tell those.
+    """End the hopeless ones of some claims, and grant what can be granted.
 
     :param pools: where units have become free, or are more or fewer now.
     """
@@ -230,7 +228,7 @@ def end_hopeless(claims: Iterable[Claim], pools: Sequence[Pool]) -> None:
 
 
 def set_capacity(lock: Lock, capacity: int) -> None:
-    """Change the units there are. Holdings stay; if there are too many, the lock drains."""
+    """Change the number of units. Holdings stay, even if they are too many."""
     claims = lock.claims() if capacity < lock.capacity else ()
     lock.capacity = capacity
     end_hopeless(claims, list(lock.busy))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """New: the copies that there are of a lock: one, one for each worker, or one for each branch.
 
-A lock and each of its copies live as long as somebody has them: who has configured the lock, holds
-or waits for a copy, or is about to. Names that are rendered, and branches, leave nothing behind.
+A lock and each of its copies live as long as something refers to them: a configuration, or an owner
+that holds or waits for a copy. Names that are rendered, and branches, leave nothing behind.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class LocksInUse(service.SharedService):
-    """The locks that somebody has, by class and name."""
+    """The locks that something refers to, by class and name. It keeps none of them alive."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,12 +31,12 @@ class LocksInUse(service.SharedService):
 
 
 class FoundByName:
-    """A lock of which there is one with its name, as long as somebody has it."""
+    """A lock of which there is one with its name, as long as something refers to it."""
 
     @classmethod
     @defer.inlineCallbacks
     def getService(cls, parent: Any, name: str) -> Any:
-        """Return the lock with this name, or a new one; whoever needs it is to keep it."""
+        """Return the lock with this name, or a new one; the caller keeps it alive."""
         in_use = yield LocksInUse.getService(parent)
         lock = in_use.locks.get((cls, name))
         if lock is None:
@@ -45,7 +45,7 @@ class FoundByName:
 
     @classmethod
     def find(cls, parent: Any, name: str) -> Any:
-        """Return the lock with this name; None if nobody has it."""
+        """Return the lock with this name; None if it is not in use."""
         in_use = parent.namedServices.get(LocksInUse.getName())
         return in_use.locks.get((cls, name)) if in_use is not None else None
 
@@ -172,9 +172,9 @@ class RealBranchLock(FoundByName):
         assert self.lockid is not None
         lock = self.copies.get((codebase, branch))
         if lock is None:
-            place = f'{codebase}:{branch}' if codebase else f'{branch}'
+            of = f'{codebase}:{branch}' if codebase else f'{branch}'
             limit = self.lockid.max_count_for(branch)
-            lock = BaseLock(self.lockName, limit, place, self)
+            lock = BaseLock(self.lockName, limit, of, self)
             self.copies[codebase, branch] = lock
         return lock
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: one copy of a lock, on the lock rule, with the Deferreds of those who wait for it."""
+"""New: one copy of a lock, with Deferreds for the claims that wait for it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from buildbot.util.eventual import eventually
 
 
 class Access(Protocol):
-    """How a lock is to be taken. It says so, and takes nothing itself."""
+    """How a lock is to be taken. It holds nothing; a claim does."""
 
     mode: str
     count: int
@@ -52,18 +52,18 @@ class CircleError(LockError):
 
 
 class LockClaim(Claim):
-    """What one owner has of some copies of locks, from when it asks until it has let all go.
+    """One owner's claim of some copies of locks, with a Deferred for its wait.
 
-    It is the only handle on them: its owner keeps it, asks it how far it is, and ends it. It is no
-    access, which says only how a lock is to be taken.
+    It is the only handle on what is held: its owner keeps it, and ends it. It is no access, which
+    says only how a lock is to be taken.
 
     :param owner: who is to hold them.
     :param accesses: pairs of copy and access, each copy once; of a count of 0 nothing is taken.
-    :ivar deferred: fires when the wait is over, whatever for; None if nobody is to be told of that.
+    :ivar deferred: fires when the wait is over; None if nothing waits for that.
     :raises UnitsError: more units of a copy are wanted than it has.
     """
 
-    __slots__ = ('_places', 'accesses', 'deferred')
+    __slots__ = ('_listed_in', 'accesses', 'deferred')
 
     def __init__(self, owner: Any, accesses: Sequence[tuple[BaseLock, Access]]) -> None:
         self.deferred: defer.Deferred[BaseLock | None] | None = None
@@ -77,25 +77,25 @@ class LockClaim(Claim):
             accesses = [(lock, access) for lock, access in accesses if access.count]
         self.accesses = accesses
         key = key_of(owner)
-        # for the claims of its owner, and of those that this one is nested in
-        self._places: Sequence[dict[Claim, None]] = ()
+        # the claims of its owner and of the owners around that, among which it is while it waits
+        self._listed_in: Sequence[dict[Claim, None]] = ()
         if isinstance(owner, LockOwner):
             ancestors = [key_of(thing) for thing in owners_around(owner)]
-            self._places = [each.claims for each in (key, *ancestors)]
-            place = (owner.lock_priority, ancestors, owner.lock_age, owner.lock_choice)
-            super().__init__(key, wants, *place)
+            self._listed_in = [each.claims for each in (key, *ancestors)]
+            standing = (owner.lock_priority, ancestors, owner.lock_age, owner.lock_choice)
+            super().__init__(key, wants, *standing)
         else:
             super().__init__(key, wants)
 
     def take_at_once(self) -> bool:
-        """Take the copies if it is the owner's turn; else do not wait.
+        """Hold the copies if it is the owner's turn, and do not wait otherwise.
 
         :returns: whether they are held.
         """
         if not self.enter(wait=False):
             return False
         if self.accesses:
-            for claims in self._places[:1]:
+            for claims in self._listed_in[:1]:
                 claims[self] = None
         return True
 
@@ -111,32 +111,34 @@ class LockClaim(Claim):
         """
         d = self.deferred = defer.Deferred()
         self.enter_line()
-        places = self._places
-        if places:
-            for claims in places:
+        listed_in = self._listed_in
+        if listed_in:
+            for claims in listed_in:
                 claims[self] = None
-            held = [want.lock for claims in places for c in claims if c.holds for want in c.wants]
+            held = [
+                want.lock for claims in listed_in for c in claims if c.holds for want in c.wants
+            ]
             if any(lock.busy for lock in held) or self.may_be_in_front():
                 self.check_circle()
-            # else it keeps nothing from anybody, so it closes no circle
+            # else nothing waits for its owner, so it closes no circle
         return d
 
     def refused(self) -> list[BaseLock]:
-        """Return the copies that it cannot have now."""
+        """Return those of its copies that are not available now."""
         return [lock for lock, _ in self.accesses if not self.could_have(lock._rule)]
 
     def check_circle(self) -> None:
-        """End it if it is one of those who wait for one another.
+        """End it if it closes a circle that no owner in it can break by yielding its place.
 
-        :raises CircleError: it is. Those in it who can yield their place in line have done so.
+        :raises CircleError: it does.
         """
         circle = find_deadlock(self, waits_of)
         while any(self._yields(claim) for claim in circle):
             circle = find_deadlock(self, waits_of)
         if circle:
-            # what has no place for its claims is in the way, but nobody can do anything about it
+            # what keeps no claims is in the way, but nobody can do anything about it
             claims: list[Any] = [c for c in circle if c is self or claims_of(c.owner) is not None]
-            why = '; '.join(claim.tell() for claim in claims)
+            why = '; '.join(claim.describe() for claim in claims)
             self.deferred = None
             self.end()
             raise CircleError(f'these would wait for one another for ever: {why}')
@@ -148,7 +150,7 @@ class LockClaim(Claim):
         thing.yield_place()
         return True
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         """Say who waits for what, and who holds it."""
         held = [
             f'{lock} held by {" and ".join(map(repr, lock._rule.held)) or "nobody"}'
@@ -168,7 +170,7 @@ class LockClaim(Claim):
     def give_back(self, lock: BaseLock) -> None:
         """Give back one of the copies that it holds."""
         self.let_go(lock._rule)
-        if self._places and self.state is not HELD:
+        if self._listed_in and self.state is not HELD:
             self._forget()
         if lock.release_subs.subscriptions:
             lock.release_subs.deliver()
@@ -178,7 +180,7 @@ class LockClaim(Claim):
         self.end()
 
     def fail_in_circle(self) -> None:
-        """End it with its failure if it is one of those who wait for one another."""
+        """Check for a circle, and let ``deferred`` fail if there is one."""
         d = self.deferred
         try:
             self.check_circle()
@@ -187,11 +189,11 @@ class LockClaim(Claim):
                 d.errback(e)
 
     def granted(self) -> None:
-        if self._places:
-            for claims in self._places[1:]:
+        if self._listed_in:
+            for claims in self._listed_in[1:]:
                 claims.pop(self, None)
         if len(self.accesses) > 1:
-            self._tell_releases()  # a lock that has drained for it may have units left for others
+            self._announce_releases()  # one that drained for it may have units left
         eventually(self._fire)
 
     def drains(self) -> None:
@@ -214,14 +216,14 @@ class LockClaim(Claim):
 
     def _has_ended(self) -> None:
         self._forget()
-        self._tell_releases()
+        self._announce_releases()
 
     def _forget(self) -> None:
-        for claims in self._places:
+        for claims in self._listed_in:
             claims.pop(self, None)
 
-    def _tell_releases(self) -> None:
-        # who does not wait here, but was refused because of this claim, may ask again
+    def _announce_releases(self) -> None:
+        # an owner that was refused because of this claim, and does not wait in line, may ask again
         for lock, _ in self.accesses:
             if lock.release_subs.subscriptions:
                 lock.release_subs.deliver()
@@ -234,31 +236,30 @@ class LockClaim(Claim):
 
 
 class BaseLock:
-    """One copy of a lock: who holds it, and who waits for it.
+    """One copy of a lock, with the interface that the release's has. It is not the lock.
 
-    Owners are told apart by what they are, not by ``==``. An owner that is nested in a holder (see
-    ``LockOwner``) takes of what that holds.
+    Owners are compared by identity. One that is nested in a holder (see ``LockOwner``) shares what
+    that holds.
 
     :param name: of the lock.
-    :param maxCount: units there are.
-    :param place: the worker or branch that it is for, if there is a copy for each.
+    :param maxCount: its number of units.
+    :param of: the worker, branch or key whose copy it is; None if there is but one copy.
     :param family: the lock that it is a copy of, if there are several.
     :cvar kind: what the configuration calls such a lock.
-    :ivar label: the name with which people are told of this copy.
+    :ivar label: the name of this copy in messages.
     """
 
     kind = 'BaseLock'
 
     def __init__(
-        self, name: str, maxCount: int = 1, place: str | None = None, family: Any = None
+        self, name: str, maxCount: int = 1, of: str | None = None, family: Any = None
     ) -> None:
         super().__init__()
         self.lockName = name
-        self.label = name if place is None else f'{name}[{place}]'
+        self.label = name if of is None else f'{name}[{of}]'
         self.family = family  # which lives as long as one of its copies
         self._rule = Lock(maxCount)
-        # of those who wait by the release's methods, and take what they are granted with `claim`;
-        # by the owner's id, for the claim keeps the owner
+        # claims made by waitUntilMaybeAvailable, by what stands for the owner
         self._asked: dict[Any, LockClaim] = {}
         self.release_subs = subscription.SubscriptionPoint(f'releases of lock {self.label}')
 
@@ -290,11 +291,11 @@ class BaseLock:
         """Who waits for it."""
         return [thing_of(claim.owner) for claim in self._rule.claims()]
 
-    def tell_holders(self, requester: Any) -> str:
-        """Say what its name is, and who kept it from an owner: three, and how many others.
+    def describe_holders(self, requester: Any) -> str:
+        """Say which owners kept it from another one: three, and how many others.
 
-        It is said in the past tense, for what is said once is not kept true. Of those who hold it
-        inside of one another, only the outermost are told, as seen from there.
+        It is in the past tense, since a message is not kept true. Of holders nested in one another
+        only the outermost are named, as the other owner sees them.
         """
         pool = self._rule.pool_for([key_of(owner) for owner in owners_around(requester)])
         held = [holding.owner for holding in pool.holdings or self._rule.holdings]
@@ -304,7 +305,7 @@ class BaseLock:
         return f'{self.label}, which was held by {", ".join(map(repr, held[:3]))}{more}'
 
     def setMaxCount(self, count: int) -> None:
-        """Change the units there are. Those who waited for more than that fail, and say so."""
+        """Change the number of units. Claims that wait for more than that fail."""
         before = self._rule.capacity
         if before and before != count:
             log.msg(f'{self} has {in_units(count)} now; it had {before}')
@@ -316,12 +317,12 @@ class BaseLock:
                 claim.fail_in_circle()
 
     def isAvailable(self, requester: Any, access: Access) -> bool:
-        """Tell whether the requester could claim it now, whose turn it is being considered."""
+        """Tell whether the requester could claim it now, without going before others in line."""
         if not access.count:
             return True
         if self._has_granted(requester, access):
             return True
-        granted = self._taken_by(requester, access)
+        granted = self._claim_of(requester, access)
         if granted is not None and granted.deferred is not None:
             return True  # of which it hears in a moment
         exclusive = access.mode == 'exclusive'
@@ -362,7 +363,7 @@ class BaseLock:
         if asked is not None:
             asked.end()
 
-    def _taken_by(self, owner: Any, access: Access) -> LockClaim | None:
+    def _claim_of(self, owner: Any, access: Access) -> LockClaim | None:
         for holding in self._rule.held.get(key_of(owner), ()):
             claim = holding.claim
             if (self, access) in claim.accesses and claim is not self._asked.get(claim.owner):
@@ -375,7 +376,7 @@ class BaseLock:
 
     def release(self, owner: Any, access: Access) -> None:
         """Release what was claimed with this access; if it was not, nothing happens."""
-        claim = self._taken_by(owner, access)
+        claim = self._claim_of(owner, access)
         if claim is not None:
             claim.give_back(self)
 
@@ -400,7 +401,7 @@ class BaseLock:
     def stopWaitingUntilAvailable(self, owner: Any, access: Access, d: defer.Deferred) -> None:
         """Wait no longer.
 
-        :param d: what was returned to wait with. It is fired if it has not been.
+        :param d: the Deferred of ``waitUntilMaybeAvailable``. It fires now if it has not before.
         """
         claim = self._asked.get(key_of(owner))
         assert claim is not None and claim.state is not ENDED, f'{owner} does not wait for {self}'
@@ -410,13 +411,13 @@ class BaseLock:
 
     def isOwner(self, owner: Any, access: Access) -> bool:
         """Tell whether the owner has claimed it with this access, and not released it."""
-        return self._taken_by(owner, access) is not None
+        return self._claim_of(owner, access) is not None
 
 
 def would_do(
     owner: Any, accesses: Sequence[tuple[BaseLock, Access]], others: Iterable[Claim]
 ) -> bool:
-    """Tell whether locks could be had if others gave back what they have been granted.
+    """Tell whether an owner could have locks if other claims ended.
 
     :param accesses: each lock once.
     """

@@ -20,12 +20,12 @@ from buildbot.locking.pool import Want
 
 
 def find_deadlock(claim: Claim, waits_of: Callable[[Any], Iterable[Claim]]) -> list[Claim]:
-    """Find those who will wait for ever because this claim waits, too.
+    """Find the circle of waits that this claim closes.
 
-    If each claim is looked at when it begins to wait, it can only be the last of a circle.
+    Each claim is to be looked at when it begins to wait, so only the last can close a circle.
 
     :param claim: one that waits.
-    :param waits_of: returns the claims that an owner, or what is nested in it, waits with.
+    :param waits_of: returns the waiting claims of an owner, and of owners nested in it.
     :returns: claims that wait for one another, this one first; none if there is no circle.
     """
     left = reachable(claim, waits_of)
@@ -43,7 +43,7 @@ def find_deadlock(claim: Claim, waits_of: Callable[[Any], Iterable[Claim]]) -> l
 
 
 def reachable(claim: Claim, waits_of: Callable[[Any], Iterable[Claim]]) -> dict[Claim, None]:
-    """Return this claim, those that wait in holders of what it waits for or ahead, and so on."""
+    """Return this claim, the claims that it waits for, those that these wait for, and so on."""
     found: dict[Claim, None] = {}
     todo = [claim]
     while todo:
@@ -57,7 +57,7 @@ def reachable(claim: Claim, waits_of: Callable[[Any], Iterable[Claim]]) -> dict[
 
 
 def could_go(claim: Claim, stuck: set[Any]) -> bool:
-    """Tell whether a claim could be granted if only the stuck kept what they hold."""
+    """Tell whether a claim could be granted if only the stuck owners held anything."""
     return all(fits(pool, want, stuck) for want, pool in zip(claim.wants, claim.pools))
 
 

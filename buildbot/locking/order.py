@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: claims of which one is the first, by their places in line."""
+"""New: claims in order, by their place in line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Iterable
 
 
 class Order(Dict[Any, None]):
-    """A set of claims that knows the first of them; a claim's place is its ``key``.
+    """Claims, of which the first in line is known, by the ``place`` of each; it grants nothing.
 
     Below is a heap, in which claims that have gone stay until they are on top of it, or more than
     half of it. So it is never larger than twice what there is and a bit, and to add, to discard
@@ -30,12 +30,12 @@ class Order(Dict[Any, None]):
 
     def add(self, claim: Any) -> None:
         self[claim] = None
-        heappush(self._heap, (claim.key, claim))
+        heappush(self._heap, (claim.place, claim))
 
     def discard(self, claim: Any) -> None:
         self.pop(claim, None)
         if len(self._heap) > 2 * len(self) + 16:
-            self._heap = [(claim.key, claim) for claim in self]
+            self._heap = [(claim.place, claim) for claim in self]
             heapify(self._heap)
 
     def first(self) -> Any:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: who holds locks, and what stands for it in its claims."""
+"""New: owners of locks, and the keys by which their claims know them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from buildbot.locking.claim import Claim
 
 
 class LockOwner:
-    """Who can hold locks and share them with what is nested in it: builds and steps, for example.
+    """Who can hold locks, such as a build or a step. Owners nested in it share what it holds.
 
     :cvar lock_parent: the owner that this one is nested in, or None.
-    :cvar lock_priority: the higher, the further in front of those who wait.
-    :cvar lock_age: when it came up, in seconds of the master's clock; None if that is now.
-    :cvar lock_choice: the same for owners of which only one will hold its locks in the end; None if
-        there are no others.
-    :cvar lock_may_yield: whether it has ``yield_place()``, which takes it out of the line if others
-        could never go on because of its place in it.
-    :cvar lock_key: what stands for it in its claims; None before it is needed.
+    :cvar lock_priority: the higher, the further in front in line.
+    :cvar lock_age: when it was made, in seconds of the master's clock; None if that is now.
+    :cvar lock_choice: equal for owners only one of which is to hold its locks in the end; they do
+        not hinder each other. None if there are no others.
+    :cvar lock_may_yield: whether it has ``yield_place()``, which leaves the line when its place
+        there would keep others waiting for ever.
+    :cvar lock_key: the key by which its claims know it; None before its first claim.
     """
 
     lock_parent: LockOwner | None = None
@@ -30,20 +30,25 @@ class LockOwner:
     lock_key: _Key | None = None
 
     def take_over(self, other: LockOwner) -> None:
-        """Be the owner that another one was until now, with all that it holds."""
+        """Become the owner of all claims of another owner."""
         key = self.lock_key = key_of(other)
         key.thing = self
         other.lock_key = None
 
     def lock_name(self) -> str:
-        """Return the words with which people are told of this owner."""
+        """Return the name of this owner for messages."""
         return str(self)
 
 
 class _Key:
-    # Stands for an owner in its claims. Two steps of one factory are equal, but never the same
-    # owner, so it is this object that is compared. It has those claims of the owner that wait or
-    # are held, and those that wait of what is nested in it.
+    """Stands for an owner in its claims, and is compared in its stead; it is no owner.
+
+    Two steps of one factory are equal, but are two owners.
+
+    :ivar claims: those of the owner that wait or are held, and those that wait of owners nested in
+        it.
+    """
+
     __slots__ = ('claims', 'thing')
 
     def __init__(self, thing: Any) -> None:
@@ -55,7 +60,8 @@ class _Key:
 
 
 class _KeyOfEqual(_Key):
-    # for an owner from outside that has an `==` of its own, and no place for a key
+    """The key of an owner that is no ``LockOwner`` and has an ``==`` of its own."""
+
     __slots__ = ()
 
     def __eq__(self, other: object) -> bool:
@@ -79,17 +85,17 @@ def thing_of(key: Any) -> Any:
 
 
 def claims_of(key: Any) -> dict[Claim, None] | None:
-    """Return the claims of an owner; None if it comes from outside, with no place for them."""
+    """Return the claims of an owner; None if it comes from outside, and keeps none."""
     return key.claims if type(key) is _Key else None
 
 
 def waits_of(key: Any) -> Iterable[Claim]:
-    """Return the claims that an owner, or what is nested in it, waits with."""
+    """Return the claims of an owner, and of owners nested in it, that wait."""
     return (claim for claim in claims_of(key) or () if claim.waiting)
 
 
 def name_of_request(brid: int, builder_name: str) -> str:
-    """Return the words with which people are told of a build request, or of its build to be."""
+    """Return the name of a build request for messages."""
     return f'build request {brid} of {builder_name}'
 
 

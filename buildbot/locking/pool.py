@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: units of a lock that are shared, and the holdings among which they are."""
+"""New: the units of a lock, and the holdings that share them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from buildbot.locking.order import Order
 
 
 class Want:
-    """Some units of a lock, or all of it.
+    """Some units of a lock, or all of it, as a claim asks for them. It holds nothing.
 
     :param lock: which lock.
     :param exclusive: whether nobody else may hold it.
@@ -27,16 +27,16 @@ class Want:
 
 
 class Pool:
-    """Units that holders share: those of a lock, or those that a holding gives to its nested ones.
+    """Units that holders share: a lock's own, or a holding's, which owners nested in it share.
 
     :ivar lock: the lock whose units they are.
     :ivar holding: the holding that gives them, or None for the lock's own.
     :ivar holdings: who holds some of them; a dict for its order.
-    :ivar used: units taken by counting holdings, with what overflows from nested ones.
-    :ivar taken_whole: whether an exclusive holding is in it, itself or nested in a counting one.
-    :ivar alone: the line of those who wait for this pool and no other; None before the first.
-    :ivar lines: the lines in which somebody waits here, by the set of pools they wait for.
-    :ivar heads: an order with the first claim of each line; the line if there has been only one.
+    :ivar used: units of counting holdings, and what nested holdings use beyond theirs.
+    :ivar held_whole: whether an exclusive holding is in it, itself or nested in a counting one.
+    :ivar alone: the line of the claims that wait for this pool only; None before the first.
+    :ivar lines: the lines that are not empty, by the set of pools that their claims wait for.
+    :ivar heads: the first claim of each line, in order; the line itself if there is only one.
     :ivar draining: the claims that nobody may overtake any more.
     """
 
@@ -48,7 +48,7 @@ class Pool:
         'holdings',
         'lines',
         'lock',
-        'taken_whole',
+        'held_whole',
         'used',
     )
 
@@ -57,27 +57,27 @@ class Pool:
         self.holding = holding
         self.holdings: dict[Holding, None] = {}
         self.used = 0
-        self.taken_whole = False
+        self.held_whole = False
         self.alone: Any = None
         self.lines: dict[Any, Any] = {}
         self.heads = Order()
         self.draining = Order()
 
     def most(self) -> int:
-        """Return the most units that somebody could ever have here.
+        """Return the most units that one claim could ever have here.
 
-        It is more than there are if what is held around it has been held since there were more.
+        A holding keeps its units when the capacity is lowered, so this may be more than that.
         """
         holding = self.holding
         own = 0 if holding is None or holding.exclusive else holding.units
         return max(self.lock.capacity, own)
 
     def fits(self, exclusive: bool, units: int) -> bool:
-        """Tell whether one more holding would be within capacity, whoever waits."""
+        """Tell whether one more holding would be within capacity. The queue is not looked at."""
         pool: Pool = self
         chain = 0  # how many holdings of the pool are not others, but around the new one
         while True:
-            if pool.taken_whole or (exclusive and len(pool.holdings) > chain):
+            if pool.held_whole or (exclusive and len(pool.holdings) > chain):
                 return False
             holding = pool.holding
             if holding is None or holding.exclusive:
@@ -99,7 +99,7 @@ class Pool:
         else:
             held[owner] = [holding]
         if exclusive:
-            self.taken_whole = True
+            self.held_whole = True
             if self.holding is not None:
                 self._set_whole(True)
         else:
@@ -107,7 +107,7 @@ class Pool:
         return holding
 
     def give_back(self, holding: Holding) -> None:
-        """Remove a holding; what is nested in it is then nested in what is around it."""
+        """Remove a holding; holdings nested in it move to this pool."""
         del self.holdings[holding]
         owner, held = holding.claim.owner, self.lock.held
         of_owner = held[owner]
@@ -118,13 +118,13 @@ class Pool:
         inside = holding.inside
         if inside is None:
             if holding.exclusive:
-                self.taken_whole = False
+                self.held_whole = False
                 if self.holding is not None:
                     self._set_whole(False)
             else:
                 self._use(-holding.units)
             return
-        if holding.exclusive and not inside.taken_whole:
+        if holding.exclusive and not inside.held_whole:
             self._set_whole(False)
         self._use(inside.used - holding.footprint())
         for nested in inside.holdings:
@@ -132,7 +132,7 @@ class Pool:
             self.holdings[nested] = None
 
     def _use(self, units: int) -> None:
-        # a negative number gives units back; what is around sees what goes beyond its holding only
+        # a negative number gives units back; a pool around sees only what exceeds its holding
         pool: Pool = self
         while units:
             holding = pool.holding
@@ -145,10 +145,10 @@ class Pool:
 
     def _set_whole(self, taken: bool) -> None:
         for pool in self.around():
-            pool.taken_whole = taken
+            pool.held_whole = taken
 
     def around(self) -> Iterator[Pool]:
-        """Yield this pool and those whose units can flow into it, from the inside out."""
+        """Yield this pool and those that can give it more units, from the inside out."""
         pool: Pool = self
         yield pool
         while pool.holding is not None and not pool.holding.exclusive:
@@ -157,11 +157,11 @@ class Pool:
 
 
 class Holding:
-    """What one owner holds of one lock.
+    """Units that one owner has of one lock. It is part of a claim, which ends it.
 
     :ivar claim: the claim with which it is held.
     :ivar pool: where its units come from.
-    :ivar inside: the pool that it is for what is nested in the owner; None until there is any.
+    :ivar inside: the pool of owners nested in this one; None until one of them asks.
     """
 
     __slots__ = ('claim', 'exclusive', 'inside', 'pool', 'units')
@@ -175,11 +175,11 @@ class Holding:
 
     @property
     def owner(self) -> Any:
-        """Who holds it; whatever the claim named."""
+        """The owner of its claim."""
         return self.claim.owner
 
     def footprint(self) -> int:
-        """Units taken of the pool around, by it and what is nested in it, counted once."""
+        """Units that it and all nested in it use of the pool around, counted once."""
         if self.exclusive:
             return 0
         return max(self.units, self.inside.used) if self.inside else self.units
@@ -191,7 +191,7 @@ class Holding:
 
 
 class Lock(Pool):
-    """A lock with units, which holders and those nested in them share.
+    """The units of one copy of a lock, its holdings and its queue. It knows no configuration.
 
     :param capacity: units there are.
     :ivar held: what each owner holds of it.
@@ -199,7 +199,7 @@ class Lock(Pool):
     :ivar busy: the pools of it in which somebody waits.
     :ivar clock: the highest arrival number that a claim of it has had.
     :ivar latest: the highest age that a claim of it has had.
-    :ivar last: place in line behind which nobody has waited since somebody has.
+    :ivar last: the hindmost place in line since the queue was last empty.
     """
 
     __slots__ = ('busy', 'capacity', 'clock', 'held', 'last', 'latest', 'whole')
@@ -218,7 +218,7 @@ class Lock(Pool):
         return f'<Lock of {self.capacity}>'
 
     def pool_for(self, ancestors: Iterable[Any]) -> Pool:
-        """Return where an owner's units come from: the nearest ancestor's holding, or the lock."""
+        """Return the pool of an owner: the nearest ancestor's holding, or the lock."""
         for ancestor in ancestors if self.held else ():
             for holding in self.held.get(ancestor, ()):
                 return holding.open_inside()
@@ -227,4 +227,6 @@ class Lock(Pool):
     def claims(self) -> list[Any]:
         """Return the claims that wait for it, in order."""
         lines = [line for pool in self.busy for line in pool.lines.values()]
-        return sorted(dict.fromkeys(claim for line in lines for claim in line), key=lambda c: c.key)
+        return sorted(
+            dict.fromkeys(claim for line in lines for claim in line), key=lambda c: c.place
+        )

@@ -19,21 +19,21 @@ PATIENCE = 4
 
 
 class Waiter:
-    """What a queue knows of a claim: what it wants, and its place. It has no owner and no end.
+    """What a queue knows of a claim: its wants and its place. It knows no owner and no state.
 
     :ivar wants: units, each of another lock.
     :ivar pools: where the units of each want come from.
-    :ivar key: its place; the lowest goes first.
-    :ivar choice: the same for claims of which one will do; None if it has no such others.
+    :ivar place: its place in line; the lowest goes first.
+    :ivar choice: equal for claims of which one will do; None if there are no others.
     :ivar line: where it waits; None if it does not.
-    :ivar passed: how often others went first at a lock that was free.
+    :ivar passed: how often claims behind it have been granted before it.
     """
 
-    __slots__ = ('choice', 'key', 'line', 'passed', 'pools', 'wants')
+    __slots__ = ('choice', 'line', 'passed', 'place', 'pools', 'wants')
 
     wants: Sequence[Want]
     pools: Sequence[Pool]
-    key: tuple[float, ...]
+    place: tuple[float, ...]
     choice: Any
     line: Line | None
     passed: int
@@ -43,23 +43,23 @@ class Waiter:
         raise NotImplementedError
 
     def granted(self) -> None:
-        """Be told that it has been given its units, in its turn."""
+        """Called when it has been granted its units after a wait."""
 
     def drains(self) -> None:
-        """Be told that its patience is at an end, so that others begin to wait for it."""
+        """Called when its patience has ended, and its locks begin to drain."""
 
     @property
     def is_draining(self) -> bool:
         return self.line is not None and self.passed >= PATIENCE
 
     def ahead(self) -> Iterator[Any]:
-        """Yield those that this one waits for because of their place in line."""
+        """Yield the claims that must go before this one."""
         for pool in self.pools:
             for line in pool.lines.values():
                 for other in line:
                     strict = len(other.pools) == 1 or line is self.line
                     strict = strict or (other.is_draining and not other.is_of(self.choice))
-                    if strict and other.key < self.key:
+                    if strict and other.place < self.place:
                         yield other
             for nested in pool.lock.busy:
                 if nested is not pool and is_pressed(pool, nested):
@@ -67,32 +67,32 @@ class Waiter:
                         yield from line
 
     def is_of(self, choice: Any) -> bool:
-        """Tell whether it is one of those of which one will do; they do not hinder each other."""
+        """Tell whether it belongs to a choice, so that it does not hinder the others of it."""
         return choice is not None and self.choice == choice
 
     def may_be_in_front(self) -> bool:
         """Tell whether it may have joined in front of somebody."""
-        return any(pool.lock.last > self.key for pool in self.pools)
+        return any(pool.lock.last > self.place for pool in self.pools)
 
     def could_have(self, lock: Lock) -> bool:
         """Tell whether one lock of several, for which it waits, would be granted by itself."""
         for want, pool in zip(self.wants, self.pools):
             if want.lock is lock:
-                is_closed_for_it = is_closed(pool, self.key, self.choice)
+                is_closed_for_it = is_closed(pool, self.place, self.choice)
                 return not is_closed_for_it and pool.fits(want.exclusive, want.units)
         return False
 
     def be_before(self, other: Waiter) -> None:
         """Have the place right before another claim, when this one enters the line."""
-        priority, age, number = other.key[:3]
-        self.key = (priority, age, number - 0.5, self.key[2])  # of several, the last comes last
+        priority, age, number = other.place[:3]
+        self.place = (priority, age, number - 0.5, self.place[2])  # of several, the last comes last
 
     def serve(self) -> None:
-        """Grant what can be granted where this claim waits, to whom it may be."""
+        """Grant all that can be granted, to any claim, where this one waits."""
         serve(self.pools)
 
     def be_patient(self) -> None:
-        """Let others go first once more, because who waits for this claim is waited for by it."""
+        """Stop draining, because this claim waits for one that waits for it."""
         self.passed = 0
         for pool in self.pools:
             pool.draining.discard(self)
@@ -101,21 +101,21 @@ class Waiter:
     def may_be_granted(self) -> bool:
         """Tell whether it is its turn, and there are enough units."""
         for want, pool in zip(self.wants, self.pools):
-            if pool.lock.busy and is_closed(pool, self.key, self.choice):
+            if pool.lock.busy and is_closed(pool, self.place, self.choice):
                 return False
             if not pool.fits(want.exclusive, want.units):
                 return False
         return True
 
     def drain(self) -> None:
-        """Let nobody go first any more."""
+        """Let no claim behind it be granted before it any more."""
         for pool in self.pools:
             pool.draining.add(self)
         self.drains()
 
 
 class Line(Order):
-    """Those who wait for one set of pools, in order. The first decides for all of them.
+    """The claims that wait for one set of pools, in order. A pool may have several lines.
 
     :param pools: each of them once.
     """
@@ -134,8 +134,8 @@ class Line(Order):
         claim.line = self
         for pool in self._pools:
             lock, lines = pool.lock, pool.lines
-            if claim.key > lock.last:
-                lock.last = claim.key
+            if claim.place > lock.last:
+                lock.last = claim.place
             if not self:
                 if not lines:
                     lock.busy[pool] = None
@@ -145,7 +145,7 @@ class Line(Order):
                 lines[self._key] = self
             if pool.heads is not self:
                 before = self.first()
-                if before is None or claim.key < before.key:
+                if before is None or claim.place < before.place:
                     pool.heads.discard(before)
                     pool.heads.add(claim)
         self.add(claim)
@@ -170,18 +170,18 @@ class Line(Order):
                         lock.last = ()
 
 
-def is_closed(pool: Pool, key: Any, choice: Any = None) -> bool:
-    """Tell whether somebody ahead of a place in line makes it wait at a pool.
+def is_closed(pool: Pool, place: Any, choice: Any = None) -> bool:
+    """Tell whether a claim at a place in line has to wait at a pool for one ahead of it.
 
-    :param choice: of who has that place.
+    :param choice: that of the claim.
     """
     lines = pool.lines
     if lines:
-        if pool.alone and pool.alone.first().key < key:
+        if pool.alone and pool.alone.first().place < place:
             return True
         draining = pool.draining
-        if draining and draining.first().key < key:
-            if choice is None or any(c.key < key and not c.is_of(choice) for c in draining):
+        if draining and draining.first().place < place:
+            if choice is None or any(c.place < place and not c.is_of(choice) for c in draining):
                 return True
     busy = pool.lock.busy
     if len(busy) > (pool in busy):
@@ -200,14 +200,14 @@ def is_available(
 ) -> bool:
     """Tell whether a claim of this lock alone would be granted at once."""
     pool = lock.pool_for(ancestors)
-    key = (-priority, math.inf if age is None else age, math.inf)
-    return not is_closed(pool, key, choice) and pool.fits(exclusive, units)
+    place = (-priority, math.inf if age is None else age, math.inf)
+    return not is_closed(pool, place, choice) and pool.fits(exclusive, units)
 
 
 def is_pressed(pool: Pool, nested: Pool) -> bool:
-    """Tell whether somebody waits in a pool nested in this one for units from outside of it.
+    """Tell whether a claim in a pool nested in this one waits for units of this one.
 
-    Those go first: who is around them holds units, and lets them go only after them.
+    It goes first, because the owner around it keeps its units until it has ended.
     """
     if nested is pool or pool not in nested.around():
         return False
@@ -226,13 +226,13 @@ def overtaken(pools: Iterable[Pool], claim: Waiter) -> dict[Waiter, None]:
     for pool in pools:
         if pool.lines:
             first = pool.heads.first()
-            if first is not None and first.key < claim.key and not first.is_of(claim.choice):
+            if first is not None and first.place < claim.place and not first.is_of(claim.choice):
                 found[first] = None
     return found
 
 
 def be_passed(waiters: Iterable[Waiter]) -> None:
-    """Count that others have gone first."""
+    """Count that a claim behind these has been granted before them."""
     for waiter in waiters:
         waiter.passed += 1
         if waiter.passed == PATIENCE:
@@ -253,7 +253,7 @@ def serve(pools: Sequence[Pool]) -> None:
             todo += pool.around()
     while todo:
         pool = todo.pop()
-        # units flow inwards first: to who waits in a holding that has too few
+        # claims that wait in a holding with too few units come first
         busy = pool.lock.busy
         nested: Iterable[Pool] = ()
         if len(busy) > (pool in busy):
@@ -280,7 +280,7 @@ def serve_pool(pool: Pool) -> list[Waiter]:
         several = len(lines) > 1
         if several and not pool.fits(False, 1) and not pool.fits(True, 1):
             break  # nobody fits, so nobody needs to be tried
-        if (several or len(busy) > 1) and is_closed(pool, claim.key, claim.choice):
+        if (several or len(busy) > 1) and is_closed(pool, claim.place, claim.choice):
             break
         passed: dict[Waiter, None] | None = None
         if len(claim.pools) == 1:

@@ -51,23 +51,23 @@ class Build(upstream.Build, LockOwner):
         super().__init__(requests, builder)
         self._ended: Notifier[None] = Notifier()
         self._properties_lock = defer.DeferredLock()
-        # what was claimed before the build began, of the builder's locks and the worker's; None if
-        # it was not, and why not
+        # the claim of its locks; its demand, with the worker's locks, if it was claimed before the
+        # build began; and why it could not be
         self._claim: LockClaim | None = None
         self._claimed: Demand | None = None
         self._cannot_claim: Failure | None = None
         self._lock_log = LockLog()
         #: the locks that it needs and could not claim before it began
         self.refused: Demand = []
-        # whether its worker is not to be suspected, whatever comes of it
+        # whether an exception must not put its worker in quarantine
         self._spares_worker = False
         # whether the metric of active builds counts it, as it does from when its locks are known
         self._is_counted = False
         #: the worker locks of its builder's steps
         self.step_locks = StepLocks()
-        # builders whose requests were judged before their step knew that it had made them
+        # builders of requests that were looked at before their step knew that it had triggered them
         self._asked_early: dict[int, str] = {}
-        #: of its worker, those that steps which run beside others use
+        #: the lanes of its worker that its steps use
         self.lanes: Lanes = Lanes()
 
     @staticmethod
@@ -120,10 +120,10 @@ class Build(upstream.Build, LockOwner):
         self.lock_priority = max(request.priority for request in self.requests)
 
     def adopt(self, reservation: Reservation, workerforbuilder: AbstractWorkerForBuilder) -> None:
-        """Have the claim of the request from now on, before the build begins.
+        """Become the owner of the claim of a reservation, before the build begins.
 
-        :param reservation: has it, and the locks are held; or it knows why they never can be, and
-            then the build fails and says it.
+        :param reservation: one that holds its locks; or one that never can, with which the build
+            fails and says why.
         :param workerforbuilder: the worker that the build is to run on.
         """
         self._bind(workerforbuilder)
@@ -135,15 +135,15 @@ class Build(upstream.Build, LockOwner):
             self._locks_to_acquire = reservation.resolved.of_builder
             self._hold(reservation.hand_over(self), reservation.asked, reservation.log)
 
-    def _hold(self, claim: LockClaim, demand: Demand, place: LockLog | None = None) -> None:
+    def _hold(self, claim: LockClaim, demand: Demand, waited: LockLog | None = None) -> None:
         self._claim, self._claimed = claim, demand
-        # the log tells of them when the build has its number, which it will have in a moment
-        self._lock_log.holds(self.master.reactor.seconds(), place)
-        self.get_buildid().addCallback(lambda _: self._tell_log(self._lock_log.granted))
+        # they are logged when the build has its number
+        self._lock_log.holds(self.master.reactor.seconds(), waited)
+        self.get_buildid().addCallback(lambda _: self._log_locks(self._lock_log.granted))
 
-    def _tell_log(self, tell: Callable[[str, Demand, float], None]) -> None:
+    def _log_locks(self, write: Callable[[str, Demand, float], None]) -> None:
         if self._demand:
-            tell(self.lock_name(), self._demand, self.master.reactor.seconds())
+            write(self.lock_name(), self._demand, self.master.reactor.seconds())
 
     def lock_name(self) -> str:
         if self.number is None:
@@ -154,13 +154,13 @@ class Build(upstream.Build, LockOwner):
         """Return the owner that a build of a request is nested in.
 
         :param brid: id of a build request that a step of this build triggered and waits for.
-        :param builder_name: its builder, which is woken if it asked before that step was known.
+        :param builder_name: its builder, which is woken when that step is known, if it is not yet.
         """
         running = [step for step in self.executedSteps if step.results is None]
         for step in running:
             if brid in getattr(step, 'brids', ()):
                 return step
-        # The step has not been told yet which requests it has made.
+        # The step does not know its request yet.
         groups = [step.step_group for step in running]
         inner = [step for step in running if not any(step is group for group in groups)]
         triggers = [step for step in inner if hasattr(step, 'brids')] or inner
@@ -175,7 +175,7 @@ class Build(upstream.Build, LockOwner):
             step.worker_lock_names = names
 
     def step_locks_to_come(self) -> set[str]:
-        """Return the names of the worker locks that steps of it hold, wait for or come to yet."""
+        """Return the names of the worker locks that its steps hold, wait for or will claim."""
         if self.finished:
             return set()
         steps = getattr(self, 'steps', None)
@@ -188,17 +188,17 @@ class Build(upstream.Build, LockOwner):
     @defer.inlineCallbacks
     def stepDone(self, results: int, step: Any) -> Any:
         terminate = yield super().stepDone(results, step)
-        self._tell_of_place()
+        self._announce_room()
         return terminate
 
-    def _tell_of_place(self) -> None:
-        # it may be through with locks of its worker, also if the step has been skipped
+    def _announce_room(self) -> None:
+        # the build may need some locks of its worker no more, also after a skipped step
         worker = self.workerforbuilder.worker
         if worker is not None and self.step_locks.lockids:
-            worker.tell_of_place()
+            worker.announce_room()
 
     def has_triggered(self, brid: int) -> None:
-        """Take note that a step knows a request that it has made.
+        """Wake the builder of a request whose step is known now.
 
         :param brid: id of the build request.
         """
@@ -207,7 +207,7 @@ class Build(upstream.Build, LockOwner):
             builder.request_changed(brid)  # where it stands in line now it is of another owner
 
     def write_properties(self) -> defer.Deferred[None]:
-        """Write the properties that have changed, after those who write them already."""
+        """Write the properties that have changed, one write after another."""
         write = self.master.data.updates.setBuildProperties
         return self._properties_lock.run(write, self.buildid, self)
 
@@ -239,7 +239,7 @@ class Build(upstream.Build, LockOwner):
             claim = self._claim = LockClaim(self, self._locks_to_acquire)
             if claim.take_at_once():
                 return defer.succeed(self._has_waited(None))
-            self._tell_log(self._lock_log.waits)
+            self._log_locks(self._lock_log.waits)
             d = claim.wait()
         except LockError:
             return defer.fail()
@@ -251,7 +251,7 @@ class Build(upstream.Build, LockOwner):
         if isinstance(result, Failure):
             return result
         if self._claim is not None and self._claim.holds:
-            self._tell_log(self._lock_log.granted)
+            self._log_locks(self._lock_log.granted)
         return None
 
     @property
@@ -261,14 +261,13 @@ class Build(upstream.Build, LockOwner):
     def releaseLocks(self) -> None:
         if self._claim is not None:
             self._claim.end()
-        self._tell_log(self._lock_log.ended)
+        self._log_locks(self._lock_log.ended)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)
 
     def _tryScheduleBuildsAfterLockUnlock(
         self, locks_released: bool = False, build_finished: bool = False
     ) -> None:
-        # Who waits for a lock stands in its line, and is woken by its release. The worker wakes
-        # those who could use it.
+        # Claims that wait for a lock are woken by its release, and the worker wakes its builders.
         self._locks_released = self._locks_released or locks_released
         self._build_finished = self._build_finished or build_finished
         if self._locks_released and self._build_finished and self._demand:

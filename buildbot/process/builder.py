@@ -80,12 +80,12 @@ class Builder(upstream.Builder):
             self.wake, lambda: self.master.config.lateBinding, self._needs_of_others
         )
         self._questions: Questions | None = None
-        # what the configuration says is to be asked
+        # the methods and locks that the user wrote, of the present configuration
         self._asked: tuple[Any, ...] = ()
         self._refused = FirstRelease(self.wake)
-        # one that was idle when last looked for, since it is so still most often
+        # a worker that was idle at the last search, which it most often still is
         self._idle_worker: AbstractWorkerForBuilder | None = None
-        # of which configuration, and of which workers it names
+        # a configuration, and the names of its workers
         self._names: tuple[Any, frozenset[str]] = (None, frozenset())
         self._was_refused = False
 
@@ -115,13 +115,13 @@ class Builder(upstream.Builder):
         return (yield self.master.data.get(path, [resultspec.Filter('claimed', 'eq', [False])]))
 
     def _leave_lines(self, brid: int) -> None:
-        # who stood behind it in its group is not in line yet
+        # the next of its group is not in line yet
         if self.reservations.is_in_line(brid):
             self.reservations.leave_lines(brid)
             self.wake()
 
     def request_changed(self, brid: int) -> None:
-        """Take note that a pending request has another place in line now, or the like."""
+        """Leave the lines with a pending request that has changed, and look at it anew."""
         self.reservations.leave_lines(brid)
         self.wake()
 
@@ -151,11 +151,11 @@ class Builder(upstream.Builder):
         config = self.config
         asked = (config.canStartBuild, config.nextBuild, self.choose_worker, config.locks)
         if self._asked and any(old != new for old, new in zip(self._asked, asked)):
-            self.questions.give_up()  # it is of no use what another method says
+            self.questions.give_up()  # the answer of a method that has been replaced is of no use
         self._asked = asked
 
     def reconsider(self) -> None:
-        """Find out anew what its pending requests need, which they may no longer do or wait for."""
+        """Resolve the locks of all pending requests anew, after a reconfig."""
         self.refusals.time_is_over()
         if self.inbox.requests:
             self.inbox.requests.forget_groups()
@@ -168,13 +168,13 @@ class Builder(upstream.Builder):
             self.botmaster.maybeStartBuildsForBuilder(self.name)
 
     def wake_granted(self) -> None:
-        """Look soon for the request whose turn it is at its locks. Nothing else has changed."""
+        """Look soon for the request that has been granted its locks. Nothing else has changed."""
         if self.running:
             self.botmaster.brd.look_at_granted(self)
 
     @property
     def questions(self) -> Questions:
-        """What it asks of what the user wrote."""
+        """Its calls of the user's methods."""
         if self._questions is None:
             self._questions = Questions(self.name, self.master.reactor)
         return self._questions
@@ -182,7 +182,7 @@ class Builder(upstream.Builder):
     def stopService(self) -> Any:
         stopped = super().stopService()  # from here on nothing wakes it
         if self.building:
-            # if it was removed from the configuration, the builds of it that run on need these
+            # it may have been removed while builds of it run, which need these
             self.master = self.building[0].master
             self.botmaster = self.master.botmaster
         self.inbox.close()
@@ -200,7 +200,7 @@ class Builder(upstream.Builder):
 
     @property
     def asks_user(self) -> bool:
-        """Whether a method of the user's has a say in what it starts."""
+        """Whether a method of the user's decides what it starts."""
         config = self.config
         if config is None:
             return False
@@ -227,10 +227,10 @@ class Builder(upstream.Builder):
 
     @property
     def may_start(self) -> bool:
-        """Whether to look at it may lead to anything.
+        """Whether a look at it may start a build.
 
-        It does not if there are no pending requests, or if all whose turn it could be wait in line
-        and will wake it.
+        It may not if there are no pending requests, or the first of each group waits in line and
+        will wake it.
         """
         if not self.inbox.is_fresh or self.config is None:
             return True
@@ -243,7 +243,7 @@ class Builder(upstream.Builder):
     def attached(self, worker: Any, commands: Any) -> Any:
         """Let a worker that has connected build for it, if it does not yet.
 
-        :returns: Deferred of the builder; of None if it came to grief, which the log tells.
+        :returns: Deferred of the builder; of None if that failed, which is logged.
         """
         known = worker.workerforbuilders.get(self.name)
         if known is not None and (known in self.workers or known in self.attaching_workers):
@@ -265,7 +265,7 @@ class Builder(upstream.Builder):
     ) -> Any:
         """Tell whether a build of this request could start on this worker now.
 
-        Nothing is held for it, and it does not stand in line for it.
+        Nothing is claimed.
 
         :returns: Deferred of a bool. A request whose locks cannot be found out may start: its build
             then fails and says why, where the request would only pend.
@@ -277,11 +277,11 @@ class Builder(upstream.Builder):
 
     @property
     def waits_to_try_again(self) -> bool:
-        """Whether it will be woken to start what has just been refused the locks."""
+        """Whether a release of the locks that a build has just been refused will wake it."""
         return self._was_refused and self._refused.is_awaited
 
-    def worker_taken(self, taken: Any) -> None:
-        """Take note that a worker has one more build, or takes no builds any more, for now.
+    def worker_occupied(self, taken: Any) -> None:
+        """Let requests leave the line, now that a worker has another build or takes none.
 
         :param taken: the worker.
         """
@@ -290,14 +290,14 @@ class Builder(upstream.Builder):
         self._drop_without_worker()
         has_step_locks = bool(self.worker_choice.step_locks.lockids)
         if self.reservations and has_step_locks and not self.choose_worker:
-            # where all idle workers are fed, who can wait for a place can leave the line meanwhile
+            # where all idle workers are fed, who can wait for room can leave the line meanwhile
             workers = self.getAvailableWorkers()
             workers.sort(key=lambda worker: worker.worker is not taken)
             if self.worker_choice.leaves_all(workers):
                 self.reservations.leave_lines_if(lambda request: not request.waitedFor)
 
     def _drop_without_worker(self) -> None:
-        # who could not start on any idle worker holds nothing back
+        # a request that could start on no idle worker must not keep others waiting
         if not self.has_idle_worker():
             self.reservations.leave_without_worker(set())
         elif self.reservations.depend_on_worker():
@@ -305,7 +305,7 @@ class Builder(upstream.Builder):
 
     def detached(self, worker: Any) -> None:
         super().detached(worker)
-        self.worker_taken(worker)
+        self.worker_occupied(worker)
 
     @defer.inlineCallbacks
     def get_highest_priority(self) -> Any:
@@ -319,10 +319,10 @@ class Builder(upstream.Builder):
 
     @defer.inlineCallbacks
     def find_demand(self, workerforbuilder: Any, buildrequest: BuildRequest, props: Any) -> Any:
-        """Find the builder's locks with the properties that a build of a request will have.
+        """Find the demand of the builder's locks for a build of a request on a worker.
 
-        :param props: these properties, or None if they are to be found out, too, when needed.
-        :returns: Deferred of what the build would need on the worker, but for the worker's own.
+        :param props: the properties of the build; None if they are to be made when needed.
+        :returns: Deferred of the demand, without the worker's own locks.
         """
         locks = self.config.locks
         if not must_be_rendered(locks):
@@ -368,8 +368,7 @@ class Builder(upstream.Builder):
 
     @defer.inlineCallbacks
     def _complete_if_cancelled(self, buildrequests: list[BuildRequest]) -> Any:
-        # A request may be cancelled while it is tried whether it can start. If it cannot, there is
-        # no build that would hear of it.
+        # A request may be cancelled while a start is tried. If none begins, no build completes it.
         botmaster = self.master.botmaster
         cancelled = [
             r.id
@@ -444,7 +443,7 @@ class Builder(upstream.Builder):
         return True
 
     def buildFinished(self, build: Build, wfb: Any) -> None:
-        """Take note that a build has ended, and let its requests end too, or be tried again."""
+        """Forget a build that has ended; complete its requests, or give them back."""
         self.building.remove(build)
         end = self._resubmit_buildreqs if build.results == RETRY else self._complete_buildreqs
         end(build).addErrback(log.err, f'while ending the requests of {build}')
@@ -461,14 +460,14 @@ class Builder(upstream.Builder):
                 brids, build.results, complete_at=complete_at
             )
             if not is_news:
-                # it may have been written before an error kept from that what depends on it
+                # an earlier try may have written this, and not what depends on it
                 for bsid in sorted({request.bsid for request in build.requests}):
                     yield updates.maybeBuildsetComplete(bsid)
 
         return write_at_last(self.master, f'that build requests {brids} are complete', write)
 
     def _reservations_of(self, buildrequest: BuildRequest) -> Reservations:
-        # a plugin may let one builder build what another one was asked for
+        # a plugin may let a builder build another builder's request
         asked = self.botmaster.builders.get(buildrequest.buildername)
         return self.reservations if asked is None else asked.reservations
 

@@ -60,7 +60,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
     @defer.inlineCallbacks
     def popNextBuild(self):
         while not self.nextBuild or self._workers():
-            # most often there is none to be looked at, whichever workers there are
+            # most often no request is to be looked at, whichever workers are idle
             request = yield self._getNextUnclaimedBuildRequest()
             if not request or not self._workers():
                 break
@@ -105,8 +105,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             if self._reserves:
                 best = self.bldr.worker_choice.best(left, request.waitedFor)
             if not best:
-                # it is better left for a worker on which there is no place yet; so are others if
-                # there is none on any
+                # it is left for the first worker with room; so are the others if no worker has any
                 self._is_late = len(left) == len(self.bldr.getAvailableWorkers())
                 break
             worker = random.choice(best)
@@ -138,7 +137,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
                 break
             if (yield self.canStartBuild(worker, request)):
                 return worker
-            # the user says no, or what it would need, or itself, has been lost to others meanwhile
+            # the user said no, or its locks or the worker have been taken meanwhile
             idle = self.bldr.getAvailableWorkers()
             able = [other for other in able if other is not worker and other in idle]
         self._give_back_refused(request)
@@ -352,10 +351,10 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
     def _is_to_be_looked_at(self, builder: Builder) -> bool:
         if self._is_stopping:
             return False
-        # what a look that is under way finds out may be outdated by the change
+        # a look that is under way may have missed the change
         if builder in self._looks or builder.may_start:
             return True
-        # who waits may have to go before others, in the order of the user's that is right by now
+        # requests that wait may have to go before others in the user's order
         return bool(builder.reservations and self.master.config.prioritizeBuilders)
 
     @property
@@ -404,7 +403,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         sorting = defer.maybeDeferred(self._sortBuilders, names)
         if not self.master.config.prioritizeBuilders:
             return (yield sorting)
-        late = self.master.reactor.callLater(Questions.told_after, self._end_sorting, sorting)
+        late = self.master.reactor.callLater(Questions.logged_after, self._end_sorting, sorting)
         try:
             names = yield sorting
         except Exception as e:  # no list of builders, say
@@ -421,8 +420,8 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
 
     def _end_sorting(self, sorting: defer.Deferred[Any]) -> None:
         log.msg(
-            f'prioritizeBuilders has not answered for {Questions.told_after} seconds; the builders'
-            ' are looked at in no particular order'
+            f'prioritizeBuilders has not answered for {Questions.logged_after} seconds; the'
+            ' builders are looked at in no particular order'
         )
         sorting.cancel()
 
@@ -478,9 +477,9 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                     started = await self._start(bldr, worker, may_start)
             finally:
                 if not started:
-                    self._take_back(bldr, requests, brids if claimed else [])
+                    self._undo_start(bldr, requests, brids if claimed else [])
             if brids and not claimed:
-                # another master was first, or it has been cancelled: look what is left
+                # another master was first, or it was cancelled: read the requests again
                 bldr.inbox.doubt()
                 chooser = await self._new_chooser(bldr)
             elif brids and not started and not bldr.waits_to_try_again:
@@ -514,8 +513,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             return False
 
     def _back_off(self, bldr: Builder, brids: list[int], what: str) -> None:
-        # Without a reason that is known it would be tried again and again: to give requests back
-        # is told as if something had changed.
+        # To give requests back looks like a change, so they would be tried again and again.
         for brid in brids:
             bldr.refusals.fail(brid)
         log.msg(
@@ -524,13 +522,13 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         )
         self.look_again_later(bldr.name)
 
-    def _take_back(self, bldr: Builder, requests: list, claimed_brids: list[int]) -> None:
+    def _undo_start(self, bldr: Builder, requests: list, claimed_brids: list[int]) -> None:
         for request in requests:
             bldr.reservations.give_back(request.id)
             if request.id not in claimed_brids:
                 self.botmaster.remove_in_progress_buildrequest(request.id)
         if claimed_brids:
-            # it may take long; neither the other requests nor a stop of the master wait for it
+            # this may last; neither other requests nor a stop of the master wait for it
             self.unclaim(claimed_brids).addErrback(log.err, f'while giving back {claimed_brids}')
 
     @defer.inlineCallbacks
@@ -582,7 +580,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
     def distribute_only_waited_childs(self, only_waited: bool) -> None:
         was_only_waited, self._only_waited = self._only_waited, only_waited
         if was_only_waited and not only_waited:
-            # the shutdown has been taken back: what was due meanwhile is due still
+            # the shutdown was cancelled: start what was left meanwhile
             self.botmaster.maybeStartBuildsForAllBuilders()
         elif only_waited:
             for builder in self.botmaster.builders.values():

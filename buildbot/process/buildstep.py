@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
 upstream = release(__name__)
 
-#: the step whose code runs: what it adds to its build has its place behind it
+#: the step whose code runs: what it adds to its build comes right behind it
 step_that_runs: ContextVar[BuildStep | None] = ContextVar('step_that_runs', default=None)
 
 
 def __getattr__(name: str) -> Any:
-    if name == 'StepGroup':  # it is made of what is here; plugins are what finds it from here
+    if name == 'StepGroup':  # its module imports this one, so it is looked for when it is needed
         from buildbot.plugins import steps
 
         return steps.StepGroup
@@ -50,8 +50,7 @@ def __getattr__(name: str) -> Any:
 
 
 class _BuildStepFactory(upstream._BuildStepFactory):
-    # what a class is made with may be the same while the class is not
-    # (those of the base are compared too; to name them here would compare them twice)
+    # compared besides those of the base: two classes may be made with the same arguments
     compare_attrs = ('step_class', 'added_steps')
 
     __hash__ = upstream._BuildStepFactory.__hash__
@@ -71,10 +70,10 @@ class _BuildStepFactory(upstream._BuildStepFactory):
 
 
 def is_equal(one: Any, other: Any) -> bool:
-    """Compare what steps are made with, of groups in groups too.
+    """Compare the arguments of step factories, also of groups in groups.
 
-    A stack of its own takes the place of recursion, which ends after some hundred groups.
-    Renderables are compared by what they are made of, for their ``==`` makes another renderable.
+    It keeps a stack instead of recursion, which ends after some hundred groups.
+    Renderables are compared by their parts, for their ``==`` makes another renderable.
     """
     pairs = [(one, other)]
     while pairs:
@@ -105,9 +104,9 @@ def is_equal(one: Any, other: Any) -> bool:
 
 
 class Group(Protocol):
-    """All that a step knows of the group that it is one of the steps of.
+    """All that a step knows of the group around it.
 
-    :ivar path: what comes before the names of its steps, without the slash.
+    :ivar path: put before the names of its steps, with a slash.
     :ivar workdir: of its steps that have none of their own.
     """
 
@@ -115,7 +114,7 @@ class Group(Protocol):
     workdir: Any
 
     def give_defaults(self, step: BuildStep) -> None:
-        """Give a step, of which all is known, what the group has and the step has not."""
+        """Set the attributes of a rendered step that it leaves to the group, such as ``env``."""
 
     def add_steps(self, step_factories: list) -> None:
         """Run further steps right behind those that run now."""
@@ -127,7 +126,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
     #: in which of the worker's lanes the step's commands run
     worker_lane = 0
 
-    #: the words with which people are told what it is
+    #: what it is called in messages
     kind_of_step = 'step'
 
     #: names of the worker locks that it, or a step in it, takes, as the configuration says
@@ -135,7 +134,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     # what its row says while it waits for its locks
     _waiting_summary = ''
-    # of its locks; None before it has asked
+    # the claim of its locks; None before there is one
     _claim: LockClaim | None = None
 
     #: why it could not run, which says nothing of its worker; None if it could. Its row says it, in
@@ -144,7 +143,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     _name_too_long: str | None = None
 
-    # what it waits for while its locks are found out, or None
+    # fires when its locks are found out; None when they are not being looked for
     _finding_locks: defer.Deferred[Any] | None = None
 
     def __init__(self, **kwargs: Any) -> None:
@@ -154,13 +153,13 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     def _report(self, problems: list[str]) -> None:
         if problems and line_that_runs() is not None:
-            return  # it is told with its place when the configuration has been read
+            return  # it is reported with its builder when the configuration has been read
         for problem in problems:
             config.error(f'{self.own_words}: {problem}')
 
     @property
     def own_words(self) -> str:
-        """What it is told as behind the words for what it stands in."""
+        """Its kind and name in messages, without what it stands in."""
         return f'{self.kind_of_step.split()[-1]} {self.name!r}'
 
     def setBuild(self, build: Any) -> None:
@@ -168,7 +167,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self.lock_parent = build if isinstance(build, LockOwner) else None
 
     def group_to_add_to(self) -> Group | None:
-        """Return the group that steps which this one adds are put in; None if it is the build."""
+        """Return the group that steps added by this one go to; None if they go to the build."""
         return self.step_group
 
     @property
@@ -205,7 +204,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
             return
 
         if self._finding_locks is not None:
-            eventually(self._finding_locks.cancel)  # who waits for an answer may wait for ever
+            eventually(self._finding_locks.cancel)  # a user's renderable may never answer
         try:
             yield super()._interrupt_impl(reason)
         except Exception as e:
@@ -260,15 +259,15 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     @property
     def spares_worker(self) -> bool:
-        """Whether it says nothing of its worker if it ends with an exception."""
+        """Whether an exception of it must not put its worker in quarantine."""
         return self.why_not_run is not None
 
     def locks_in_the_way(self) -> str:
-        """Tell which of its locks the step cannot have now, and who holds them."""
+        """Say which of its locks the step cannot have now, and who holds them."""
         claim = self._claim
         assert claim is not None
         locks = claim.refused() or [lock for lock, _ in claim.accesses]
-        return '; '.join(lock.tell_holders(self) for lock in locks)
+        return '; '.join(lock.describe_holders(self) for lock in locks)
 
     @defer.inlineCallbacks
     def _setup_locks(self) -> Any:
@@ -290,10 +289,10 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """The priority of the build's request."""
         return self.build.lock_priority if isinstance(self.build, LockOwner) else 0
 
-    def _tell_log(self, tell: Callable[[str, Demand, float], None]) -> None:
+    def _log_locks(self, write: Callable[[str, Demand, float], None]) -> None:
         if self._locks_to_acquire:
             owner = f'{self._name_of_build()} / {self.name}'
-            tell(owner, self._locks_to_acquire, self.master.reactor.seconds())
+            write(owner, self._locks_to_acquire, self.master.reactor.seconds())
 
     def acquireLocks(self, res: Any = None) -> Any:
         """Claim the step's locks together.
@@ -306,7 +305,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         try:
             claim = self._claim = LockClaim(self, self._locks_to_acquire)
             if claim.take_at_once():
-                self._tell_log(self._lock_log.granted)
+                self._log_locks(self._lock_log.granted)
                 return defer.succeed(None)
             self._begin_to_wait()
             d = claim.wait()
@@ -319,7 +318,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         return d
 
     def _begin_to_wait(self) -> None:
-        self._tell_log(self._lock_log.waits)
+        self._log_locks(self._lock_log.waits)
         self._waitingForLocks = True
         since = time.strftime('%Y-%m-%d %H:%M', time.gmtime(self.master.reactor.seconds()))
         self._waiting_summary = (
@@ -335,7 +334,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._acquiringLocks = []
         if not self.stopped:  # else the log of the stop tells that it waited
             self._wait_no_more()
-            self._tell_log(self._lock_log.granted)
+            self._log_locks(self._lock_log.granted)
 
     def _cannot_have_locks(self, why: Failure) -> Failure:
         self._acquiringLocks = []
@@ -358,7 +357,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """Release the locks that the step holds; doing it again does nothing."""
         if self._claim is not None:
             self._claim.end()
-        self._tell_log(self._lock_log.ended)
+        self._log_locks(self._lock_log.ended)
 
 
 def first_cause(why: Failure) -> Failure:

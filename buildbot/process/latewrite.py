@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what cannot be written to the database now is written as soon as it can be."""
+"""New: writes to the database that are tried again until they succeed."""
 
 from __future__ import annotations
 

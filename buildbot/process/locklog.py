@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what the log tells of who waits for locks, is granted them and releases them."""
+"""New: lines in the log for each owner that waits for locks, is granted them or releases them."""
 
 from __future__ import annotations
 
@@ -15,62 +15,62 @@ if TYPE_CHECKING:
 
 
 class LockLog:
-    """Tells the log of one owner's wait for its locks and of how long it holds them.
+    """Logs how long one owner waits for its locks and holds them. It does not decide when.
 
     There is one line for each lock and event, which names the owner, the lock and how it is taken,
-    so that who had a lock at what time is found with ``grep``. What has been told is not told
-    again. The methods are given the name of the owner, its locks, and the time.
+    so that ``grep`` finds who had a lock at what time. Nothing is logged twice. The methods are
+    given the name of the owner, its demand, and the time.
     """
 
     def __init__(self) -> None:
         self._waits_since: float | None = None
         self._waited_as = ''
-        self._awaited: set[str] = set()  # names: the locks are to be gone when nobody needs them
+        self._awaited: set[str] = set()  # labels, since to keep a copy would keep it in use
         self._holds_since: float | None = None
         self._is_granted = False
 
     def waits(self, owner: str, demand: Demand, now: float) -> None:
-        """Tell that it waits for its locks."""
+        """Log that it waits for its locks."""
         if self._waits_since is None:
             self._waits_since, self._waited_as = now, owner
         fresh = [(lock, access) for lock, access in demand if lock.label not in self._awaited]
         self._awaited.update(lock.label for lock, _ in fresh)
-        tell(f'{owner} waits for', fresh)
+        log_each(f'{owner} waits for', fresh)
 
-    def holds(self, now: float, place: LockLog | None = None) -> None:
-        """Take note that it holds its locks, of which it is told when its name is known.
+    def holds(self, now: float, waited: LockLog | None = None) -> None:
+        """Note that it holds its locks; that is logged when its name is known, by ``granted``.
 
-        :param place: tells of the owner in whose place in line it has come to them; None if nobody
+        :param waited: the log of the owner that has waited for them in its stead; None if nobody
             has waited for them.
         """
         self._holds_since = now
-        if place is not None:
-            self._waits_since, self._waited_as = place._waits_since, place._waited_as
+        if waited is not None:
+            self._waits_since, self._waited_as = waited._waits_since, waited._waited_as
 
     def granted(self, owner: str, demand: Demand, now: float) -> None:
-        """Tell that it has been granted its locks."""
+        """Log that it has been granted its locks."""
         if self._is_granted:
             return
         self._is_granted = True
         if self._holds_since is None:
             self._holds_since = now
         since = self._holds_since if self._waits_since is None else self._waits_since
-        place = f', in line as {self._waited_as}' if self._waited_as not in ('', owner) else ''
-        tell(f'{owner} was granted', demand, f'{after(self._holds_since - since)}{place}')
+        was = f', in line as {self._waited_as}' if self._waited_as not in ('', owner) else ''
+        log_each(f'{owner} was granted', demand, f'{after(self._holds_since - since)}{was}')
 
     def ended(self, owner: str, demand: Demand, now: float) -> None:
-        """Tell that it has released its locks, or waits for them no longer."""
+        """Log that it has released its locks, or waits for them no longer."""
         if self._holds_since is not None:
             self.granted(owner, demand, now)
-            tell(f'{owner} released', demand, after(now - self._holds_since))
+            log_each(f'{owner} released', demand, after(now - self._holds_since))
         elif self._waits_since is not None:
-            tell(f'{owner} stopped waiting for', demand, after(now - self._waits_since))
+            log_each(f'{owner} stopped waiting for', demand, after(now - self._waits_since))
         self._waits_since = self._holds_since = None
         self._waited_as, self._is_granted = '', False
         self._awaited.clear()
 
 
-def tell(what: str, demand: Demand, more: str = '') -> None:
+def log_each(what: str, demand: Demand, more: str = '') -> None:
     for lock, access in demand:
         if access.count:
             log.msg(f'{what} {lock.label} ({in_words(access)}){more}')

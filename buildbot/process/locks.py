@@ -20,7 +20,7 @@ from buildbot.config.fileline import at
 from buildbot.config.words import UNWRITABLE
 from buildbot.config.words import can_be_written
 from buildbot.config.words import hint
-from buildbot.config.words import told
+from buildbot.config.words import words_for
 from buildbot.interfaces import IRenderable
 from buildbot.locking.copies import RealBranchLock
 from buildbot.locking.copies import RealMasterLock
@@ -48,14 +48,14 @@ upstream = release(__name__)
 
 
 class Resolved(NamedTuple):
-    """What the build of a request would need of locks on a worker, as found out. Nothing is taken.
+    """The locks that the build of a request needs on a worker. It is no claim.
 
     :param of_builder: the demand of the builder's locks.
-    :param of_worker: that of the worker's own.
-    :param worker: name of the worker if it matters which one it is; None if it does not.
+    :param of_worker: the demand of the worker's own locks.
+    :param worker: name of the worker; None if the demand is the same on each.
     :param around: the owner that the build will be nested in, or None.
-    :param configured: what the builder's configuration said when it was found out.
-    :param why_never: why it cannot be found out; a Failure, or None.
+    :param configured: the ``locks`` of the builder's configuration of that time.
+    :param why_never: why they cannot be found out; a Failure, or None.
     """
 
     of_builder: Demand
@@ -66,9 +66,9 @@ class Resolved(NamedTuple):
     why_never: Failure | None = None
 
     def is_current(self, configured: Any, worker: Any) -> bool:
-        """Tell whether nothing of it has been changed by a reconfig.
+        """Tell whether no reconfig has changed it.
 
-        :param configured: what the builder's configuration says now.
+        :param configured: the ``locks`` of the builder's present configuration.
         :param worker: the worker, or None if it has been lost.
         :returns: a bool. It is False if the worker has been lost.
         """
@@ -79,7 +79,7 @@ class Resolved(NamedTuple):
 
 @defer.inlineCallbacks
 def resolve(builder: Any, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
-    """Find out what a build of a request would need of locks on a worker.
+    """Find out which locks a build of a request needs on a worker.
 
     :returns: Deferred of ``Resolved``; or of None, if it could not start there: the worker has been
         lost or does not fit, the request is pending no longer, or a reconfig has come between.
@@ -139,12 +139,12 @@ def find_owner_around(builder: Any, buildrequest: BuildRequest) -> Any:
 
 
 def depends_on_worker(locks: Any) -> bool:
-    """Tell whether it matters on which worker a build runs for what a configuration's locks are."""
+    """Tell whether the copies of these locks depend on the worker of the build."""
     return names_lock_of(WorkerLock, locks) or must_be_rendered(locks)
 
 
 def depends_on_branch(locks: Any) -> bool:
-    """Tell whether its branch is all of a build that its locks depend on."""
+    """Tell whether the copies of these locks depend only on the branch of the build."""
     return names_lock_of(BranchLock, locks) and not must_be_rendered(locks)
 
 
@@ -153,11 +153,11 @@ def names_lock_of(kind: type, locks: Any) -> bool:
 
 
 def group_of(locks: Any, brdict: dict[str, Any], request: BuildRequest | None) -> Hashable:
-    """Return what is the same for requests of a builder that want the same locks.
+    """Return a value that is equal for requests of a builder that want the same locks.
 
-    :param locks: those that the builder's configuration says.
+    :param locks: the ``locks`` of the builder's configuration.
     :param brdict: the build request, as the data API gives it.
-    :param request: what it was made to, if the locks depend on the branch.
+    :param request: the ``BuildRequest`` of that, if the locks depend on the branch.
     """
     if brdict['waited_for'] or must_be_rendered(locks):
         return brdict['buildrequestid']  # it may have a parent, or locks of its own
@@ -176,11 +176,11 @@ def get_real_locks_from_accesses_raw(
     config_version: int | None,
     get_sources: Callable[[], Sequence[Any]] = tuple,
 ) -> Any:
-    """Turn what a configuration says into the lock copies that are meant.
+    """Find the demand that a list of accesses stands for.
 
     :param locks: list of accesses, or a renderable of it.
     :param props: what to render ``locks`` with; None leaves it as it is.
-    :param workerforbuilder: the worker whose locks are meant.
+    :param workerforbuilder: the worker whose copies of worker locks are meant.
     :param get_sources: returns the source stamps of the build; called only if a branch matters.
     :returns: Deferred of a list of (lock, access), each lock once.
     :raises LockError: it is no list of locks, a lock stands twice in it, or has the name of an
@@ -217,9 +217,9 @@ def get_real_locks_from_accesses_raw(
 def copies_of(
     lock: RealBranchLock, key: Any, props: Any, get_sources: Callable[[], Sequence[Any]]
 ) -> Any:
-    """Find the copies of a branch lock that a build takes.
+    """Find the copies of a branch lock that a build claims.
 
-    :param key: of the lock, which takes the place of the branch; None if it has none.
+    :param key: of the lock, used instead of the branch; None if it has none.
     :raises LockError: the build has no such codebase, or a copy could not be told of.
     """
     if key is None:
@@ -236,24 +236,24 @@ def copies_of(
 
 
 def check_rendered(locks: Any) -> None:
-    """Refuse what a renderable has made, and is no list of locks.
+    """Check that a renderable has given a list of locks.
 
-    :raises LockError: it is not.
+    :raises LockError: it has not.
     """
     if locks and not isinstance(locks, (list, tuple)):
-        raise LockError(f'locks must be a list of locks, not {told(locks)}{hint(locks)}')
+        raise LockError(f'locks must be a list of locks, not {words_for(locks)}{hint(locks)}')
     for lock in locks or ():
         is_lock = isinstance(lock, LockAccess) or hasattr(lock, 'defaultAccess')
         if not is_lock or isinstance(lock, type):
-            raise LockError(f'{told(lock)} is not a lock{hint(lock)}')
+            raise LockError(f'{words_for(lock)} is not a lock{hint(lock)}')
 
 
 def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int | None) -> None:
     """Refuse a lock whose name is that of an unlike one of the same configuration.
 
-    What a renderable makes of locks is not known before a build, which is then told. An older or a
-    newer configuration may say something else of a lock, and the newest one is right. A lock that
-    nobody has configured is forgotten when nobody holds it or waits for it any more.
+    A rendered lock is first known when a build needs it. Another version of the configuration may
+    define a lock in another way, and the newest one is right. A lock that only renderables name is
+    forgotten when nobody holds it or waits for it any more.
 
     :param locks: locks and accesses to them; what is none of Buildbot's is not judged.
     :param botmaster: the botmaster, where the locks in use are found.
@@ -286,7 +286,7 @@ def is_configured(real: Any, botmaster: Any) -> bool:
 
 
 def get_real_locks_from_accesses(locks: Any, build: Any) -> defer.Deferred[Demand]:
-    """Turn what a configuration says into the lock copies that are meant for a build."""
+    """Find the demand of a build, or of a step in it, that a list of accesses stands for."""
     return get_real_locks_from_accesses_raw(
         locks,
         build,
@@ -298,7 +298,7 @@ def get_real_locks_from_accesses(locks: Any, build: Any) -> defer.Deferred[Deman
 
 
 def must_be_rendered(locks: Any) -> bool:
-    """Tell whether it takes the properties of a build to say which locks are meant."""
+    """Tell whether the properties of a build are needed to find the copies of these locks."""
     if IRenderable.providedBy(locks):
         return True
     return any(
@@ -307,17 +307,17 @@ def must_be_rendered(locks: Any) -> bool:
 
 
 def ids_of(locks: Iterable[Any]) -> list[Any]:
-    """Return what a list of locks and accesses is of; a renderable in it stands for itself."""
+    """Return the locks of a list of locks and accesses; a renderable in it stays as it is."""
     return [getattr(lock, 'lockid', lock) for lock in locks]
 
 
 def names_of_locks(demand: Demand) -> str:
-    """Return the names of locks as people are told them, but for those of which none is taken."""
+    """Return the names of copies for messages, but for accesses with a count of 0."""
     return ', '.join(lock.label for lock, access in demand if access.count)
 
 
 def together(*lists: Demand) -> Demand:
-    """Make one list of several, in which each lock stands once, with its strongest access."""
+    """Merge demands into one that has each copy once, with its strongest access."""
     strongest: dict[BaseLock, LockAccess] = {}
     for lock, access in (pair for demand in lists for pair in demand):
         known = strongest.get(lock)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what a builder asks of what a user wrote, which may answer late or never."""
+"""New: calls of a user's methods and renderables, which may answer late or never."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from twisted.python import log
 
 
 class Questions:
-    """The questions of one builder to a method, or a renderable, of the user's.
+    """The calls of methods and renderables of the user's that one builder waits for.
 
-    Who waits for an answer holds up nobody but its own builder: the distributor is told when the
-    answer is late, and goes on with the other builders.
+    While an answer is late only this builder waits: the distributor goes on with the others. An
+    answer is passed on, not judged.
 
     :param name: of the builder.
     :param reactor: the master's.
     :cvar late_after: seconds for which the other builders wait too, so that the order among
         builders is as ever where the answer takes a query of the database.
-    :cvar told_after: seconds after which the log tells of it.
+    :cvar logged_after: seconds after which the log tells of it.
     """
 
     late_after = 1
-    told_after = 60
+    logged_after = 60
 
     def __init__(self, name: str, reactor: Any) -> None:
         self._name = name
@@ -35,7 +35,7 @@ class Questions:
         self._late: Callable[[], Any] = lambda: None
 
     def begin_look(self, late: Callable[[], Any]) -> None:
-        """Take note that the builder is looked at from here on.
+        """Note that a look at the builder begins.
 
         :param late: called without arguments when an answer is late.
         """
@@ -44,9 +44,9 @@ class Questions:
 
     @defer.inlineCallbacks
     def ask(self, what: str, function: Callable[..., Any], *args: Any) -> Any:
-        """Call what a user wrote.
+        """Call a method of the user's.
 
-        :param what: words for what is asked, such as ``nextWorker``.
+        :param what: its name for the log, such as ``nextWorker``.
         :returns: Deferred of what the function returns, or its Deferred fires with. It fails as
             that does, and with ``CancelledError`` after ``give_up``.
         """
@@ -61,7 +61,7 @@ class Questions:
         self._open[asked] = None
         calls = [
             self._reactor.callLater(self.late_after, self._is_late),
-            self._reactor.callLater(self.told_after, self._tell, what),
+            self._reactor.callLater(self.logged_after, self._log_lateness, what),
         ]
         try:
             return (yield asked)
@@ -81,9 +81,9 @@ class Questions:
     def _is_late(self) -> None:
         self._late()
 
-    def _tell(self, what: str) -> None:
+    def _log_lateness(self, what: str) -> None:
         log.msg(
-            f'builder {self._name!r}: {what} has not answered for {self.told_after} seconds; the'
+            f'builder {self._name!r}: {what} has not answered for {self.logged_after} seconds; the'
             ' builder starts nothing until it does'
         )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what a renderable gives, told apart from a generator, of which nothing would be left."""
+"""New: renderables that give a generator are found out, where the release gives None."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from buildbot.process.properties import _Renderer
 
 
 class Generator:
-    """What a renderable has given in place of a generator."""
+    """Stands for the generator that a renderable has given; it is no list."""
 
     def __repr__(self) -> str:
         return 'a generator'
@@ -46,6 +46,8 @@ def _guarded(value: Any) -> Any:
 
 @implementer(IRenderable)
 class _Guarded:
+    """A renderable that gives a ``Generator`` where the one in it gives a generator."""
+
     def __init__(self, renderable: Any) -> None:
         self.renderable = renderable
 

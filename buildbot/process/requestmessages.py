@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what the message queue tells of build requests, passed to the builders that they are for."""
+"""New: messages about build requests, passed on to their builders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from buildbot.util.service import SharedService
 
 
 class RequestMessages(SharedService):
-    """Hears all that is told of build requests, and passes it to the inboxes of their builders."""
+    """Passes each message about a build request to the inbox of its builder. It keeps none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class RequestMessages(SharedService):
         self._messages: Any = None
 
     def listen(self) -> defer.Deferred[None]:
-        """Make sure that no message is missed from when this fires."""
+        """Consume messages; from when this fires, none is missed."""
         return self._starting.run(self._listen)
 
     @defer.inlineCallbacks
@@ -42,6 +42,6 @@ class RequestMessages(SharedService):
         builder = self.parent.getBuilderById(brdict['builderid'])
         if builder is None:
             return
-        builder.inbox.tell(brdict)
+        builder.inbox.update(brdict)
         if key[2] == 'update':
             builder.request_changed(brdict['buildrequestid'])

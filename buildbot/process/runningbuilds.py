@@ -12,7 +12,7 @@ from buildbot.util.service import SharedService
 
 
 class RunningBuilds(SharedService):
-    """The builds that run on this master, those of builders that have been removed included."""
+    """The builds that run on this master, also of removed builders. It starts and ends none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class RunningBuilds(SharedService):
 
     @defer.inlineCallbacks
     def add(self, build: Any) -> Any:
-        """Take note of a build that begins, until it has ended."""
+        """Keep a build that begins until it has ended."""
         self.builds[build] = None
         try:
             yield build.waitUntilFinished()

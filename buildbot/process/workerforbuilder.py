@@ -15,7 +15,7 @@ class AbstractWorkerForBuilder(upstream.AbstractWorkerForBuilder):
     state = Watched()
 
     def doubt(self) -> None:
-        """Let its worker ask anew whether it takes builds."""
+        """Have its worker judge anew whether it takes builds."""
         doubt = getattr(vars(self).get('worker'), 'doubt', None)
         if doubt is not None:  # else there is none yet, or a stand-in for one
             doubt()
@@ -30,7 +30,7 @@ class LatentWorkerForBuilder(upstream.LatentWorkerForBuilder, AbstractWorkerForB
 
 
 def is_idle(workerforbuilder: Any) -> bool:
-    """Tell what ``isAvailable`` says, without asking the worker when nothing of it has changed.
+    """Return ``isAvailable``; of a worker that has not changed since, the last answer is used.
 
     :param workerforbuilder: if it has an ``isAvailable`` of its own, that is asked.
     """

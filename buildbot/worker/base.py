@@ -29,13 +29,13 @@ upstream = release(__name__)
 class AbstractWorker(upstream.AbstractWorker):
     # what canStartBuild has said; None if it has to be asked
     _is_open: bool | None = None
-    # what its answer depends on
+    # the attributes that this depends on
     _graceful = Watched()
     _paused = Watched()
     max_builds = Watched()
     quarantine_timer = Watched()
     workerforbuilders = Watched()
-    #: whether all of these are; a subclass may have something else in the place of one
+    #: whether all of these are; a subclass may have something else instead of one
     is_watched = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -46,7 +46,7 @@ class AbstractWorker(upstream.AbstractWorker):
         self.builds: dict[Any, None] = {}
         #: the locks that each of them holds
         self.locks: Demand = []
-        self._places = SubscriptionPoint(f'places on worker {self.name}')
+        self._room = SubscriptionPoint(f'room on worker {self.name}')
 
     def __init_subclass__(cls, **words: Any) -> None:
         super().__init_subclass__(**words)
@@ -76,7 +76,7 @@ class AbstractWorker(upstream.AbstractWorker):
         return self._is_open
 
     def doubt(self) -> None:
-        """Ask whether it takes builds when that is needed again."""
+        """Forget the last answer of ``canStartBuild``."""
         self._is_open = None
 
     def addWorkerForBuilder(self, wfb: Any) -> None:
@@ -96,13 +96,13 @@ class AbstractWorker(upstream.AbstractWorker):
             lost, or the builder has been removed.
         """
         name = name_in_lane(builder_name, lane)
-        if not self._is_told_of(name):
+        if not self._knows_builder(name):
             self._lanes[builder_name] = max(lane, self._lanes.get(builder_name, 0))
             yield self.sendBuilderList()
-        if not self._is_told_of(name):
+        if not self._knows_builder(name):
             raise WorkerSetupError(f'worker {self.name!r} builds for {builder_name!r} no longer')
 
-    def _is_told_of(self, name: str) -> bool:
+    def _knows_builder(self, name: str) -> bool:
         return any(name == known for known, _ in self._old_builder_list or ())
 
     @defer.inlineCallbacks
@@ -118,7 +118,7 @@ class AbstractWorker(upstream.AbstractWorker):
         if wanted != self._old_builder_list:
             known = yield self.conn.remoteSetBuilderList(builders=wanted)
             self._old_builder_list = wanted
-            # a builder that has come back has its place here when its former build has ended
+            # a builder that has come back is attached when its former build has ended
             attached = [configured[n] for n in known or () if n in configured and n not in former]
             yield defer.DeferredList(
                 [self.attachBuilder(builder) for builder in attached], consumeErrors=True
@@ -137,7 +137,7 @@ class AbstractWorker(upstream.AbstractWorker):
         if self.max_builds != most:
             self.botmaster.maybeStartBuildsForWorker(self.name)
         if self.access != before:
-            # who waits for the old locks may be able to start under the new ones
+            # requests that wait for the old locks may start under the new ones
             for builder in self.botmaster.getBuildersForWorker(self.name):
                 builder.reconsider()
 
@@ -149,32 +149,32 @@ class AbstractWorker(upstream.AbstractWorker):
             # a request may have waited for a worker of its builder
             self.botmaster.maybeStartBuildsForWorker(self.name)
 
-    def subscribe_to_places(self, callback: Callable[[], Any]) -> Subscription:
-        """Call back, without arguments, when a build on it may be through with locks of it."""
-        return self._places.subscribe(callback)
+    def subscribe_to_room(self, callback: Callable[[], Any]) -> Subscription:
+        """Call back, without arguments, when there may be room for another build."""
+        return self._room.subscribe(callback)
 
-    def tell_of_place(self) -> None:
-        """Take note that a build on it may be through with some of its locks."""
-        self._places.deliver()
+    def announce_room(self) -> None:
+        """Tell the subscribers that a build on it may need some of its locks no more."""
+        self._room.deliver()
 
     def pause(self, reason: Any) -> None:
         super().pause(reason)
-        self.tell_taken()
+        self.announce_occupied()
 
     def shutdownRequested(self) -> None:
         super().shutdownRequested()
-        self.tell_taken()
+        self.announce_occupied()
 
     def putInQuarantine(self) -> None:
         if self.master is None:
             return  # it has been removed
         super().putInQuarantine()
-        self.tell_taken()
+        self.announce_occupied()
 
-    def tell_taken(self) -> None:
-        """Take note that it may take no more builds, for now."""
+    def announce_occupied(self) -> None:
+        """Tell its builders that it has another build, or takes none for now."""
         for workerforbuilder in list(self.workerforbuilders.values()):
-            workerforbuilder.builder.worker_taken(self)
+            workerforbuilder.builder.worker_occupied(self)
 
     def buildFinished(self, wfb: Any) -> None:
         if self.botmaster is not None:  # else it has been removed
@@ -185,7 +185,7 @@ class AbstractWorker(upstream.AbstractWorker):
         try:
             yield super().detached()
         except Exception as e:
-            # for those who build on it it has gone, whatever could be written of that
+            # its builders have lost it, even if that could not be written
             log.err(e, f'worker {self.name!r}: while it was disconnected')
             self._write_disconnected()
 
@@ -203,7 +203,7 @@ class AbstractWorker(upstream.AbstractWorker):
         """Take note of a build that begins on it, until it has ended."""
         self.builds[build] = None
         try:
-            self.tell_taken()
+            self.announce_occupied()
         except Exception as e:
             log.err(e, f'worker {self.name!r}: while telling its builders that it is taken')
         try:
@@ -260,7 +260,7 @@ class Worker(upstream.Worker, AbstractWorker):
     pass
 
 
-#: what a worker is asked, and what it asks itself for that
+#: the methods whose answer is_open keeps
 RULE = (AbstractWorker.canStartBuild, AbstractWorker.locksAvailable)
 
 

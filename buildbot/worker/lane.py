@@ -29,27 +29,27 @@ def name_in_lane(builder_name: str, lane: int) -> str:
 
 
 class Lanes:
-    """The numbers of the lanes that a build has in use, besides lane 0."""
+    """The numbers of the lanes that a build uses, besides lane 0. It tells no worker."""
 
     def __init__(self) -> None:
         self._free: list[int] = []
         self._count = 0
 
-    def take(self) -> int:
+    def open(self) -> int:
         """Return the lowest number that is not in use."""
         if self._free:
             return heappop(self._free)
         self._count += 1
         return self._count
 
-    def give_back(self, lane: int) -> None:
+    def close(self, lane: int) -> None:
         heappush(self._free, lane)
 
 
 class LaneConnection:
-    """A connection to a worker, whose commands run in one lane of their builder.
+    """A connection to a worker for the commands of one lane. It connects nothing itself.
 
-    :param connection: the worker's connection; all but what is here is that.
+    :param connection: the worker's connection, to which everything else is passed on.
     :param lane: number of the lane, at least 1.
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: an attribute that tells its owner when it is set, by whomever."""
+"""New: an attribute that calls a method of its owner when it is set."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 
 
 class Watched:
-    """An attribute on which something depends that its owner keeps.
+    """An attribute that calls ``doubt()`` of its owner after each time that it is set or deleted.
 
-    Whoever sets or deletes it, ``doubt`` of the owner is called afterwards, without arguments. It
-    is None until it is set. What is changed inside of its value is not seen.
+    It is None until it is set. A change inside of its value is not seen.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:

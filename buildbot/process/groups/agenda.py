@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Agenda:
-    """The steps of a group that are to come, and those that run.
+    """The steps of a group that are to come, and those that run. It starts none itself.
 
     Steps start in their order, up to ``parallel`` at a time. One that always runs (it cleans up) is
     a border: it starts when all that started before it have ended.

@@ -32,8 +32,8 @@ class GroupRun:
     :param group: the step that they are in; it holds its locks.
     :param parallel: how many of them may run at a time.
     :param interrupts: whether a failure that ends the group interrupts those that still run.
-    :ivar agenda: what is to come, and what runs.
-    :ivar tally: what the results come to.
+    :ivar agenda: the steps to come, and those that run.
+    :ivar tally: the result so far.
     :ivar begun: the steps that were begun, in order.
     :ivar going: whether a step that is added now will be run.
     """
@@ -78,17 +78,17 @@ class GroupRun:
         return self.tally.halted or self.group.stopped
 
     def _begin(self, step: BuildStep) -> None:
-        # nobody waits for the step itself, but for that something has changed
+        # `run` waits until any step has ended, not for this one
         d = self._run_step(step)
         d.addErrback(self._end_in_error, step)
-        d.addCallback(self._tell_of_change)
+        d.addCallback(self._go_on)
 
     def _end_in_error(self, why: Failure, step: BuildStep) -> None:
         log.err(why, f'while ending {step.lock_name()}')
         self.agenda.end(step)
         self.tally.halt(EXCEPTION)
 
-    def _tell_of_change(self, _: Any) -> None:
+    def _go_on(self, _: Any) -> None:
         if self._changed is not None:
             changed, self._changed = self._changed, None
             changed.callback(None)
@@ -100,7 +100,7 @@ class GroupRun:
         self.group.updateSummary()
         # lane 0 is for what runs alone
         step.worker_lane = (
-            self.build.lanes.take() if self.agenda.parallel > 1 else self.group.worker_lane
+            self.build.lanes.open() if self.agenda.parallel > 1 else self.group.worker_lane
         )
         try:
             yield self._start_step(step)
@@ -114,9 +114,9 @@ class GroupRun:
 
     def _end_step(self, step: BuildStep) -> None:
         if step.worker_lane != self.group.worker_lane:
-            self.build.lanes.give_back(step.worker_lane)
+            self.build.lanes.close(step.worker_lane)
         self.agenda.end(step)
-        if self.tally.take(step, step.results) and self.interrupts:
+        if self.tally.count(step, step.results) and self.interrupts:
             self.cut_short(f'{step.lock_name()} did not succeed')
         self.group.updateSummary()
 

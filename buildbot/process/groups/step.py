@@ -15,7 +15,7 @@ from buildbot import config
 from buildbot.config.fileline import at
 from buildbot.config.fileline import line_that_runs
 from buildbot.config.words import hint
-from buildbot.config.words import told
+from buildbot.config.words import words_for
 from buildbot.interfaces import IBuildStep
 from buildbot.interfaces import IBuildStepFactory
 from buildbot.interfaces import IRenderable
@@ -91,7 +91,7 @@ class StepGroup(buildstep.BuildStep):
         self._added: list[Any] = []
         super().__init__(**kwargs)
         self._report(self.wrong_arguments())
-        #: what comes before the names of its steps, without the slash
+        #: put before the names of its steps, with a slash
         self.path = ''
         #: the run of its steps; None before it has begun
         self.group_run: GroupRun | None = None
@@ -105,9 +105,9 @@ class StepGroup(buildstep.BuildStep):
     __str__ = __repr__
 
     def wrong_arguments(self) -> list[str]:
-        """Return what it cannot be made of, a sentence for each fault."""
-        problems = [f'{what}, not {told(x)}{hint(x)}' for what, x in self._unfit_arguments()]
-        return problems + [f'{told(s)} is not a step' for s in self._known() if not is_step(s)]
+        """Return a sentence for each fault of its arguments."""
+        problems = [f'{what}, not {words_for(x)}{hint(x)}' for what, x in self._unfit_arguments()]
+        return problems + [f'{words_for(s)} is not a step' for s in self._known() if not is_step(s)]
 
     def _known(self) -> Sequence[Any]:
         # what it was made with, as far as that is known without a build
@@ -139,7 +139,7 @@ class StepGroup(buildstep.BuildStep):
         return [buildstep.get_factory_from_step_or_factory(s) for s in steps if is_step(s)]
 
     def has_steps(self) -> bool:
-        """Tell whether it was given any steps; that something is no step is told by itself."""
+        """Tell whether it was given anything as steps."""
         if IRenderable.providedBy(self.steps):
             return True
         return bool(self.steps or self._added or self._factory.added_steps)
@@ -167,7 +167,7 @@ class StepGroup(buildstep.BuildStep):
             (self._factory.added_steps if is_made else self._added).append(step)
             if not is_step(step):
                 line = at(line_that_runs())
-                config.error(f'{self.own_words}: {told(step)} is not a step{line}')
+                config.error(f'{self.own_words}: {words_for(step)} is not a step{line}')
 
     @defer.inlineCallbacks
     def _add_row(self) -> Any:
@@ -190,7 +190,7 @@ class StepGroup(buildstep.BuildStep):
 
     @property
     def spares_worker(self) -> bool:
-        """True: what its steps do on the worker, they speak of themselves."""
+        """True: only its steps run on the worker."""
         return True
 
     def addLogWithFailure(self, why: Failure, logprefix: str = '') -> Any:
@@ -288,7 +288,7 @@ class StepGroup(buildstep.BuildStep):
     def group_to_add_to(self) -> buildstep.Group | None:
         run = run_inside(self)
         if run is None:
-            return self.step_group  # what is added before or after its own steps comes behind it
+            return self.step_group  # without a run, added steps come behind the group
         group: Any = self
         while len(run.agenda.running) == 1 and (inner := run_inside(run.agenda.running[0])):
             group, run = inner.group, inner

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what the results of a group's steps come to; plain data, without Deferreds."""
+"""New: the result of a group, from the results of its steps; plain data, without Deferreds."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Tally:
-    """The result of a group so far, from those of its steps and their flags.
+    """The result of a group so far, from those of its steps and their flags. It runs nothing.
 
     :ivar result: of the group, as one of ``buildbot.process.results``.
     :ivar halted: whether only what always runs may still start.
     :ivar not_well: the names of the steps that did not succeed, each with its result.
-    :ivar said: what its steps have to say of the build.
+    :ivar said: the summaries that its steps give the build.
     """
 
     def __init__(self) -> None:
@@ -33,10 +33,10 @@ class Tally:
         self._set_aside: list[BuildStep] = []
 
     def set_aside(self, steps: list[BuildStep]) -> None:
-        """Let the results of steps not count: the group interrupts them for a reason of its own."""
+        """Do not count the results of these steps, which the group interrupts."""
         self._set_aside += steps
 
-    def take(self, step: BuildStep, result: int) -> bool:
+    def count(self, step: BuildStep, result: int) -> bool:
         """Count the result of a step.
 
         :returns: whether this result, and none before, halts the group.
@@ -54,7 +54,7 @@ class Tally:
     def halt(self, result: int) -> None:
         """Halt the group with a result that is not one of a step.
 
-        :param result: what the group ends with, if what its steps come to is not worse.
+        :param result: the result of the group, unless that of its steps is worse.
         """
         self.halted = True
         self.result = worst_status(self.result, result)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: build requests that wait for what their builds need, before there is a build.
+"""New: build requests that wait for locks and for a worker, before they have a build.
 
-``pending`` has the requests of a builder that nobody has taken, ``inbox`` keeps them up to date.
-``reservation`` is one request's claim of its locks, ``reservationbook`` those of one builder, and
-``reservations`` decides who claims, holds and gives back. ``workerchoice`` says on which idle
-worker a build is best started; ``refusals`` and ``firstrelease``, when something is tried again.
+``pending`` has the requests of a builder without a build, ``inbox`` keeps them up to date.
+``reservation`` is one request's claim of its locks, ``reservationbook`` has those of one builder,
+and ``reservations`` decides which request claims, holds and gives back. ``workerchoice`` says on
+which idle worker a build is best started; ``refusals`` and ``firstrelease``, when something is
+tried again.
 
-Nothing here knows a builder: each is given what it needs of one.
+Nothing here knows a builder: what is needed of one comes as callables.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the first of some events, a release of a lock or the like, which wakes somebody once."""
+"""New: a wake-up at the first of several releases."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
 
 class FirstRelease:
-    """Wakes somebody who does not stand in line when something he could use is released.
+    """Calls back once, at the first release of several locks. It is no claim, and stands in no
+    line.
 
-    :param wake: called without arguments, once for all that was waited for until then.
+    :param wake: called without arguments; after it, no release is awaited until ``wait_for`` is
+        called again.
     """
 
     def __init__(self, wake: Callable[[], Any]) -> None:
         self._wake = wake
-        # by the method with which it was made, which is the same for the same lock
+        # by the method that subscribes, which is equal for the same lock
         self._subscriptions: dict[Callable[..., Subscription], Subscription] = {}
 
     @property
@@ -28,7 +30,7 @@ class FirstRelease:
         return bool(self._subscriptions)
 
     def wait_for(self, releases: Iterable[Callable[..., Subscription]]) -> None:
-        """Wait for these releases too.
+        """Wait for these releases as well.
 
         :param releases: methods that subscribe a callable, ``subscribeToReleases`` of a lock, say.
         """
@@ -37,12 +39,12 @@ class FirstRelease:
                 self._subscriptions[subscribe] = subscribe(self._released)
 
     def _released(self) -> None:
-        if self._subscriptions:  # else it was told while all were being taken back
+        if self._subscriptions:  # else another release came first, and has called back
             self.forget()
             self._wake()
 
     def forget(self) -> None:
-        """Wait for none of them any more. Done again, it does nothing."""
+        """Wait for no release any more. Done again, it does nothing."""
         subscriptions, self._subscriptions = self._subscriptions, {}
         for subscription in subscriptions.values():
             subscription.unsubscribe()

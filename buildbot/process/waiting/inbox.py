@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: where the build requests of a builder arrive, and are kept until somebody claims them."""
+"""New: the pending requests of a builder, read once and then kept up to date by messages."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from buildbot.process.waiting.pending import PendingRequests
 
 
 class Inbox:
-    """The pending requests of a builder, read from the database once and kept by messages.
+    """Keeps the pending requests of a builder as the database has them. It does not order them.
 
-    :param read: called without arguments, returns a Deferred of those that the database has, as the
-        data API gives them. From its call on no message is missed.
-    :param left: called with the id of a request that waited perhaps, and is pending no longer or
-        has another place in line.
+    :param read: called without arguments; returns a Deferred of the pending requests in the
+        database, as the data API gives them. From this call on, each change reaches ``update``.
+    :param left: called with the id of a request that is pending no longer, or has another priority.
     :param now: returns the time, in seconds.
-    :cvar read_again_after: seconds after which they are read again when there is anything to do, in
-        case a message that told of a change was lost.
-    :ivar requests: those that are known now.
+    :cvar read_again_after: seconds after which the requests are read again when they are next
+        needed, in case a message was lost.
+    :ivar requests: the pending requests that are known now.
     """
 
     read_again_after = 600
@@ -40,19 +39,19 @@ class Inbox:
         self._read_at: float | None = None
         self._has_been_read = False
         self._is_closed = False
-        self._is_doubted = False  # since the reading that is under way has begun
-        self._told_meanwhile: set[int] | None = None
+        self._is_doubted = False  # doubted after the present reading began
+        self._changed_meanwhile: set[int] | None = None
 
     def read(self) -> defer.Deferred[PendingRequests]:
-        """Return the pending requests, which are up to date as far as anybody knows."""
+        """Return the pending requests; they are read first if they may be out of date."""
         if self.is_fresh:
             return defer.succeed(self.requests)
         return self._reading.run(self._read)
 
     @property
     def is_fresh(self) -> bool:
-        """Whether they are up to date as far as anybody knows."""
-        if self._told_meanwhile is not None:
+        """Whether the requests need not be read again."""
+        if self._changed_meanwhile is not None:
             return False
         if self._read_at is None:
             return self._is_closed
@@ -62,27 +61,27 @@ class Inbox:
     def _read(self) -> Any:
         if self.is_fresh:
             return self.requests
-        self._told_meanwhile = set()
+        self._changed_meanwhile = set()
         self._is_doubted = False
         try:
             read_at = self._now()
             brdicts = yield self._read_all()
             if self._is_closed:
                 return self.requests
-            for brid in self.requests.bring_up_to_date(brdicts, self._told_meanwhile):
+            for brid in self.requests.bring_up_to_date(brdicts, self._changed_meanwhile):
                 self._left(brid)
             self._has_been_read = True
             if not self._is_doubted:
                 self._read_at = read_at
         finally:
-            self._told_meanwhile = None
+            self._changed_meanwhile = None
         return self.requests
 
     def is_pending(self, brid: int) -> bool:
-        """Tell whether a request is pending still, as far as is known."""
+        """Tell whether a request is pending; before the first reading it is taken to be."""
         if brid in self.requests:
             return True
-        return not self._has_been_read and brid not in (self._told_meanwhile or ())
+        return not self._has_been_read and brid not in (self._changed_meanwhile or ())
 
     def doubt(self) -> None:
         """Read the requests from the database when they are needed again."""
@@ -90,21 +89,21 @@ class Inbox:
         self._is_doubted = True
 
     def close(self) -> None:
-        """Know of no requests from now on, for the builder is stopped."""
+        """Forget all requests, and ignore later messages: the builder is stopped."""
         self.requests = PendingRequests()
         self._has_been_read = self._is_closed = True
         self._read_at = None
 
-    def tell(self, brdict: dict[str, Any]) -> None:
-        """Take over what a message says of a request.
+    def update(self, brdict: dict[str, Any]) -> None:
+        """Add, change or remove a request, as a message about it says.
 
         :param brdict: the build request, as the data API gives it.
         """
         brid = brdict['buildrequestid']
         if self._is_closed:
             return
-        if self._told_meanwhile is not None:
-            self._told_meanwhile.add(brid)
+        if self._changed_meanwhile is not None:
+            self._changed_meanwhile.add(brid)
         if brdict['claimed'] or brdict['complete']:
             self.requests.discard(brid)
             self._left(brid)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the build requests of a builder that nobody has claimed, kept ready and in order."""
+"""New: the build requests of a builder that have no build, in order."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 
 
 class PendingRequests:
-    """The pending requests of one builder, by priority and then by age.
+    """The pending requests of one builder, by priority and then by age. It reads no database.
 
-    Requests that want the same locks are a group. If the first of a group has to wait for its
-    locks, so have the others, and nobody needs to look at them.
-
-    The database is the truth of what is pending; this is told of each change.
+    Requests that want the same locks are a group. While the first of a group waits for its locks,
+    the others need not be looked at.
     """
 
     def __init__(self) -> None:
@@ -44,9 +42,9 @@ class PendingRequests:
         return self._brdicts[brid]
 
     def add(self, brdict: dict[str, Any]) -> None:
-        """Add a request, or take over what has changed of one.
+        """Add a request, or replace one that has changed.
 
-        :param brdict: as the data API gives it, and as its messages tell it.
+        :param brdict: the build request, as the data API gives it.
         """
         brid = brdict['buildrequestid']
         request = self._requests.get(brid)
@@ -58,11 +56,12 @@ class PendingRequests:
             self._requests[brid] = request
 
     def bring_up_to_date(self, brdicts: list[dict[str, Any]], but: set[int]) -> list[int]:
-        """Take over what the database says.
+        """Replace the requests with those of the database.
 
         :param brdicts: all that are pending, as the data API gives them.
-        :param but: ids of those of which messages have told since it was asked.
-        :returns: ids of those that are pending no longer, or with another priority.
+        :param but: ids of requests that messages have changed since the database was read; they are
+            left as they are.
+        :returns: ids of the requests that were added, removed, or have another priority.
         """
         read = {brdict['buildrequestid']: brdict for brdict in brdicts}
         changed = [brid for brid in self._brdicts if brid not in read and brid not in but]
@@ -76,7 +75,7 @@ class PendingRequests:
         return changed
 
     def discard(self, brid: int) -> None:
-        """Forget a request; if it is not known, nothing happens."""
+        """Remove a request, if it is there."""
         brdict = self._brdicts.pop(brid, None)
         if brdict is None:
             return
@@ -90,17 +89,17 @@ class PendingRequests:
                 del self._groups[group]
 
     def request(self, brid: int) -> BuildRequest | None:
-        """Return what a request was made to; None if it has not been yet."""
+        """Return the ``BuildRequest`` with this id; None if none has been kept yet."""
         return self._requests.get(brid)
 
     def keep(self, request: BuildRequest) -> None:
-        """Keep what a pending request was made to; it has the priority that is known here."""
+        """Keep the ``BuildRequest`` of a pending request, with the latest priority."""
         if request.id in self._brdicts:
             request.priority = self._brdicts[request.id]['priority']
             self._requests[request.id] = request
 
     def without_group(self) -> list[int]:
-        """Return the ids of those that have not been put in a group."""
+        """Return the ids of the requests that are in no group yet."""
         if len(self._group_of) == len(self._brdicts):
             return []
         return [brid for brid in self._brdicts if brid not in self._group_of]
@@ -119,15 +118,15 @@ class PendingRequests:
         return place_of(self._brdicts[brid]) > place_of(self._brdicts[other])
 
     def forget_groups(self) -> None:
-        """Let all be put in groups anew: the locks that they want have changed."""
+        """Take all requests out of their groups, because the locks that they want have changed."""
         self._group_of.clear()
         self._groups.clear()
 
     def first(self, is_out: Callable[[int], bool], waits: Callable[[int], bool]) -> int | None:
-        """Return the id of the request whose turn it is to be looked at, None if there is none.
+        """Return the id of the first request to be looked at; None if there is none.
 
-        :param is_out: tells whether a request is not to be looked at; the next of its group may be.
-        :param waits: tells whether a request waits, and all behind it in its group with it.
+        :param is_out: whether to skip a request, and go on with the next of its group.
+        :param waits: whether to skip a request and all behind it in its group.
         """
         due = [first_of(members, is_out, waits) for members in self._groups.values()]
         return min((place for place in due if place is not None), default=(0, None))[1]

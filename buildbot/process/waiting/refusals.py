@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what has been tried in vain, and is left alone until something has changed."""
+"""New: requests that were tried in vain, and are not tried again until something has changed."""
 
 from __future__ import annotations
 
 
 class Refusals:
-    """The build requests of one builder that could not start, though they might have.
+    """The build requests of one builder that are not to be tried, though their locks were free.
 
-    Without it a lock could go to and fro for ever between requests that do not use it. It does not
-    know who waits in line: those are told when it is their turn.
+    Without it a lock could go to and fro for ever between requests that do not use it. Requests
+    that wait in line are not here: they are woken when it is their turn.
 
-    A refusal (a user's method said no, or what was granted was not used) holds until something
-    changes for the builder. A failure (the build did not begin) holds until its time is over,
+    A refusal (a user's method said no, or granted locks were not used) lasts until something
+    changes for the builder. A failure (the build did not begin) lasts until ``time_is_over``,
     since to give the request back looks like a change.
     """
 
@@ -25,32 +25,32 @@ class Refusals:
         return bool(self._refused or self._failed)
 
     def refuse(self, brid: int, worker: str | None = None) -> None:
-        """Leave a request alone on this worker, or on all, until something changes."""
+        """Do not try a request on this worker, or on any, until something changes."""
         self._refused.add((brid, worker))
 
     def fail(self, brid: int) -> None:
-        """Leave a request alone until some time is over."""
+        """Do not try a request until ``time_is_over``."""
         self._failed.add(brid)
 
     def has(self, brid: int, worker: str | None) -> bool:
-        """Tell whether a request is to be left alone on a worker."""
+        """Tell whether a request is not to be tried on a worker."""
         refused = self._refused
         return brid in self._failed or (brid, worker) in refused or (brid, None) in refused
 
     def something_changed(self) -> None:
-        """Forget, when the builder is looked at the next time, what was refused until then.
+        """Forget all refusals when the next look at the builder begins.
 
-        What a look that is under way refuses was asked before the change.
+        Those of a look that is under way were decided before the change.
         """
         self._is_outdated = True
 
     def begin_look(self) -> None:
-        """Take note that the builder is looked at from here on."""
+        """Note that a look at the builder begins."""
         if self._is_outdated:
             self._refused.clear()
             self._is_outdated = False
 
     def time_is_over(self) -> None:
-        """Forget what has failed, and what was refused until the next look."""
+        """Forget the failures now, and the refusals when the next look begins."""
         self._failed.clear()
         self._is_outdated = True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the locks that a build request waits for, and then holds for the build it becomes."""
+"""New: one build request's claim of its locks, before it has a build."""
 
 from __future__ import annotations
 
@@ -27,21 +27,20 @@ if TYPE_CHECKING:
 
 
 class Reservation(LockOwner):
-    """Stands in line for a build that does not exist yet.
+    """The owner of the locks of a build request, until its build adopts their claim.
 
-    It waits while a worker is idle for its build, and takes none. When the locks are its own, the
-    build is made, and takes it over with all that it holds.
+    It waits in line while some worker is idle, and reserves locks only, no worker.
 
-    :param request: the build request; it waits with its priority, and since it was submitted.
-    :param builder_name: of the request.
-    :param resolved: what its build needs.
+    :param request: the build request; its priority and age are those of the claim.
+    :param builder_name: of the request's builder.
+    :param resolved: the locks that its build needs.
     :param wake: called without arguments when it may be the request's turn.
-    :ivar lender: the request that has lent it to the one that it is of now, or None.
-    :ivar resolved: what its build needs, as last found out.
-    :ivar asked: what it has asked for.
-    :ivar claim: of that; None while it has none.
-    :ivar log: tells the log of it; None before there is anything to be told.
-    :ivar why_never: why it can never have them; a Failure, or None.
+    :ivar lender: the request that has lent this to ``request``, or None.
+    :ivar resolved: the locks that its build needs, as last resolved.
+    :ivar asked: the demand of its claim.
+    :ivar claim: its claim; None while it has none.
+    :ivar log: logs its wait; None before it has waited.
+    :ivar why_never: why it can never have its locks; a Failure, or None.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class Reservation(LockOwner):
 
     @property
     def lock_choice(self) -> Any:  # type: ignore[override]
-        """The request, which may wait for a build on either of some workers."""
+        """The request: its claims for several workers do not hinder each other."""
         return getattr(self.request, 'id', None)
 
     def lock_name(self) -> str:
@@ -79,41 +78,41 @@ class Reservation(LockOwner):
 
     @property
     def worker(self) -> str | None:
-        """Name of the worker that it is for; None if it is the same for each of them."""
+        """Name of the worker whose locks it claims; None if they are the same for each worker."""
         return self.resolved.worker
 
     @property
     def wanted(self) -> Demand:
-        """What its build needs: the locks of the builder and of the worker."""
+        """The demand of its build: the locks of the builder and of the worker."""
         return together(self.resolved.of_builder, self.resolved.of_worker)
 
     def stands_for(self, request: BuildRequest, around: LockOwner | None) -> bool:
-        """Tell whether it is, in a line, what a request with this owner around would be now."""
+        """Tell whether its claim still has the parent and the priority that the request has now."""
         return self.lock_parent is around and self.lock_priority == request.priority
 
     @property
     def waits(self) -> bool:
-        """Whether there is nothing to do for it until it wakes somebody, if it ever does."""
-        will_be_told = self.stands_in_line or self._first_release.is_awaited
-        return will_be_told or self.why_never is not None
+        """Whether it need not be looked at until it wakes its builder."""
+        will_be_wait_is_over = self.stands_in_line or self._first_release.is_awaited
+        return will_be_wait_is_over or self.why_never is not None
 
     @property
     def stands_in_line(self) -> bool:
-        """Whether it waits for its turn, of which it will be told."""
+        """Whether its claim waits in a queue."""
         return self.claim is not None and self.claim.waiting
 
     @property
     def holds(self) -> bool:
-        """Whether it holds what it has asked for, be it told already or not."""
+        """Whether its claim is held."""
         return self.claim is not None and self.claim.holds
 
     @property
     def has_too_few(self) -> bool:
-        """Whether it can never have the locks because there are too few units of one."""
+        """Whether it can never have its locks because one of them has too few units."""
         return self.why_never is not None and bool(self.why_never.check(UnitsError))
 
     def take(self) -> bool:
-        """Take the locks that are wanted if it is this request's turn, else wait in line for them.
+        """Claim the locks that are wanted, or wait in line for them.
 
         :returns: whether it holds them.
         """
@@ -126,7 +125,7 @@ class Reservation(LockOwner):
         if self.claim is None and not self._first_release.is_awaited:
             self._ask()
         elif self.claim is not None and self.claim.holds:
-            self.claim.deferred = None  # it is known now
+            self.claim.deferred = None  # the caller learns of it here
         return self.holds
 
     def _ask(self, before: Reservation | None = None) -> None:
@@ -148,58 +147,59 @@ class Reservation(LockOwner):
             self.why_never = Failure()
         else:
             self.claim = claim
-            d.addBoth(self._told, claim)
+            d.addBoth(self._wait_is_over, claim)
 
     def would_do(self, others: list[Reservation]) -> bool:
-        """Tell whether what others have been granted would be enough, with what is free."""
+        """Tell whether its locks would be free if other reservations gave back theirs."""
         return would_do(self, self.wanted, [other.claim for other in others if other.claim])
 
     @property
     def may_go_before(self) -> bool:
-        """Whether it waits, and might have the turn of others."""
+        """Whether it waits, and has not gone before others in vain."""
         return self.stands_in_line and not self._went_in_vain
 
     def go_before(self, others: list[Reservation], first: Reservation | None = None) -> None:
-        """Have the turn of others, with which no build begins yet, and which wait again then.
+        """Claim what other reservations hold and no build uses yet; these wait again.
 
-        :param first: right before which it has its place; None stands for the first of the others.
+        :param first: the reservation right before which it enters the line; None stands for the
+            first of the others.
         """
         self._ask(before=first or min(others, key=lambda other: other.lock_place))
         for other in others:
             other._ask()
         for each in (self, *others):
             if each.claim is not None and each.claim.holds:
-                each.claim.deferred = None  # its builder is about to be looked at
-        self._went_in_vain = not self.holds  # to go again and again would have no end
+                each.claim.deferred = None  # its builder is looked at next anyway
+        self._went_in_vain = not self.holds  # else it would try for ever
 
     @property
     def lock_place(self) -> tuple[float, ...]:
-        """Where it stands in line, or stood."""
-        return self.claim.key if self.claim is not None else ()
+        """Its place in line, or the last one that it had; empty if it never had one."""
+        return self.claim.place if self.claim is not None else ()
 
     def shares_lock_with(self, other: Reservation) -> bool:
-        """Tell whether both want one lock, or more."""
+        """Tell whether both claim a common copy of a lock."""
         return not {lock for lock, _ in self.asked}.isdisjoint(lock for lock, _ in other.asked)
 
-    def _told(self, _: Any, claim: LockClaim) -> None:
+    def _wait_is_over(self, _: Any, claim: LockClaim) -> None:
         if self.claim is claim:
             if not claim.holds:
-                self.claim = None  # it will be told why when it asks again
+                self.claim = None  # its next claim fails, and says why
             self._wake()
 
     def yield_place(self) -> None:
-        """Leave the line until one of the locks is released, for others could never go on."""
+        """Leave the line, where it keeps others waiting, until one of the locks is released."""
         self.give_back()
         self._first_release.wait_for(lock.subscribeToReleases for lock, _ in self.asked)
 
     def hand_over(self, build: LockOwner) -> LockClaim | None:
-        """Let a build be the owner of what is held from now on, and return the claim of it."""
+        """Make a build the owner of the claim, and return the claim."""
         build.take_over(self)
         claim, self.claim = self.claim, None
         return claim
 
     def give_back(self) -> None:
-        """Leave the line, and release what is held. Done again, it does nothing."""
+        """End the claim, whether it waits or is held. Done again, it does nothing."""
         self._first_release.forget()
         claim, self.claim = self.claim, None
         if claim is not None:

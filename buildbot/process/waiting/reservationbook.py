@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: which requests of one builder wait with a reservation, and which hold with one."""
+"""New: the reservations of one builder: those in line, and those about to become a build."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class ReservationBook:
-    """The reservations of the requests of one builder, as they are.
+    """The reservations of one builder, in line or held. It makes none, and decides nothing.
 
-    There is one for each request that has been looked at and may not start yet; or one for each
-    idle worker, if the locks it needs depend on which worker it is. With one of them a build is
-    about to start: it is held until the build takes it over, or it is given back.
+    A request that waits has one reservation in line, or one for each idle worker if its locks
+    depend on the worker. A held one belongs to a build that is about to start: the build adopts
+    it, or it is given back.
     """
 
     def __init__(self) -> None:
@@ -37,45 +37,46 @@ class ReservationBook:
         return bool(self._in_line or self._held)
 
     def find(self, brid: int, worker: str | None) -> Reservation | None:
-        """Return what a request waits or holds with, for this worker."""
+        """Return the reservation of a request for a worker, held or in line; or None."""
         held = self._held.get(brid)
         if held is not None and held.worker == worker:
             return held
         return self._in_line.get(brid, {}).get(worker)
 
     def keep(self, reservation: Reservation) -> None:
-        """Keep the one with which a request waits."""
+        """Put a reservation in line."""
         self._in_line.setdefault(reservation.request.id, {})[reservation.worker] = reservation
 
     def hold(self, reservation: Reservation) -> None:
-        """Keep the one with which a build is about to start."""
+        """Move a reservation from the line to those that are held."""
         self._forget(reservation)
         self._held[reservation.request.id] = reservation
 
     def held(self, brid: int) -> Reservation | None:
-        """Return the one with which a build of the request is about to start, or None."""
+        """Return the held reservation of a request, or None."""
         return self._held.get(brid)
 
     def is_in_line(self, brid: int) -> bool:
-        """Tell whether there is anything that a request waits with."""
+        """Tell whether a request has a reservation in line."""
         return brid in self._in_line
 
     def has_turn(self, brid: int) -> bool:
-        """Tell whether a request holds what it waited for, for any worker."""
+        """Tell whether a reservation in line of a request has been granted its locks."""
         for reservation in self._in_line.get(brid, {}).values():
             if reservation.holds:
                 return True
         return False
 
     def waits_everywhere(self, brid: int) -> bool:
-        """Tell whether a request waits for locks that it needs on whatever worker."""
+        """Tell whether a request waits for locks that are the same on each worker."""
         reservation = self._in_line.get(brid, {}).get(None)
         return reservation is not None and reservation.waits
 
     def waits_on(self, brid: int) -> Collection[str | None]:
-        """Return the workers for which a request waits, if it waits with all that it has.
+        """Return the names of the workers for which a request has a reservation, if all of these
+        wait.
 
-        :returns: names; it is empty if the request does not wait with each of its reservations.
+        :returns: names; empty if one of the reservations does not wait.
         """
         known = self._in_line.get(brid, {})
         for reservation in known.values():
@@ -86,7 +87,7 @@ class ReservationBook:
     def hopeless(
         self, brid: int, idle: Iterable[str], workers: Iterable[str]
     ) -> Reservation | None:
-        """Return one that knows why a request can never start, if it cannot on any worker.
+        """Return a reservation that says why a request can never start; None if it still may.
 
         :param idle: names of the idle workers of the builder.
         :param workers: names of all workers of the builder.
@@ -94,17 +95,17 @@ class ReservationBook:
         known = self._in_line.get(brid)
         if not known or not all(reservation.why_never for reservation in known.values()):
             return None
-        # the build begins on an idle worker, so the reason is to be that of one of these
+        # the build begins on an idle worker, so it tells the reason for one of these
         here = [known.get(worker, known.get(None)) for worker in idle]
         if not here or None in here:
             return None
         if None in known or known.keys() >= set(workers):
             return here[0]
-        # another worker may have more units, but it does not help against other reasons
+        # a worker that is not idle may have more units; other reasons hold there as well
         return next((r for r in here if r and not r.has_too_few), None)
 
     def first_of_its_like(self, reservation: Reservation) -> Reservation:
-        """Return one that wants the same and whose turn has come; if there is none, this one."""
+        """Return a granted reservation of the same demand; this one if there is none."""
         for other in self.granted():
             is_alike = (other.worker, other.wanted) == (reservation.worker, reservation.wanted)
             if is_alike and other.lock_parent is None is reservation.lock_parent:
@@ -112,41 +113,42 @@ class ReservationBook:
         return reservation
 
     def lend(self, reservation: Reservation, request: BuildRequest) -> None:
-        """Let another request have what one waits with; the lender has to ask for its own anew."""
+        """Give a reservation to another request; the lender needs a new one of its own."""
         self._forget(reservation)
         reservation.lender, reservation.request = reservation.request, request
 
     def return_to_lender(self, reservation: Reservation) -> None:
-        """Give back what was lent, and is held, to the request that it was of."""
+        """Return a held reservation that was lent to the line of its first request."""
         self._held.pop(reservation.request.id, None)
         assert reservation.lender is not None
         reservation.request, reservation.lender = reservation.lender, None
         self.keep(reservation)
 
     def granted(self) -> list[Reservation]:
-        """Return those that hold what they waited for, and with which nothing begins yet."""
+        """Return the reservations in line that have been granted their locks."""
         return [r for known in self._in_line.values() for r in known.values() if r.holds]
 
     def granted_elsewhere(self, reservation: Reservation) -> list[Reservation]:
-        """Return those of the same request, for other workers, that hold it."""
+        """Return the granted reservations of the same request for other workers."""
         brid = getattr(reservation.request, 'id', None)  # a stand-in for a request may have none
         known = self._in_line.get(brid, {}) if brid is not None else {}
         return [r for r in known.values() if r is not reservation and r.holds]
 
     def locks_of_granted(self) -> set[BaseLock]:
-        """Return the locks of those that hold what they waited for."""
+        """Return the locks of all granted reservations."""
         return {lock for reservation in self.granted() for lock, _ in reservation.asked}
 
     def wait_for_any(self, locks: set[BaseLock]) -> bool:
-        """Tell whether some wait for one of these locks, or hold it and begin nothing yet."""
+        """Tell whether a reservation in line claims one of these locks."""
         in_line = (r for known in self._in_line.values() for r in known.values() if r.claim)
         return any(not locks.isdisjoint(lock for lock, _ in r.asked) for r in in_line)
 
     def go_before(self, behind: list[Reservation]) -> None:
-        """Let those who wait have what others have been granted, and have not used.
+        """Give the reservations that wait here the locks that others were granted and do not use
+        yet.
 
-        :param behind: reservations of other builders, those first that are to have their turn
-            first; some may wait again then.
+        :param behind: reservations of builders that come after this one in the order of the user,
+            in that order; some of them may wait again then.
         """
         for reservation in self if behind else ():
             if not reservation.may_go_before:
@@ -162,7 +164,7 @@ class ReservationBook:
                         break
 
     def give_back_unused(self, granted: list[Reservation]) -> None:
-        """Give back what is held, and what was granted before and has not been used."""
+        """End the held reservations, and those of ``granted`` that no build has adopted."""
         for brid in list(self._held):
             self.give_back(brid)
         for reservation in self._unused(granted):
@@ -172,39 +174,39 @@ class ReservationBook:
         return [r for r in self.granted() if any(r is other for other in granted)]
 
     def give_back(self, brid: int) -> None:
-        """Give back what a request holds; where it waits it stays in line."""
+        """End the held reservation of a request; those in line stay."""
         reservation = self._held.pop(brid, None)
         if reservation is not None:
             reservation.give_back()
 
     def leave_lines(self, brid: int) -> None:
-        """Let a request leave all lines; what it holds is kept."""
+        """End the reservations of a request that are in line; a held one stays."""
         for reservation in list(self._in_line.get(brid, {}).values()):
             self._drop(reservation)
 
     def leave_all_lines(self) -> None:
-        """Let all leave the line; what is held is kept."""
+        """End all reservations in line; the held ones stay."""
         for brid in list(self._in_line):
             self.leave_lines(brid)
 
     def leave_lines_if(self, may_leave: Callable[[BuildRequest], bool]) -> None:
-        """Let some of the requests leave all lines.
+        """End the reservations in line of some requests.
 
-        :param may_leave: tells of a request whether it is one of them.
+        :param may_leave: takes a request, and returns whether it is one of them.
         """
         for reservation in list(self):
             if may_leave(reservation.request):
                 self.leave_lines(reservation.request.id)
 
     def depend_on_worker(self) -> bool:
-        """Tell whether some wait for what they need on one worker."""
+        """Tell whether any reservation in line is for one worker only."""
         for known in self._in_line.values():
             if None not in known or len(known) > 1:
                 return True
         return False
 
     def leave_without_worker(self, idle: set[str]) -> None:
-        """Let those leave the line that could not start anyway, for they hold nothing back.
+        """End the reservations in line for whose build no worker is idle.
 
         :param idle: names of the idle workers of the builder.
         """
@@ -215,7 +217,7 @@ class ReservationBook:
                         self._drop(reservation)
 
     def clear(self) -> None:
-        """Give back and leave all."""
+        """End all reservations."""
         self.leave_all_lines()
         self.give_back_unused([])
 

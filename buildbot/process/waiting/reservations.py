@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the requests of one builder claim what their builds need, before there is a build."""
+"""New: which request of a builder claims its locks, holds them and gives them back."""
 
 from __future__ import annotations
 
@@ -24,23 +24,24 @@ if TYPE_CHECKING:
 
 
 class Reservations(ReservationBook):
-    """The reservations of one builder, which are made, kept in line, lent and given back here.
+    """Makes, lends and ends the reservations of one builder. It chooses no worker.
 
-    It is given what it needs of the builder, which it does not know.
+    What it needs of the builder it is given as callables.
 
     :param name: of the builder.
-    :param refusals: what has been tried in vain.
-    :param resolve: takes an idle worker and a request, and returns a Deferred of what the build
-        would need there, or of None if it cannot start there.
-    :param is_current: takes what was found out and a worker, and tells whether it is still so.
-    :param are_free: takes a demand, and who is to hold it if that matters; tells whether it can be
+    :param refusals: the requests that are not to be tried now.
+    :param resolve: takes an idle worker and a request, and returns a Deferred of the locks that the
+        build needs there, or of None if it cannot start there.
+    :param is_current: takes such a result and a worker, and returns whether it is still right.
+    :param are_free: takes a demand, and its owner if that matters; returns whether it can be
         had now.
-    :param may_start: takes a worker and a request, and returns a Deferred of what the user says.
-    :param user_orders: tells whether the user decides which request is next.
-    :param is_pending: tells of the id of a request whether it is pending still.
-    :param is_behind: tells of the ids of two requests whether the one stands behind the other in
-        the group of both.
-    :param is_idle_but: tells whether there is an idle worker besides some, whose names it is given.
+    :param may_start: takes a worker and a request, and returns a Deferred of the answer of the
+        user's ``canStartBuild``.
+    :param user_orders: returns whether the user's ``nextBuild`` decides which request is next.
+    :param is_pending: takes the id of a request, and returns whether it is pending still.
+    :param is_behind: takes the ids of two requests, and returns whether the first stands behind the
+        second in the group of both.
+    :param is_idle_but: takes names of workers, and returns whether any other worker is idle.
     :param wake: has the builder looked at, now that something has changed.
     :param wake_granted: has it looked at because a request has been granted its locks.
     :param now: returns the time, in seconds.
@@ -82,9 +83,9 @@ class Reservations(ReservationBook):
 
     @defer.inlineCallbacks
     def could_have_locks(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
-        """Tell whether the worker fits a build of this request and its locks are free for it now.
+        """Tell whether a build of this request could start on a worker, and have its locks, now.
 
-        Nothing is held for it, and it does not stand in line for it.
+        Nothing is claimed.
 
         :returns: Deferred of a bool. It is True for a request whose locks cannot be found out: its
             build is to fail and say why, where the request would only pend.
@@ -94,15 +95,15 @@ class Reservations(ReservationBook):
             return False
         if reservation.why_never is not None or not reservation.wanted:
             return True
-        if self._could_take(self._whose_turn(reservation), reservation.wanted):
+        if self._could_hold(self._whose_turn(reservation), reservation.wanted):
             return True
         elsewhere = self.granted_elsewhere(reservation)
         return bool(elsewhere) and reservation.would_do(elsewhere)
 
-    def _could_take(self, owner: Reservation, demand: Demand) -> bool:
+    def _could_hold(self, owner: Reservation, demand: Demand) -> bool:
         if owner.holds:
             return True
-        # judged as who it will be when it claims, if it differs from anybody else
+        # an owner with a parent or an age of its own is judged as such
         is_special = owner.lock_parent is not None or owner.lock_age is not None
         return self._are_free(demand, *([owner] if is_special else []))
 
@@ -121,9 +122,9 @@ class Reservations(ReservationBook):
             return None
         brid = buildrequest.id
         reservation = self._keep_in_line(own, buildrequest)
-        if not (reservation.take() or self._take_from_elsewhere(reservation)):
+        if not (reservation.take() or self._use_grant_elsewhere(reservation)):
             self.keep(reservation)
-            self._tell_log(reservation)
+            self._log_locks(reservation)
             return None
         self.hold(reservation)
         may_start = False
@@ -142,7 +143,7 @@ class Reservations(ReservationBook):
         return reservation
 
     def _keep_in_line(self, own: Reservation, buildrequest: BuildRequest) -> Reservation:
-        # its own, or that of another one of the builder whose turn has come, which lends it
+        # its own; or, if the user chooses among requests, a granted one that another request lends
         reservation = self._whose_turn(own)
         if self.held(buildrequest.id) is not reservation:
             self.give_back(buildrequest.id)  # it was for another worker
@@ -153,8 +154,8 @@ class Reservations(ReservationBook):
             self.lend(reservation, buildrequest)
         return reservation
 
-    def _take_from_elsewhere(self, reservation: Reservation) -> bool:
-        # what the request itself has been granted for another worker keeps nothing from it
+    def _use_grant_elsewhere(self, reservation: Reservation) -> bool:
+        # locks that the same request was granted for another worker do not stand in its way
         elsewhere = self.granted_elsewhere(reservation)
         if not elsewhere or not reservation.would_do(elsewhere):
             return False
@@ -170,7 +171,7 @@ class Reservations(ReservationBook):
             self.give_back_refused(brid)
 
     def give_back_refused(self, brid: int) -> None:
-        """Give back what a request holds, to the one of its builder that has lent it if so."""
+        """End the held reservation of a request, or return it to the request that has lent it."""
         reservation = self.held(brid)
         if reservation is None:
             return
@@ -181,26 +182,26 @@ class Reservations(ReservationBook):
             self.give_back(brid)
 
     def _whose_turn(self, reservation: Reservation) -> Reservation:
-        # which of its requests it is whose turn has come, the user decides
+        # a granted reservation goes to whichever request the user's nextBuild prefers
         if not self._user_orders() or reservation.holds:
             return reservation
         return self.first_of_its_like(reservation)
 
     @defer.inlineCallbacks
     def stand_in_line(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
-        """Let a request stand in line for the locks that it would need on a worker.
+        """Put a request in line for its locks on a worker, unless they are free.
 
-        If they are free nothing is taken: then it is for other reasons that it is not started.
+        If they are free, something else keeps it from starting, and nothing is claimed.
         """
         reservation = yield self._find_or_make(workerforbuilder, buildrequest)
         if reservation is None:
             return
         self.keep(reservation)
-        if not self._could_take(self._whose_turn(reservation), reservation.wanted):
+        if not self._could_hold(self._whose_turn(reservation), reservation.wanted):
             reservation.take()
-            self._tell_log(reservation)
+            self._log_locks(reservation)
 
-    def _tell_log(self, reservation: Reservation) -> None:
+    def _log_locks(self, reservation: Reservation) -> None:
         if reservation.stands_in_line:
             if reservation.log is None:
                 reservation.log = self._logs.setdefault(reservation.request, LockLog())
@@ -209,7 +210,7 @@ class Reservations(ReservationBook):
     def reserve_to_fail(
         self, workers: list[Any], buildrequest: BuildRequest, of_builder: Iterable[str]
     ) -> Any:
-        """Let a request that can never start be built, if only to fail and say why.
+        """Let the build of a request that can never start begin, so that it fails and says why.
 
         :param workers: idle workers, on each of which ``reserve`` has been tried.
         :param of_builder: names of all workers of the builder.
@@ -225,11 +226,11 @@ class Reservations(ReservationBook):
         return names.get(reservation.worker) or (fitting or workers)[0]
 
     def give_back_unused(self, granted: list[Reservation]) -> None:
-        """Give back what is held, and what was granted before and has not been used.
+        """End the held reservations, and those of ``granted`` that no build has adopted.
 
-        Their requests are left alone until something has changed: with what is given back another
-        one may come and go, and so on. One that was not looked at, because another of its group
-        waits in front of it, has its turn after that.
+        Their requests are refused until something has changed, or the locks could go round among
+        them for ever. A request that was not looked at, because another one of its group waits in
+        front of it, is not refused.
         """
         for reservation in self._unused(granted):
             if not self._waits_behind_another(reservation):
@@ -241,7 +242,7 @@ class Reservations(ReservationBook):
         return any(r.stands_in_line and self._is_behind(brid, r.request.id) for r in self)
 
     def waits(self, brid: int) -> bool:
-        """Tell whether a pending request waits in line, and there is no worker to be tried yet."""
+        """Tell whether a request waits in line for its locks on each worker that is idle."""
         if not self.is_in_line(brid) or self.has_turn(brid):
             return False
         if self.waits_everywhere(brid):
@@ -251,7 +252,7 @@ class Reservations(ReservationBook):
 
     @defer.inlineCallbacks
     def _find_or_make(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
-        # the one that there is, or a new one, of what it needs now
+        # for the locks that it needs now
         resolved = yield self._resolve(workerforbuilder, buildrequest)
         if resolved is None:
             return None

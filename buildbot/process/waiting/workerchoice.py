@@ -3,7 +3,7 @@
 
 A build that has begun on a worker can only wait for the step and group locks of that worker, while
 another worker may be free. So a request stays in line for the first worker on which there is a
-place, and each worker is kept fed, no more: as many builds as can hold its locks, and one more,
+room, and each worker is kept fed, no more: as many builds as can hold its locks, and one more,
 which prepares meanwhile. How long anything takes need not be known.
 """
 
@@ -21,28 +21,28 @@ from buildbot.locks import WorkerLock
 from buildbot.process.waiting.firstrelease import FirstRelease
 
 if TYPE_CHECKING:
-    from buildbot.config.steps import Place
+    from buildbot.config.steps import FoundStep
 
 
 class StepLocks:
-    """The worker locks that the steps and groups of a builder name, step by step.
+    """The worker locks that the steps and groups of a builder name. It holds none.
 
     Only what is known without a build counts: no renderables, no steps that are added later.
 
     :param steps: the steps of the builder's configuration, those in groups included.
     :ivar lockids: the locks, by name.
-    :ivar by_step: for each top-level step, the names of the locks that it or a step in it takes.
+    :ivar by_step: for each top-level step, the names of the locks that it or a step in it claims.
     """
 
-    def __init__(self, steps: Iterable[Place] = ()) -> None:
+    def __init__(self, steps: Iterable[FoundStep] = ()) -> None:
         self.lockids: dict[str, WorkerLock] = {}
-        # the most units that a step takes at a time; None stands for the whole lock
+        # the most units that a step claims at a time; None stands for the whole lock
         self._units: dict[str, int | None] = {}
         self.by_step: list[set[str]] = []
-        for place in steps:
-            if not place.is_nested:
+        for found in steps:
+            if not found.is_nested:
                 self.by_step.append(set())
-            accesses = place.step.locks
+            accesses = found.step.locks
             for access in accesses if isinstance(accesses, (list, tuple)) else ():
                 self._add(access)
 
@@ -70,7 +70,7 @@ class StepLocks:
 
 
 def crowd(builds: Iterable[Any]) -> Counter[str]:
-    """Count the builds on a worker that are not through with a lock, by its name."""
+    """Count, by name of a lock, the builds on a worker that hold it or will still claim it."""
     return Counter(name for build in builds for name in build.step_locks_to_come())
 
 
@@ -81,8 +81,8 @@ def is_fed(counts: Counter[str], holders: dict[str, int]) -> bool:
     for each lock as many builds can be of use as can hold it and those before it, and one more,
     which prepares.
 
-    :param counts: how many builds on the worker are not through with a lock, by its name.
-    :param holders: how many can hold it at a time, in the order in which the steps take them.
+    :param counts: how many builds on the worker hold a lock or will still claim it, by its name.
+    :param holders: how many can hold it at a time, in the order in which steps claim them.
     """
     useful = 0
     for name, count in holders.items():
@@ -93,7 +93,7 @@ def is_fed(counts: Counter[str], holders: dict[str, int]) -> bool:
 
 
 def load_of(locks: StepLocks, worker: Any) -> tuple[Counter[str], dict[str, int]]:
-    """Return the crowd at each lock of a builder's steps on a worker, and how many can hold it."""
+    """Return ``counts`` and ``holders`` for ``is_fed``, of a builder's steps on a worker."""
     holders = {name: locks.holders(name, worker.worker.workername) for name in locks.lockids}
     return crowd(worker.worker.builds), holders
 
@@ -136,10 +136,10 @@ def least_needed(workers: list[Any], needs: Iterable[frozenset[str]]) -> list[An
 
 
 class WorkerChoice:
-    """On which idle worker the next build of a builder is best started, if on any yet.
+    """Chooses the idle worker of a builder's next build, or that it is left for later.
 
-    :param wake: has the builder looked at, now that there is a place on a worker.
-    :param binds_late: tells whether a build is better left for the first worker with a place.
+    :param wake: has the builder looked at, now that there is room on a worker.
+    :param binds_late: tells whether a build is better left for the first worker with room.
     :param needs_of_others: returns, for each other builder that has pending requests, the names of
         the workers that it could use.
     :ivar step_locks: the worker locks of the builder's steps.
@@ -154,7 +154,7 @@ class WorkerChoice:
         self.step_locks = StepLocks()
         self._binds_late = binds_late
         self._needs_of_others = needs_of_others
-        self._first_place = FirstRelease(wake)
+        self._first_room = FirstRelease(wake)
 
     def best(self, workers: list[Any], is_waited_for: bool) -> list[Any]:
         """Return those of some workers on which a build is best started.
@@ -163,17 +163,17 @@ class WorkerChoice:
         :param is_waited_for: whether another build waits for it.
         :returns: the workers on which the locks of the builder's steps are least contended, and of
             these, those that the fewest other builders need. It is empty if the build is better
-            left for the first worker on which there is a place: then the builder is woken.
+            left for the first worker on which there is room: then the builder is woken.
         """
-        # who is waited for must not wait for who waits for it
+        # a build that waits for this one keeps its own worker and locks meanwhile
         late = self._binds_late() and not is_waited_for
-        free = [worker for worker in workers if self.has_place(worker)] if late else workers
+        free = [worker for worker in workers if self.has_room(worker)] if late else workers
         if not free:
-            self._wait_for_place(workers)
+            self._wait_for_room(workers)
         return least_needed(least_crowded(self.step_locks, free), self._needs_of_others())
 
-    def has_place(self, worker: Any) -> bool:
-        """Tell whether a worker could be kept busier with one more build of the builder."""
+    def has_room(self, worker: Any) -> bool:
+        """Tell whether a worker is not fed yet."""
         if not self.step_locks.lockids or worker.worker is None:
             return True
         return not is_fed(*load_of(self.step_locks, worker))
@@ -181,20 +181,20 @@ class WorkerChoice:
     def leaves_all(self, workers: list[Any]) -> bool:
         """Tell whether a build that nobody waits for is better left for later, on whatever worker.
 
-        If so the builder is woken when there is a place.
+        If so the builder is woken when there is room.
 
-        :param workers: the idle workers, best with one first that has no place most likely.
+        :param workers: the idle workers, best with one first that most likely has no room.
         """
-        if not self._binds_late() or not workers or any(map(self.has_place, workers)):
+        if not self._binds_late() or not workers or any(map(self.has_room, workers)):
             return False
-        self._wait_for_place(workers)
+        self._wait_for_room(workers)
         return True
 
-    def _wait_for_place(self, workers: list[Any]) -> None:
-        self._first_place.wait_for(
-            worker.worker.subscribe_to_places for worker in workers if worker.worker is not None
+    def _wait_for_room(self, workers: list[Any]) -> None:
+        self._first_room.wait_for(
+            worker.worker.subscribe_to_room for worker in workers if worker.worker is not None
         )
 
     def stop(self) -> None:
-        """Wait for no place any more."""
-        self._first_place.forget()
+        """Wait for no room any more."""
+        self._first_room.forget()

@@ -115,7 +115,7 @@ class Group(FailingCase):
         self.assertEqual((yield self.builds()), [result])
         self.assertEqual((yield self.owners(self.lock)), (0, 0))
 
-    @parameterized.expand([('take',), ('cut_short',)])
+    @parameterized.expand([('count',), ('cut_short',)])
     @defer.inlineCallbacks
     def test_error_at_the_end_of_a_step(self, what):
         """If a step cannot be ended, that is logged, and the group goes on and cleans up."""
@@ -125,10 +125,10 @@ class Group(FailingCase):
         def fail(*args):
             raise ValueError('no way')
 
-        self.patch(*((Tally, what) if what == 'take' else (group.group_run, what)), fail)
+        self.patch(*((Tally, what) if what == 'count' else (group.group_run, what)), fail)
         self.open(self.gate, FAILURE if what == 'cut_short' else SUCCESS)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
-        self.patch(Tally, 'take', lambda *args: False)
+        self.patch(Tally, 'count', lambda *args: False)
         self.open(self.gate, SUCCESS)
         self.open(self.clean, SUCCESS)
         self.assertEqual((yield self.step_rows())[0], ('g', EXCEPTION))

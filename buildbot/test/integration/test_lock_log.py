@@ -33,7 +33,7 @@ class LogCase(LabTestCase):
         if '(exclusive)' in line or '(counting, ' in line:
             self.lines.append(line)
 
-    def told(self):
+    def words_for(self):
         told, self.lines[:] = list(self.lines), []
         return told
 
@@ -49,18 +49,18 @@ class Steps(LogCase):
         yield self.setup_lab({name: {'steps': [group]} for name in ('fw', 'fw-debug')}, ['lab-2'])
         yield self.request('fw')
         self.assertEqual(
-            self.told(),
+            self.words_for(),
             [
                 'fw #1 / hw was granted board[lab-2] (exclusive) after 0.0 s',
                 'fw #1 / hw/flash was granted licence (counting, 2 units) after 0.0 s',
             ],
         )
         yield self.request('fw-debug')
-        self.assertEqual(self.told(), ['fw-debug #1 / hw waits for board[lab-2] (exclusive)'])
+        self.assertEqual(self.words_for(), ['fw-debug #1 / hw waits for board[lab-2] (exclusive)'])
         self.reactor.advance(340.25)
         self.open(self.gate, SUCCESS)
         self.assertEqual(
-            self.told(),
+            self.words_for(),
             [
                 'fw #1 / hw/flash released licence (counting, 2 units) after 345.2 s',
                 'fw #1 / hw released board[lab-2] (exclusive) after 346.2 s',
@@ -78,7 +78,7 @@ class Steps(LogCase):
         yield self.request('a', 'main')
         self.open(self.gate, SUCCESS)
         self.assertEqual(
-            self.told(),
+            self.words_for(),
             [
                 'a #1 / s was granted version[main] (exclusive) after 0.0 s',
                 'a #1 / s was granted cpu (counting, 1 unit) after 0.0 s',
@@ -102,20 +102,22 @@ class Steps(LogCase):
         yield self.setup_lab(builders)
         for builder in builders:
             yield self.request(builder)
-        self.told()
+        self.words_for()
         yield self.stop_build(2)
         self.assertEqual(
-            self.told(), ['stopped #1 / s stopped waiting for L (counting, 3 units) after 8.0 s']
+            self.words_for(),
+            ['stopped #1 / s stopped waiting for L (counting, 3 units) after 8.0 s'],
         )
         self.reactor.advance(100 - 8)
         self.settle()
         self.assertEqual(
-            self.told(), ['tired #1 / g stopped waiting for L (counting, 3 units) after 100.0 s']
+            self.words_for(),
+            ['tired #1 / g stopped waiting for L (counting, 3 units) after 100.0 s'],
         )
         yield self.master.botmaster.getLockByID(MasterLock('L', 2), 10)
         self.settle()
         self.assertEqual(
-            self.told(),
+            self.words_for(),
             ['hopeless #1 / s stopped waiting for L (counting, 3 units) after 100.0 s'],
         )
         self.assertEqual(len(self.flushLoggedErrors(LockError)), 1)
@@ -129,7 +131,7 @@ class Steps(LogCase):
         yield self.request('a')
         self.lose_worker()
         self.assertEqual(
-            self.told(),
+            self.words_for(),
             [
                 'a #1 / s was granted L (counting, 1 unit) after 0.0 s',
                 'a #1 / s released L (counting, 1 unit) after 2.0 s',
@@ -148,7 +150,7 @@ class Builds(LogCase):
         yield self.request('other')
         yield self.request('fw')
         self.assertEqual(
-            self.told(),
+            self.words_for(),
             [
                 'other #1 was granted licence (counting, 2 units) after 0.0 s',
                 'build request 2 of fw waits for licence (counting, 2 units)',
@@ -157,7 +159,7 @@ class Builds(LogCase):
         self.reactor.advance(600)
         self.open(self.gate, SUCCESS)
         self.assertEqual(
-            self.told(),
+            self.words_for(),
             [
                 'other #1 released licence (counting, 2 units) after 606.0 s',
                 'fw #1 was granted licence (counting, 2 units) after 603.0 s,'
@@ -165,7 +167,9 @@ class Builds(LogCase):
             ],
         )
         self.open(self.gate, SUCCESS)
-        self.assertEqual(self.told(), ['fw #1 released licence (counting, 2 units) after 3.0 s'])
+        self.assertEqual(
+            self.words_for(), ['fw #1 released licence (counting, 2 units) after 3.0 s']
+        )
 
     @defer.inlineCallbacks
     def test_request_that_comes_back(self):
@@ -186,7 +190,7 @@ class Builds(LogCase):
             self.open(other, SUCCESS)
             self.assertEqual((yield self.owners(lock)), (1, 1))
         self.assertEqual(
-            self.told(),
+            self.words_for(),
             [
                 'h #1 was granted L (exclusive) after 0.0 s',
                 'build request 2 of a waits for L (exclusive)',
@@ -194,7 +198,7 @@ class Builds(LogCase):
         )
         self.open(self.gate, SUCCESS)
         self.assertEqual(
-            self.told(),
+            self.words_for(),
             [
                 'h #1 released L (exclusive) after 24.0 s',
                 'a #1 was granted L (exclusive) after 21.0 s, in line as build request 2 of a',
@@ -209,10 +213,10 @@ class Builds(LogCase):
         yield self.setup_lab({name: words for name in 'abc'}, ['w1', 'w2'])
         yield self.request('a')
         yield self.request('b')
-        self.told()
+        self.words_for()
         yield self.request('c')
         self.assertEqual(
-            sorted(self.told()),
+            sorted(self.words_for()),
             [f'build request 3 of c waits for board[w{n}] (exclusive)' for n in (1, 2)],
         )
 
@@ -225,7 +229,7 @@ class Builds(LogCase):
         yield self.request('a')
         self.open(self.gate, SUCCESS)
         self.assertEqual(
-            self.told(),
+            self.words_for(),
             [
                 'a #1 was granted L (exclusive) after 0.0 s',
                 'a #1 was granted host (counting, 1 unit) after 0.0 s',
@@ -240,7 +244,7 @@ class Builds(LogCase):
         words = {'steps': [], 'locks': [MasterLock('L')], 'canStartBuild': lambda *_: False}
         yield self.setup_lab({'a': words})
         yield self.request('a')
-        self.assertEqual(self.told(), [])
+        self.assertEqual(self.words_for(), [])
 
     @defer.inlineCallbacks
     def test_build_without_a_number(self):
@@ -248,11 +252,11 @@ class Builds(LogCase):
         yield self.setup_lab({'a': {'steps': [], 'locks': [MasterLock('L')]}})
         held = self.hold_write('addBuild', lambda *a, **k: True)
         yield self.request('a')
-        self.assertEqual(self.told(), [])
+        self.assertEqual(self.words_for(), [])
         held.held.errback(ValueError('the database is gone'))
         self.settle()
         self.assertEqual(
-            self.told(),
+            self.words_for(),
             [
                 'build request 1 of a was granted L (counting, 1 unit) after 0.0 s',
                 'build request 1 of a released L (counting, 1 unit) after 2.0 s',
@@ -268,7 +272,7 @@ class Builds(LogCase):
         yield self.request('a')
         self.assertEqual((yield self.builds()), [SKIPPED])
         self.assertEqual(
-            self.told(),
+            self.words_for(),
             [
                 'a #1 was granted L (counting, 1 unit) after 0.0 s',
                 'a #1 released L (counting, 1 unit) after 0.0 s',

@@ -64,7 +64,7 @@ class Removed(LabTestCase):
         yield flushEventualQueue()  # what it does last may be a turn of that queue
         self.settle()
 
-    def told(self):
+    def words_for(self):
         """Return the names of the builders that the worker knows."""
         return sorted(self.worker.conn.worker.bot.builders)
 
@@ -122,15 +122,15 @@ class Builders(Removed):
         gate = Gate()
         inner = [GatedStep(gate, name=name) for name in 'xy']
         yield self.start(StepGroup(name='g', parallel=2, steps=inner))
-        self.assertEqual(self.told(), ['a', 'kept'])
+        self.assertEqual(self.words_for(), ['a', 'kept'])
         yield self.reconfig(self.kept)
-        self.assertEqual(self.told(), ['a', 'kept'])
+        self.assertEqual(self.words_for(), ['a', 'kept'])
         self.open(self.gate, SUCCESS)
-        self.assertEqual(self.told(), ['a', 'a (lane 2)', 'a (lane 3)', 'kept'])
+        self.assertEqual(self.words_for(), ['a', 'a (lane 2)', 'a (lane 3)', 'kept'])
         for _ in range(2):
             self.open(gate, SUCCESS)
         yield self.assert_results(SUCCESS)
-        self.assertEqual(self.told(), ['kept'])
+        self.assertEqual(self.words_for(), ['kept'])
 
     @defer.inlineCallbacks
     def test_builder_that_leaves_the_worker(self):
@@ -138,11 +138,11 @@ class Builders(Removed):
         yield self.start(GatedStep(gate := Gate(), locks=[MasterLock('L').access('exclusive')]))
         (other,) = {'w1', 'w2'} - {self.worker.name}
         yield self.reconfig({'a': {**self.a, 'workernames': [other]}, **self.kept})
-        self.assertEqual(self.told(), ['a', 'kept'])
+        self.assertEqual(self.words_for(), ['a', 'kept'])
         self.open(self.gate, SUCCESS)
         self.open(gate, SUCCESS)
         yield self.assert_results(SUCCESS)
-        self.assertEqual(self.told(), ['kept'])
+        self.assertEqual(self.words_for(), ['kept'])
 
     @defer.inlineCallbacks
     def test_builder_that_comes_back(self):

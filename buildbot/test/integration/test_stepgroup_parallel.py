@@ -205,7 +205,7 @@ class Parallel(ParallelCase):
             self.assertEqual(len(set(lanes)), len(lanes))
             seen += lanes
             self.end(self.running()[-1])
-        self.assertEqual(build.lanes.take(), 1)
+        self.assertEqual(build.lanes.open(), 1)
         self.assertLessEqual(max(seen), 5)
         yield self.assert_ended(SUCCESS)
 

@@ -59,7 +59,7 @@ class Directory(unittest.SynchronousTestCase):
             f' {self.dir}'
         )
 
-    def told(self):
+    def words_for(self):
         told = self.out.getvalue().splitlines()
         self.out.seek(0)
         self.out.truncate()
@@ -112,7 +112,7 @@ class Upgrade(Directory):
         copy = self.dir / 'buildbot.tac.old1'
         self.assertEqual(copy.read_bytes().decode(), MARK + old)
         self.assertEqual([p.stat().st_mode & 0o777 for p in (copy, self.path)], [0o600, 0o600])
-        first, *changes = self.told()
+        first, *changes = self.words_for()
         self.assertEqual(first, f'{self.path}: changed as follows; {copy} is what it was')
         for line in (f'-{old.splitlines()[0]}', f'+{new.splitlines()[0]}'):
             if old.splitlines()[0] != new.splitlines()[0]:
@@ -131,7 +131,7 @@ class Upgrade(Directory):
         self.assertEqual(self.run_command('upgrade-slave', str(self.dir)), 0)
         self.assertEqual(os.listdir(self.dir), ['buildbot.tac'])
         self.assertEqual(self.path.read_text(), MARK + text)
-        self.assertEqual(self.told(), [f'{self.path}: nothing had to be changed'])
+        self.assertEqual(self.words_for(), [f'{self.path}: nothing had to be changed'])
 
     def test_twice(self):
         """A second time there is nothing to do; a copy is never written over."""
@@ -159,9 +159,9 @@ class Upgrade(Directory):
         lines = self.path.read_text(encoding='utf-8').splitlines()
         self.assertRegex(lines[head.count('\n') - 1], 'coding[:=] ?utf-8')
         self.assertEqual(lines[-1], 'name = "J\xfcrgen"')
-        self.told()
+        self.words_for()
         self.run_command('upgrade-slave', str(self.dir))
-        self.assertEqual(self.told(), [f'{self.path}: nothing had to be changed'])
+        self.assertEqual(self.words_for(), [f'{self.path}: nothing had to be changed'])
 
     def test_byte_order_mark(self):
         """The mark that an editor has put in front goes, since twistd does not know it."""
@@ -237,7 +237,7 @@ class Upgrade(Directory):
         """What runs, but not as it did, is told each time."""
         self.write(MARK + text)
         self.run_command('upgrade-slave', str(self.dir))
-        first, *remarks = self.told()
+        first, *remarks = self.words_for()
         self.assertEqual(first, f'{self.path}: nothing had to be changed')
         self.assertEqual(set(remarks), {sentence.format(dir=self.dir)})
 
@@ -252,7 +252,7 @@ class Upgrade(Directory):
         """Of what 0.8 wrote by itself, or runs as it did, nothing is told."""
         self.write(MARK + text)
         self.run_command('upgrade-slave', str(self.dir))
-        self.assertEqual(self.told(), [f'{self.path}: nothing had to be changed'])
+        self.assertEqual(self.words_for(), [f'{self.path}: nothing had to be changed'])
 
     def test_info(self):
         """A description that the worker could not read is named."""
@@ -263,7 +263,7 @@ class Upgrade(Directory):
         self.run_command('upgrade-slave', str(self.dir))
         admin = self.dir / 'info' / 'admin'
         self.assertEqual(
-            self.told(),
+            self.words_for(),
             [
                 f'{self.path}: nothing had to be changed',
                 f'{admin} is not UTF-8, so the master cannot show it; save it as UTF-8',
@@ -307,9 +307,9 @@ class Processes(Directory):
         self.patch(os, 'chdir', lambda path: None)
         self.write(MARK)
         self.assertEqual(self.run_command('stop', str(self.dir)), 0)
-        self.assertEqual(self.told(), ['the slave does not run'])
+        self.assertEqual(self.words_for(), ['the slave does not run'])
         self.run_command('stop', '-q', str(self.dir))
-        self.assertEqual(self.told(), [])
+        self.assertEqual(self.words_for(), [])
 
     @parameterized.expand([('start',), ('stop',), ('restart',)])
     def test_no_pid(self, command):
@@ -350,7 +350,7 @@ class Processes(Directory):
         self.patch(os, 'kill', kill)
         (self.dir / 'twistd.pid').write_text('12')
         self.assertEqual(self.run_command('stop', str(self.dir)), 0)
-        self.assertEqual(self.told(), ['the slave does not run'])
+        self.assertEqual(self.words_for(), ['the slave does not run'])
 
     def test_start_twice(self):
         """What runs already is not started again, and told what to do."""
@@ -451,7 +451,7 @@ class Create(Directory):
         sentence = (
             'usepty is ignored: the master decides it, with usePTY=True of the step that needs it'
         )
-        self.assertIn(sentence, self.told())
+        self.assertIn(sentence, self.words_for())
         tac = Tac(str(new))
         self.assertIsNone(tac.why_not())
         self.assertIn('umask = 0o22\n', tac.text)

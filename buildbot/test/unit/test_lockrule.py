@@ -288,7 +288,7 @@ class Turns(unittest.SynchronousTestCase):
     def assert_all_can_leave(self, scene, order):
         scene.end(*order)
         for lock in scene.locks.values():
-            self.assertEqual((lock.used, lock.taken_whole, lock.held), (0, False, {}))
+            self.assertEqual((lock.used, lock.held_whole, lock.held), (0, False, {}))
             self.assertEqual((lock.holdings, lock.busy), ({}, {}))
 
     def test_told_once_and_only_if_granted(self):
@@ -480,8 +480,8 @@ class Turns(unittest.SynchronousTestCase):
 
 
 class Entry:
-    def __init__(self, key: int) -> None:
-        self.key = key
+    def __init__(self, place: int) -> None:
+        self.place = place
 
 
 class Orders(unittest.SynchronousTestCase):
@@ -489,7 +489,7 @@ class Orders(unittest.SynchronousTestCase):
         """The first is the lowest of those that are in it, in whatever order they come and go."""
         chance = random.Random(1)
         order = Order()
-        entries = [Entry(key) for key in range(60)]
+        entries = [Entry(place) for place in range(60)]
         inside = set()
         for _ in range(5000):
             entry = chance.choice(entries)
@@ -499,12 +499,12 @@ class Orders(unittest.SynchronousTestCase):
             else:
                 order.add(entry)
                 inside.add(entry)
-            self.assertIs(order.first(), min(inside, key=lambda e: e.key, default=None))
+            self.assertIs(order.first(), min(inside, key=lambda e: e.place, default=None))
             self.assertEqual(set(order), inside)
 
     def test_those_who_have_gone_are_forgotten(self):
         """It never keeps many more than twice as many as are in it."""
-        order = Order(Entry(key) for key in range(1000))
+        order = Order(Entry(place) for place in range(1000))
         for entry in list(order)[1:]:
             order.discard(entry)
             self.assertLessEqual(len(order._heap), 2 * len(order) + 16)
@@ -664,16 +664,21 @@ class Histories(RuleBasedStateMachine):
         claim.told_hopeless = self.hopeless
         self.claims.append(claim)
         waiting = [c for c in self.claims if c.waiting]
-        before = [c for c in waiting if c.key[0] == claim.key[0] and shared(c, claim)]
-        assert age is not None or all(c.key < claim.key for c in before), 'not behind'
+        before = [c for c in waiting if c.place[0] == claim.place[0] and shared(c, claim)]
+        assert age is not None or all(c.place < claim.place for c in before), 'not behind'
         claim.enter(wait or nest > 0)
         if claim.waiting:
-            ahead = [c for c in waiting if c.key < claim.key and shared(c, claim)]
+            ahead = [c for c in waiting if c.place < claim.place and shared(c, claim)]
             self.allowed[claim] = PATIENCE * (1 + len(ahead)) if len(wants) > 1 else 0
             self.overtaken[claim] = 0
         for other in waiting:
             # one that comes later with a higher priority may have its own patience, too
-            if claim.waiting and other.waiting and claim.key < other.key and shared(claim, other):
+            if (
+                claim.waiting
+                and other.waiting
+                and claim.place < other.place
+                and shared(claim, other)
+            ):
                 self.allowed[other] += PATIENCE if len(other.wants) > 1 else 0
         if claim.holds:
             self.count([claim], waiting)
@@ -701,7 +706,7 @@ class Histories(RuleBasedStateMachine):
     def count(self, granted, waiting):
         for claim in granted:
             for other in waiting:
-                if other.waiting and other.key < claim.key and shared(claim, other):
+                if other.waiting and other.place < claim.place and shared(claim, other):
                     self.overtaken[other] += 1
 
     # -- what always holds ----------------------------------------------------------------------
@@ -719,7 +724,7 @@ class Histories(RuleBasedStateMachine):
     def numbers_are_what_the_tree_says(self):
         for lock in self.locks:
             assert lock.used == sum(map(footprint, lock.holdings)), 'used'
-            assert lock.taken_whole == any(map(whole, lock.holdings)), 'whole'
+            assert lock.held_whole == any(map(whole, lock.holdings)), 'whole'
             owners = {o for o, held in lock.held.items() if held}
             living = {c.owner for c in self.claims if c.holds and lock in [w.lock for w in c.wants]}
             assert owners == living, 'held by the dead'
@@ -739,7 +744,7 @@ class Histories(RuleBasedStateMachine):
         for claim in self.claims:
             claim.end()
         for lock in self.locks:
-            assert (lock.used, lock.taken_whole) == (0, False), 'units are lost'
+            assert (lock.used, lock.held_whole) == (0, False), 'units are lost'
             assert not (lock.holdings or lock.held or lock.busy or lock.lines)
 
 
@@ -789,7 +794,7 @@ def could_go(claim: Claim, claims: list[Claim]) -> bool:
         for other in claims:
             if not other.waiting or other is claim:
                 continue
-            if pool in other.pools and other.key < claim.key:
+            if pool in other.pools and other.place < claim.place:
                 if set(other.pools) == set(claim.pools) or other.passed >= PATIENCE:
                     return False  # it is ahead, and this one does not go past it
                 if len(other.pools) == 1:
@@ -819,7 +824,7 @@ def restore(pool) -> None:
     # the trial may have been one too many; say anew what is taken
     for inner in pool.around():
         inner.used = sum(map(footprint, inner.holdings))
-        inner.taken_whole = any(map(whole, inner.holdings))
+        inner.held_whole = any(map(whole, inner.holdings))
 
 
 class AnyHistory(unittest.SynchronousTestCase):

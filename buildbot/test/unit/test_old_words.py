@@ -15,7 +15,7 @@ from buildbot.config.errors import ConfigErrors
 from buildbot.config.errors import capture_config_errors
 from buildbot.config.master import FileLoader
 from buildbot.config.master import MasterConfig
-from buildbot.config.oldwords import told_once
+from buildbot.config.oldwords import warned_once
 from buildbot.config.oldwords import with_todays_keys
 from buildbot.locks import SlaveLock
 from buildbot.locks import WorkerLock
@@ -299,8 +299,8 @@ class Slaves(unittest.SynchronousTestCase):
         """Who reads a configuration inside of another reading leaves the telling to that one."""
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter('always')
-            with told_once('outer'):
-                with told_once('inner'):
+            with warned_once('outer'):
+                with warned_once('inner'):
                     BuildSlave('bot', 'pw')
                 self.assertEqual(told, [])
         self.assertEqual([warning.filename for warning in told], ['outer'])

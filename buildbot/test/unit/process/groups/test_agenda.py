@@ -122,24 +122,24 @@ class Results(unittest.SynchronousTestCase):
     def test_flags(self, _, flags, result, of_group, halted, not_well):
         """The flags of a step mean to its group what they mean to a build."""
         tally = Tally()
-        self.assertEqual(tally.take(make('s', **flags), result), halted)
+        self.assertEqual(tally.count(make('s', **flags), result), halted)
         self.assertEqual((tally.result, tally.halted), (of_group, halted))
         self.assertEqual(tally.not_well, not_well)
 
     def test_halts_once(self):
         """Only the first result that halts the group is told as such."""
         tally = Tally()
-        self.assertTrue(tally.take(make('a', haltOnFailure=True), FAILURE))
-        self.assertFalse(tally.take(make('b', haltOnFailure=True), FAILURE))
+        self.assertTrue(tally.count(make('a', haltOnFailure=True), FAILURE))
+        self.assertFalse(tally.count(make('b', haltOnFailure=True), FAILURE))
 
     def test_set_aside(self):
         """What the group interrupts itself does not make it cancelled, though it is named."""
         tally = Tally()
         step, equal = (make('s') for _ in range(2))
         tally.set_aside([step])
-        self.assertFalse(tally.take(step, CANCELLED))
+        self.assertFalse(tally.count(step, CANCELLED))
         self.assertEqual((tally.result, tally.not_well), (SUCCESS, ['s cancelled']))
-        self.assertTrue(tally.take(equal, CANCELLED))
+        self.assertTrue(tally.count(equal, CANCELLED))
         self.assertEqual(tally.result, CANCELLED)
 
     def test_halt(self):
@@ -148,6 +148,6 @@ class Results(unittest.SynchronousTestCase):
         tally.halt(FAILURE)
         self.assertEqual((tally.result, tally.halted), (FAILURE, True))
         tally = Tally()
-        tally.take(make('s'), EXCEPTION)
+        tally.count(make('s'), EXCEPTION)
         tally.halt(FAILURE)
         self.assertEqual(tally.result, EXCEPTION)
