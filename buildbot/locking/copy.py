@@ -320,7 +320,8 @@ class BaseLock:
         """Tell whether the requester could claim it now, without going before others in line."""
         if not access.count:
             return True
-        if self._has_granted(requester, access):
+        key = key_of(requester)
+        if key in self._asked and self._has_granted(key, access):
             return True
         granted = self._claim_of(requester, access)
         if granted is not None and granted.deferred is not None:
@@ -346,20 +347,21 @@ class BaseLock:
             check_access(access)
         if not access.count:
             return
-        if self._has_granted(owner, access):
-            del self._asked[key_of(owner)]
+        key = key_of(owner)
+        if key in self._asked and self._has_granted(key, access):
+            del self._asked[key]
             return
         granted = LockClaim(owner, ((self, access),)).take_at_once()
         assert granted, 'ask for isAvailable() first'
-        self._forget_asked(owner)
+        self._forget_asked(key)
 
-    def _has_granted(self, owner: Any, access: Access) -> bool:
+    def _has_granted(self, key: Any, access: Access) -> bool:
         # whether the owner has waited with this access, and has not taken yet what it was granted
-        asked = self._asked.get(key_of(owner))
-        return asked is not None and asked.state is HELD and (self, access) in asked.accesses
+        asked = self._asked[key]
+        return asked.state is HELD and (self, access) in asked.accesses
 
-    def _forget_asked(self, owner: Any) -> None:
-        asked = self._asked.pop(key_of(owner), None)
+    def _forget_asked(self, key: Any) -> None:
+        asked = self._asked.pop(key, None)
         if asked is not None:
             asked.end()
 
@@ -386,11 +388,12 @@ class BaseLock:
         :returns: Deferred that fires when the owner may claim it, which must then be done, or
             ``stopWaitingUntilAvailable`` be called.
         """
-        if self._has_granted(owner, access):
-            return defer.succeed(self)
-        asked = self._asked.get(key_of(owner))
-        assert asked is None or not asked.waiting, f'{owner} waits for {self} already'
-        self._forget_asked(owner)  # it was for another access, or can never be had
+        key = key_of(owner)
+        if key in self._asked:
+            if self._has_granted(key, access):
+                return defer.succeed(self)
+            assert not self._asked[key].waiting, f'{owner} waits for {self} already'
+            self._forget_asked(key)  # it was for another access, or can never be had
         claim = LockClaim(owner, ((self, access),))
         if claim.may_be_granted():
             return defer.succeed(self)
