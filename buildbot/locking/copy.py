@@ -172,8 +172,7 @@ class LockClaim(Claim):
         self.let_go(lock._rule)
         if self._listed_in and self.state is not HELD:
             self._forget()
-        if lock.release_subs.subscriptions:
-            lock.release_subs.deliver()
+        lock.announce_release()
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Any, d: defer.Deferred) -> None:
         """End it. So the release's methods end a wait, as if it were for one lock."""
@@ -225,8 +224,7 @@ class LockClaim(Claim):
     def _announce_releases(self) -> None:
         # an owner that was refused because of this claim, and does not wait in line, may ask again
         for lock, _ in self.accesses:
-            if lock.release_subs.subscriptions:
-                lock.release_subs.deliver()
+            lock.announce_release()
 
     def _fire(self) -> None:
         d = self.deferred
@@ -311,7 +309,7 @@ class BaseLock:
             log.msg(f'{self} has {in_units(count)} now; it had {before}')
         set_capacity(self._rule, count)
         if count > before:
-            self.release_subs.deliver()
+            self.announce_release()
         elif count < before:
             for claim in self._rule.claims():
                 claim.fail_in_circle()
@@ -323,7 +321,7 @@ class BaseLock:
         key = key_of(requester)
         if key in self._asked and self._has_granted(key, access):
             return True
-        granted = self._claim_of(requester, access)
+        granted = self._claim_of(key, access)
         if granted is not None and granted.deferred is not None:
             return True  # of which it hears in a moment
         exclusive = access.mode == 'exclusive'
@@ -365,10 +363,10 @@ class BaseLock:
         if asked is not None:
             asked.end()
 
-    def _claim_of(self, owner: Any, access: Access) -> LockClaim | None:
-        for holding in self._rule.held.get(key_of(owner), ()):
+    def _claim_of(self, key: Any, access: Access) -> LockClaim | None:
+        for holding in self._rule.held.get(key, ()):
             claim = holding.claim
-            if (self, access) in claim.accesses and claim is not self._asked.get(claim.owner):
+            if (self, access) in claim.accesses and claim is not self._asked.get(key):
                 return claim
         return None
 
@@ -376,9 +374,14 @@ class BaseLock:
         """Call back, without arguments, when it is released or somebody waits no longer."""
         return self.release_subs.subscribe(callback)
 
+    def announce_release(self) -> None:
+        """Tell the subscribers that an owner that was refused may ask again."""
+        if self.release_subs.subscriptions:
+            self.release_subs.deliver()
+
     def release(self, owner: Any, access: Access) -> None:
         """Release what was claimed with this access; if it was not, nothing happens."""
-        claim = self._claim_of(owner, access)
+        claim = self._claim_of(key_of(owner), access)
         if claim is not None:
             claim.give_back(self)
 
@@ -414,7 +417,7 @@ class BaseLock:
 
     def isOwner(self, owner: Any, access: Access) -> bool:
         """Tell whether the owner has claimed it with this access, and not released it."""
-        return self._claim_of(owner, access) is not None
+        return self._claim_of(key_of(owner), access) is not None
 
 
 def would_do(

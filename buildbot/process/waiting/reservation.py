@@ -93,8 +93,8 @@ class Reservation(LockOwner):
     @property
     def waits(self) -> bool:
         """Whether it need not be looked at until it wakes its builder."""
-        will_be_wait_is_over = self.stands_in_line or self._first_release.is_awaited
-        return will_be_wait_is_over or self.why_never is not None
+        will_wake = self.stands_in_line or self._first_release.is_awaited
+        return will_wake or self.why_never is not None
 
     @property
     def stands_in_line(self) -> bool:
@@ -124,9 +124,13 @@ class Reservation(LockOwner):
             self.asked = wanted
         if self.claim is None and not self._first_release.is_awaited:
             self._ask()
-        elif self.claim is not None and self.claim.holds:
-            self.claim.deferred = None  # the caller learns of it here
+        else:
+            self._wake_no_more()  # the caller learns of it here
         return self.holds
+
+    def _wake_no_more(self) -> None:
+        if self.claim is not None and self.claim.holds:
+            self.claim.deferred = None
 
     def _ask(self, before: Reservation | None = None) -> None:
         self.give_back()
@@ -168,8 +172,7 @@ class Reservation(LockOwner):
         for other in others:
             other._ask()
         for each in (self, *others):
-            if each.claim is not None and each.claim.holds:
-                each.claim.deferred = None  # its builder is looked at next anyway
+            each._wake_no_more()  # its builder is looked at next anyway
         self._went_in_vain = not self.holds  # else it would try for ever
 
     @property

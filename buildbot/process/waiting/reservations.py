@@ -97,8 +97,7 @@ class Reservations(ReservationBook):
             return True
         if self._could_hold(self._whose_turn(reservation), reservation.wanted):
             return True
-        elsewhere = self.granted_elsewhere(reservation)
-        return bool(elsewhere) and reservation.would_do(elsewhere)
+        return bool(self._enough_elsewhere(reservation))
 
     def _could_hold(self, owner: Reservation, demand: Demand) -> bool:
         if owner.holds:
@@ -155,12 +154,16 @@ class Reservations(ReservationBook):
         return reservation
 
     def _use_grant_elsewhere(self, reservation: Reservation) -> bool:
-        # locks that the same request was granted for another worker do not stand in its way
-        elsewhere = self.granted_elsewhere(reservation)
-        if not elsewhere or not reservation.would_do(elsewhere):
+        elsewhere = self._enough_elsewhere(reservation)
+        if not elsewhere:
             return False
         reservation.go_before(elsewhere)
         return reservation.take()
+
+    def _enough_elsewhere(self, reservation: Reservation) -> list[Reservation]:
+        # locks that the same request was granted for other workers do not stand in its way
+        elsewhere = self.granted_elsewhere(reservation)
+        return elsewhere if elsewhere and reservation.would_do(elsewhere) else []
 
     def _refuse(self, reservation: Reservation, brid: int, workerforbuilder: Any) -> None:
         # What is the same on every worker is held while the user is asked about the next one: else

@@ -494,6 +494,14 @@ class Triggered(ParallelCase):
     def trigger(self, name, **words):
         return steps.Trigger(schedulerNames=[name], waitForFinish=True, name=f't{name}', **words)
 
+    def trigger_each_in_its_lock(self, other):
+        """Return a group that triggers c under the lock, and at the same time d under another."""
+        inner = [
+            self.trigger('c', locks=[self.access]),
+            self.trigger('d', locks=[other.access('exclusive')]),
+        ]
+        return StepGroup(name='g', steps=inner, parallel=2)
+
     @defer.inlineCallbacks
     def test_side_by_side(self):
         """Children of steps that run at a time share what the group holds, one after the other."""
@@ -511,14 +519,7 @@ class Triggered(ParallelCase):
     def test_each_in_its_own_step(self):
         """Of two steps that trigger at a time, each shares its own lock with its own child."""
         other = MasterLock('other')
-        group = StepGroup(
-            name='g',
-            steps=[
-                self.trigger('c', locks=[self.access]),
-                self.trigger('d', locks=[other.access('exclusive')]),
-            ],
-            parallel=2,
-        )
+        group = self.trigger_each_in_its_lock(other)
         yield self.start_family(group, {'c': [self.access], 'd': [other.access('exclusive')]})
         self.assertEqual(self.running(), 'cd')
         self.end('cd')
@@ -530,14 +531,7 @@ class Triggered(ParallelCase):
     def test_judged_before_its_step_is_told(self):
         """A child that has asked for its locks too early shares those of its step all the same."""
         other = MasterLock('other')
-        group = StepGroup(
-            name='g',
-            steps=[
-                self.trigger('c', locks=[self.access]),
-                self.trigger('d', locks=[other.access('exclusive')]),
-            ],
-            parallel=2,
-        )
+        group = self.trigger_each_in_its_lock(other)
         make = Triggerable.trigger
         late: defer.Deferred = defer.Deferred()
 

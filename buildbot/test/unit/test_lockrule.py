@@ -77,6 +77,12 @@ class Scene:
         for owner in owners:
             self.claims[owner].end()
 
+    def end_patience(self, name: str) -> None:
+        """Let claims of a lock alone come and go, until it drains for who waits for others too."""
+        for i in range(PATIENCE):
+            self.ask(f'{name.lower()}{i}', **{name: 1})
+            self.end(f'{name.lower()}{i}')
+
     def waits_of(self, owner: str) -> list[Claim]:
         waiting = [claim for claim in self.claims.values() if claim.waiting]
         return [c for c in waiting if owner in (c.owner, *c.ancestors)]
@@ -330,9 +336,7 @@ class Turns(unittest.SynchronousTestCase):
         scene = Scene(A=1, B=1)
         scene.ask('holds_b', B=1)
         scene.ask('both', A=1, B=1)
-        for i in range(PATIENCE):
-            scene.ask(f'a{i}', A=1)
-            scene.end(f'a{i}')
+        scene.end_patience('A')
         scene.ask('late', A=1)
         scene.end('both')
         self.assertEqual(scene.holding, 'holds_b late')
@@ -343,9 +347,7 @@ class Turns(unittest.SynchronousTestCase):
         scene = Scene(A=1, B=1)
         scene.ask('holds_b', B=1)
         scene.ask('both', A=1, B=1)
-        for i in range(PATIENCE):
-            scene.ask(f'a{i}', A=1)
-            scene.end(f'a{i}')
+        scene.end_patience('A')
         stop(scene.claims['both'])
         scene.ask('both_too', A=1, B=1)
         scene.ask('late', A=1)
@@ -382,9 +384,7 @@ class Turns(unittest.SynchronousTestCase):
         scene = Scene(A=1, B=2)
         scene.ask('holds_a', A=1)
         scene.ask('both', A=1, B=1)
-        for i in range(PATIENCE):
-            scene.ask(f'b{i}', B=1)
-            scene.end(f'b{i}')
+        scene.end_patience('B')
         scene.ask('late', B=1)
         self.assertEqual(scene.holding, 'holds_a')
         scene.end('holds_a')
