@@ -64,7 +64,11 @@ setup(
     ],
     package_dir={'buildbot_overlay.tree.buildbot': 'buildbot'},
     package_data={
-        'buildbot_overlay.tree.buildbot': ['seams.txt', 'test/integration/examples/*.cfg'],
+        'buildbot_overlay.tree.buildbot': [
+            'db/migrations/versions/*.py',
+            'seams.txt',
+            'test/integration/examples/*.cfg',
+        ],
     },
     cmdclass={'build_py': build_py_with_start},
     install_requires=['buildbot >=4.3,<4.4'],

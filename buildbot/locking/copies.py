@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Callable
+from typing import Iterator
 from typing import Sequence
 from weakref import WeakValueDictionary
 
@@ -23,15 +25,30 @@ if TYPE_CHECKING:
 
 
 class LocksInUse(service.SharedService):
-    """The locks that something refers to, by class and name. It keeps none of them alive."""
+    """The locks that something refers to, by class and name. It keeps none of them alive.
+
+    :ivar tell: called with a copy and what has happened to it, one of ``locking.copy.NEWS``; None
+        if nobody is to be told.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.locks: WeakValueDictionary[tuple[type, str], Any] = WeakValueDictionary()
+        self.tell: Callable[[BaseLock, str], Any] | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(list(self.locks.values()))
+
+    def announce(self, lock: BaseLock, news: str) -> None:
+        """Tell that something has happened to a copy."""
+        if self.tell is not None:
+            self.tell(lock, news)
 
 
 class FoundByName:
     """A lock of which there is one with its name, as long as something refers to it."""
+
+    in_use: LocksInUse | None = None
 
     @classmethod
     @defer.inlineCallbacks
@@ -41,6 +58,7 @@ class FoundByName:
         lock = in_use.locks.get((cls, name))
         if lock is None:
             lock = in_use.locks[cls, name] = cls(name)
+            lock.in_use = in_use
         return lock
 
     @classmethod
@@ -104,6 +122,7 @@ class RealWorkerLock(FoundByName):
         lock = self.locks.get(workername)
         if lock is None:
             lock = BaseLock(self.lockName, self._limit_for(workername), workername, self)
+            lock.in_use = self.in_use
             self.locks[workername] = lock
         return lock
 
@@ -175,6 +194,7 @@ class RealBranchLock(FoundByName):
             of = f'{codebase}:{branch}' if codebase else f'{branch}'
             limit = self.lockid.max_count_for(branch)
             lock = BaseLock(self.lockName, limit, of, self)
+            lock.in_use = self.in_use
             self.copies[codebase, branch] = lock
         return lock
 

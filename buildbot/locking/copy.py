@@ -39,6 +39,21 @@ class Access(Protocol):
     checked: ClassVar[bool]
 
 
+#: what can happen to a copy: units of it are claimed or released; somebody begins to wait for it, or
+#: waits no longer and has not got it; it has more or fewer units
+NEWS = CLAIMED, RELEASED, WAITING, LEFT, LIMIT = 'claimed', 'released', 'waiting', 'left', 'limit'
+
+
+class InUse(Protocol):
+    """Those who want to know what happens to copies of locks."""
+
+    def announce(self, lock: BaseLock, news: str) -> None:
+        """Tell them.
+
+        :param news: what has happened, one of ``NEWS``.
+        """
+
+
 class LockError(Exception):
     """A lock cannot be had as it is asked for, now or ever; the text says which and why."""
 
@@ -97,7 +112,17 @@ class LockClaim(Claim):
         if self.accesses:
             for claims in self._listed_in[:1]:
                 claims[self] = None
+            self.announce(CLAIMED)
         return True
+
+    def announce(self, news: str) -> None:
+        """Tell what has happened to each of its copies.
+
+        :param news: one of ``NEWS``.
+        """
+        for lock, _ in self.accesses:
+            if lock.in_use is not None:
+                lock.in_use.announce(lock, news)
 
     def wait(self) -> defer.Deferred[BaseLock | None]:
         """Wait in line, right after it was found that not all of the copies were available.
@@ -121,6 +146,7 @@ class LockClaim(Claim):
             if any(lock.busy for lock in held) or self.may_be_in_front():
                 self.check_circle()
             # else nothing waits for its owner, so it closes no circle
+        self.announce(WAITING)
         return d
 
     def refused(self) -> list[BaseLock]:
@@ -164,6 +190,7 @@ class LockClaim(Claim):
         if was_held or self.waiting:
             super().end()
             self._has_ended()
+            self.announce(RELEASED if was_held else LEFT)
         if not was_held:
             self._fire()
 
@@ -173,6 +200,8 @@ class LockClaim(Claim):
         if self._listed_in and self.state is not HELD:
             self._forget()
         lock.announce_release()
+        if lock.in_use is not None:
+            lock.in_use.announce(lock, RELEASED)
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Any, d: defer.Deferred) -> None:
         """End it. So the release's methods end a wait, as if it were for one lock."""
@@ -193,6 +222,7 @@ class LockClaim(Claim):
                 claims.pop(self, None)
         if len(self.accesses) > 1:
             self._announce_releases()  # one that drained for it may have units left
+        self.announce(CLAIMED)
         eventually(self._fire)
 
     def drains(self) -> None:
@@ -204,6 +234,7 @@ class LockClaim(Claim):
 
     def hopeless(self, want: Want) -> None:
         self._has_ended()
+        self.announce(LEFT)
         d, self.deferred = self.deferred, None
         if d is not None:
             d.errback(self.too_many(want))
@@ -245,9 +276,11 @@ class BaseLock:
     :param family: the lock that it is a copy of, if there are several.
     :cvar kind: what the configuration calls such a lock.
     :ivar label: the name of this copy in messages.
+    :ivar in_use: told of what happens to this copy; None if nobody is.
     """
 
     kind = 'BaseLock'
+    in_use: InUse | None = None
 
     def __init__(
         self, name: str, maxCount: int = 1, of: str | None = None, family: Any = None
@@ -308,6 +341,8 @@ class BaseLock:
         if before and before != count:
             log.msg(f'{self} has {in_units(count)} now; it had {before}')
         set_capacity(self._rule, count)
+        if before != count and self.in_use is not None:
+            self.in_use.announce(self, LIMIT)
         if count > before:
             self.announce_release()
         elif count < before:

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The database has tables for locks, which are made when the master starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import defer
+
+from buildbot.db.locks import LocksConnectorComponent
+from buildbot_overlay import release
+
+upstream = release(__name__)
+
+
+class DBConnector(upstream.DBConnector):
+    @defer.inlineCallbacks
+    def set_master(self, master: Any) -> Any:
+        yield super().set_master(master)
+        self.locks = LocksConnectorComponent(self)
+        yield self.locks.setServiceParent(self)
+
+    @defer.inlineCallbacks
+    def setup(self, check_version: bool = True, verbose: bool = True) -> Any:
+        yield super().setup(check_version, verbose)
+        if check_version:
+            # They are new tables, of which the release knows nothing, so none needs to be warned.
+            yield self.model.upgrade_own()

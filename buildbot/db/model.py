@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Tables for locks, their copies, and who waited for them and held them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from twisted.internet import defer
+from twisted.python import log
+from twisted.python import util
+
+from buildbot_overlay import release
+
+upstream = release(__name__)
+
+#: says which of our revisions a database has. The release's own table of that kind is left alone, so
+#: the release can use the database with these tables in it, and without.
+VERSION_TABLE = 'alembic_version_locks'
+
+
+class Model(upstream.Model):
+    # A row of these refers to no row of the release's: it must be able to delete those when the
+    # fork has been switched off.
+
+    # The id of a lock is that of its name, as those of builders are.
+    locks = sa.Table(
+        'locks',
+        upstream.Model.metadata,
+        sa.Column('id', sa.Integer, primary_key=True),
+        sa.Column('name', sa.Text, nullable=False),
+        sa.Column('name_hash', sa.String(40), nullable=False),
+        sa.Index('lock_name_hash', 'name_hash', unique=True),
+    )
+
+    # What can be held: one for the master, for a worker, for a branch.
+    lock_copies = sa.Table(
+        'lock_copies',
+        upstream.Model.metadata,
+        sa.Column('id', sa.Integer, primary_key=True),
+        sa.Column(
+            'lockid', sa.Integer, sa.ForeignKey('locks.id', ondelete='CASCADE'), nullable=False
+        ),
+        sa.Column('name', sa.Text, nullable=False),
+        sa.Column('name_hash', sa.String(40), nullable=False),
+        sa.Index('lock_copies_lockid_name_hash', 'lockid', 'name_hash', unique=True),
+    )
+
+    # A wait for a copy, and the holding that came of it. Times are in seconds.
+    lock_uses = sa.Table(
+        'lock_uses',
+        upstream.Model.metadata,
+        sa.Column('id', sa.Integer, primary_key=True),
+        sa.Column(
+            'copyid',
+            sa.Integer,
+            sa.ForeignKey('lock_copies.id', ondelete='CASCADE'),
+            nullable=False,
+        ),
+        sa.Column('masterid', sa.Integer, nullable=False),
+        sa.Column('kind', sa.String(10), nullable=False),
+        sa.Column('text', sa.Text, nullable=False),
+        sa.Column('builderid', sa.Integer, nullable=True),
+        sa.Column('buildrequestid', sa.Integer, nullable=True),
+        sa.Column('buildid', sa.Integer, nullable=True),
+        sa.Column('stepid', sa.Integer, nullable=True),
+        sa.Column('path', sa.Text, nullable=True),
+        sa.Column('worker', sa.Text, nullable=True),
+        sa.Column('branch', sa.Text, nullable=True),
+        sa.Column('exclusive', sa.SmallInteger, nullable=False),
+        sa.Column('units', sa.Integer, nullable=False),
+        sa.Column('waiting_since', sa.Float(53), nullable=True),
+        sa.Column('held_since', sa.Float(53), nullable=True),
+        sa.Column('until', sa.Float(53), nullable=False),
+        sa.Column('result', sa.String(10), nullable=False),
+        sa.Index('lock_uses_copyid', 'copyid'),
+        sa.Index('lock_uses_until', 'until'),
+    )
+
+    @property
+    def _own_scripts(self) -> ScriptDirectory:
+        """The release's revisions, and ours, which come behind them."""
+        theirs = self.alembic_get_scripts()
+        own = util.sibpath(__spec__.origin, 'migrations/versions')  # __file__ is the release's
+        return ScriptDirectory(theirs.dir, version_locations=[theirs.versions, own])
+
+    @defer.inlineCallbacks
+    def upgrade(self) -> Any:
+        yield super().upgrade()
+        yield self.upgrade_own()
+
+    def upgrade_own(self) -> defer.Deferred[None]:
+        """Make our tables, or bring them up to date.
+
+        The database must have the release's newest revision.
+        """
+
+        def upgrade(conn: Any) -> None:
+            scripts = self._own_scripts
+            newest = scripts.get_current_head()
+
+            def steps(revision: Any, context: Any) -> Any:
+                of_release = self.alembic_get_scripts().get_current_head()
+                return scripts._upgrade_revs(newest, revision or of_release)
+
+            context = MigrationContext.configure(
+                conn, opts={'fn': steps, 'version_table': VERSION_TABLE}
+            )
+            revision = context.get_current_revision()
+            if revision is None and self.table_exists(conn, 'lock_uses'):
+                # the database is new, and was made with all tables
+                context.stamp(scripts, newest)
+                conn.commit()
+            elif revision != newest:
+                log.msg(f'Upgrading database: tables for locks, {revision} to {newest}')
+                with Operations.context(context), context.begin_transaction():
+                    context.run_migrations()
+
+        return self.db.pool.do(upgrade)
+
+    def drop_own(self) -> defer.Deferred[None]:
+        """Drop our tables with all that is in them, as before the fork is uninstalled for good."""
+
+        def drop(conn: Any) -> None:
+            for table in ('lock_uses', 'lock_copies', 'locks', VERSION_TABLE):
+                if self.table_exists(conn, table):
+                    conn.execute(sa.text(f'drop table {table}'))
+            conn.commit()
+
+        return self.db.pool.do(drop)
