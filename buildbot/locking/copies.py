@@ -115,6 +115,14 @@ class RealWorkerLock(FoundByName):
         """Whether nobody holds a copy or waits for one."""
         return all(lock.is_idle for lock in list(self.locks.values()))
 
+    def all_copies(self) -> list[BaseLock]:
+        """Return the copies that are in use."""
+        return list(self.locks.values())
+
+    def scope_of(self, copy: BaseLock) -> dict[str, str | None]:
+        """Say whose copy one is."""
+        return {'scope': 'worker', 'worker': copy.key}
+
     def _limit_for(self, workername: str) -> int:
         return self.maxCountForWorker.get(workername, self.maxCount)
 
@@ -122,7 +130,7 @@ class RealWorkerLock(FoundByName):
         lock = self.locks.get(workername)
         if lock is None:
             lock = BaseLock(self.lockName, self._limit_for(workername), workername, self)
-            lock.in_use = self.in_use
+            lock.in_use, lock.key = self.in_use, workername
             self.locks[workername] = lock
         return lock
 
@@ -187,6 +195,17 @@ class RealBranchLock(FoundByName):
         """Return the copy for what the lock's ``key`` was rendered to."""
         return self._copy('', key if key is None else str(key))
 
+    def all_copies(self) -> list[BaseLock]:
+        """Return the copies that are in use."""
+        return list(self.copies.values())
+
+    def scope_of(self, copy: BaseLock) -> dict[str, str | None]:
+        """Say whose copy one is."""
+        codebase, of = copy.key
+        if self.lockid.key is not None:
+            return {'scope': 'key', 'key': of}
+        return {'scope': 'branch', 'codebase': codebase, 'branch': of}
+
     def _copy(self, codebase: str, branch: str | None) -> BaseLock:
         assert self.lockid is not None
         lock = self.copies.get((codebase, branch))
@@ -194,7 +213,7 @@ class RealBranchLock(FoundByName):
             of = f'{codebase}:{branch}' if codebase else f'{branch}'
             limit = self.lockid.max_count_for(branch)
             lock = BaseLock(self.lockName, limit, of, self)
-            lock.in_use = self.in_use
+            lock.in_use, lock.key = self.in_use, (codebase, branch)
             self.copies[codebase, branch] = lock
         return lock
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 from typing import ClassVar
 from typing import Iterable
+from typing import Iterator
 from typing import Protocol
 from typing import Sequence
 
@@ -24,6 +25,7 @@ from buildbot.locking.owner import key_of
 from buildbot.locking.owner import owners_around
 from buildbot.locking.owner import thing_of
 from buildbot.locking.owner import waits_of
+from buildbot.locking.pool import Holding
 from buildbot.locking.pool import Lock
 from buildbot.locking.pool import Want
 from buildbot.locking.queue import is_available
@@ -277,10 +279,12 @@ class BaseLock:
     :cvar kind: what the configuration calls such a lock.
     :ivar label: the name of this copy in messages.
     :ivar in_use: told of what happens to this copy; None if nobody is.
+    :ivar key: that by which its family knows it.
     """
 
     kind = 'BaseLock'
     in_use: InUse | None = None
+    key: Any = None
 
     def __init__(
         self, name: str, maxCount: int = 1, of: str | None = None, family: Any = None
@@ -311,6 +315,30 @@ class BaseLock:
     @property
     def maxCount(self) -> int:
         return self._rule.capacity
+
+    @property
+    def used(self) -> int:
+        """The number of units that nobody else can have."""
+        return max(self.maxCount, 1) if self.is_held_exclusively else self._rule.used
+
+    @property
+    def is_held_exclusively(self) -> bool:
+        return self._rule.held_whole
+
+    @property
+    def line_length(self) -> int:
+        """How many claims wait for it."""
+        return sum(len(line) for pool in self._rule.busy for line in pool.lines.values())
+
+    def unsorted_line(self) -> Iterator[LockClaim]:
+        """Yield the claims that wait for it, in no order."""
+        for pool in self._rule.busy:
+            for line in pool.lines.values():
+                yield from line
+
+    def holdings(self) -> list[Holding]:
+        """Return what is held of it, in the order in which it was granted."""
+        return [holding for held in self._rule.held.values() for holding in held]
 
     @property
     def owners(self) -> list[Any]:

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what is known of an owner of locks, besides its locks."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import NamedTuple
+
+
+class Facts(NamedTuple):
+    """What an owner of locks is part of. It says nothing of its locks.
+
+    :param kind: ``request``, ``build``, ``group``, ``step``; ``other`` if it is of a plugin.
+    :param builder: name of its builder; None if it has none.
+    :param buildrequestid: id of the (first) build request.
+    :param number: of the build.
+    :param step_number: of the step or group in its build.
+    :param path: of the step or group: its name, behind those of the groups around it.
+    :param worker: name of the worker; None if it has none yet.
+    :param branch: of the first source that has one.
+    """
+
+    kind: str
+    builder: str | None = None
+    buildrequestid: int | None = None
+    buildid: int | None = None
+    number: int | None = None
+    stepid: int | None = None
+    step_number: int | None = None
+    path: str | None = None
+    worker: str | None = None
+    branch: str | None = None
+
+    @property
+    def name(self) -> str:
+        """A name that no other owner has."""
+        ids = {'request': self.buildrequestid, 'build': self.buildid}
+        return f'{self.kind}-{ids.get(self.kind, self.stepid)}'
+
+
+def facts_of(thing: Any) -> Facts:
+    """Return what is known of an owner."""
+    facts = getattr(thing, 'lock_facts', None)
+    return Facts('other') if facts is None else facts()
+
+
+def branch_of(request: Any) -> str | None:
+    """Return the branch of the first source of a request that has one."""
+    sources = getattr(request, 'sources', None) or {}
+    return next((source.branch for source in sources.values() if source.branch), None)
