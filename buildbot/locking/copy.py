@@ -356,12 +356,28 @@ class BaseLock:
         It is in the past tense, since a message is not kept true. Of holders nested in one another
         only the outermost are named, as the other owner sees them.
         """
-        pool = self._rule.pool_for([key_of(owner) for owner in owners_around(requester)])
-        held = [holding.owner for holding in pool.holdings or self._rule.holdings]
+        held = self.holders_in_the_way(requester)
         if not held:
             return f'{self.label}, for which others waited'
         more = f' and {len(held) - 3} others' if len(held) > 3 else ''
-        return f'{self.label}, which was held by {", ".join(map(repr, held[:3]))}{more}'
+        names = ', '.join(repr(key_of(owner)) for owner in held[:3])
+        return f'{self.label}, which was held by {names}{more}'
+
+    def holders_in_the_way(self, requester: Any) -> list[Any]:
+        """Return the owners that hold units which another owner could get.
+
+        Of holders nested in one another only the outermost are named, as the other owner sees them;
+        those that it is nested in are not in its way.
+        """
+        found, inner = [], None
+        for pool in self._rule.pool_for(map(key_of, owners_around(requester))).around():
+            found += [h for h in pool.holdings if inner is None or h.inside is not inner]
+            inner = pool
+        return [thing_of(holding.owner) for holding in found]
+
+    def line(self) -> list[LockClaim]:
+        """Return the claims that wait for it, in order."""
+        return self._rule.claims()
 
     def setMaxCount(self, count: int) -> None:
         """Change the number of units. Claims that wait for more than that fail."""

@@ -5,8 +5,20 @@ from __future__ import annotations
 
 from typing import Any
 from typing import Iterable
+from typing import Protocol
 
 from buildbot.locking.claim import Claim
+
+
+class Since(Protocol):
+    """Since when an owner waits for its locks and holds them. It decides nothing.
+
+    :ivar waits_since: when it began to wait, also when it holds them; None if it did not wait.
+    :ivar holds_since: when it began to hold them; None if it does not hold them yet.
+    """
+
+    waits_since: float | None
+    holds_since: float | None
 
 
 class LockOwner:
@@ -19,6 +31,7 @@ class LockOwner:
         not hinder each other. None if there are no others.
     :cvar lock_may_yield: whether it has ``yield_place()``, which leaves the line when its place
         there would keep others waiting for ever.
+    :cvar lock_log: since when it waits and holds; None if nobody knows.
     :cvar lock_key: the key by which its claims know it; None before its first claim.
     """
 
@@ -27,6 +40,7 @@ class LockOwner:
     lock_age: float | None = None
     lock_choice: Any = None
     lock_may_yield = False
+    lock_log: Since | None = None
     lock_key: _Key | None = None
 
     def take_over(self, other: LockOwner) -> None:
@@ -38,6 +52,10 @@ class LockOwner:
     def lock_name(self) -> str:
         """Return the name of this owner for messages."""
         return str(self)
+
+    def short_name(self) -> str:
+        """Return the name of this owner where there is little room."""
+        return self.lock_name()
 
 
 class _Key:
@@ -92,6 +110,18 @@ def claims_of(key: Any) -> dict[Claim, None] | None:
 def waits_of(key: Any) -> Iterable[Claim]:
     """Return the claims of an owner, and of owners nested in it, that wait."""
     return (claim for claim in claims_of(key) or () if claim.waiting)
+
+
+def waits_since(thing: Any) -> float | None:
+    """Return when an owner began to wait for what it waits for or holds; None if it did not."""
+    log = thing.lock_log if isinstance(thing, LockOwner) else None
+    return None if log is None else log.waits_since
+
+
+def holds_since(thing: Any) -> float | None:
+    """Return when an owner began to hold its locks; None if it does not, or nobody knows."""
+    log = thing.lock_log if isinstance(thing, LockOwner) else None
+    return None if log is None else log.holds_since
 
 
 def name_of_request(brid: int, builder_name: str) -> str:

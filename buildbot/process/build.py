@@ -56,7 +56,7 @@ class Build(upstream.Build, LockOwner):
         self._claim: LockClaim | None = None
         self._claimed: Demand | None = None
         self._cannot_claim: Failure | None = None
-        self._lock_log = LockLog()
+        self.lock_log: LockLog = LockLog()
         #: the locks that it needs and could not claim before it began
         self.refused: Demand = []
         # whether an exception must not put its worker in quarantine
@@ -133,13 +133,13 @@ class Build(upstream.Build, LockOwner):
             self._cannot_claim = reservation.why_never
         else:
             self._locks_to_acquire = reservation.resolved.of_builder
-            self._hold(reservation.hand_over(self), reservation.asked, reservation.log)
+            self._hold(reservation.hand_over(self), reservation.asked, reservation.lock_log)
 
     def _hold(self, claim: LockClaim, demand: Demand, waited: LockLog | None = None) -> None:
         self._claim, self._claimed = claim, demand
         # they are logged when the build has its number
-        self._lock_log.holds(self.master.reactor.seconds(), waited)
-        self.get_buildid().addCallback(lambda _: self._log_locks(self._lock_log.granted))
+        self.lock_log.holds(self.master.reactor.seconds(), waited)
+        self.get_buildid().addCallback(lambda _: self._log_locks(self.lock_log.granted))
 
     def _log_locks(self, write: Callable[[str, Demand, float], None]) -> None:
         if self._demand:
@@ -239,7 +239,7 @@ class Build(upstream.Build, LockOwner):
             claim = self._claim = LockClaim(self, self._locks_to_acquire)
             if claim.take_at_once():
                 return defer.succeed(self._has_waited(None))
-            self._log_locks(self._lock_log.waits)
+            self._log_locks(self.lock_log.waits)
             d = claim.wait()
         except LockError:
             return defer.fail()
@@ -251,7 +251,7 @@ class Build(upstream.Build, LockOwner):
         if isinstance(result, Failure):
             return result
         if self._claim is not None and self._claim.holds:
-            self._log_locks(self._lock_log.granted)
+            self._log_locks(self.lock_log.granted)
         return None
 
     @property
@@ -261,7 +261,7 @@ class Build(upstream.Build, LockOwner):
     def releaseLocks(self) -> None:
         if self._claim is not None:
             self._claim.end()
-        self._log_locks(self._lock_log.ended)
+        self._log_locks(self.lock_log.ended)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)
 
     def _tryScheduleBuildsAfterLockUnlock(

@@ -148,7 +148,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._lock_log = LockLog()
+        self.lock_log = LockLog()
         self._report(problems_of(self.locks))
 
     def _report(self, problems: list[str]) -> None:
@@ -281,6 +281,9 @@ class BuildStep(upstream.BuildStep, LockOwner):
     def lock_name(self) -> str:
         return f'{self.kind_of_step} {self.name!r} of {self._name_of_build()}'
 
+    def short_name(self) -> str:
+        return f'{self._name_of_build()} / {self.name}'
+
     def _name_of_build(self) -> str:
         return self.build.lock_name() if isinstance(self.build, LockOwner) else str(self.build)
 
@@ -291,8 +294,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     def _log_locks(self, write: Callable[[str, Demand, float], None]) -> None:
         if self._locks_to_acquire:
-            owner = f'{self._name_of_build()} / {self.name}'
-            write(owner, self._locks_to_acquire, self.master.reactor.seconds())
+            write(self.short_name(), self._locks_to_acquire, self.master.reactor.seconds())
 
     def acquireLocks(self, res: Any = None) -> Any:
         """Claim the step's locks together.
@@ -305,7 +307,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         try:
             claim = self._claim = LockClaim(self, self._locks_to_acquire)
             if claim.take_at_once():
-                self._log_locks(self._lock_log.granted)
+                self._log_locks(self.lock_log.granted)
                 return defer.succeed(None)
             self._begin_to_wait()
             d = claim.wait()
@@ -318,7 +320,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         return d
 
     def _begin_to_wait(self) -> None:
-        self._log_locks(self._lock_log.waits)
+        self._log_locks(self.lock_log.waits)
         self._waitingForLocks = True
         since = time.strftime('%Y-%m-%d %H:%M', time.gmtime(self.master.reactor.seconds()))
         self._waiting_summary = (
@@ -334,7 +336,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._acquiringLocks = []
         if not self.stopped:  # else the log of the stop tells that it waited
             self._wait_no_more()
-            self._log_locks(self._lock_log.granted)
+            self._log_locks(self.lock_log.granted)
 
     def _cannot_have_locks(self, why: Failure) -> Failure:
         self._acquiringLocks = []
@@ -357,7 +359,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """Release the locks that the step holds; doing it again does nothing."""
         if self._claim is not None:
             self._claim.end()
-        self._log_locks(self._lock_log.ended)
+        self._log_locks(self.lock_log.ended)
 
 
 def first_cause(why: Failure) -> Failure:

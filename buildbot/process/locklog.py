@@ -20,19 +20,23 @@ class LockLog:
     There is one line for each lock and event, which names the owner, the lock and how it is taken,
     so that ``grep`` finds who had a lock at what time. Nothing is logged twice. The methods are
     given the name of the owner, its demand, and the time.
+
+    :ivar waits_since: when it began to wait, also when it holds them; None if it did not wait. A
+        request that leaves the line and comes back has waited all the time.
+    :ivar holds_since: when it began to hold them; None if it does not hold them yet.
     """
 
     def __init__(self) -> None:
-        self._waits_since: float | None = None
+        self.waits_since: float | None = None
         self._waited_as = ''
         self._awaited: set[str] = set()  # labels, since to keep a copy would keep it in use
-        self._holds_since: float | None = None
+        self.holds_since: float | None = None
         self._is_granted = False
 
     def waits(self, owner: str, demand: Demand, now: float) -> None:
         """Log that it waits for its locks."""
-        if self._waits_since is None:
-            self._waits_since, self._waited_as = now, owner
+        if self.waits_since is None:
+            self.waits_since, self._waited_as = now, owner
         fresh = [(lock, access) for lock, access in demand if lock.label not in self._awaited]
         self._awaited.update(lock.label for lock, _ in fresh)
         log_each(f'{owner} waits for', fresh)
@@ -43,29 +47,33 @@ class LockLog:
         :param waited: the log of the owner that has waited for them in its stead; None if nobody
             has waited for them.
         """
-        self._holds_since = now
+        self.holds_since = now
         if waited is not None:
-            self._waits_since, self._waited_as = waited._waits_since, waited._waited_as
+            self.waits_since, self._waited_as = waited.waits_since, waited._waited_as
+
+    def gave_back(self) -> None:
+        """Note that it has given its locks back unused, which is no news."""
+        self.holds_since = None
 
     def granted(self, owner: str, demand: Demand, now: float) -> None:
         """Log that it has been granted its locks."""
         if self._is_granted:
             return
         self._is_granted = True
-        if self._holds_since is None:
-            self._holds_since = now
-        since = self._holds_since if self._waits_since is None else self._waits_since
+        if self.holds_since is None:
+            self.holds_since = now
+        since = self.holds_since if self.waits_since is None else self.waits_since
         was = f', in line as {self._waited_as}' if self._waited_as not in ('', owner) else ''
-        log_each(f'{owner} was granted', demand, f'{after(self._holds_since - since)}{was}')
+        log_each(f'{owner} was granted', demand, f'{after(self.holds_since - since)}{was}')
 
     def ended(self, owner: str, demand: Demand, now: float) -> None:
         """Log that it has released its locks, or waits for them no longer."""
-        if self._holds_since is not None:
+        if self.holds_since is not None:
             self.granted(owner, demand, now)
-            log_each(f'{owner} released', demand, after(now - self._holds_since))
-        elif self._waits_since is not None:
-            log_each(f'{owner} stopped waiting for', demand, after(now - self._waits_since))
-        self._waits_since = self._holds_since = None
+            log_each(f'{owner} released', demand, after(now - self.holds_since))
+        elif self.waits_since is not None:
+            log_each(f'{owner} stopped waiting for', demand, after(now - self.waits_since))
+        self.waits_since = self.holds_since = None
         self._waited_as, self._is_granted = '', False
         self._awaited.clear()
 

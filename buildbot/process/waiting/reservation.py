@@ -39,7 +39,7 @@ class Reservation(LockOwner):
     :ivar resolved: the locks that its build needs, as last resolved.
     :ivar asked: the demand of its claim.
     :ivar claim: its claim; None while it has none.
-    :ivar log: logs its wait; None before it has waited.
+    :ivar lock_log: logs its wait; None before it has waited or held.
     :ivar why_never: why it can never have its locks; a Failure, or None.
     """
 
@@ -62,7 +62,7 @@ class Reservation(LockOwner):
         self.resolved = resolved
         self.asked: Demand = []
         self.claim: LockClaim | None = None
-        self.log: LockLog | None = None
+        self.lock_log: LockLog | None = None
         self.why_never: Failure | None = None
         self._went_in_vain = False
         self._wake = wake
@@ -93,8 +93,7 @@ class Reservation(LockOwner):
     @property
     def waits(self) -> bool:
         """Whether it need not be looked at until it wakes its builder."""
-        will_wake = self.stands_in_line or self._first_release.is_awaited
-        return will_wake or self.why_never is not None
+        return self.stands_in_line or self.is_put_off or self.why_never is not None
 
     @property
     def stands_in_line(self) -> bool:
@@ -105,6 +104,11 @@ class Reservation(LockOwner):
     def holds(self) -> bool:
         """Whether its claim is held."""
         return self.claim is not None and self.claim.holds
+
+    @property
+    def is_put_off(self) -> bool:
+        """Whether it has left the line until one of its locks is released."""
+        return self._first_release.is_awaited
 
     @property
     def has_too_few(self) -> bool:
@@ -122,7 +126,7 @@ class Reservation(LockOwner):
         if wanted != self.asked:
             self.give_back()
             self.asked = wanted
-        if self.claim is None and not self._first_release.is_awaited:
+        if self.claim is None and not self.is_put_off:
             self._ask()
         else:
             self._wake_no_more()  # the caller learns of it here
@@ -206,5 +210,7 @@ class Reservation(LockOwner):
         self._first_release.forget()
         claim, self.claim = self.claim, None
         if claim is not None:
+            if claim.holds and self.lock_log is not None:
+                self.lock_log.gave_back()
             claim.end()
         self.why_never = None

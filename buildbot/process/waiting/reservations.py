@@ -206,9 +206,18 @@ class Reservations(ReservationBook):
 
     def _log_locks(self, reservation: Reservation) -> None:
         if reservation.stands_in_line:
-            if reservation.log is None:
-                reservation.log = self._logs.setdefault(reservation.request, LockLog())
-            reservation.log.waits(reservation.lock_name(), reservation.asked, self._now())
+            log = self._log_of(reservation)
+            log.waits(reservation.lock_name(), reservation.asked, self._now())
+
+    def _log_of(self, reservation: Reservation) -> LockLog:
+        if reservation.lock_log is None:
+            reservation.lock_log = self._logs.setdefault(reservation.request, LockLog())
+        return reservation.lock_log
+
+    def hold(self, reservation: Reservation) -> None:
+        super().hold(reservation)
+        if reservation.holds:
+            self._log_of(reservation).holds(self._now())
 
     def reserve_to_fail(
         self, workers: list[Any], buildrequest: BuildRequest, of_builder: Iterable[str]

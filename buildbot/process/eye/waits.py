@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: on whom the claim of a request, step or build waits, for each copy of a lock."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import NamedTuple
+
+from buildbot.locking.copy import BaseLock
+from buildbot.locking.copy import LockClaim
+from buildbot.locking.owner import holds_since
+from buildbot.locking.owner import thing_of
+from buildbot.process.eye.words import NAMED
+from buildbot.process.eye.words import short_name
+from buildbot.process.eye.words import wait_on
+from buildbot.process.eye.words import waiting_for
+from buildbot.process.eye.words import with_age
+
+
+class Ahead(NamedTuple):
+    """Who is before a claim in the line of one copy.
+
+    :param count: how many owners; a request that claims for several workers is one.
+    :param first: the first of them; None if there are none.
+    """
+
+    count: int
+    first: Any
+
+
+class Lines:
+    """The lines of copies as they are at one moment, each of them sorted once."""
+
+    def __init__(self) -> None:
+        self._known: dict[BaseLock, dict[LockClaim, Ahead]] = {}
+
+    def ahead(self, copy: BaseLock, claim: LockClaim) -> Ahead:
+        """Return who is before a claim that waits for a copy."""
+        line = self._known.get(copy)
+        if line is None:
+            line = self._known[copy] = places(copy.line())
+        return line.get(claim, Ahead(0, None))
+
+
+def places(line: list[LockClaim]) -> dict[LockClaim, Ahead]:
+    """Return for each claim in a line who is before it; claims of which one will do count once."""
+    found = {}
+    choices: set[Any] = set()
+    leading: list[LockClaim] = []  # the first two that are no claims of one choice
+    for claim in line:
+        choice = claim if claim.choice is None else claim.choice
+        others = [other for other in leading if not other.is_of(claim.choice)]
+        first = thing_of(others[0].owner) if others else None
+        found[claim] = Ahead(len(choices) - (choice in choices), first)
+        if choice not in choices:
+            choices.add(choice)
+            leading = [*leading, claim][:2]
+    return found
+
+
+class Wait(NamedTuple):
+    """What a claim lacks of one copy.
+
+    :param place: of the claim in the line of the copy; 1 is the first.
+    :param words: the words for it, without those for other copies.
+    """
+
+    copy: BaseLock
+    place: int
+    words: str
+
+    @property
+    def text(self) -> str:
+        """What is said if it is the only copy."""
+        return waiting_for([self.words])
+
+
+def waits_of(claim: LockClaim, lines: Lines, now: float) -> list[Wait]:
+    """Return what a claim that waits does not get, in the order in which it was asked for.
+
+    :param now: the time, in seconds of the master's clock.
+    """
+    copies = claim.refused() or [copy for copy, _ in claim.accesses]
+    owner = thing_of(claim.owner)
+    return [wait_for(copy, owner, lines.ahead(copy, claim), now) for copy in copies]
+
+
+def wait_for(copy: BaseLock, owner: Any, ahead: Ahead, now: float) -> Wait:
+    holders = copy.holders_in_the_way(owner)
+    names = [with_age(short_name(h), holds_since(h), now) for h in holders[:NAMED]]
+    first = None if ahead.first is None else short_name(ahead.first)
+    words = wait_on(copy.label, names, len(holders) - len(names), ahead.count, first)
+    return Wait(copy, ahead.count + 1, words)
+
+
+def sentence(claim: LockClaim, lines: Lines, now: float) -> str:
+    """Say what a claim waits for: ``waiting for jtag[board-1]: held by fw #12 / test (3 min)``."""
+    return waiting_for([wait.words for wait in waits_of(claim, lines, now)])

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: words for people: names, ages, and the sentence that says what is waited for."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+from typing import Sequence
+
+from buildbot.locking.owner import LockOwner
+
+#: the most characters of a name that are shown
+LONGEST = 200
+
+#: how many of many things are named
+NAMED = 3
+
+#: categories of characters that would change the text around them, or could not be seen
+UNSEEN = ('Cc', 'Cf', 'Co', 'Cs', 'Zl', 'Zp')
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def plain(text: str) -> str:
+    """Return a name as text of one line, whatever is in it."""
+    text = ''.join(map(seen, text[: LONGEST + 1]))
+    return text if len(text) <= LONGEST else f'{text[: LONGEST - 3]}...'
+
+
+def seen(char: str) -> str:
+    if unicodedata.category(char) in UNSEEN:
+        return char.encode('unicode_escape').decode('ascii')
+    return char
+
+
+def short_name(thing: Any) -> str:
+    """Return the name of an owner of locks: ``fw #12 / test``, ``build request 17 of fw``."""
+    return plain(thing.short_name() if isinstance(thing, LockOwner) else repr(thing))
+
+
+def age(seconds: float) -> str:
+    """Say how long something has lasted, in words that do not change each minute."""
+    if seconds < MINUTE:
+        return 'under a minute'
+    if seconds < 10 * MINUTE:
+        return f'{seconds // MINUTE:.0f} min'
+    if seconds < HOUR:
+        return f'over {seconds // (10 * MINUTE) * 10:.0f} min'
+    if seconds < DAY:
+        return f'over {seconds // HOUR:.0f} h'
+    days = int(seconds // DAY)
+    return f'over {days} day' if days == 1 else f'over {days} days'
+
+
+def listed(names: Sequence[str], others: int, between: str = ', ') -> str:
+    """Name some things, and say how many others there are: ``a, b, c and 4 others``."""
+    more = f' and {others} other{"s" if others > 1 else ""}' if others > 0 else ''
+    return f'{between.join(names)}{more}'
+
+
+def some_of(names: Sequence[str], between: str = ', ') -> str:
+    """Name some of many things."""
+    return listed(names[:NAMED], len(names) - NAMED, between)
+
+
+def with_age(name: str, since: float | None, now: float) -> str:
+    """Return a name, and for how long it is so: ``fw #12 (3 min)``."""
+    return name if since is None else f'{name} ({age(now - since)})'
+
+
+def wait_on(copy: str, holders: Sequence[str], others: int, ahead: int, first: str | None) -> str:
+    """Say on whom a wait for one copy of a lock depends.
+
+    :param copy: its label.
+    :param holders: the names of some that hold it, with their ages.
+    :param others: how many others hold it.
+    :param ahead: how many wait for it and go first.
+    :param first: the name of the first of these; None if there are none.
+    """
+    parts = []
+    if holders:
+        parts.append(f'held by {listed(holders, others)}')
+    elif first is not None:
+        parts.append(f'kept for {first}')
+    if ahead:
+        parts.append(f'{ahead} ahead')
+    return f'{plain(copy)}: {", ".join(parts)}' if parts else plain(copy)
+
+
+def waiting_for(parts: Sequence[str]) -> str:
+    """Say what is waited for, of the words for each copy."""
+    return f'waiting for {some_of(parts, "; ")}'
