@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
-from typing import Iterator
 from typing import Sequence
 from weakref import WeakValueDictionary
 
@@ -36,8 +35,9 @@ class LocksInUse(service.SharedService):
         self.locks: WeakValueDictionary[tuple[type, str], Any] = WeakValueDictionary()
         self.tell: Callable[[BaseLock, str], Any] | None = None
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter(list(self.locks.values()))
+    def by_name(self) -> list[Any]:
+        """Return the locks, in the order of their names."""
+        return sorted(self.locks.values(), key=lambda lock: lock.lockName)
 
     def announce(self, lock: BaseLock, news: str) -> None:
         """Tell that something has happened to a copy."""

@@ -190,20 +190,20 @@ class LockClaim(Claim):
         """Give back what is held, or leave the line. Done again, it does nothing."""
         was_held = self.holds
         if was_held or self.waiting:
+            self.announce(RELEASED if was_held else LEFT)
             super().end()
             self._has_ended()
-            self.announce(RELEASED if was_held else LEFT)
         if not was_held:
             self._fire()
 
     def give_back(self, lock: BaseLock) -> None:
         """Give back one of the copies that it holds."""
+        if lock.in_use is not None:
+            lock.in_use.announce(lock, RELEASED)
         self.let_go(lock._rule)
         if self._listed_in and self.state is not HELD:
             self._forget()
         lock.announce_release()
-        if lock.in_use is not None:
-            lock.in_use.announce(lock, RELEASED)
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Any, d: defer.Deferred) -> None:
         """End it. So the release's methods end a wait, as if it were for one lock."""
@@ -385,7 +385,7 @@ class BaseLock:
         if before and before != count:
             log.msg(f'{self} has {in_units(count)} now; it had {before}')
         set_capacity(self._rule, count)
-        if before != count and self.in_use is not None:
+        if before and before != count and self.in_use is not None:
             self.in_use.announce(self, LIMIT)
         if count > before:
             self.announce_release()

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which builders a worker builds for is found out without a walk over all their workers."""
+"""Which builders a worker builds for is known without a walk; what happens to locks is told."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.internet import defer
+
 from buildbot.process import metrics
 from buildbot.process.builder import Builder
+from buildbot.process.eye.watch import Watch
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -14,3 +19,8 @@ class BotMaster(upstream.BotMaster):
     @metrics.countMethod('BotMaster.getBuildersForWorker()')
     def getBuildersForWorker(self, workername: str) -> list[Builder]:
         return [b for b in self.builders.values() if workername in b.worker_names]
+
+    @defer.inlineCallbacks
+    def startService(self) -> Any:
+        yield super().startService()
+        yield Watch.getService(self)

@@ -25,6 +25,8 @@ from buildbot.locks import LockOwner
 from buildbot.process import metrics
 from buildbot.process.buildstep import first_cause
 from buildbot.process.buildstep import step_that_runs
+from buildbot.process.eye.facts import Facts
+from buildbot.process.eye.facts import branch_of
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import together
 from buildbot.process.results import CANCELLED
@@ -253,6 +255,20 @@ class Build(upstream.Build, LockOwner):
         if self._claim is not None and self._claim.holds:
             self._log_locks(self.lock_log.granted)
         return None
+
+    def lock_facts(self) -> Facts:
+        """Return what is known of it, besides its locks."""
+        worker = getattr(self.workerforbuilder, 'worker', None)
+        request = self.requests[0]
+        return Facts(
+            'build',
+            self.builder.name,
+            request.id,
+            self.buildid,
+            self.number,
+            worker=worker and worker.workername,
+            branch=branch_of(request),
+        )
 
     @property
     def _demand(self) -> Demand:

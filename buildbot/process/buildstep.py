@@ -23,6 +23,8 @@ from buildbot.interfaces import IRenderable
 from buildbot.locking.copy import LockClaim
 from buildbot.locks import LockError
 from buildbot.locks import LockOwner
+from buildbot.process.eye.facts import Facts
+from buildbot.process.eye.facts import facts_of
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import get_real_locks_from_accesses
 from buildbot.process.results import statusToString
@@ -286,6 +288,15 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     def _name_of_build(self) -> str:
         return self.build.lock_name() if isinstance(self.build, LockOwner) else str(self.build)
+
+    def lock_facts(self) -> Facts:
+        """Return what is known of it, besides its locks."""
+        return facts_of(self.build)._replace(
+            kind=self.kind_of_step.split()[-1],
+            stepid=self.stepid,
+            step_number=getattr(self, 'number', None),
+            path=self.name,
+        )
 
     @property
     def lock_priority(self) -> int:  # type: ignore[override]

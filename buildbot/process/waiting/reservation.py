@@ -16,6 +16,8 @@ from buildbot.locking.copy import UnitsError
 from buildbot.locking.copy import would_do
 from buildbot.locking.owner import name_of_request
 from buildbot.locks import LockOwner
+from buildbot.process.eye.facts import Facts
+from buildbot.process.eye.facts import branch_of
 from buildbot.process.locks import together
 from buildbot.process.waiting.firstrelease import FirstRelease
 
@@ -75,6 +77,12 @@ class Reservation(LockOwner):
 
     def lock_name(self) -> str:
         return name_of_request(self.request.id, self.builder_name)
+
+    def lock_facts(self) -> Facts:
+        """Return what is known of its request."""
+        request = self.request
+        branch = branch_of(request)
+        return Facts('request', self.builder_name, request.id, worker=self.worker, branch=branch)
 
     @property
     def worker(self) -> str | None:

@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: the locks of this master, their copies, who holds these and who waits for them."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+from typing import Iterable
+
+from twisted.internet import defer
+
+from buildbot.data import base
+from buildbot.data import types
+from buildbot.data.exceptions import InvalidPathError
+from buildbot.locking.copies import LocksInUse
+from buildbot.locking.copy import BaseLock
+from buildbot.process.eye.lockids import LockIds
+from buildbot.process.eye.rows import copies_in_use
+from buildbot.process.eye.rows import copy_row
+from buildbot.process.eye.rows import holder_rows
+from buildbot.process.eye.rows import lock_row
+from buildbot.process.eye.rows import waiter_rows
+
+
+class OwnerEntity(types.Entity):
+    """What a holder and a waiter have in common."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        # the release's takes no field of a base class
+        every = [vars(kind) for kind in reversed(type(self).__mro__)]
+        pairs = [pair for fields in every for pair in fields.items()]
+        self.fields = {name: field for name, field in pairs if isinstance(field, types.Type)}
+        self.fieldNames = set(self.fields)
+
+    copyid = types.Integer()
+    lockid = types.Integer()
+    copy = types.String()
+    kind = types.String()
+    text = types.String()
+    builderid = types.NoneOk(types.Integer())
+    builder = types.NoneOk(types.String())
+    buildrequestid = types.NoneOk(types.Integer())
+    buildid = types.NoneOk(types.Integer())
+    number = types.NoneOk(types.Integer())
+    stepid = types.NoneOk(types.Integer())
+    step_number = types.NoneOk(types.Integer())
+    path = types.NoneOk(types.String())
+    workerid = types.NoneOk(types.Integer())
+    worker = types.NoneOk(types.String())
+    branch = types.NoneOk(types.String())
+    mode = types.String()
+    units = types.Integer()
+    since_at = types.NoneOk(types.DateTime())
+    priority = types.Integer()
+    nested = types.Boolean()
+
+
+class LocksMixin:
+    """Finds locks and copies by their ids."""
+
+    master: Any
+
+    @defer.inlineCallbacks
+    def all_locks(self) -> Any:
+        """Return the locks in use with their ids, by name.
+
+        :returns: Deferred of a list of pairs of lock and id.
+        """
+        in_use = yield LocksInUse.getService(self.master.botmaster)
+        ids = yield LockIds.getService(self.master.botmaster)
+        found = []
+        for lock in in_use.by_name():
+            found.append((lock, (yield ids.lock_id(lock))))
+        return found
+
+    @defer.inlineCallbacks
+    def find_lock(self, lockid: int) -> Any:
+        """Return the lock with an id; None if none in use has it."""
+        for lock, known in (yield self.all_locks()):
+            if known == lockid:
+                return lock
+        return None
+
+    @defer.inlineCallbacks
+    def find_copies(self, kwargs: dict[str, Any]) -> Any:
+        """Return the copies that a path names.
+
+        :param kwargs: ``lockid`` or ``copyid`` of the path.
+        :returns: Deferred of a list of pairs of copy and ids, which are those of lock and copy.
+        :raises InvalidPathError: no lock or copy in use has this id.
+        """
+        if 'lockid' in kwargs:
+            lock = yield self.find_lock(kwargs['lockid'])
+            if lock is None:
+                raise InvalidPathError(f'Invalid path: no lock has the id {kwargs["lockid"]}')
+            return (yield self.with_ids(copies_in_use(lock)))
+        copy = yield self.find_copy(kwargs['copyid'])
+        if copy is None:
+            raise InvalidPathError(f'Invalid path: no copy in use has the id {kwargs["copyid"]}')
+        return (yield self.with_ids([copy]))
+
+    @defer.inlineCallbacks
+    def find_copy(self, copyid: int) -> Any:
+        """Return the copy with an id; None if none in use has it."""
+        ids = yield LockIds.getService(self.master.botmaster)
+        if ids.copy(copyid) is None:
+            # an id of before a restart, say, of a copy that nobody has asked for since
+            for lock, _ in (yield self.all_locks()):
+                yield ids.learn(copies_in_use(lock))
+        return ids.copy(copyid)
+
+    @defer.inlineCallbacks
+    def with_ids(self, copies: Iterable[BaseLock]) -> Any:
+        copies = list(copies)
+        ids = yield LockIds.getService(self.master.botmaster)
+        yield ids.learn(copies)
+        return [(copy, ids.of(copy)) for copy in copies]
+
+    @defer.inlineCallbacks
+    def add_ids(self, rows: Iterable[dict[str, Any]]) -> Any:
+        """Add the ids of builder and worker to rows of owners.
+
+        :returns: Deferred of the rows.
+        """
+        rows = list(rows)
+        builders = self.master.botmaster.builders
+        workers = self.master.workers.workers
+        for row in rows:
+            builder, worker = builders.get(row['builder']), workers.get(row['worker'])
+            row['builderid'] = (yield builder.getBuilderId()) if builder is not None else None
+            row['workerid'] = worker.workerid if worker is not None else None
+        return rows
+
+
+class LockEndpoint(LocksMixin, base.Endpoint):
+    kind = base.EndpointKind.SINGLE
+    pathPatterns = ['/locks/n:lockid']
+
+    @defer.inlineCallbacks
+    def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
+        lock = yield self.find_lock(kwargs['lockid'])
+        return None if lock is None else lock_row(lock, kwargs['lockid'])
+
+
+class LocksEndpoint(LocksMixin, base.Endpoint):
+    kind = base.EndpointKind.COLLECTION
+    rootLinkName = 'locks'
+    pathPatterns = ['/locks']
+
+    @defer.inlineCallbacks
+    def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
+        return [lock_row(lock, lockid) for lock, lockid in (yield self.all_locks())]
+
+
+class Lock(base.ResourceType):
+    name = 'lock'
+    plural = 'locks'
+    endpoints = [LockEndpoint, LocksEndpoint]
+    eventPathPatterns = ['/locks/:lockid']
+
+    class EntityType(types.Entity):
+        lockid = types.Integer()
+        name = types.String()
+        kind = types.String()
+        copies = types.Integer()
+        used = types.Integer()
+        capacity = types.Integer()
+        waiting = types.Integer()
+        oldest_wait_at = types.NoneOk(types.DateTime())
+
+    entityType = EntityType(name)
+
+
+class CopyEndpoint(LocksMixin, base.Endpoint):
+    kind = base.EndpointKind.SINGLE
+    pathPatterns = ['/copies/n:copyid']
+
+    @defer.inlineCallbacks
+    def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
+        copy = yield self.find_copy(kwargs['copyid'])
+        if copy is None:
+            return None
+        [(copy, ids)] = yield self.with_ids([copy])
+        return self.rtype.row(copy, ids)
+
+
+class CopiesEndpoint(LocksMixin, base.Endpoint):
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ['/locks/n:lockid/copies']
+
+    @defer.inlineCallbacks
+    def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
+        found = yield self.find_copies(kwargs)
+        rows_of = lambda pairs: [self.rtype.row(*pair) for pair in pairs]  # noqa: E731
+        return (yield page(resultSpec, found, rows_of))
+
+
+class Copy(base.ResourceType):
+    name = 'copy'
+    plural = 'copies'
+    endpoints = [CopyEndpoint, CopiesEndpoint]
+    eventPathPatterns = ['/locks/:lockid/copies/:copyid']
+
+    class EntityType(types.Entity):
+        copyid = types.Integer()
+        lockid = types.Integer()
+        lock = types.String()
+        name = types.String()
+        scope = types.String()
+        workerid = types.NoneOk(types.Integer())
+        worker = types.NoneOk(types.String())
+        codebase = types.NoneOk(types.String())
+        branch = types.NoneOk(types.String())
+        key = types.NoneOk(types.String())
+        capacity = types.Integer()
+        used = types.Integer()
+        exclusive = types.Boolean()
+        waiting = types.Integer()
+        oldest_wait_at = types.NoneOk(types.DateTime())
+
+    entityType = EntityType(name)
+
+    def row(self, copy: BaseLock, ids: tuple[int, int]) -> dict[str, Any]:
+        """Return a copy as those who look on see it.
+
+        :param ids: of the lock and of the copy.
+        """
+        row = copy_row(copy, *ids)
+        worker = self.master.workers.workers.get(row['worker'])
+        row['workerid'] = worker.workerid if worker is not None else None
+        return row
+
+    @base.updateMethod
+    def announce_copy(self, copy: BaseLock, ids: tuple[int, int], news: str) -> None:
+        """Produce the event that something has happened to a copy.
+
+        :param ids: of the lock and of the copy.
+        :param news: one of ``buildbot.locking.copy.NEWS``.
+        """
+        self.produceEvent(self.row(copy, ids), news)
+
+
+class HoldersEndpoint(LocksMixin, base.Endpoint):
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ['/copies/n:copyid/holders', '/locks/n:lockid/holders']
+
+    @defer.inlineCallbacks
+    def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
+        found = yield self.find_copies(kwargs)
+        return (yield self.add_ids(row for pair in found for row in holder_rows(*pair)))
+
+
+class Holder(base.ResourceType):
+    name = 'holder'
+    plural = 'holders'
+    endpoints = [HoldersEndpoint]
+
+    class EntityType(OwnerEntity):
+        holderid = types.String()
+
+    entityType = EntityType(name)
+
+
+class WaitersEndpoint(LocksMixin, base.Endpoint):
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ['/copies/n:copyid/waiters', '/locks/n:lockid/waiters']
+
+    @defer.inlineCallbacks
+    def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
+        found = yield self.find_copies(kwargs)
+        waiting = [
+            (copy, ids, placed) for copy, ids in found for placed in enumerate(copy.line(), start=1)
+        ]
+        return (yield page(resultSpec, waiting, self._rows))
+
+    def _rows(self, waiting: list[Any]) -> Any:
+        return self.add_ids(
+            row for copy, ids, placed in waiting for row in waiter_rows(copy, ids, [placed])
+        )
+
+
+class Waiter(base.ResourceType):
+    name = 'waiter'
+    plural = 'waiters'
+    endpoints = [WaitersEndpoint]
+
+    class EntityType(OwnerEntity):
+        waiterid = types.String()
+        place = types.Integer()
+
+    entityType = EntityType(name)
+
+
+@defer.inlineCallbacks
+def page(result_spec: Any, things: list[Any], rows_of: Any) -> Any:
+    """Make rows of things; if only a page of them in their order is wanted, of those only.
+
+    :param rows_of: takes some of the things, and returns their rows, or a Deferred of them.
+    """
+    if result_spec is None or result_spec.filters or result_spec.order or result_spec.fields:
+        return (yield rows_of(things))
+    offset, limit = result_spec.offset or 0, result_spec.limit
+    if not offset and limit is None:
+        return (yield rows_of(things))
+    end = None if limit is None else offset + limit
+    rows = base.ListResult((yield rows_of(list(islice(things, offset, end)))))
+    rows.offset, rows.total, rows.limit = offset, len(things), limit
+    result_spec.removePagination()
+    return rows

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what happens to copies of locks becomes events on the message queue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot.locking.copies import LocksInUse
+from buildbot.locking.copy import BaseLock
+from buildbot.process.eye.lockids import LockIds
+from buildbot.util.eventual import eventually
+from buildbot.util.service import SharedService
+
+
+class Watch(SharedService):
+    """Produces the events of the copies of locks. It keeps no copy in use and decides nothing.
+
+    All that happens to a copy in one turn of the reactor is one event for each kind of news, so a
+    thousand claims that move up by one are a few events.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # what has happened to each copy and is not told yet; a dict for its order
+        self._news: dict[BaseLock, dict[str, None]] = {}
+        self._is_telling = False
+
+    @defer.inlineCallbacks
+    def startService(self) -> Any:
+        yield super().startService()
+        in_use = yield LocksInUse.getService(self.parent)
+        in_use.tell = self.note
+
+    @defer.inlineCallbacks
+    def stopService(self) -> Any:
+        in_use = yield LocksInUse.getService(self.parent)
+        in_use.tell = None
+        self._news.clear()
+        yield super().stopService()
+
+    def note(self, copy: BaseLock, news: str) -> None:
+        """Tell soon that something has happened to a copy.
+
+        :param news: one of ``buildbot.locking.copy.NEWS``.
+        """
+        if not self._news and not self._is_telling:
+            self._is_telling = True
+            eventually(self._tell)
+        self._news.setdefault(copy, {})[news] = None
+
+    @defer.inlineCallbacks
+    def _tell(self) -> Any:
+        try:
+            ids = yield LockIds.getService(self.parent)
+            while self._news and self.running:
+                news, self._news = self._news, {}
+                yield ids.learn(news)
+                for copy, kinds in news.items():
+                    for kind in kinds:
+                        self.master.data.updates.announce_copy(copy, ids.of(copy), kind)
+        except Exception as e:
+            log.err(e, 'while telling what has happened to locks')
+        finally:
+            self._is_telling = False

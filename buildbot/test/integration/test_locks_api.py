@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Locks, copies, holders and waiters in the data API of a master in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import defer
+
+from buildbot.data import resultspec
+from buildbot.data.exceptions import InvalidPathError
+from buildbot.locks import BranchLock
+from buildbot.locks import MasterLock
+from buildbot.locks import WorkerLock
+from buildbot.plugins import steps
+from buildbot.process.results import SUCCESS
+from buildbot.test.util import validation
+from buildbot.test.util.lab import Gate
+from buildbot.test.util.lab import GatedStep
+from buildbot.test.util.lab import LabTestCase
+from buildbot.util import epoch2datetime
+
+
+class LocksApi(LabTestCase):
+    """A builder whose group needs the board of its worker, and one that needs a branch."""
+
+    @defer.inlineCallbacks
+    def start(self, boards: int = 2) -> Any:
+        self.gate, self.branch_gate = Gate(), Gate()
+        self.firmware = ['firmware', *(f'firmware{n}' for n in range(2, boards + 1))]
+        self.board = WorkerLock('board', maxCount=2)
+        self.version = BranchLock('version')
+        self.link = MasterLock('link')
+        group = steps.StepGroup(
+            name='test',
+            locks=[self.board.access('exclusive')],
+            steps=[GatedStep(self.gate, name='flash')],
+        )
+        yield self.setup_lab(
+            {
+                **{
+                    name: {'steps': [group], 'workernames': ['w1']}
+                    for name in self.firmware[:boards]
+                },
+                'numbered': {
+                    'steps': [GatedStep(self.branch_gate, name='make')],
+                    'locks': [self.version.access('counting')],
+                },
+                'linked': {
+                    'steps': [GatedStep(self.branch_gate, name='make')],
+                    'locks': [self.link.access('counting')],
+                },
+            },
+            workers=[self.createLocalWorker(w, max_builds=200) for w in ('w1', 'w2', 'w3')],
+            lateBinding=False,
+        )
+
+    @defer.inlineCallbacks
+    def get(self, *path: Any, **words: Any) -> Any:
+        """Ask the data API, and check the types of what it says."""
+        spec = resultspec.ResultSpec(**words)
+        endpoint, _ = self.master.data.getEndpoint(path)
+        rows = yield self.master.data.get_with_resultspec(path, spec)
+        if not words:
+            for row in [rows] if isinstance(rows, dict) else rows or ():
+                validation.verifyData(self, endpoint.rtype.entityType, {}, row)
+        return rows
+
+    @defer.inlineCallbacks
+    def id_of(self, name: str) -> Any:
+        rows = yield self.get('locks')
+        return next(row['lockid'] for row in rows if row['name'] == name)
+
+    @defer.inlineCallbacks
+    def test_all(self) -> Any:
+        """Each lock tells how much of it is used and how many wait."""
+        yield self.start()
+        for name in self.firmware:
+            yield self.request(name)
+        yield self.request('numbered', 'main')
+        yield self.request('numbered', 'main')
+        yield self.request('numbered', 'next')
+        rows = yield self.get('locks')
+        self.assertEqual(
+            [[row[k] for k in ('name', 'kind', 'copies', 'used', 'capacity', 'waiting')] for row in rows],
+            [
+                ['board', 'worker', 1, 2, 2, 1],
+                ['link', 'master', 1, 0, 1, 0],
+                ['version', 'branch', 2, 2, 2, 1],
+            ],
+        )
+
+    @defer.inlineCallbacks
+    def test_copies(self) -> Any:
+        """A copy tells whose it is, and how it is used."""
+        yield self.start()
+        yield self.request('firmware')
+        yield self.request('numbered', 'main')
+        yield self.request('numbered', 'main')
+        rows = []
+        for name in ('board', 'version', 'link'):
+            rows += yield self.get('locks', (yield self.id_of(name)), 'copies')
+        keys = ('lock', 'name', 'scope', 'worker', 'branch', 'capacity', 'used', 'exclusive', 'waiting')
+        self.assertEqual(
+            [[row[key] for key in keys] for row in rows],
+            [
+                ['board', 'board[w1]', 'worker', 'w1', None, 2, 2, True, 0],
+                ['version', 'version[main]', 'branch', None, 'main', 1, 1, False, 1],
+                ['link', 'link', 'master', None, None, 1, 0, False, 0],
+            ],
+        )
+        for row in rows:
+            self.assertEqual((yield self.get('copies', row['copyid'])), row)
+
+    @defer.inlineCallbacks
+    def test_holders_and_waiters(self) -> Any:
+        """Who holds a copy and who waits for it are told with the names of what they are."""
+        yield self.start()
+        yield self.request('firmware')
+        yield self.request('firmware2', priority=7)
+        lockid = yield self.id_of('board')
+        self.reactor.advance(60)
+        [holder] = yield self.get('locks', lockid, 'holders')
+        [waiter] = yield self.get('locks', lockid, 'waiters')
+        same = {'lockid': lockid, 'copy': 'board[w1]', 'kind': 'group'}
+        same.update(path='test', worker='w1', mode='exclusive', units=2, nested=False)
+        for row, builder, buildid, priority in (
+            (holder, 'firmware', 1, 0),
+            (waiter, 'firmware2', 2, 7),
+        ):
+            self.assertEqual({key: row[key] for key in same}, same)
+            self.assertEqual(row['text'], f'{builder} #1 / test')
+            self.assertEqual(
+                [row[k] for k in ('builder', 'buildid', 'number', 'buildrequestid', 'priority')],
+                [builder, buildid, 1, buildid, priority],
+            )
+        self.assertEqual(waiter['place'], 1)
+        self.assertEqual(waiter['waiterid'], f'group-{waiter["stepid"]}')
+        self.assertEqual(holder['since_at'], epoch2datetime(1))
+
+    @defer.inlineCallbacks
+    def test_pending(self) -> Any:
+        """A request that has no build yet stands in the list of those who wait."""
+        yield self.start()
+        yield self.request('numbered', 'main')
+        brid = yield self.request('numbered', 'main')
+        lockid = yield self.id_of('version')
+        [waiter] = yield self.get('locks', lockid, 'waiters')
+        self.assertEqual(
+            [waiter[k] for k in ('kind', 'text', 'buildrequestid', 'buildid', 'branch')],
+            ['request', f'build request {brid} of numbered', brid, None, 'main'],
+        )
+
+    @defer.inlineCallbacks
+    def test_page(self) -> Any:
+        """A page of those who wait says how many there are."""
+        yield self.start(boards=4)
+        for name in self.firmware:
+            yield self.request(name)
+        lockid = yield self.id_of('board')
+        rows = yield self.get('locks', lockid, 'waiters', offset=1, limit=1)
+        self.assertEqual([row['place'] for row in rows], [2])
+        self.assertEqual((rows.offset, rows.total, rows.limit), (1, 3, 1))
+
+    @defer.inlineCallbacks
+    def test_ids_stay(self) -> Any:
+        """The ids of a lock and of a copy belong to their names."""
+        yield self.start()
+        yield self.request('numbered', 'main')
+        lockid = yield self.id_of('version')
+        [copy] = yield self.get('locks', lockid, 'copies')
+        found = yield self.master.db.locks.find_copy_ids(lockid, ['version[main]', 'version[x]'])
+        self.assertEqual((yield self.master.db.locks.find_lock_id('version')), lockid)
+        self.assertEqual(found['version[main]'], copy['copyid'])
+
+    @defer.inlineCallbacks
+    def test_unknown(self) -> Any:
+        """An id that nothing has is not found."""
+        yield self.start()
+        self.assertIsNone((yield self.get('locks', 99)) or None)
+        self.assertIsNone((yield self.get('copies', 99)) or None)
+        for path in (('locks', 99, 'copies'), ('copies', 99, 'holders'), ('copies', 99, 'waiters')):
+            yield self.assertFailure(self.get(*path), InvalidPathError)
+
+    @defer.inlineCallbacks
+    def test_events(self) -> Any:
+        """What happens to a copy is told once for each turn, with the copy as it is then."""
+        yield self.start()
+        heard = []
+        yield self.master.mq.startConsuming(
+            lambda key, msg: heard.append((msg['name'], key[4], msg['used'], msg['waiting'])),
+            ('locks', None, 'copies', None, None),
+        )
+        yield self.request('linked')
+        yield self.request('linked')
+        self.open(self.branch_gate, SUCCESS)
+        self.assertEqual(
+            heard,
+            [
+                ('link', 'claimed', 1, 0),
+                ('link', 'waiting', 1, 1),
+                ('link', 'released', 1, 0),
+                ('link', 'claimed', 1, 0),
+            ],
+        )
+
+    @defer.inlineCallbacks
+    def test_many_move_up(self) -> Any:
+        """Thirty who wait move up by one with as few events as one does."""
+        yield self.start(boards=30)
+        for name in self.firmware:
+            yield self.request(name)
+        heard = []
+        yield self.master.mq.startConsuming(
+            lambda key, msg: heard.append(key[4]), ('locks', None, 'copies', None, None)
+        )
+        self.open(self.gate, SUCCESS)
+        self.assertEqual(heard, ['released', 'claimed'])
