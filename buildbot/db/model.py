@@ -17,8 +17,8 @@ from buildbot_overlay import release
 
 upstream = release(__name__)
 
-#: says which of our revisions a database has. The release's own table of that kind is left alone, so
-#: the release can use the database with these tables in it, and without.
+#: says which of our revisions a database has. The release's own table of that kind is left alone,
+#: so the release can use the database with these tables in it, and without.
 VERSION_TABLE = 'alembic_version_locks'
 
 

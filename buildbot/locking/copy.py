@@ -41,8 +41,8 @@ class Access(Protocol):
     checked: ClassVar[bool]
 
 
-#: what can happen to a copy: units of it are claimed or released; somebody begins to wait for it, or
-#: waits no longer and has not got it; it has more or fewer units
+#: what can happen to a copy: units of it are claimed or released; somebody begins to wait for it,
+#: or waits no longer and has not got it; it has more or fewer units
 NEWS = CLAIMED, RELEASED, WAITING, LEFT, LIMIT = 'claimed', 'released', 'waiting', 'left', 'limit'
 
 

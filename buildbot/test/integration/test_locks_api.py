@@ -81,8 +81,9 @@ class LocksApi(LabTestCase):
         yield self.request('numbered', 'main')
         yield self.request('numbered', 'next')
         rows = yield self.get('locks')
+        keys = ('name', 'kind', 'copies', 'used', 'capacity', 'waiting')
         self.assertEqual(
-            [[row[k] for k in ('name', 'kind', 'copies', 'used', 'capacity', 'waiting')] for row in rows],
+            [[row[key] for key in keys] for row in rows],
             [
                 ['board', 'worker', 1, 2, 2, 1],
                 ['link', 'master', 1, 0, 1, 0],
@@ -100,7 +101,8 @@ class LocksApi(LabTestCase):
         rows = []
         for name in ('board', 'version', 'link'):
             rows += yield self.get('locks', (yield self.id_of(name)), 'copies')
-        keys = ('lock', 'name', 'scope', 'worker', 'branch', 'capacity', 'used', 'exclusive', 'waiting')
+        keys = ('lock', 'name', 'scope', 'worker', 'branch')
+        keys += ('capacity', 'used', 'exclusive', 'waiting')
         self.assertEqual(
             [[row[key] for key in keys] for row in rows],
             [

@@ -183,7 +183,9 @@ class SeamList(unittest.SynchronousTestCase):
         files = [path.relative_to(TREE.parent) for path in TREE.rglob('*.py')]
         names = {'.'.join(f.with_suffix('').parts).replace('.__init__', '') for f in files}
         listed = set(fit.modules(buildbot, 'overlays', 'adds'))
-        self.assertEqual({n for n in names if '.test' not in n} - listed, set())
+        # alembic reads the migrations, which are no modules
+        names = {n for n in names if '.test' not in n and '.migrations' not in n}
+        self.assertEqual(names - listed, set())
 
 
 def overridden(ours, theirs):
