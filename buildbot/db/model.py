@@ -80,6 +80,12 @@ class Model(upstream.Model):
         sa.Index('lock_uses_until', 'until'),
     )
 
+    alembic_version_locks = sa.Table(
+        VERSION_TABLE,
+        upstream.Model.metadata,
+        sa.Column('version_num', sa.String(32), primary_key=True),
+    )
+
     @property
     def _own_scripts(self) -> ScriptDirectory:
         """The release's revisions, and ours, which come behind them."""
