@@ -12,4 +12,5 @@ class DataConnector(upstream.DataConnector):
     submodules = [
         *upstream.DataConnector.submodules,
         'buildbot.data.locks',
+        'buildbot.data.lockuses',
     ]

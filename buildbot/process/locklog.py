@@ -114,7 +114,9 @@ class LockLog:
         self._awaited.clear()
 
     def _record(self, uses: Iterable[tuple[InUse | None, Use]], until: float, result: str) -> None:
-        times = (self.waits_since, self.holds_since, until, result)
+        # who is granted one lock right after another one was refused has not waited
+        waits_since = None if self.waits_since == self.holds_since else self.waits_since
+        times = (waits_since, self.holds_since, until, result)
         for in_use, use in uses:
             if in_use is not None and in_use.record is not None:
                 in_use.record(Use(*use[: -len(times)], *times))
