@@ -34,7 +34,6 @@ from buildbot_overlay import release
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
-    from buildbot.process.locks import Demand
     from buildbot.worker.protocols.base import Connection
 
 upstream = release(__name__)

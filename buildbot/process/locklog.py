@@ -9,8 +9,8 @@ from typing import Iterable
 from twisted.python import log
 
 from buildbot.locking.copy import in_units
-from buildbot.process.eye.use import LOST
 from buildbot.process.eye.use import LEFT
+from buildbot.process.eye.use import LOST
 from buildbot.process.eye.use import RELEASED
 from buildbot.process.eye.use import Use
 from buildbot.process.eye.use import use_of

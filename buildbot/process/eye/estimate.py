@@ -117,7 +117,9 @@ def turns(
     ends: list[tuple[float, int, Any, int, float, float]] = []
     number = 0
 
-    def takes(at: float, copy: Any, units: int, lasts: Duration, below: float, above: float) -> None:
+    def takes(
+        at: float, copy: Any, units: int, lasts: Duration, below: float, above: float
+    ) -> None:
         nonlocal number
         number += 1
         free[copy] -= units

@@ -35,7 +35,7 @@ class Forecast:
         self._durations: dict[Any, Duration | None] = {}
 
     def turn(self, copy: BaseLock, claim: LockClaim) -> Turn | None:
-        """Return when a claim in the line of a copy is likely to have it; None if nothing is known."""
+        """Return when a claim in the line of a copy is likely to have it; None if nobody knows."""
         if copy not in self._turns:
             self._foretell(copy)
         return self._turns[copy].get(owner_of(claim))

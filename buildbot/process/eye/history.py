@@ -126,7 +126,9 @@ class History(SharedService):
         if not self._unwritten:
             return
         while self._unwritten:
-            uses = [self._unwritten.popleft() for _ in range(min(len(self._unwritten), self.at_once))]
+            uses = [
+                self._unwritten.popleft() for _ in range(min(len(self._unwritten), self.at_once))
+            ]
             try:
                 rows = yield self._rows(uses)
                 yield self.master.db.lock_uses.add(rows)
@@ -166,26 +168,28 @@ class History(SharedService):
                 builderid = yield self.master.data.updates.findBuilderId(owner.builder)
             else:
                 builderid = None
-            rows.append({
-                'copyid': self._copy_ids[use.lock, use.copy],
-                'masterid': self.master.masterid,
-                'kind': owner.kind,
-                'text': use.text,
-                'builderid': builderid,
-                'buildrequestid': owner.buildrequestid,
-                'buildid': owner.buildid,
-                'stepid': owner.stepid,
-                'path': owner.path,
-                'worker': owner.worker,
-                'branch': owner.branch,
-                'mode': use.mode,
-                'units': use.units,
-                'nested': int(use.nested),
-                'waiting_since': use.waiting_since,
-                'held_since': use.held_since,
-                'until': use.until,
-                'result': use.result,
-            })
+            rows.append(
+                {
+                    'copyid': self._copy_ids[use.lock, use.copy],
+                    'masterid': self.master.masterid,
+                    'kind': owner.kind,
+                    'text': use.text,
+                    'builderid': builderid,
+                    'buildrequestid': owner.buildrequestid,
+                    'buildid': owner.buildid,
+                    'stepid': owner.stepid,
+                    'path': owner.path,
+                    'worker': owner.worker,
+                    'branch': owner.branch,
+                    'mode': use.mode,
+                    'units': use.units,
+                    'nested': int(use.nested),
+                    'waiting_since': use.waiting_since,
+                    'held_since': use.held_since,
+                    'until': use.until,
+                    'result': use.result,
+                }
+            )
         return rows
 
     @defer.inlineCallbacks

@@ -70,6 +70,5 @@ def holds_of(rows: Iterable[Any]) -> Holds:
     found = Holds()
     for row in reversed(list(rows)):
         if row.result == RELEASED and row.held_since is not None and not row.nested:
-            # a request holds for the build that it becomes, of which there is no row but the build's
             found.add(row.lock, row.builder, row.path, row.until - row.held_since)
     return found

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from parameterized import parameterized
 from sqlalchemy import event
 from twisted.internet import defer
 from twisted.python import log
 
+from buildbot.configurators.janitor import JanitorConfigurator
 from buildbot.data import resultspec
 from buildbot.data.exceptions import InvalidPathError
 from buildbot.locks import BranchLock
@@ -305,7 +308,7 @@ class Kept(HistoryCase):
 
     @defer.inlineCallbacks
     def test_stop(self) -> Any:
-        """When the master stops, what runs is lost, and all is written before the database stops."""
+        """When the master stops, what runs is lost, and all is written before that."""
         yield self.start()
         yield self.use()
         yield self.request('a')
@@ -344,6 +347,52 @@ class Kept(HistoryCase):
         yield self.use()
         self.reactor.advance(30)
         self.assertEqual((yield self.written()), 2)
+
+
+class Janitor(HistoryCase):
+    @defer.inlineCallbacks
+    def start(self, **horizons: Any) -> Any:
+        yield self.setup_lab({'a': self.want(MasterLock('L'))})
+        words = {'a': self.want(MasterLock('L'))}
+        config = self.lab_config(words)
+        config['configurators'] = [JanitorConfigurator(**horizons)]
+        yield self.reconfig_master(config)
+
+    @defer.inlineCallbacks
+    def use(self, days: int) -> Any:
+        yield self.request('a')
+        self.open(self.gate, SUCCESS)
+        self.reactor.advance(days * 86400)
+
+    @parameterized.expand([('alone', {}), ('with_others', {'logHorizon': timedelta(days=7)})])
+    @defer.inlineCallbacks
+    def test_deletes(self, _: str, others: dict[str, Any]) -> Any:
+        """The janitor deletes the uses that are older than its horizon, which may be long."""
+        yield self.start(lock_history_horizon=timedelta(days=60), **others)
+        for days in (40, 15, 0):
+            yield self.use(days)
+        self.reactor.advance(30)
+        self.assertEqual((yield self.written()), 3)
+        self.reactor.advance(10 * 86400)
+        self.settle()
+        self.assertEqual((yield self.written()), 2)
+        told = set()
+        for build in (yield self.master.data.get(('builds',))):
+            rows = yield self.master.data.get(('builds', build['buildid'], 'steps'))
+            told |= {row['state_string'] for row in rows}
+        self.assertLessEqual({'uses of locks deleted: 0', 'uses of locks deleted: 1'}, told)
+
+    @defer.inlineCallbacks
+    def test_without_horizon(self) -> Any:
+        """A janitor of something else leaves the uses to the master, and one of nothing is none."""
+        yield self.start(logHorizon=timedelta(days=7))
+        for days in (40, 0):
+            yield self.use(days)
+        self.reactor.advance(30)
+        self.assertEqual((yield self.written()), 1)
+        nothing: dict[str, Any] = {}
+        JanitorConfigurator().configure(nothing)
+        self.assertEqual(nothing, {})
 
 
 class Asked(HistoryCase):
