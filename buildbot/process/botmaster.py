@@ -14,3 +14,7 @@ class BotMaster(upstream.BotMaster):
     @metrics.countMethod('BotMaster.getBuildersForWorker()')
     def getBuildersForWorker(self, workername: str) -> list[Builder]:
         return [b for b in self.builders.values() if workername in b.worker_names]
+
+    def is_in_progress(self, brid: int) -> bool:
+        """Tell whether a request has been chosen and has no build yet, or is being given back."""
+        return brid in self._starting_brid_to_cancel

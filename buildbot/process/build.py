@@ -255,6 +255,11 @@ class Build(upstream.Build, LockOwner):
         return None
 
     @property
+    def is_preparing_worker(self) -> bool:
+        """Whether its worker is being started for it."""
+        return self._is_substantiating
+
+    @property
     def _demand(self) -> Demand:
         return self._locks_to_acquire if self._claimed is None else self._claimed
 

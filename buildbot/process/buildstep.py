@@ -258,6 +258,11 @@ class BuildStep(upstream.BuildStep, LockOwner):
         return why and self.build.properties.cleanupTextFromSecrets(why)
 
     @property
+    def is_finding_locks(self) -> bool:
+        """Whether it has not been found out yet which locks it needs."""
+        return self._finding_locks is not None
+
+    @property
     def spares_worker(self) -> bool:
         """Whether an exception of it must not put its worker in quarantine."""
         return self.why_not_run is not None
