@@ -135,11 +135,13 @@ class StepReasonsEndpoint(ReasonsEndpoint):
         build = yield self.running(step['buildid'])
         row = yield self.find('builds', step['buildid'])
         found = [] if build is None else reasons.why_build_waits(build, self.now)
-        return rows([
-            reason._replace(builderid=row['builderid'])
-            for reason in found
-            if reason.stepid == step['stepid']
-        ])
+        return rows(
+            [
+                reason._replace(builderid=row['builderid'])
+                for reason in found
+                if reason.stepid == step['stepid']
+            ]
+        )
 
 
 class Reason(base.ResourceType):
