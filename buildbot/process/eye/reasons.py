@@ -176,7 +176,7 @@ def on_worker(kind: str, text: str, worker: Any) -> Reason:
 
 
 def why_refused(why: str, workers: list[Any]) -> Reason:
-    names = some_of([plain(worker.workername) for worker in workers])
+    names = some_of(sorted(plain(worker.workername) for worker in workers))
     if len(workers) > 1:
         return Reason('user', f'{plain(why)} (workers {names})')
     return on_worker('user', f'{plain(why)} (worker {names})', workers[0])

@@ -183,7 +183,7 @@ class WorkerChoice:
         return not is_fed(*load_of(self.step_locks, worker))
 
     def fed_by(self, worker: Any) -> list[Any]:
-        """Return the builds on a worker that hold a lock of the builder's steps, or will claim one."""
+        """Return the builds on a worker that hold or will claim a lock of the builder's steps."""
         if worker.worker is None:
             return []
         names = self.step_locks.lockids.keys()
