@@ -251,10 +251,30 @@ class HoldersEndpoint(LocksMixin, base.Endpoint):
         return (yield self.add_ids(row for pair in found for row in holder_rows(*pair)))
 
 
+class OwnHoldersEndpoint(LocksMixin, base.Endpoint):
+    """What a build and its steps, or one step, hold."""
+
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ['/builds/n:buildid/holders', '/steps/n:stepid/holders']
+
+    @defer.inlineCallbacks
+    def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
+        [(field, wanted)] = kwargs.items()
+        plural = {'buildid': 'builds', 'stepid': 'steps'}[field]
+        if (yield self.master.data.get((plural, wanted))) is None:
+            raise InvalidPathError(f'Invalid path: there is no {plural[:-1]} {wanted}')
+        found = []
+        for lock, _ in (yield self.all_locks()):
+            copies = [copy for copy in copies_in_use(lock) if not copy.is_idle]
+            for pair in (yield self.with_ids(copies)):
+                found += [row for row in holder_rows(*pair) if row[field] == wanted]
+        return (yield self.add_ids(found))
+
+
 class Holder(base.ResourceType):
     name = 'holder'
     plural = 'holders'
-    endpoints = [HoldersEndpoint]
+    endpoints = [HoldersEndpoint, OwnHoldersEndpoint]
 
     class EntityType(OwnerEntity):
         holderid = types.String()

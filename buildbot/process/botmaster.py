@@ -24,3 +24,7 @@ class BotMaster(upstream.BotMaster):
     def startService(self) -> Any:
         yield super().startService()
         yield Watch.getService(self)
+
+    def is_in_progress(self, brid: int) -> bool:
+        """Tell whether a request has been chosen and has no build yet, or is being given back."""
+        return brid in self._starting_brid_to_cancel

@@ -141,6 +141,18 @@ class LocksApi(LabTestCase):
         self.assertEqual(holder['since_at'], epoch2datetime(1))
 
     @defer.inlineCallbacks
+    def test_own(self) -> Any:
+        """A build tells what it and its groups hold, and a group what itself holds."""
+        yield self.start()
+        yield self.request('firmware')
+        yield self.request('numbered', 'main')
+        [holder] = yield self.get('builds', 1, 'holders')
+        self.assertEqual((holder['copy'], holder['text']), ('board[w1]', 'firmware #1 / test'))
+        self.assertEqual((yield self.get('steps', holder['stepid'], 'holders')), [holder])
+        [holder] = yield self.get('builds', 2, 'holders')
+        self.assertEqual((holder['copy'], holder['text']), ('version[main]', 'numbered #1'))
+
+    @defer.inlineCallbacks
     def test_pending(self) -> Any:
         """A request that has no build yet stands in the list of those who wait."""
         yield self.start()
@@ -181,7 +193,8 @@ class LocksApi(LabTestCase):
         yield self.start()
         self.assertIsNone((yield self.get('locks', 99)) or None)
         self.assertIsNone((yield self.get('copies', 99)) or None)
-        for path in (('locks', 99, 'copies'), ('copies', 99, 'holders'), ('copies', 99, 'waiters')):
+        paths = [('locks', 99, 'copies'), ('copies', 99, 'holders'), ('copies', 99, 'waiters')]
+        for path in (*paths, ('builds', 99, 'holders'), ('steps', 99, 'holders')):
             yield self.assertFailure(self.get(*path), InvalidPathError)
 
     @defer.inlineCallbacks
