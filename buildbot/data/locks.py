@@ -29,6 +29,12 @@ from buildbot.util import epoch2datetime
 ESTIMATE = ('estimate_at', 'estimate_from', 'estimate_until')
 
 
+def id_of_worker(master: Any, name: str | None) -> int | None:
+    """Return the id of a worker of this master; None if it has none with this name."""
+    worker = master.workers.workers.get(name)
+    return None if worker is None else worker.workerid
+
+
 class OwnerEntity(types.Entity):
     """What a holder and a waiter have in common."""
 
@@ -131,12 +137,13 @@ class LocksMixin:
         :returns: Deferred of the rows.
         """
         rows = list(rows)
-        builders = self.master.botmaster.builders
-        workers = self.master.workers.workers
+        builders: dict[Any, int | None] = {}
+        for name in {row['builder'] for row in rows}:
+            builder = self.master.botmaster.builders.get(name)
+            builders[name] = (yield builder.getBuilderId()) if builder is not None else None
         for row in rows:
-            builder, worker = builders.get(row['builder']), workers.get(row['worker'])
-            row['builderid'] = (yield builder.getBuilderId()) if builder is not None else None
-            row['workerid'] = worker.workerid if worker is not None else None
+            row['builderid'] = builders[row['builder']]
+            row['workerid'] = id_of_worker(self.master, row['worker'])
         return rows
 
 
@@ -234,8 +241,7 @@ class Copy(base.ResourceType):
         :param ids: of the lock and of the copy.
         """
         row = copy_row(copy, *ids)
-        worker = self.master.workers.workers.get(row['worker'])
-        row['workerid'] = worker.workerid if worker is not None else None
+        row['workerid'] = id_of_worker(self.master, row['worker'])
         return row
 
     @base.updateMethod
@@ -258,10 +264,30 @@ class HoldersEndpoint(LocksMixin, base.Endpoint):
         return (yield self.add_ids(row for pair in found for row in holder_rows(*pair)))
 
 
+class OwnHoldersEndpoint(LocksMixin, base.Endpoint):
+    """What a build and its steps, or one step, hold."""
+
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ['/builds/n:buildid/holders', '/steps/n:stepid/holders']
+
+    @defer.inlineCallbacks
+    def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
+        [(field, wanted)] = kwargs.items()
+        plural = {'buildid': 'builds', 'stepid': 'steps'}[field]
+        if (yield self.master.data.get((plural, wanted))) is None:
+            raise InvalidPathError(f'Invalid path: there is no {plural[:-1]} {wanted}')
+        found = []
+        for lock, _ in (yield self.all_locks()):
+            copies = [copy for copy in copies_in_use(lock) if not copy.is_idle]
+            for pair in (yield self.with_ids(copies)):
+                found += [row for row in holder_rows(*pair) if row[field] == wanted]
+        return (yield self.add_ids(found))
+
+
 class Holder(base.ResourceType):
     name = 'holder'
     plural = 'holders'
-    endpoints = [HoldersEndpoint]
+    endpoints = [HoldersEndpoint, OwnHoldersEndpoint]
 
     class EntityType(OwnerEntity):
         holderid = types.String()

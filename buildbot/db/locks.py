@@ -31,45 +31,32 @@ class LocksConnectorComponent(base.DBConnectorComponent):
         :param names: of the copies.
         :returns: Deferred of a dict from name to id.
         """
-        hashes = {self.hashColumns(name): name for name in names}
         found: dict[str, int] = {}
-        for batch in self.doBatch(hashes, 300):
-            ids = yield self._copy_ids(lockid, {each: hashes[each] for each in batch})
-            found.update((hashes[each], copyid) for each, copyid in ids.items())
+        for batch in self.doBatch(names, 300):
+            hashes = {self.hashColumns(name): name for name in batch}
+            known = yield self._known_copies(lockid, list(hashes))
+            for name_hash, name in hashes.items():
+                copyid = known.get(name_hash)
+                if copyid is None:
+                    copyid = yield self._find_copy_id(lockid, name, name_hash)
+                found[name] = copyid
         return found
 
-    def _copy_ids(self, lockid: int, names: dict[str, str]) -> defer.Deferred[dict[str, int]]:
+    def _known_copies(self, lockid: int, hashes: list[str]) -> defer.Deferred[dict[str, int]]:
         copies = self.db.model.lock_copies
 
         def find(conn: Any) -> dict[str, int]:
             query = sa.select(copies.c.name_hash, copies.c.id).where(
-                copies.c.lockid == lockid, copies.c.name_hash.in_(list(names))
+                copies.c.lockid == lockid, copies.c.name_hash.in_(hashes)
             )
-            return dict(tuple(row) for row in conn.execute(query))
+            return {row.name_hash: row.id for row in conn.execute(query)}
 
-        def find_or_add(conn: Any) -> dict[str, int]:
-            known = find(conn)
-            rows = [
-                {'lockid': lockid, 'name': name, 'name_hash': each}
-                for each, name in names.items()
-                if each not in known
-            ]
-            if not rows:
-                return known
-            try:
-                conn.execute(copies.insert(), rows)
-                conn.commit()
-            except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
-                conn.rollback()  # another master was first with some of them
-                for row in rows:
-                    self._add_if_missing(conn, row)
-            return find(conn)
+        return self.db.pool.do(find)
 
-        return self.db.pool.do(find_or_add)
-
-    def _add_if_missing(self, conn: Any, row: dict[str, Any]) -> None:
-        try:
-            conn.execute(self.db.model.lock_copies.insert(), [row])
-            conn.commit()
-        except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
-            conn.rollback()
+    def _find_copy_id(self, lockid: int, name: str, name_hash: str) -> defer.Deferred[int]:
+        copies = self.db.model.lock_copies
+        return self.findSomethingId(
+            tbl=copies,
+            whereclause=(copies.c.lockid == lockid) & (copies.c.name_hash == name_hash),
+            insert_values={'lockid': lockid, 'name': name, 'name_hash': name_hash},
+        )

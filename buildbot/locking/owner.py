@@ -49,6 +49,13 @@ class LockOwner:
         key.thing = self
         other.lock_key = None
 
+    @property
+    def waiting_claim(self) -> Any:
+        """Its claim that waits in line; None if none does."""
+        key = self.lock_key
+        claims = key.claims if key is not None else ()
+        return next((claim for claim in claims if claim.waiting and claim.owner is key), None)
+
     def lock_name(self) -> str:
         """Return the name of this owner for messages."""
         return str(self)

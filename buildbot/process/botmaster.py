@@ -26,3 +26,7 @@ class BotMaster(upstream.BotMaster):
         yield super().startService()
         yield Watch.getService(self)
         yield History.getService(self)
+
+    def is_in_progress(self, brid: int) -> bool:
+        """Tell whether a request has been chosen and has no build yet, or is being given back."""
+        return brid in self._starting_brid_to_cancel

@@ -27,6 +27,7 @@ from buildbot.process.buildstep import first_cause
 from buildbot.process.buildstep import step_that_runs
 from buildbot.process.eye.facts import Facts
 from buildbot.process.eye.facts import branch_of
+from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import together
 from buildbot.process.results import CANCELLED
@@ -59,6 +60,8 @@ class Build(upstream.Build, LockOwner):
         self._claimed: Demand | None = None
         self._cannot_claim: Failure | None = None
         self.lock_log: LockLog = LockLog()
+        # fires when its row says what it waits for; None before that
+        self._saying: defer.Deferred[None] | None = None
         #: the locks that it needs and could not claim before it began
         self.refused: Demand = []
         # whether an exception must not put its worker in quarantine
@@ -240,13 +243,28 @@ class Build(upstream.Build, LockOwner):
         try:
             claim = self._claim = LockClaim(self, self._locks_to_acquire)
             if claim.take_at_once():
-                return defer.succeed(self._has_waited(None))
+                self._has_waited(None)
+                return defer.succeed(None)
             self._log_locks(self.lock_log.waits)
             d = claim.wait()
         except LockError:
             return defer.fail()
         self._acquiringLock = (claim, None, d)
+        self._tell_wait(claim)
         return d.addBoth(self._has_waited)
+
+    @defer.inlineCallbacks
+    def _tell_wait(self, claim: LockClaim) -> Any:
+        rows = yield WaitRows.getService(self.master)
+        if claim.waiting:
+            rows.add(claim, self._say_wait)
+
+    def _say_wait(self, sentence: str) -> None:
+        if self._locks_acquire_step is not None:
+            text = self.properties.cleanupTextFromSecrets(sentence)
+            write = self.master.data.updates.setStepStateString
+            self._saying = write(self._locks_acquire_step.stepid, text)
+            self._saying.addErrback(log.err, f'while telling that {self} waits for its locks')
 
     def _has_waited(self, result: Any) -> Any:
         self._acquiringLock = None
@@ -254,7 +272,12 @@ class Build(upstream.Build, LockOwner):
             return result
         if self._claim is not None and self._claim.holds:
             self._log_locks(self.lock_log.granted)
-        return None
+        return self._saying  # or it would be written after what comes next
+
+    @property
+    def is_preparing_worker(self) -> bool:
+        """Whether its worker is being started for it."""
+        return self._is_substantiating
 
     @property
     def is_lost(self) -> bool:

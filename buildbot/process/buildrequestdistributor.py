@@ -148,15 +148,28 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
     @defer.inlineCallbacks
     def _ask_next_build(self, next_build: Any, bldr: Builder, requests: list[BuildRequest]) -> Any:
         try:
-            return (yield bldr.questions.ask('nextBuild', next_build, bldr, requests))
+            chosen = yield bldr.questions.ask('nextBuild', next_build, bldr, requests)
         except defer.CancelledError:
             return None  # nobody waits for an answer any more
+        except Exception:
+            self._note_passed_over(requests, 'nextBuild raised an error')
+            raise
+        passed_over = [request for request in requests if request is not chosen]
+        if len(passed_over) < len(requests):
+            self._note_passed_over(passed_over, f'nextBuild chose build request {chosen.id}')
+        else:
+            self._note_passed_over(passed_over, 'nextBuild chose no request')
+        return chosen
+
+    def _note_passed_over(self, requests: list[BuildRequest], why: str) -> None:
+        for request in requests:
+            self.bldr.refusals.note(request.id, None, why)
 
     @defer.inlineCallbacks
     def _ask_next_worker(
         self, workers: list[AbstractWorkerForBuilder], request: BuildRequest
     ) -> Any:
-        bldr = self.bldr
+        bldr, what = self.bldr, 'chose none of its workers'
         try:
             if self._reserves:
                 worker = yield bldr.questions.ask(
@@ -168,12 +181,12 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             return None
         except Exception as e:
             log.err(e, f"from nextWorker for builder '{bldr}'")
-            worker = None
+            worker, what = None, 'raised an error'
         if worker in workers:
             return worker
         for refused in workers if self._reserves else ():
             if refused.worker is not None:
-                bldr.refusals.refuse(request.id, refused.worker.workername)
+                bldr.refusals.refuse(request.id, refused.worker.workername, f'nextWorker {what}')
         return None
 
     def canStartBuild(
@@ -194,6 +207,9 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             log.err(e, f'whether build request {request.id} of {self.bldr} can start on {worker}')
             if isinstance(e, SQLAlchemyError):
                 self._look_again_later()
+            elif self._reserves and worker.worker is not None:
+                why = f'whether it can start there was not found out ({type(e).__name__})'
+                self.bldr.refusals.note(request.id, worker.worker.workername, why)
             return False
 
     @defer.inlineCallbacks
@@ -307,6 +323,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         # the builders that are being looked at, and whether each is to be looked at once more
         self._looks: dict[Builder, bool] = {}
         self._is_stopping = False
+        self._sorting_since: float | None = None
 
     @defer.inlineCallbacks
     def stopService(self) -> Any:
@@ -347,6 +364,28 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             if not usual or self._is_to_be_looked_at(builder):
                 names.append(name)
         return self._look_soon(names) if names else defer.succeed(None)
+
+    @property
+    def starts_nothing(self) -> bool:
+        """Whether no build is started: the master stops, or has not started yet."""
+        return self._is_stopping or not self.can_distribute
+
+    def is_left_out(self, waited_for: bool) -> bool:
+        """Tell whether a request is not started because of a clean shutdown.
+
+        :param waited_for: whether a running build waits for it.
+        """
+        return self.distribute_only_waited_childs and not waited_for
+
+    def again_at(self, builder_name: str) -> float | None:
+        """Return when a builder is looked at again after an error; None if there was none."""
+        call = self._again.get(builder_name)
+        return None if call is None else call.getTime()
+
+    @property
+    def sorting_since(self) -> float | None:
+        """Since when the user's ``prioritizeBuilders`` is asked; None if it is not."""
+        return self._sorting_since
 
     def _is_to_be_looked_at(self, builder: Builder) -> bool:
         if self._is_stopping:
@@ -404,10 +443,12 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         if not self.master.config.prioritizeBuilders:
             return (yield sorting)
         late = self.master.reactor.callLater(Questions.logged_after, self._end_sorting, sorting)
+        self._sorting_since = self.master.reactor.seconds()
         try:
             names = yield sorting
         except Exception as e:  # no list of builders, say
             log.err(e, f'while putting builders {names} in order; they are looked at in none')
+        self._sorting_since = None
         if late.active():
             late.cancel()
         known = self.botmaster.builders  # one may have been removed while they were sorted
@@ -515,7 +556,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
     def _back_off(self, bldr: Builder, brids: list[int], what: str) -> None:
         # To give requests back looks like a change, so they would be tried again and again.
         for brid in brids:
-            bldr.refusals.fail(brid)
+            bldr.refusals.fail(brid, f'it {what}')
         log.msg(
             f'builder {bldr.name!r}: build requests {brids} {what}; they are tried again in'
             f' {self.again_after} seconds'
@@ -584,7 +625,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             self.botmaster.maybeStartBuildsForAllBuilders()
         elif only_waited:
             for builder in self.botmaster.builders.values():
-                builder.reservations.leave_lines_if(lambda request: not request.waitedFor)
+                builder.reservations.leave_lines_if(lambda r: self.is_left_out(r.waitedFor))
 
 
 def fire(d: defer.Deferred[None]) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,8 +24,10 @@ from buildbot.locks import LockError
 from buildbot.locks import LockOwner
 from buildbot.process.eye.facts import Facts
 from buildbot.process.eye.facts import facts_of
+from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import get_real_locks_from_accesses
+from buildbot.process.locks import names_of_locks
 from buildbot.process.results import statusToString
 from buildbot.util.eventual import eventually
 from buildbot_overlay import release
@@ -259,6 +260,11 @@ class BuildStep(upstream.BuildStep, LockOwner):
         return why and self.build.properties.cleanupTextFromSecrets(why)
 
     @property
+    def is_finding_locks(self) -> bool:
+        """Whether it has not been found out yet which locks it needs."""
+        return self._finding_locks is not None
+
+    @property
     def spares_worker(self) -> bool:
         """Whether an exception of it must not put its worker in quarantine."""
         return self.why_not_run is not None
@@ -322,7 +328,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
             self._begin_to_wait()
             d = claim.wait()
             self._acquiringLocks = [(claim, None, d)]
-            self.updateSummary()
+            self._tell_wait(claim)
         except LockError:
             d = defer.fail()
         d.addErrback(self._cannot_have_locks)
@@ -332,15 +338,23 @@ class BuildStep(upstream.BuildStep, LockOwner):
     def _begin_to_wait(self) -> None:
         self._log_locks(self.lock_log.waits)
         self._waitingForLocks = True
-        since = time.strftime('%Y-%m-%d %H:%M', time.gmtime(self.master.reactor.seconds()))
-        self._waiting_summary = (
-            f'waiting since {since} UTC for {self.locks_in_the_way()} when the wait began'
-        )
+        # which is all that it says if there are more waits than may be told of
+        self._waiting_summary = f'waiting for {names_of_locks(self._locks_to_acquire)}'
         # What a kind of step does to interrupt its work (to stop the builds that it has triggered,
         # say) is not for one that has not begun: for that, to interrupt is to end the wait. No
         # other method is replaced. This one is, until the wait is over, because the release's Build
         # calls it in the middle of stopBuild and lostRemote, where nothing of ours can choose.
         self.interrupt = partial(BuildStep.interrupt, self)  # type: ignore[method-assign]
+
+    @defer.inlineCallbacks
+    def _tell_wait(self, claim: LockClaim) -> Any:
+        rows = yield WaitRows.getService(self.master)
+        if claim.waiting:
+            rows.add(claim, self._say_wait)
+
+    def _say_wait(self, sentence: str) -> None:
+        self._waiting_summary = sentence
+        self.updateSummary()
 
     def _has_waited(self, _: Any) -> Any:
         self._acquiringLocks = []

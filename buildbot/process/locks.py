@@ -93,6 +93,8 @@ def resolve(builder: Any, workerforbuilder: Any, buildrequest: BuildRequest) -> 
             f'a renderable of worker {worker.name!r}', worker.isCompatibleWithBuild, props
         )
         if not is_compatible:
+            why = 'its build does not fit there'
+            builder.refusals.note(getattr(buildrequest, 'id', None), worker.workername, why)
             return None
     config_version, configured = builder.config_version, builder.config.locks
     of_builder: Demand = []

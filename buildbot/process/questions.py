@@ -30,9 +30,15 @@ class Questions:
     def __init__(self, name: str, reactor: Any) -> None:
         self._name = name
         self._reactor = reactor
-        self._open: dict[defer.Deferred[Any], None] = {}
+        # what was asked and when, by what fires with the answer
+        self._open: dict[defer.Deferred[Any], tuple[str, float]] = {}
         self._is_over = False
         self._late: Callable[[], Any] = lambda: None
+
+    @property
+    def unanswered(self) -> list[tuple[str, float]]:
+        """What is asked and not answered yet, and since when."""
+        return list(self._open.values())
 
     def begin_look(self, late: Callable[[], Any]) -> None:
         """Note that a look at the builder begins.
@@ -58,7 +64,7 @@ class Questions:
             raise defer.CancelledError()
         asked: defer.Deferred[Any] = defer.Deferred()
         answer.addCallbacks(self._answer, self._fail, (asked,), errbackArgs=(asked, what))
-        self._open[asked] = None
+        self._open[asked] = (what, self._reactor.seconds())
         calls = [
             self._reactor.callLater(self.late_after, self._is_late),
             self._reactor.callLater(self.logged_after, self._log_lateness, what),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
 from typing import Hashable
+from typing import Iterator
 
 if TYPE_CHECKING:
     from buildbot.process.buildrequest import BuildRequest
@@ -116,6 +117,14 @@ class PendingRequests:
         if brid not in groups or other not in groups or groups[brid] != groups[other]:
             return False
         return place_of(self._brdicts[brid]) > place_of(self._brdicts[other])
+
+    def before(self, brid: int) -> Iterator[int]:
+        """Yield the ids of the requests of its group that stand before a request, in order."""
+        if brid in self._group_of:
+            for _, other in self._groups[self._group_of[brid]]:
+                if other == brid:
+                    return
+                yield other
 
     def forget_groups(self) -> None:
         """Take all requests out of their groups, because the locks that they want have changed."""

@@ -13,29 +13,51 @@ class Refusals:
     A refusal (a user's method said no, or granted locks were not used) lasts until something
     changes for the builder. A failure (the build did not begin) lasts until ``time_is_over``,
     since to give the request back looks like a change.
+
+    A note keeps nothing from being tried: it says what came of the last try.
     """
 
     def __init__(self) -> None:
-        # pairs of the id of a build request and the name of a worker; None stands for any worker
-        self._refused: set[tuple[int, str | None]] = set()
-        self._failed: set[int] = set()
+        # why, by the id of a build request and the name of a worker; None stands for any worker
+        self._refused: dict[tuple[int, str | None], str] = {}
+        self._failed: dict[int, str] = {}
+        self._notes: dict[tuple[int, str | None], str] = {}
         self._is_outdated = False
 
     def __bool__(self) -> bool:
         return bool(self._refused or self._failed)
 
-    def refuse(self, brid: int, worker: str | None = None) -> None:
+    def refuse(self, brid: int, worker: str | None, why: str) -> None:
         """Do not try a request on this worker, or on any, until something changes."""
-        self._refused.add((brid, worker))
+        self._refused[brid, worker] = why
 
-    def fail(self, brid: int) -> None:
+    def fail(self, brid: int, why: str) -> None:
         """Do not try a request until ``time_is_over``."""
-        self._failed.add(brid)
+        self._failed[brid] = why
+
+    def note(self, brid: int, worker: str | None, why: str) -> None:
+        """Say why a request did not start on this worker, or on any, until the next look."""
+        self._notes[brid, worker] = why
 
     def has(self, brid: int, worker: str | None) -> bool:
         """Tell whether a request is not to be tried on a worker."""
         refused = self._refused
         return brid in self._failed or (brid, worker) in refused or (brid, None) in refused
+
+    def why(self, brid: int, worker: str | None) -> str | None:
+        """Return why a request was refused on a worker, or what was noted; None if nothing was.
+
+        :param worker: its name; None asks for what holds on any worker.
+        """
+        for known in (self._refused, self._notes):
+            why = known.get((brid, worker))
+            if why is not None:
+                return why
+        return None
+
+    def why_failed(self, brid: int) -> str | None:
+        """Return why a request is not tried until ``time_is_over``; None if it may be."""
+        return self._failed.get(brid)
 
     def something_changed(self) -> None:
         """Forget all refusals when the next look at the builder begins.
@@ -46,6 +68,7 @@ class Refusals:
 
     def begin_look(self) -> None:
         """Note that a look at the builder begins."""
+        self._notes.clear()
         if self._is_outdated:
             self._refused.clear()
             self._is_outdated = False

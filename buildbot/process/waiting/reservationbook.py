@@ -47,6 +47,10 @@ class ReservationBook:
         """Put a reservation in line."""
         self._in_line.setdefault(reservation.request.id, {})[reservation.worker] = reservation
 
+    def in_line(self, brid: int) -> list[Reservation]:
+        """Return the reservations in line of a request."""
+        return list(self._in_line.get(brid, {}).values())
+
     def hold(self, reservation: Reservation) -> None:
         """Move a reservation from the line to those that are held."""
         self._forget(reservation)

@@ -125,12 +125,13 @@ class Reservations(ReservationBook):
             self._log_locks(reservation)
             return None
         self.hold(reservation)
-        may_start = False
+        may_start, why = False, 'canStartBuild raised an error'
         try:
             may_start = yield self._may_start(workerforbuilder, buildrequest)
+            why = 'canStartBuild said no'
         finally:
             if not may_start:
-                self._refuse(reservation, brid, workerforbuilder)
+                self._refuse(reservation, brid, workerforbuilder, why)
         if not may_start or self.held(brid) is not reservation:
             return None
         if not self._is_current(reservation.resolved, workerforbuilder.worker):
@@ -164,11 +165,11 @@ class Reservations(ReservationBook):
         elsewhere = self.granted_elsewhere(reservation)
         return elsewhere if elsewhere and reservation.would_do(elsewhere) else []
 
-    def _refuse(self, reservation: Reservation, brid: int, workerforbuilder: Any) -> None:
+    def _refuse(self, reservation: Reservation, brid: int, workerforbuilder: Any, why: str) -> None:
         # What is the same on every worker is held while the user is asked about the next one: else
         # it would go to and fro.
         if workerforbuilder.worker is not None:
-            self._refusals.refuse(brid, workerforbuilder.worker.workername)
+            self._refusals.refuse(brid, workerforbuilder.worker.workername, why)
         if reservation.worker is not None and self.held(brid) is reservation:
             self.give_back_refused(brid)
 
@@ -270,7 +271,8 @@ class Reservations(ReservationBook):
         """
         for reservation in self._unused(granted):
             if not self._waits_behind_another(reservation):
-                self._refusals.refuse(reservation.request.id, reservation.worker)
+                why = 'it was granted its locks, and no build has used them'
+                self._refusals.refuse(reservation.request.id, reservation.worker, why)
         super().give_back_unused(granted)
 
     def _waits_behind_another(self, reservation: Reservation) -> bool:

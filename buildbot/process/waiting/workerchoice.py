@@ -165,18 +165,29 @@ class WorkerChoice:
             these, those that the fewest other builders need. It is empty if the build is better
             left for the first worker on which there is room: then the builder is woken.
         """
-        # a build that waits for this one keeps its own worker and locks meanwhile
-        late = self._binds_late() and not is_waited_for
-        free = [worker for worker in workers if self.has_room(worker)] if late else workers
+        free = self.with_room(workers, is_waited_for)
         if not free:
             self._wait_for_room(workers)
         return least_needed(least_crowded(self.step_locks, free), self._needs_of_others())
+
+    def with_room(self, workers: list[Any], is_waited_for: bool) -> list[Any]:
+        """Return those of some workers for which a build is not better left for later."""
+        # a build that waits for this one keeps its own worker and locks meanwhile
+        late = self._binds_late() and not is_waited_for
+        return [worker for worker in workers if self.has_room(worker)] if late else workers
 
     def has_room(self, worker: Any) -> bool:
         """Tell whether a worker is not fed yet."""
         if not self.step_locks.lockids or worker.worker is None:
             return True
         return not is_fed(*load_of(self.step_locks, worker))
+
+    def fed_by(self, worker: Any) -> list[Any]:
+        """Return the builds on a worker that hold or will claim a lock of the builder's steps."""
+        if worker.worker is None:
+            return []
+        names = self.step_locks.lockids.keys()
+        return [build for build in worker.worker.builds if names & build.step_locks_to_come()]
 
     def leaves_all(self, workers: list[Any]) -> bool:
         """Tell whether a build that nobody waits for is better left for later, on whatever worker.

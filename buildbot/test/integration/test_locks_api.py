@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from parameterized import parameterized
 from twisted.internet import defer
 
 from buildbot.data import resultspec
@@ -141,6 +142,18 @@ class LocksApi(LabTestCase):
         self.assertEqual(holder['since_at'], epoch2datetime(1))
 
     @defer.inlineCallbacks
+    def test_own(self) -> Any:
+        """A build tells what it and its groups hold, and a group what itself holds."""
+        yield self.start()
+        yield self.request('firmware')
+        yield self.request('numbered', 'main')
+        [holder] = yield self.get('builds', 1, 'holders')
+        self.assertEqual((holder['copy'], holder['text']), ('board[w1]', 'firmware #1 / test'))
+        self.assertEqual((yield self.get('steps', holder['stepid'], 'holders')), [holder])
+        [holder] = yield self.get('builds', 2, 'holders')
+        self.assertEqual((holder['copy'], holder['text']), ('version[main]', 'numbered #1'))
+
+    @defer.inlineCallbacks
     def test_pending(self) -> Any:
         """A request that has no build yet stands in the list of those who wait."""
         yield self.start()
@@ -152,6 +165,28 @@ class LocksApi(LabTestCase):
             [waiter[k] for k in ('kind', 'text', 'buildrequestid', 'buildid', 'branch')],
             ['request', f'build request {brid} of numbered', brid, None, 'main'],
         )
+
+    @parameterized.expand(
+        [
+            ('markup', '<script>alert(1)</script>&amp;'),
+            ('lines', 'two\nlines\ttab'),
+            ('reversed', '\u202egnp.exe'),
+            ('path', '../../%2f..'),
+            ('long', 10000 * 'x'),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_hostile(self, _: str, branch: str) -> Any:
+        """The name of a branch is told as it is, whatever is in it."""
+        yield self.start()
+        yield self.request('numbered', branch)
+        yield self.request('numbered', branch)
+        lockid = yield self.id_of('version')
+        [copy] = yield self.get('locks', lockid, 'copies')
+        self.assertEqual((copy['name'], copy['branch']), (f'version[{branch}]', branch))
+        for kind in ('holders', 'waiters'):
+            [row] = yield self.get('copies', copy['copyid'], kind)
+            self.assertEqual((row['copy'], row['branch']), (f'version[{branch}]', branch))
 
     @defer.inlineCallbacks
     def test_page(self) -> Any:
@@ -181,7 +216,8 @@ class LocksApi(LabTestCase):
         yield self.start()
         self.assertIsNone((yield self.get('locks', 99)) or None)
         self.assertIsNone((yield self.get('copies', 99)) or None)
-        for path in (('locks', 99, 'copies'), ('copies', 99, 'holders'), ('copies', 99, 'waiters')):
+        paths = [('locks', 99, 'copies'), ('copies', 99, 'holders'), ('copies', 99, 'waiters')]
+        for path in (*paths, ('builds', 99, 'holders'), ('steps', 99, 'holders')):
             yield self.assertFailure(self.get(*path), InvalidPathError)
 
     @defer.inlineCallbacks

@@ -11,8 +11,6 @@ from alembic import op
 
 revision = '068'
 down_revision = '067'
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: all reasons why a pending request does not start, or a step or build does not go on.
+
+They are computed when they are asked for, from what the scheduler itself goes by at that moment.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Iterable
+from typing import Iterator
+
+from buildbot.locking.owner import LockOwner
+from buildbot.locking.owner import name_of_request
+from buildbot.locking.owner import waits_since
+from buildbot.process.eye.reason import Reason
+from buildbot.process.eye.waits import Lines
+from buildbot.process.eye.waits import waits_of
+from buildbot.process.eye.words import age
+from buildbot.process.eye.words import plain
+from buildbot.process.eye.words import some_of
+from buildbot.process.eye.workers import names_of
+from buildbot.process.eye.workers import why_not_idle
+
+if TYPE_CHECKING:
+    from buildbot.process.build import Build
+    from buildbot.process.builder import Builder
+    from buildbot.process.buildstep import BuildStep
+    from buildbot.process.waiting.reservation import Reservation
+
+
+class Pending:
+    """Why the pending requests of one builder do not start, as it is at one moment.
+
+    :param builder: a builder of this master.
+    :param builderid: its id.
+    :param now: the time, in seconds of the master's clock.
+    """
+
+    def __init__(self, builder: Builder, builderid: int, now: float) -> None:
+        self._builder = builder
+        self._builderid = builderid
+        self._now = now
+        self._distributor = builder.botmaster.brd
+        self._requests = builder.inbox.requests
+        self._lines = Lines()
+        self._idle = [w for w in builder.getAvailableWorkers() if w.worker is not None]
+        self._of_all = [*self._unanswered(), *self._without_worker()]
+        # why a request that nobody waits for is better left for later, by idle worker
+        self._late: dict[Any, Reason | None] = {}
+
+    def why(self, brid: int) -> list[Reason]:
+        """Return the reasons why a request does not start; there is one at least."""
+        found = self._why(brid)
+        words = {'buildrequestids': (brid,), 'builderid': self._builderid}
+        return [reason._replace(**words) for reason in found]
+
+    def _why(self, brid: int) -> list[Reason]:
+        is_known = brid in self._requests
+        is_waited_for = is_known and self._requests.brdict(brid)['waited_for']
+        stopping = self._why_stopping(is_waited_for)
+        if stopping is not None:
+            return [Reason('stopping', stopping)]
+        if not is_known or self._builder.botmaster.is_in_progress(brid):
+            return [*self._unanswered()] or [Reason('starting', 'it is being started')]
+        found = [*self._failed(brid), *self._of_all, *self._in_line(brid)]
+        if self._idle:
+            found += [*self._on_idle_workers(brid, is_waited_for), *self._behind(brid)]
+        return found or [self._tried_again() or Reason('starting', 'it is next, and is started')]
+
+    def _why_stopping(self, is_waited_for: bool) -> str | None:
+        if not self._builder.running:
+            return 'the builder is being removed'
+        if self._distributor.is_left_out(is_waited_for):
+            return 'the master shuts down, and starts only what running builds wait for'
+        if self._distributor.starts_nothing:
+            return 'the master shuts down, and starts nothing'
+        return None
+
+    def _unanswered(self) -> Iterator[Reason]:
+        asked = self._builder.questions.unanswered
+        sorting_since = self._distributor.sorting_since
+        if sorting_since is not None:
+            asked.append(('prioritizeBuilders', sorting_since))
+        for what, since in asked:
+            text = f'{plain(what)} has not answered for {age(self._now - since)}'
+            yield Reason('user', text, since_at=since)
+
+    def _without_worker(self) -> list[Reason]:
+        config = self._builder.config
+        if self._idle or config is None:
+            return []
+        return [why_not_idle(self._builder, name, self._now) for name in config.workernames]
+
+    def _failed(self, brid: int) -> Iterator[Reason]:
+        why = self._builder.refusals.why_failed(brid)
+        if why is not None:
+            yield self._error(plain(why))
+
+    def _tried_again(self) -> Reason | None:
+        if self._distributor.again_at(self._builder.name) is not None:
+            return self._error('there was an error when its builder was looked at')
+        if self._builder.waits_to_try_again:
+            return Reason('lock', 'its locks were taken meanwhile; it is tried at their release')
+        return None
+
+    def _error(self, why: str) -> Reason:
+        again_at = self._distributor.again_at(self._builder.name)
+        soon = 'soon' if again_at is None else f'in {age(again_at - self._now)}'
+        return Reason('error', f'{why}; it is tried again {soon}', again_at=again_at)
+
+    def _in_line(self, brid: int) -> Iterator[Reason]:
+        for reservation in self._builder.reservations.in_line(brid):
+            worker = self._builder.master.workers.workers.get(reservation.worker)
+            workerid = None if worker is None else worker.workerid
+            words = {'worker': reservation.worker, 'workerid': workerid}
+            for reason in self._of_reservation(reservation):
+                yield reason._replace(since_at=waits_since(reservation), **words)
+
+    def _of_reservation(self, reservation: Reservation) -> Iterator[Reason]:
+        if reservation.stands_in_line:
+            yield from waits_in_line(reservation, self._lines, self._now)
+        elif reservation.is_put_off:
+            names = some_of([plain(lock.label) for lock, _ in reservation.asked])
+            text = f'waiting for a release of {names}: in line for it, it kept others waiting'
+            yield Reason('lock', text)
+        elif reservation.why_never is not None:
+            why = plain(reservation.why_never.getErrorMessage())
+            yield Reason('lock', f'it cannot have its locks: {why}')
+
+    def _on_idle_workers(self, brid: int, is_waited_for: bool) -> Iterator[Reason]:
+        builder = self._builder
+        why = builder.refusals.why(brid, None)
+        if why is not None:
+            yield Reason('user', plain(why))
+            return
+        in_line = {reservation.worker for reservation in builder.reservations.in_line(brid)}
+        refused: dict[str, list[Any]] = {}
+        for idle in self._idle:
+            name = idle.worker.workername
+            why = builder.refusals.why(brid, name)
+            if why is not None:
+                refused.setdefault(why, []).append(idle.worker)
+            elif not in_line & {None, name} and not is_waited_for:
+                late = self._late_on(idle)
+                if late is not None:
+                    yield late
+        for why, workers in refused.items():
+            yield why_refused(why, workers)
+
+    def _late_on(self, idle: Any) -> Reason | None:
+        if idle not in self._late:
+            self._late[idle] = self._find_late(idle)
+        return self._late[idle]
+
+    def _find_late(self, idle: Any) -> Reason | None:
+        builder, worker = self._builder, idle.worker
+        choice = builder.worker_choice
+        if builder.choose_worker is not None or choice.with_room([idle], False):
+            return None
+        builds = names_of(choice.fed_by(idle))
+        text = f'left for a worker with room: on {plain(worker.workername)}, it would wait for'
+        return on_worker('late_binding', f'{text} locks that {builds} want', worker)
+
+    def _behind(self, brid: int) -> Iterator[Reason]:
+        for other in self._requests.before(brid):
+            if self._builder.reservations.waits(other):
+                name = plain(name_of_request(other, self._builder.name))
+                yield Reason('behind', f'behind {name}, which waits for the same locks')
+                return
+
+
+def on_worker(kind: str, text: str, worker: Any) -> Reason:
+    return Reason(kind, text, worker=worker.workername, workerid=worker.workerid)
+
+
+def why_refused(why: str, workers: list[Any]) -> Reason:
+    names = some_of(sorted(plain(worker.workername) for worker in workers))
+    if len(workers) > 1:
+        return Reason('user', f'{plain(why)} (workers {names})')
+    return on_worker('user', f'{plain(why)} (worker {names})', workers[0])
+
+
+def waits_in_line(owner: LockOwner, lines: Lines, now: float) -> Iterator[Reason]:
+    """Yield a reason for each copy that an owner in line does not get."""
+    claim = owner.waiting_claim
+    for wait in waits_of(claim, lines, now) if claim is not None else ():
+        since = waits_since(owner)
+        yield Reason('lock', wait.text, lock=wait.copy, place=wait.place, since_at=since)
+
+
+def why_pending(builder: Builder, builderid: int, brids: Iterable[int], now: float) -> list[Reason]:
+    """Return the reasons why some requests of a builder do not start, equal ones as one.
+
+    :param brids: the ids of requests that are pending.
+    """
+    pending = Pending(builder, builderid, now)
+    found: dict[Reason, list[Reason]] = {}
+    for brid in brids:
+        for reason in pending.why(brid):
+            found.setdefault(reason._replace(buildrequestids=(), since_at=None), []).append(reason)
+    return [merged(same) for same in found.values()]
+
+
+def merged(same: list[Reason]) -> Reason:
+    brids = tuple(brid for reason in same for brid in reason.buildrequestids)
+    since = [reason.since_at for reason in same if reason.since_at is not None]
+    return same[0]._replace(buildrequestids=brids, since_at=min(since, default=None))
+
+
+def why_step_waits(step: BuildStep, now: float, lines: Lines | None = None) -> list[Reason]:
+    """Return the reasons why a step or group does not go on; none if it does."""
+    found = list(waits_in_line(step, lines or Lines(), now))
+    if step.is_finding_locks:
+        found.append(Reason('lock', 'its locks are being found out'))
+    return [of_build(reason, step.build)._replace(stepid=step.stepid) for reason in found]
+
+
+def why_build_waits(build: Build, now: float) -> list[Reason]:
+    """Return the reasons why a build and steps in it do not go on; none if they do."""
+    lines = Lines()
+    found = list(waits_in_line(build, lines, now))
+    worker = build.workerforbuilder.worker if build.workerforbuilder is not None else None
+    if worker is not None and build.is_preparing_worker:
+        text = f'worker {plain(worker.workername)} is being started'
+        found.append(Reason('worker_substantiating', text))
+    running = [step for step in build.executedSteps if step.results is None]
+    of_steps = [reason for step in running for reason in why_step_waits(step, now, lines)]
+    return [*(of_build(reason, build) for reason in found), *of_steps]
+
+
+def of_build(reason: Reason, build: Build) -> Reason:
+    workerforbuilder = build.workerforbuilder
+    worker = workerforbuilder.worker if workerforbuilder is not None else None
+    return reason._replace(
+        buildrequestids=tuple(request.id for request in build.requests),
+        buildid=build.buildid,
+        worker=None if worker is None else worker.workername,
+        workerid=None if worker is None else worker.workerid,
+    )

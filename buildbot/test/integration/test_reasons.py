@@ -1,0 +1,583 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Why pending requests, steps, groups and builds wait, in whole sentences, from the data API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from parameterized import parameterized
+from twisted.internet import defer
+
+from buildbot.data.exceptions import InvalidPathError
+from buildbot.data.reasons import Reason
+from buildbot.locks import BranchLock
+from buildbot.locks import MasterLock
+from buildbot.locks import WorkerLock
+from buildbot.process.builder import Builder
+from buildbot.process.groups.step import StepGroup
+from buildbot.process.properties import renderer
+from buildbot.test.fake.latent import LatentController
+from buildbot.test.util import validation
+from buildbot.test.util.distribution import THREE
+from buildbot.test.util.distribution import TWO
+from buildbot.test.util.distribution import DistributionCase
+from buildbot.test.util.distribution import Slow
+from buildbot.test.util.history import claim_elsewhere
+from buildbot.test.util.lab import GatedStep
+from buildbot.test.util.pace import PacedCase
+from buildbot.util import epoch2datetime
+from buildbot.worker.protocols.null import Connection
+
+
+class UserError(Exception):
+    """What a user's method raises."""
+
+
+def raises(*args):
+    raise UserError('no idea')
+
+
+class ReasonsCase(PacedCase, DistributionCase):
+    def setUp(self):
+        super().setUp()
+        self.one = self.lock.access('exclusive')
+
+    def reasons(self, *path):
+        """Return the reasons at a path, which are as the data API's types say."""
+        found = self.successResultOf(self.master.data.get((*path, 'reasons')))
+        for row in found:
+            validation.verifyData(self, Reason.entityType, {}, row)
+        self.assertEqual([row['reasonid'] for row in found], list(range(1, len(found) + 1)))
+        return found
+
+    def told(self, *path):
+        return [(row['kind'], row['text']) for row in self.reasons(*path)]
+
+    def assert_waits(self, brid, *told):
+        """Check the kinds and sentences of the reasons why a request is pending."""
+        self.assertEqual(self.told('buildrequests', brid), list(told))
+
+    @defer.inlineCallbacks
+    def ask_for(self, *names):
+        brids = []
+        for name in names:
+            brids.append((yield self.request(name)))
+        return brids
+
+    def worker(self, name='w1'):
+        return self.master.workers.workers[name]
+
+
+class Locks(ReasonsCase):
+    @defer.inlineCallbacks
+    def test_held(self):
+        """A request in line names who holds the copy, for how long, and how many are ahead."""
+        yield self.start({name: [self.one] for name in 'abc'}, THREE)
+        yield self.ask_for('a', 'b', 'c')
+        self.assert_waits(1)
+        held = 'waiting for lab: held by a #1 ({})'
+        self.assert_waits(2, ('lock', held.format('under a minute')))
+        self.reactor.advance(300)
+        self.assert_waits(2, ('lock', held.format('5 min')))
+        (row,) = self.reasons('buildrequests', 3)
+        self.assertEqual(
+            row,
+            {
+                'reasonid': 1,
+                'kind': 'lock',
+                'text': f'{held.format("5 min")}, 1 ahead',
+                'buildrequestids': [3],
+                'buildid': None,
+                'stepid': None,
+                'lockid': 1,
+                'copyid': 1,
+                'copy': 'lab',
+                'place': 2,
+                'worker': None,
+                'workerid': None,
+                'builderid': self.builderid('c'),
+                'since_at': epoch2datetime(7),
+                'again_at': None,
+            },
+        )
+        self.end('a')
+        self.assert_waits(3, ('lock', 'waiting for lab: held by b #1 (under a minute)'))
+
+    def builderid(self, name):
+        return self.successResultOf(self.master.data.updates.findBuilderId(name))
+
+    @defer.inlineCallbacks
+    def test_on_each_worker(self):
+        """A request in line for a lock of each worker has a reason for each of them."""
+        board = WorkerLock('board').access('exclusive')
+        yield self.start({name: [board] for name in 'abc'})
+        yield self.ask_for('a', 'b', 'c')
+        rows = self.reasons('buildrequests', 3)
+        self.assertEqual(
+            {(r['worker'], r['copy']) for r in rows}, {(name, f'board[{name}]') for name in TWO}
+        )
+        self.assertEqual(
+            {r['workerid'] for r in rows}, {self.worker(name).workerid for name in TWO}
+        )
+
+    @defer.inlineCallbacks
+    def test_several(self):
+        """A request that wants several locks has a reason for each that it does not get."""
+        other = BranchLock('version').access('exclusive')
+        yield self.start({'a': [self.one], 'b': [other], 'c': [self.one, other]}, THREE)
+        yield self.ask_for('a')
+        yield self.request('b', 'main')
+        yield self.request('c', 'main')
+        self.assert_waits(
+            3,
+            ('lock', 'waiting for lab: held by a #1 (under a minute)'),
+            ('lock', 'waiting for version[main]: held by b #1 (under a minute)'),
+        )
+
+    @defer.inlineCallbacks
+    def test_behind(self):
+        """A request names the one of its builder that waits for the same locks before it."""
+        yield self.start({name: [self.one] for name in 'ab'}, THREE)
+        yield self.ask_for('a', 'b', 'b', 'b')
+        behind = 'behind build request 2 of b, which waits for the same locks'
+        self.assert_waits(3, ('behind', behind))
+        self.assert_waits(4, ('behind', behind))
+        self.end('a')
+        self.assertEqual(self.running(), 'b')
+        behind = 'behind build request 3 of b, which waits for the same locks'
+        self.assert_waits(4, ('behind', behind))
+
+    @defer.inlineCallbacks
+    def test_never(self):
+        """What a request can never have on a worker is told while it may start elsewhere."""
+        board = WorkerLock('board', 1, maxCountForWorker={'w2': 2})
+        yield self.setup_lab(
+            {
+                'a': self.builder('a', board.access('counting', 2)),
+                'b': self.builder('b', workernames=['w2']),
+            },
+            [self.createLocalWorker(name, max_builds=1) for name in TWO],
+        )
+        yield self.ask_for('b', 'a')
+        never = '2 units of board[w1] can never be had, for it has 1'
+        self.assert_waits(2, ('lock', f'it cannot have its locks: {never}'))
+
+    @defer.inlineCallbacks
+    def test_user_s_locks(self):
+        """A renderable of locks that has not answered is named, with for how long."""
+        answers = Slow()
+
+        @renderer
+        def locks(props):
+            return answers()
+
+        yield self.setup_lab({'a': {**self.builder('a'), 'locks': locks}})
+        yield self.ask_for('a')
+        self.reactor.advance(180)
+        self.assert_waits(1, ('user', 'a renderable of its locks has not answered for 3 min'))
+        answers.asked.pop()[0].callback([])
+        self.settle()
+        self.assertEqual(self.running(), 'a')
+
+
+#: how a worker is made to take no build, the reasons of then, and how it takes some again
+WORKERS: list[Any] = [
+    (
+        'missing',
+        lambda case: case.lose_worker(),
+        'worker_missing',
+        'worker w1 is not connected',
+        lambda case: case.connect(),
+    ),
+    (
+        'paused',
+        lambda case: case.worker().pause(None),
+        'worker_paused',
+        'worker w1 is paused',
+        lambda case: case.worker().unpause(),
+    ),
+    (
+        'paused_for',
+        lambda case: case.worker().pause('new\nboard'),
+        'worker_paused',
+        'worker w1 is paused: new\\nboard',
+        lambda case: case.worker().unpause(),
+    ),
+    (
+        'quarantined',
+        lambda case: case.worker().putInQuarantine(),
+        'worker_quarantined',
+        'worker w1 is in quarantine, left in under a minute',
+        lambda case: case.reactor.advance(10),
+    ),
+    (
+        'full',
+        lambda case: case.ask_for('other'),
+        'worker_full',
+        'worker w1 has as many builds as its max_builds: other #1',
+        lambda case: case.end('other'),
+    ),
+    (
+        'busy',
+        lambda case: case.ask_for('a'),
+        'worker_busy',
+        'worker w1 runs a #1, and runs one build of a builder at a time',
+        lambda case: case.end('a'),
+    ),
+]
+
+
+class Workers(ReasonsCase):
+    @defer.inlineCallbacks
+    def start_one(self, **words):
+        yield self.setup_lab(
+            {'a': self.builder('a'), 'other': self.builder('other')},
+            [self.createLocalWorker('w1', **words)],
+        )
+
+    def connect(self):
+        conn = Connection(self.worker().remote_worker)
+        self.at_once(self.master.workers.newConnection(conn, 'w1'))
+        self.at_once(self.worker().attached(conn))
+
+    @parameterized.expand(WORKERS)
+    @defer.inlineCallbacks
+    def test_takes_no_build(self, _, take_away, kind, said, give_back):
+        """A worker that is not idle says why, and with the reason the wait has gone."""
+        yield self.start_one(max_builds=1 if kind == 'worker_full' else None)
+        take_away(self)
+        self.settle()
+        brid = yield self.request('a')
+        (row,) = self.reasons('buildrequests', brid)
+        self.assertEqual((row['kind'], row['text']), (kind, said))
+        self.assertEqual((row['worker'], row['workerid']), ('w1', self.worker().workerid))
+        ends_at = epoch2datetime(10) if kind == 'worker_quarantined' else None
+        self.assertEqual(row['again_at'], ends_at)
+        give_back(self)
+        self.settle()
+        self.assertEqual(self.running(), 'a')
+        self.assert_waits(brid)
+
+    @defer.inlineCallbacks
+    def test_shut_down(self):
+        """A worker that is being shut down says so."""
+        yield self.start_one()
+        yield self.ask_for('other')
+        self.worker().shutdown = lambda: defer.succeed(None)
+        self.worker().shutdownRequested()
+        yield self.ask_for('a')
+        self.assert_waits(2, ('stopping', 'worker w1 is being shut down'))
+
+    @defer.inlineCallbacks
+    def test_says_so_itself(self):
+        """A worker whose own canStartBuild says no is named."""
+        yield self.start_one()
+        self.worker().canStartBuild = lambda: False
+        yield self.ask_for('a')
+        self.assert_waits(1, ('user', 'worker w1 takes no build now, says its canStartBuild'))
+
+    @defer.inlineCallbacks
+    def test_latent(self):
+        """A latent worker that is being started for a build is not idle, and says so."""
+        controller = LatentController(self, 'l1')
+        yield self.setup_lab({'a': self.builder('a')}, [controller.worker])
+        yield self.ask_for('a', 'a')
+        self.assert_waits(1)
+        name = 'a #1' if self.successResultOf(self.builds()) else 'build request 1 of a'
+        self.assert_waits(2, ('worker_substantiating', f'worker l1 is being started for {name}'))
+        self.assertEqual(
+            self.told('builds', 1), [('worker_substantiating', 'worker l1 is being started')]
+        )
+        yield controller.auto_stop(True)
+        for brid in (2, 1):
+            yield self.master.data.control('cancel', {'reason': 'enough'}, ('buildrequests', brid))
+        yield controller.start_instance(False)
+        self.settle()
+        self.assertEqual(self.told('builds', 1), [])
+
+    @defer.inlineCallbacks
+    def test_each_of_them(self):
+        """If no worker is idle each of them says why; if one is, none does."""
+        yield self.start({'a': [], 'b': []}, TWO)
+        self.lose_worker('w2')
+        self.worker().pause(None)
+        yield self.ask_for('a')
+        self.assert_waits(
+            1,
+            ('worker_paused', 'worker w1 is paused'),
+            ('worker_missing', 'worker w2 is not connected'),
+        )
+
+    @defer.inlineCallbacks
+    def test_late_binding(self):
+        """A request that is left for a worker with room names the builds that it would wait for."""
+        board = WorkerLock('board').access('exclusive')
+
+        def steps(name):
+            prepare = GatedStep(self.gate('prepare'))
+            return {'steps': [prepare, GatedStep(self.gate(name), locks=[board])]}
+
+        yield self.setup_lab({name: steps(name) for name in 'abc'}, ['w1'])
+        yield self.ask_for('a', 'b', 'c')
+        said = 'left for a worker with room: on w1, it would wait for locks that a #1, b #1 want'
+        (row,) = self.reasons('buildrequests', 3)
+        self.assertEqual((row['kind'], row['text'], row['worker']), ('late_binding', said, 'w1'))
+
+
+class Users(ReasonsCase):
+    @parameterized.expand(
+        [
+            ('no', lambda *_: False, 'canStartBuild said no (worker w1)'),
+            ('error', raises, 'canStartBuild raised an error (worker w1)'),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_can_start_build(self, _, answer, said):
+        """What canStartBuild said of a worker is told."""
+        yield self.setup_lab({'a': self.builder('a', canStartBuild=answer)})
+        yield self.ask_for('a')
+        self.assert_waits(1, ('user', said))
+        self.flushLoggedErrors(UserError)
+
+    @defer.inlineCallbacks
+    def test_of_each_worker(self):
+        """What was said of several workers is one reason, but each question one of its own."""
+        answers = Slow()
+        yield self.setup_lab({'a': self.builder('a', canStartBuild=answers)}, TWO)
+        yield self.ask_for('a')
+        self.assert_waits(1, ('user', 'canStartBuild has not answered for under a minute'))
+        answers.asked[0][0].callback(False)
+        self.settle()
+        first = answers.asked[0][1][1].worker.workername
+        self.assert_waits(
+            1,
+            ('user', 'canStartBuild has not answered for under a minute'),
+            ('user', f'canStartBuild said no (worker {first})'),
+        )
+        answers.asked[1][0].callback(False)
+        self.settle()
+        self.assert_waits(1, ('user', 'canStartBuild said no (workers w1, w2)'))
+
+    @parameterized.expand(
+        [
+            ('none', lambda *_: None, 'nextWorker chose none of its workers (workers w1, w2)'),
+            ('error', raises, 'nextWorker raised an error (workers w1, w2)'),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_next_worker(self, _, answer, said):
+        """What nextWorker said is told."""
+        yield self.setup_lab({'a': self.builder('a', nextWorker=answer)}, TWO)
+        yield self.ask_for('a')
+        self.assert_waits(1, ('user', said))
+        self.flushLoggedErrors(UserError)
+
+    @parameterized.expand(
+        [
+            ('none', lambda *_: None, 'nextBuild chose no request'),
+            ('error', raises, 'nextBuild raised an error'),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_next_build(self, _, answer, said):
+        """What nextBuild said is told."""
+        yield self.setup_lab({'a': self.builder('a', nextBuild=answer)}, TWO)
+        yield self.ask_for('a')
+        self.assert_waits(1, ('user', said))
+        self.flushLoggedErrors(UserError)
+
+    @defer.inlineCallbacks
+    def test_next_build_chose_another(self):
+        """A request that nextBuild passes over names the one that was chosen."""
+        answers = Slow()
+        yield self.setup_lab(
+            {'a': self.builder('a', canStartBuild=answers, nextBuild=lambda b, rs: rs[-1])}
+        )
+        self.worker().pause(None)
+        yield self.ask_for('a', 'a')
+        self.worker().unpause()
+        self.settle()
+        self.assert_waits(
+            1,
+            ('user', 'canStartBuild has not answered for under a minute'),
+            ('user', 'nextBuild chose build request 2'),
+        )
+        answers.asked[0][0].callback(True)
+        self.settle()
+        self.assert_waits(1, ('worker_busy', WORKERS[-1][3]))
+
+    @defer.inlineCallbacks
+    def test_prioritize_builders(self):
+        """A prioritizeBuilders that has not answered yet is named."""
+        answers = Slow()
+        yield self.setup_lab({'a': self.builder('a')}, prioritizeBuilders=answers)
+        yield self.ask_for('a')
+        self.assert_waits(1, ('user', 'prioritizeBuilders has not answered for under a minute'))
+        while answers.asked:
+            d, (_, builders) = answers.asked.pop(0)
+            d.callback(builders)
+            self.settle()
+        self.assertEqual(self.running(), 'a')
+
+    @defer.inlineCallbacks
+    def test_worker_that_does_not_fit(self):
+        """A worker that a build of the request does not fit is named."""
+        yield self.setup_lab({'a': self.builder('a')})
+        worker = self.worker()
+        worker.builds_may_be_incompatible = True
+        worker.isCompatibleWithBuild = lambda props: defer.succeed(False)
+        yield self.ask_for('a')
+        self.assert_waits(1, ('user', 'its build does not fit there (worker w1)'))
+
+
+class Masters(ReasonsCase):
+    @defer.inlineCallbacks
+    def test_error(self):
+        """A request that could not be started says when it is tried again."""
+        self.patch(Builder, 'maybeStartBuild', lambda *_: defer.succeed(False))
+        yield self.setup_lab({'a': self.builder('a')})
+        yield self.ask_for('a')
+        (row,) = self.reasons('buildrequests', 1)
+        said = "it did not start on worker 'w1'; it is tried again in under a minute"
+        self.assertEqual((row['kind'], row['text']), ('error', said))
+        again_at = self.master.botmaster.brd.again_at('a')
+        self.assertEqual(row['again_at'], epoch2datetime(again_at))
+        self.assertGreater(again_at, self.reactor.seconds())
+
+    @defer.inlineCallbacks
+    def test_clean_shutdown(self):
+        """Before a clean shutdown a request says that it is not started."""
+        yield self.start({'a': [], 'b': []}, TWO)
+        yield self.ask_for('a')
+        self.master.botmaster.cleanShutdown(stopReactor=False)
+        yield self.ask_for('b')
+        said = 'the master shuts down, and starts only what running builds wait for'
+        self.assert_waits(2, ('stopping', said))
+        self.master.botmaster.cancelCleanShutdown()
+        self.end('a')
+        self.assertEqual(self.running(), 'b')
+
+    @defer.inlineCallbacks
+    def test_stopped(self):
+        """When nothing is started any more a request says so."""
+        yield self.start({'a': []})
+        self.master.botmaster.cleanShutdown(quickMode=True, stopReactor=False)
+        yield self.ask_for('a')
+        self.assert_waits(1, ('stopping', 'the master shuts down, and starts nothing'))
+
+    @defer.inlineCallbacks
+    def test_elsewhere(self):
+        """A request for a builder of another master says so."""
+        yield self.start({'a': []})
+        builderid = yield self.master.data.updates.findBuilderId('fw\nx')
+        stamp: dict[str, Any] = dict.fromkeys(('codebase', 'repository', 'project'), '')
+        stamp.update(branch=None, revision=None)
+        yield self.master.data.updates.addBuildset(
+            waited_for=False, builderids=[builderid], sourcestamps=[stamp]
+        )
+        said = ('elsewhere', 'builder fw\\nx is not one of this master')
+        self.assert_waits(1, said)
+        self.assertEqual(self.told('builders', builderid), [said])
+
+    @defer.inlineCallbacks
+    def test_starting(self):
+        """A request whose build is about to begin is being started."""
+        yield self.start({'a': []})
+        claim = self.hold_write('claimBuildRequests', lambda *args, **kwargs: True)
+        yield self.ask_for('a')
+        self.assert_waits(1, ('starting', 'it is being started'))
+        claim.held.callback(None)
+        self.settle()
+        self.assertEqual(self.running(), 'a')
+
+    @defer.inlineCallbacks
+    def test_not_waiting(self):
+        """What does not wait has no reasons: it runs, has ended, or runs on another master."""
+        yield self.start({'a': [self.one], 'b': [self.one]}, TWO)
+        yield self.ask_for('a', 'b')
+        claim_elsewhere(self, 2)
+        for _ in range(2):
+            for path in [('buildrequests', 1), ('buildrequests', 2), ('builds', 1), ('steps', 1)]:
+                self.assertEqual(self.told(*path), [])
+            if self.running():
+                self.end('a')
+        self.assertEqual(self.told('builders', 1), [])
+
+    @parameterized.expand([(what,) for what in ('buildrequest', 'build', 'step', 'builder')])
+    @defer.inlineCallbacks
+    def test_unknown(self, what):
+        """There is nothing at an id that is none."""
+        yield self.start({'a': []})
+        why = self.failureResultOf(
+            self.master.data.get((f'{what}s', 4711, 'reasons')), InvalidPathError
+        )
+        self.assertEqual(why.getErrorMessage(), f'there is no {what} 4711')
+
+
+class Running(ReasonsCase):
+    @defer.inlineCallbacks
+    def test_group_and_step(self):
+        """A group and a step that wait have reasons of their own, and their build has both."""
+        board, cpu = WorkerLock('board').access('exclusive'), MasterLock('cpu')
+        inner = [
+            GatedStep(self.gate('in'), name='x', locks=[cpu.access('exclusive')]),
+            GatedStep(self.gate('in'), name='y', locks=[cpu.access('exclusive')]),
+        ]
+        group = StepGroup(name='hw', locks=[board], steps=inner, parallel=2)
+        yield self.setup_lab({name: {'steps': [group]} for name in 'ab'})
+        yield self.ask_for('a', 'b')
+        on_cpu = ('lock', 'waiting for cpu: held by a #1 / hw/x (under a minute)')
+        on_board = ('lock', 'waiting for board[w1]: held by a #1 / hw (under a minute)')
+        self.assertEqual(self.told('builds', 1), [on_cpu])
+        self.assertEqual(self.told('builds', 2), [on_board])
+        for buildid, name, said in [(1, 'hw/y', on_cpu), (2, 'hw', on_board)]:
+            rows = yield self.master.data.get(('builds', buildid, 'steps'))
+            (step,) = [row for row in rows if row['name'] == name]
+            (row,) = self.reasons('steps', step['stepid'])
+            self.assertEqual((row['kind'], row['text']), said)
+            ids = {key: row[key] for key in ('buildid', 'stepid', 'buildrequestids', 'worker')}
+            self.assertEqual(
+                ids,
+                {
+                    'buildid': buildid,
+                    'stepid': step['stepid'],
+                    'buildrequestids': [buildid],
+                    'worker': 'w1',
+                },
+            )
+            self.assertEqual(step['state_string'], said[1])
+
+    @defer.inlineCallbacks
+    def test_locks_being_found_out(self):
+        """A step whose locks are not known yet says so."""
+        answers = Slow()
+
+        @renderer
+        def locks(props):
+            return answers()
+
+        yield self.setup_lab({'a': {'steps': [GatedStep(self.gate('a'), locks=locks)]}})
+        yield self.ask_for('a')
+        self.assertEqual(self.told('builds', 1), [('lock', 'its locks are being found out')])
+        answers.asked.pop()[0].callback([])
+        self.settle()
+        self.assertEqual(self.told('builds', 1), [])
+
+
+class Builders(ReasonsCase):
+    @defer.inlineCallbacks
+    def test_like_reasons_are_one(self):
+        """The reasons of a builder's requests are told once, with all that wait for them."""
+        yield self.start({name: [self.one] for name in 'ab'}, TWO)
+        yield self.ask_for('a', 'b', 'b', 'b')
+        rows = self.reasons('builders', 2)
+        self.assertEqual(
+            [(row['kind'], row['buildrequestids']) for row in rows],
+            [('lock', [2]), ('behind', [3, 4])],
+        )
+        for name in TWO:
+            self.lose_worker(name)
+        self.assertEqual(
+            [(row['kind'], row['buildrequestids']) for row in self.reasons('builders', 2)],
+            [('worker_missing', [2, 3, 4])] * 2,
+        )

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: tests of why something waits."""
