@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which builders a worker builds for is known without a walk; what befalls locks is told and kept."""
+"""Which builders a worker builds for is known without a walk; uses of locks are told and kept."""
 
 from __future__ import annotations
 
