@@ -89,7 +89,7 @@ class Turns(unittest.SynchronousTestCase):
         self.assertEqual(self.turns({'c': units}, held, c=line), expected)
 
     def test_whichever_is_first(self) -> None:
-        """Who would have any of several copies has the first, and is not in the way at the others."""
+        """Who would have any of several copies has the first, and is in no other one's way."""
         found = self.turns(
             {'a': 1, 'b': 1},
             [('a', 1, 10), ('b', 1, 20)],
