@@ -109,7 +109,7 @@ class BuilderReasonsEndpoint(ReasonsEndpoint):
             [resultspec.Filter('claimed', 'eq', [False])],
             order=['-priority', 'buildrequestid'],
         )
-        brids = [request['buildrequestid'] for request in pending if not request['complete']]
+        brids = [request['buildrequestid'] for request in pending]
         return rows((yield self.pending(builderid, brids)))
 
 
