@@ -785,7 +785,7 @@ def is_nested(one: Holder, other: Holder) -> bool:
 
 
 def alone_if_exclusive(holders: list[Holder]) -> bool:
-    """Whoever has all of a lock shares it only with what it is nested in and what is nested in it."""
+    """Who has all of a lock shares it only with what it is nested in or what is nested in it."""
     pairs = itertools.combinations(holders, 2)
     return all(is_nested(a, b) for a, b in pairs if a.exclusive or b.exclusive)
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
-import libcst as cst
 from parameterized import parameterized
 from twisted.trial import unittest
 
