@@ -74,7 +74,7 @@ class JanitorConfigurator(upstream.JanitorConfigurator):
         if not steps:
             return
         ConfiguratorBase.configure(self, config_dict)
-        name = upstream.JANITOR_NAME  # read here, since it may have been changed
+        name = JANITOR_NAME  # noqa: F821 - the release's, which people may have changed
         times = ('minute', 'dayOfMonth', 'month', 'dayOfWeek')
         when = {key: self.kwargs[key] for key in times if key in self.kwargs}
         self.schedulers += [

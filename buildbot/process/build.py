@@ -282,7 +282,9 @@ class Build(upstream.Build, LockOwner):
     @property
     def is_lost(self) -> bool:
         """Whether it ends because its worker is lost, or because the master is stopped."""
-        if self.workerforbuilder.worker is None or (self.results == RETRY and self.conn is None):
+        if getattr(self.workerforbuilder, 'worker', None) is None:
+            return True
+        if self.results == RETRY and self.conn is None:
             return True
         return self.stopped and self.master.botmaster.shuttingDown
 

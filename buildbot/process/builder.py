@@ -88,6 +88,7 @@ class Builder(upstream.Builder):
         # a configuration, and the names of its workers
         self._names: tuple[Any, frozenset[str]] = (None, frozenset())
         self._was_refused = False
+        self._clock: Any = None
 
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
@@ -105,7 +106,9 @@ class Builder(upstream.Builder):
         self.configured_locks = locks
 
     def _now(self) -> float:
-        return self.master.reactor.seconds()
+        if self._clock is None:
+            self._clock = self.master.reactor  # when it has been removed it has no master
+        return self._clock.seconds()
 
     @defer.inlineCallbacks
     def _read_pending(self) -> Any:

@@ -38,8 +38,9 @@ class LockLog:
     def __init__(self) -> None:
         self.waits_since: float | None = None
         self._waited_as = ''
-        # by label, since to keep a copy would keep it in use
-        self._awaited: dict[str, tuple[InUse | None, Use]] = {}
+        self._awaited: set[str] = set()  # labels, since to keep a copy would keep it in use
+        # what is recorded if the wait is in vain, by name of the lock
+        self._in_vain: dict[str, tuple[InUse | None, Use]] = {}
         self.holds_since: float | None = None
         self._is_granted = False
 
@@ -48,8 +49,10 @@ class LockLog:
         if self.waits_since is None:
             self.waits_since, self._waited_as = now, owner.short_name()
         fresh = [(lock, access) for lock, access in demand if lock.label not in self._awaited]
+        self._awaited.update(lock.label for lock, _ in fresh)
         for lock, access in fresh:
-            self._awaited[lock.label] = (lock.in_use, use_of(owner, lock, access))
+            if access.count and lock.lockName not in self._in_vain:
+                self._in_vain[lock.lockName] = (lock.in_use, use_of(owner, lock, access))
         log_each(f'{owner.short_name()} waits for', fresh)
 
     def holds(self, now: float, waited: LockLog | None = None) -> None:
@@ -103,15 +106,15 @@ class LockLog:
         of the first copy counts.
         """
         if self.waits_since is not None:
-            uses = {use.lock: (in_use, use) for in_use, use in reversed(self._awaited.values())}
             self.holds_since = None
-            self._record(uses.values(), now, LOST if lost else LEFT)
+            self._record(self._in_vain.values(), now, LOST if lost else LEFT)
         self._forget()
 
     def _forget(self) -> None:
         self.waits_since = self.holds_since = None
         self._waited_as, self._is_granted = '', False
         self._awaited.clear()
+        self._in_vain.clear()
 
     def _record(self, uses: Iterable[tuple[InUse | None, Use]], until: float, result: str) -> None:
         # who is granted one lock right after another one was refused has not waited

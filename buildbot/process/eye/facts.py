@@ -46,5 +46,6 @@ def facts_of(thing: Any) -> Facts:
 
 def branch_of(request: Any) -> str | None:
     """Return the branch of the first source of a request that has one."""
-    sources = getattr(request, 'sources', None) or {}
-    return next((source.branch for source in sources.values() if source.branch), None)
+    sources = getattr(request, 'sources', None)
+    known = sources.values() if isinstance(sources, dict) else ()  # a stand-in may have others
+    return next((source.branch for source in known if source.branch), None)

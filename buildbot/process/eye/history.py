@@ -105,10 +105,10 @@ class History(SharedService):
         :returns: Deferred of ``Holds``.
         """
         if not self._are_holds_read:
-            self._are_holds_read = True
             try:
                 yield self.write()
                 self.holds = yield self.master.db.lock_uses.newest(5000, holds_of)
+                self._are_holds_read = True
             except Exception as e:
                 log.err(e, 'while reading for how long locks were held')
         return self.holds

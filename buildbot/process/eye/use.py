@@ -6,6 +6,8 @@ from __future__ import annotations
 from typing import Any
 from typing import NamedTuple
 
+from twisted.python import log
+
 from buildbot.locking.copy import BaseLock
 from buildbot.process.eye.facts import Facts
 from buildbot.process.eye.facts import facts_of
@@ -56,11 +58,20 @@ class Use(NamedTuple):
 
 
 def use_of(thing: Any, copy: BaseLock, access: Any) -> Use:
-    """Return the use that an owner makes of a copy, without its times."""
+    """Return the use that an owner makes of a copy, without its times.
+
+    It is asked for while locks are released, so an error in what a plugin says of its owner is
+    logged only.
+    """
+    try:
+        facts = facts_of(thing)
+    except Exception as e:
+        log.err(e, f'while a use of {copy} was recorded')
+        facts = Facts('other')
     return Use(
         copy.lockName,
         copy.label,
-        facts_of(thing),
+        facts,
         short_name(thing),
         access.mode,
         copy.maxCount if access.mode == 'exclusive' else access.count,

@@ -17,6 +17,7 @@ from buildbot.data.exceptions import InvalidPathError
 from buildbot.locks import BranchLock
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
+from buildbot.process.build import Build
 from buildbot.process.eye.history import History
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.results import SUCCESS
@@ -194,6 +195,35 @@ class Recorded(HistoryCase):
         yield self.setup_lab({'a': want})
         yield self.request('a')
         self.assertEqual((yield self.uses('L', 'text')), [])
+
+    @defer.inlineCallbacks
+    def test_removed_builder(self) -> Any:
+        """The wait of a request whose builder is removed is lost; the build that runs goes on."""
+        want = self.want(MasterLock('L').access('exclusive'))
+        yield self.setup_lab({'a': want, 'b': want})
+        yield self.request('a')
+        yield self.request('b')
+        yield self.reconfig_master(self.lab_config({'c': want}))
+        self.open(self.gate, SUCCESS)
+        self.assertEqual(
+            (yield self.uses('L', 'text', 'builder', 'result')),
+            [('build request 2 of b', 'b', 'lost'), ('a #1', 'a', 'released')],
+        )
+
+    @defer.inlineCallbacks
+    def test_owner_that_does_not_say(self) -> Any:
+        """An owner that fails to say what it is still releases its locks, and is kept."""
+        yield self.setup_lab({'a': self.want(MasterLock('L'))})
+
+        def fail(build: Any) -> Any:
+            raise ValueError('I shall not say')
+
+        self.patch(Build, 'lock_facts', fail)
+        yield self.request('a')
+        self.open(self.gate, SUCCESS)
+        self.assertEqual((yield self.owners(MasterLock('L'))), (0, 0))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual((yield self.uses('L', 'kind', 'text')), [('other', 'a #1')])
 
     @defer.inlineCallbacks
     def test_hostile_names(self) -> Any:
