@@ -286,7 +286,7 @@ class Build(upstream.Build, LockOwner):
             return True
         if self.results == RETRY and self.conn is None:
             return True
-        return self.stopped and self.master.botmaster.shuttingDown
+        return self.stopped and getattr(self.master.botmaster, 'shuttingDown', False)
 
     def lock_facts(self) -> Facts:
         """Return what is known of it, besides its locks."""

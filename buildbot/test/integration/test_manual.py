@@ -28,7 +28,7 @@ SOURCE = os.environ.get('INTERLOCK_SOURCE')
 EXAMPLES = Path(__file__).parent / 'examples'
 FILES = sorted(EXAMPLES.glob('*.cfg'))
 # blocks of these languages are typed into a shell, or printed
-OTHER_LANGUAGES = ('console', 'sh', 'shell', 'bash', 'text', 'none')
+OTHER_LANGUAGES = ('console', 'sh', 'shell', 'bash', 'text', 'none', 'yaml')
 
 
 class Examples(unittest.SynchronousTestCase):
