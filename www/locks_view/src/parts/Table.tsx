@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import React, {ReactNode, useId} from 'react';
+import {Listing} from '../listing';
+import {FailureNote} from './Failure';
+
+export interface Column<T> {
+  name: string;
+  /** By what the master sorts it, if it can be sorted. */
+  key?: string;
+  /** Figures stand on the right, and are sorted from the largest. */
+  figure?: boolean;
+  cell(row: T): ReactNode;
+}
+
+interface Props<T> {
+  caption: string;
+  columns: Column<T>[];
+  listing: Listing<T>;
+  id(row: T): number;
+  /** What is said if there is none. */
+  nothing: string;
+  /** What can be sought, as a label. */
+  seek?: string;
+}
+
+/** A page of a listing; on a telephone each row is a card. */
+export function Table<T>({caption, columns, listing, id, nothing, seek}: Props<T>) {
+  const {rows, known, failure, order} = listing;
+  const [first, ...rest] = columns;
+  return (
+    <div className="bb-locks-listing">
+      <Tools seek={seek} columns={columns} listing={listing} />
+      <FailureNote failure={failure} />
+      {known && rows.length === 0 && <p className="bb-locks-nothing">{nothing}</p>}
+      {!known && failure === null && <p className="bb-locks-nothing">Asking the master …</p>}
+      {rows.length > 0 && (
+        <table>
+          <caption className="sr-only">{caption}</caption>
+          <thead>
+            <tr>
+              {columns.map(column => (
+                <Heading key={column.name} column={column} order={order} sort={listing.sort} />
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(row => (
+              <tr key={id(row)}>
+                <th scope="row">{first.cell(row)}</th>
+                {rest.map(column => (
+                  <td
+                    key={column.name}
+                    data-name={column.name}
+                    className={column.figure ? 'bb-locks-figure' : undefined}
+                  >
+                    {column.cell(row)}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      <Pager listing={listing} what={caption} />
+    </div>
+  );
+}
+
+function turned<T>(column: Column<T>, order: string): string {
+  const first = column.figure ? `-${column.key}` : column.key!;
+  const other = column.figure ? column.key! : `-${column.key}`;
+  return order === first ? other : first;
+}
+
+interface HeadingProps<T> {
+  column: Column<T>;
+  order: string;
+  sort(order: string): void;
+}
+
+function Heading<T>({column, order, sort}: HeadingProps<T>) {
+  const className = column.figure ? 'bb-locks-figure' : undefined;
+  if (column.key === undefined) {
+    return (
+      <th scope="col" className={className}>
+        {column.name}
+      </th>
+    );
+  }
+  const sorted =
+    order === column.key ? 'ascending' : order === `-${column.key}` ? 'descending' : undefined;
+  return (
+    <th scope="col" aria-sort={sorted} className={className}>
+      <button type="button" onClick={() => sort(turned(column, order))}>
+        {column.name}
+        <span aria-hidden="true">
+          {sorted === 'ascending' ? ' ▲' : sorted === 'descending' ? ' ▼' : ''}
+        </span>
+      </button>
+    </th>
+  );
+}
+
+interface ToolsProps<T> {
+  seek?: string;
+  columns: Column<T>[];
+  listing: Listing<T>;
+}
+
+function Tools<T>({seek, columns, listing}: ToolsProps<T>) {
+  const name = useId();
+  const sortable = columns.filter(column => column.key !== undefined);
+  const chosen = sortable.find(column => listing.order.replace('-', '') === column.key);
+  return (
+    <div className="bb-locks-tools">
+      {seek !== undefined && (
+        <input
+          type="search"
+          aria-label={seek}
+          placeholder={seek}
+          onChange={event => listing.seek(event.target.value)}
+        />
+      )}
+      {sortable.length > 0 && (
+        <span className="bb-locks-sort">
+          <label htmlFor={name}>Sort by </label>
+          <select
+            id={name}
+            value={chosen?.key ?? ''}
+            onChange={event =>
+              listing.sort(turned(sortable.find(({key}) => key === event.target.value)!, ''))
+            }
+          >
+            {chosen === undefined && <option value="">–</option>}
+            {sortable.map(column => (
+              <option key={column.key} value={column.key}>
+                {column.name}
+              </option>
+            ))}
+          </select>
+        </span>
+      )}
+    </div>
+  );
+}
+
+function Pager<T>({listing, what}: {listing: Listing<T>; what: string}) {
+  const {offset, limit, total, turn, rows} = listing;
+  if (total <= limit && offset === 0) {
+    return null;
+  }
+  const last = Math.floor((total - 1) / limit) * limit;
+  const buttons: [string, number, boolean][] = [
+    ['First', 0, offset > 0],
+    ['Previous', Math.max(0, offset - limit), offset > 0],
+    ['Next', offset + limit, offset < last],
+    ['Last', last, offset < last],
+  ];
+  return (
+    <nav className="bb-locks-pager" aria-label={`Pages of ${what}`}>
+      {buttons.map(([name, to, possible]) => (
+        <button key={name} type="button" disabled={!possible} onClick={() => turn(to)}>
+          {name}
+        </button>
+      ))}
+      <span aria-live="polite">
+        {(offset + 1).toLocaleString()}–{(offset + rows.length).toLocaleString()} of{' '}
+        {total.toLocaleString()}
+      </span>
+    </nav>
+  );
+}
