@@ -13,6 +13,9 @@ export interface Listing<T> extends Answer<T> {
   seek(text: string): void;
 }
 
+/** Sorted by this, those for which nobody waits would come first. */
+const OLDEST = 'oldest_wait_at';
+
 /** How long somebody types before it is sought. */
 const TYPING = 300;
 
@@ -21,8 +24,10 @@ export function useListing<T>(
   plural: string,
   firstOrder: string,
   sought?: string,
+  most = Infinity,
 ): Listing<T> {
-  const limit = Math.max(1, buildbotGetSettings().getIntegerSetting('Locks.page_size'));
+  const size = buildbotGetSettings().getIntegerSetting('Locks.page_size');
+  const limit = Math.max(1, Math.min(size, most));
   const [offset, turn] = useState(0);
   const [order, setOrder] = useState(firstOrder);
   const [typed, seek] = useState('');
@@ -31,6 +36,7 @@ export function useListing<T>(
     limit,
     offset,
     order,
+    ...(order.endsWith(OLDEST) ? {waiting__gt: 0} : {}),
     ...(sought !== undefined && text !== '' ? {[`${sought}__contains`]: text} : {}),
   });
 

@@ -49,7 +49,7 @@ export function span(seconds: number): string {
 /** The time of the day, with the day if it is another than that of now. */
 export function clock(time: number, now: number): string {
   const at = new Date(time * 1000);
-  const minute = at.toLocaleTimeString([], {hour: '2-digit', minute: '2-digit'});
+  const minute = at.toLocaleTimeString([], {hour: 'numeric', minute: '2-digit'});
   return at.toDateString() === new Date(now * 1000).toDateString()
     ? minute
     : at.toLocaleDateString([], {day: 'numeric', month: 'short'}) + ' ' + minute;

@@ -30,12 +30,13 @@ function place<T extends Owner>(many: boolean): Column<T>[] {
     {
       name: 'Worker',
       key: 'worker',
-      cell: row => <WorkerLink id={row.workerid} name={row.worker} />,
+      cell: row =>
+        row.worker === null ? null : <WorkerLink id={row.workerid} name={row.worker} />,
     },
     {
       name: 'Branch',
       key: 'branch',
-      cell: row => (row.branch === null ? '–' : <Name text={row.branch} most={40} />),
+      cell: row => (row.branch === null ? null : <Name text={row.branch} most={40} />),
     },
     {name: 'Takes', cell: takes},
   ];
@@ -79,7 +80,7 @@ export function Standing({holders, waiters, many}: Props) {
           columns={[
             {
               name: 'Who',
-              key: 'text',
+              key: 'place',
               cell: row => (
                 <>
                   <span className="bb-locks-place">{row.place}.</span> <OwnerLink owner={row} />
@@ -93,9 +94,7 @@ export function Standing({holders, waiters, many}: Props) {
               name: 'Likely at',
               key: 'estimate_at',
               cell: row =>
-                row.estimate_at === null ? (
-                  '–'
-                ) : (
+                row.estimate_at === null ? null : (
                   <Clock at={row.estimate_at} from={row.estimate_from} until={row.estimate_until} />
                 ),
             },

@@ -9,6 +9,7 @@ export interface Column<T> {
   key?: string;
   /** Figures stand on the right, and are sorted from the largest. */
   figure?: boolean;
+  /** Null if there is nothing to say. */
   cell(row: T): ReactNode;
 }
 
@@ -23,7 +24,7 @@ interface Props<T> {
   seek?: string;
 }
 
-/** A page of a listing; on a telephone each row is a card. */
+/** A page of a listing; where there is little room each row is a card. */
 export function Table<T>({caption, columns, listing, id, nothing, seek}: Props<T>) {
   const {rows, known, failure, order} = listing;
   const [first, ...rest] = columns;
@@ -48,13 +49,7 @@ export function Table<T>({caption, columns, listing, id, nothing, seek}: Props<T
               <tr key={id(row)}>
                 <th scope="row">{first.cell(row)}</th>
                 {rest.map(column => (
-                  <td
-                    key={column.name}
-                    data-name={column.name}
-                    className={column.figure ? 'bb-locks-figure' : undefined}
-                  >
-                    {column.cell(row)}
-                  </td>
+                  <Cell key={column.name} column={column} content={column.cell(row)} />
                 ))}
               </tr>
             ))}
@@ -63,6 +58,15 @@ export function Table<T>({caption, columns, listing, id, nothing, seek}: Props<T
       )}
       <Pager listing={listing} what={caption} />
     </div>
+  );
+}
+
+function Cell<T>({column, content}: {column: Column<T>; content: ReactNode}) {
+  const names = [column.figure && 'bb-locks-figure', content === null && 'bb-locks-none'];
+  return (
+    <td data-name={column.name} className={names.filter(Boolean).join(' ') || undefined}>
+      <div>{content ?? '–'}</div>
+    </td>
   );
 }
 

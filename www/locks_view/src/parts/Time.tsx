@@ -9,16 +9,18 @@ function date(time: number): Date {
 }
 
 /** How long ago that was; it ticks. */
-export const Age = observer(({since}: {since: number | null}) => {
+export const Age = observer(({since}: {since: number}) => {
   const now = useCurrentTime();
-  return since === null ? (
-    <>–</>
-  ) : (
+  return (
     <time dateTime={date(since).toISOString()} title={date(since).toLocaleString()}>
       {span(now - since)}
     </time>
   );
 });
+
+export function oldest({oldest_wait_at}: {oldest_wait_at: number | null}) {
+  return oldest_wait_at === null ? null : <Age since={oldest_wait_at} />;
+}
 
 interface ClockProps {
   at: number;

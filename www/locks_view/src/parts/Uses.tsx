@@ -22,8 +22,8 @@ function lengths(use: Use): [number | null, number | null] {
 /** Who had it before, the latest first. */
 export function Uses({path}: {path: string}) {
   const label = useId();
-  const uses = useListing<Use>(`${path}/uses`, 'uses', '-until', 'text');
-  const length = (seconds: number | null) => (seconds === null ? '–' : span(seconds));
+  const uses = useListing<Use>(`${path}/uses`, 'uses', '-until', 'text', 10);
+  const length = (seconds: number | null) => (seconds === null ? null : span(seconds));
   return (
     <section aria-labelledby={label}>
       <h2 id={label}>Before</h2>

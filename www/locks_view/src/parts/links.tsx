@@ -14,10 +14,7 @@ export function BuilderLink({id, name}: {id: number; name: string}) {
   );
 }
 
-export function WorkerLink({id, name}: {id: number | null; name: string | null}) {
-  if (name === null) {
-    return <>–</>;
-  }
+export function WorkerLink({id, name}: {id: number | null; name: string}) {
   return id === null ? (
     <Name text={name} most={40} />
   ) : (

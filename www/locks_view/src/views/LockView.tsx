@@ -12,7 +12,7 @@ import {Meter} from '../parts/Meter';
 import {Name} from '../parts/Name';
 import {Standing} from '../parts/Standing';
 import {Table} from '../parts/Table';
-import {Age} from '../parts/Time';
+import {Age, oldest} from '../parts/Time';
 import {Timeline} from '../parts/Timeline';
 import {Uses} from '../parts/Uses';
 import {plural} from '../text';
@@ -27,8 +27,8 @@ export function LockView() {
 function LockPage({lockid}: {lockid: number}) {
   const path = `locks/${lockid}`;
   const answer = useAnswer<Lock>(path, 'locks');
-  const copies = useListing<Copy>(`${path}/copies`, 'copies', '-waiting', 'name');
-  const holders = useListing<Holder>(`${path}/holders`, 'holders', 'since_at');
+  const copies = useListing<Copy>(`${path}/copies`, 'copies', '-waiting', 'name', 20);
+  const holders = useListing<Holder>(`${path}/holders`, 'holders', 'since_at', undefined, 20);
   const waiters = useListing<Waiter>(`${path}/waiters`, 'waiters', 'place', 'text');
   useEvents([`${path}/copies/*/*`], (copy: Copy) => {
     copies.change(copy, other => other.copyid === copy.copyid);
@@ -105,7 +105,7 @@ function Copies({copies}: {copies: ReturnType<typeof useListing<Copy>>}) {
           {
             name: 'Oldest wait',
             key: 'oldest_wait_at',
-            cell: row => <Age since={row.oldest_wait_at} />,
+            cell: oldest,
           },
         ]}
       />
@@ -119,7 +119,7 @@ export function Scope({copy}: {copy: Copy}) {
     case 'worker':
       return (
         <>
-          worker <WorkerLink id={copy.workerid} name={copy.worker} />
+          worker <WorkerLink id={copy.workerid} name={copy.worker ?? ''} />
         </>
       );
     case 'branch':

@@ -8,12 +8,12 @@ import {Frame} from '../parts/Frame';
 import {Meter} from '../parts/Meter';
 import {Name} from '../parts/Name';
 import {Table} from '../parts/Table';
-import {Age} from '../parts/Time';
+import {oldest} from '../parts/Time';
 
 export const KINDS = {
   master: 'one for all',
-  worker: 'one a worker',
-  branch: 'one a branch',
+  worker: 'one per worker',
+  branch: 'one per branch',
 };
 
 /** All locks. */
@@ -65,7 +65,7 @@ export function LocksView() {
           {
             name: 'Oldest wait',
             key: 'oldest_wait_at',
-            cell: row => <Age since={row.oldest_wait_at} />,
+            cell: oldest,
           },
         ]}
       />
