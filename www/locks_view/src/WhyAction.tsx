@@ -8,11 +8,15 @@ import {useContext, useEffect, useState} from 'react';
 import {matchPath, useLocation, useNavigate} from 'react-router-dom';
 import {useEvents} from './events';
 
-export const CAPTION = 'Why does it wait?';
+const CAPTIONS = {
+  request: 'Why does it wait?',
+  build: 'Why does it wait?',
+  builder: 'Why do requests wait?',
+};
 
 /** What the page is of: where the master tells of it, and under which word. */
 export interface Seen {
-  kind: 'request' | 'build' | 'builder';
+  kind: keyof typeof CAPTIONS;
   path: string;
   plural: string;
 }
@@ -36,8 +40,13 @@ export function seenOn(address: string): Seen | null {
 
 const IDS = {request: 'buildrequestid', build: 'buildid', builder: 'builderid'};
 
-/** The page of reasons for what is seen, while it may wait. */
-function useReasons(seen: Seen | null): string | null {
+interface Way {
+  caption: string;
+  to: string;
+}
+
+/** To the reasons of what is seen, while it may wait. */
+function useWay(seen: Seen | null): Way | null {
   const {restClient} = useContext(DataClientContext);
   const [found, setFound] = useState<{path: string; id: number} | null>(null);
   useEffect(() => {
@@ -63,28 +72,31 @@ function useReasons(seen: Seen | null): string | null {
       setFound(null);
     }
   });
-  return found !== null && seen?.path === found.path ? `/why/${seen.kind}/${found.id}` : null;
+  return found !== null && seen?.path === found.path
+    ? {caption: CAPTIONS[seen.kind], to: `/why/${seen.kind}/${found.id}`}
+    : null;
 }
 
 export function WhyAction() {
   const store = useContext(TopbarContext);
   const navigate = useNavigate();
-  const to = useReasons(seenOn(useLocation().pathname));
+  const way = useWay(seenOn(useLocation().pathname));
   useEffect(() => {
-    if (to === null) {
+    if (way === null) {
       return;
     }
-    const mine = {caption: CAPTION, action: () => navigate(to)};
+    const {caption, to} = way;
+    const mine = {caption, action: () => navigate(to)};
     // the page sets its own buttons anew whenever it is drawn; ours comes after them again
     const stop = autorun(() => {
-      if (!store.actions.some(action => action.caption === CAPTION)) {
+      if (!store.actions.some(action => action.caption === caption)) {
         store.setActions([...store.actions, mine]);
       }
     });
     return () => {
       stop();
-      store.setActions(store.actions.filter(action => action.caption !== CAPTION));
+      store.setActions(store.actions.filter(action => action.caption !== caption));
     };
-  }, [store, to]);
+  }, [store, way?.caption, way?.to]);
   return null;
 }

@@ -14,7 +14,7 @@ export interface Answer<T> {
   /** There has been an answer. */
   known: boolean;
   failure: Failure | null;
-  /** Ask again, soon. */
+  /** Ask again, soon, or once it is seen. */
   refresh(): void;
   /** What an event has told of one row. */
   change(row: T, same: (other: T) => boolean): void;
@@ -27,12 +27,17 @@ interface Told<T> {
   failure: Failure | null;
 }
 
+/** A page that is not seen asks nothing; it asks once it is seen again. */
+function seen(): boolean {
+  return document.visibilityState === 'visible';
+}
+
 /** What the data API answers, kept true; nothing is asked while there is no path. */
 export function useAnswer<T>(
   path: string | null,
   plural: string,
   query: Record<string, unknown> = {},
-  pause = 500,
+  pause = 1000,
 ): Answer<T> {
   const {restClient} = useContext(DataClientContext);
   const [told, setTold] = useState<Told<T> | null>(null);
@@ -59,7 +64,7 @@ export function useAnswer<T>(
     );
     asker.current = current;
     current.ask();
-    const look = () => document.visibilityState === 'visible' && current.ask();
+    const look = () => seen() && current.ask();
     const timer = setInterval(look, SILENCE);
     document.addEventListener('visibilitychange', look);
     return () => {
@@ -69,7 +74,11 @@ export function useAnswer<T>(
     };
   }, [restClient, path, plural, asked, pause]);
 
-  const refresh = useCallback(() => asker.current?.ask(), []);
+  const refresh = useCallback(() => {
+    if (seen()) {
+      asker.current?.ask();
+    }
+  }, []);
   const change = useCallback(
     (row: T, same: (other: T) => boolean) =>
       setTold(last => last && {...last, rows: last.rows.map(old => (same(old) ? row : old))}),

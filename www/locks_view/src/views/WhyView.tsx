@@ -14,8 +14,8 @@ interface Subject {
   plural: string;
   /** What it is called in a sentence. */
   title(row: any): ReactNode;
-  /** Its page. */
-  route(row: any): string;
+  /** Its page, if it has one of its own. */
+  route: ((row: any) => string) | null;
 }
 
 const BUILDER: Subject = {
@@ -24,31 +24,37 @@ const BUILDER: Subject = {
   route: row => `/builders/${row.builderid}`,
 };
 
-const SUBJECTS: Record<string, Subject> = {
-  request: {
-    plural: 'buildrequests',
-    title: row => `build request ${row.buildrequestid}`,
-    route: row => `/buildrequests/${row.buildrequestid}`,
-  },
-  build: {
-    plural: 'builds',
-    title: row => `build ${row.number}`,
-    route: row => `/builders/${row.builderid}/builds/${row.number}`,
-  },
-  step: {
-    plural: 'steps',
-    title: row => (
-      <>
-        step <Name text={row.name} most={40} />
-      </>
-    ),
-    route: row => `/why/build/${row.buildid}`,
-  },
-  builder: BUILDER,
+const BUILD: Subject = {
+  plural: 'builds',
+  title: row => `build ${row.number}`,
+  route: row => `/builders/${row.builderid}/builds/${row.number}`,
 };
 
+const REQUEST: Subject = {
+  plural: 'buildrequests',
+  title: row => `build request ${row.buildrequestid}`,
+  route: row => `/buildrequests/${row.buildrequestid}`,
+};
+
+const STEP: Subject = {
+  plural: 'steps',
+  title: row => (
+    <>
+      step <Name text={row.name} most={40} />
+    </>
+  ),
+  route: null,
+};
+
+const SUBJECTS = new Map([
+  ['builder', BUILDER],
+  ['build', BUILD],
+  ['request', REQUEST],
+  ['step', STEP],
+]);
+
 /** What a reason is, in one or two words. */
-const KINDS: Record<string, string> = {
+const KINDS: Record<string, string | undefined> = {
   lock: 'lock',
   worker_missing: 'worker not connected',
   worker_full: 'worker full',
@@ -70,7 +76,7 @@ const NAMED = 20;
 /** Why a request, a build, a step or a builder's requests wait. */
 export function WhyView() {
   const {kind = '', id = ''} = useParams<'kind' | 'id'>();
-  const subject = SUBJECTS[kind];
+  const subject = SUBJECTS.get(kind);
   if (subject === undefined) {
     return (
       <Frame title="Why?">
@@ -84,13 +90,10 @@ export function WhyView() {
 function WhyPage({kind, id, subject}: {kind: string; id: number; subject: Subject}) {
   const path = `${subject.plural}/${id}`;
   const about = useAnswer<any>(path, subject.plural);
-  const reasons = useAnswer<Reason>(`${path}/reasons`, 'reasons', {}, 1000);
+  const reasons = useAnswer<Reason>(`${path}/reasons`, 'reasons');
   const row = about.rows[0];
-  const builders = useAnswer<any>(
-    row?.builderid === undefined ? null : `builders/${row.builderid}`,
-    'builders',
-  );
-  const builder = builders.rows[0];
+  const build = useParent(row, kind === 'step', 'builds', 'buildid');
+  const builder = useParent(build ?? row, kind !== 'builder', 'builders', 'builderid');
 
   // what can change a reason: the copies it names, the workers, the subject itself
   const copies = reasons.rows
@@ -115,12 +118,10 @@ function WhyPage({kind, id, subject}: {kind: string; id: number; subject: Subjec
         ) : (
           <>
             Why {kind === 'builder' ? 'do requests of ' : 'does '}
-            <Link to={subject.route(row)}>{subject.title(row)}</Link>
-            {builder !== undefined && kind !== 'builder' && (
-              <>
-                {' of '}
-                <Link to={BUILDER.route(builder)}>{BUILDER.title(builder)}</Link>
-              </>
+            <SubjectLink subject={subject} row={row} />
+            {build !== undefined && <> of <SubjectLink subject={BUILD} row={build} /></>}
+            {builder !== undefined && (
+              <> of <SubjectLink subject={BUILDER} row={builder} /></>
             )}{' '}
             wait?
           </>
@@ -144,6 +145,21 @@ function WhyPage({kind, id, subject}: {kind: string; id: number; subject: Subjec
         ))}
       </ol>
     </Frame>
+  );
+}
+
+/** What the row is a part of, as the master tells it. */
+function useParent(row: any, wanted: boolean, plural: string, key: string): any {
+  const id = row?.[key];
+  const path = wanted && id !== undefined ? `${plural}/${id}` : null;
+  return useAnswer<any>(path, plural).rows[0];
+}
+
+function SubjectLink({subject, row}: {subject: Subject; row: any}) {
+  return subject.route === null ? (
+    <>{subject.title(row)}</>
+  ) : (
+    <Link to={subject.route(row)}>{subject.title(row)}</Link>
   );
 }
 
