@@ -56,8 +56,11 @@ export function useAnswer<T>(
       },
       reason => {
         const failure = reason?.response?.status === 404 ? 'missing' : 'failed';
+        // what is missing has no rows; what could not be asked has those that it had
         setTold(last => ({
-          rows: [], total: 0, ...(last?.path === path ? last : {}), path, failure,
+          ...(last?.path === path && failure === 'failed' ? last : {rows: [], total: 0}),
+          path,
+          failure,
         }));
       },
       pause,

@@ -34,11 +34,11 @@ export interface Owner {
   copyid: number;
   lockid: number;
   copy: string;
-  kind: 'request' | 'build' | 'group' | 'step';
+  kind: string;
   text: string;
-  builderid: number;
-  builder: string;
-  buildrequestid: number;
+  builderid: number | null;
+  builder: string | null;
+  buildrequestid: number | null;
   buildid: number | null;
   number: number | null;
   stepid: number | null;
@@ -48,21 +48,21 @@ export interface Owner {
   branch: string | null;
   mode: 'counting' | 'exclusive';
   units: number;
-  since_at: number;
+  since_at: number | null;
   priority: number;
   nested: boolean;
 }
 
 export interface Holder extends Owner {
-  holderid: number;
+  holderid: number | string;
 }
 
 export interface Waiter extends Owner {
-  waiterid: number;
+  waiterid: number | string;
   place: number;
-  estimate_at: number | null;
-  estimate_from: number | null;
-  estimate_until: number | null;
+  estimate_at?: number | null;
+  estimate_from?: number | null;
+  estimate_until?: number | null;
 }
 
 export interface Reason {

@@ -7,7 +7,10 @@ import {Answer, useAnswer} from './answer';
 export interface Listing<T> extends Answer<T> {
   offset: number;
   limit: number;
+  /** By what it is sorted; '' is the master's own order. */
   order: string;
+  /** By what it is sorted as long as nobody says otherwise. */
+  firstOrder: string;
   turn(offset: number): void;
   sort(order: string): void;
   seek(text: string): void;
@@ -35,7 +38,8 @@ export function useListing<T>(
   const answer = useAnswer<T>(path, plural, {
     limit,
     offset,
-    order,
+    // without an order, the master need not make the rows that it does not send
+    ...(order === '' ? {} : {order}),
     ...(order.endsWith(OLDEST) ? {waiting__gt: 0} : {}),
     ...(sought !== undefined && text !== '' ? {[`${sought}__contains`]: text} : {}),
   });
@@ -62,6 +66,7 @@ export function useListing<T>(
     offset,
     limit,
     order,
+    firstOrder,
     turn,
     sort: wanted => {
       turn(0);

@@ -26,9 +26,9 @@ export function cut(text: string, most: number): string {
   return characters.length <= most ? text : characters.slice(0, most - 1).join('') + '…';
 }
 
-/** So many seconds, in its two largest units. */
+/** So many seconds, in their two largest units; clocks differ, so none may be negative. */
 export function span(seconds: number): string {
-  const whole = Math.max(0, Math.floor(seconds));
+  const whole = Math.floor(seconds);
   const parts: [number, string][] = [
     [Math.floor(whole / 86400), 'd'],
     [Math.floor(whole / 3600) % 24, 'h'],

@@ -25,7 +25,8 @@ function place<T extends Owner>(many: boolean): Column<T>[] {
     {
       name: 'Builder',
       key: 'builder',
-      cell: row => <BuilderLink id={row.builderid} name={row.builder} />,
+      cell: row =>
+        row.builder === null ? null : <BuilderLink id={row.builderid} name={row.builder} />,
     },
     {
       name: 'Worker',
@@ -40,6 +41,10 @@ function place<T extends Owner>(many: boolean): Column<T>[] {
     },
     {name: 'Takes', cell: takes},
   ];
+}
+
+function since({since_at}: Owner) {
+  return since_at === null ? null : <Age since={since_at} />;
 }
 
 interface Props {
@@ -65,7 +70,7 @@ export function Standing({holders, waiters, many}: Props) {
           columns={[
             {name: 'Who', key: 'text', cell: row => <OwnerLink owner={row} />},
             ...place<Holder>(many),
-            {name: 'Since', key: 'since_at', cell: row => <Age since={row.since_at} />},
+            {name: 'Since', key: 'since_at', cell: since},
           ]}
         />
       </section>
@@ -80,7 +85,7 @@ export function Standing({holders, waiters, many}: Props) {
           columns={[
             {
               name: 'Who',
-              key: 'place',
+              key: 'text',
               cell: row => (
                 <>
                   <span className="bb-locks-place">{row.place}.</span> <OwnerLink owner={row} />
@@ -89,12 +94,12 @@ export function Standing({holders, waiters, many}: Props) {
             },
             ...place<Waiter>(many),
             {name: 'Priority', key: 'priority', figure: true, cell: row => row.priority},
-            {name: 'For', key: 'since_at', cell: row => <Age since={row.since_at} />},
+            {name: 'For', key: 'since_at', cell: since},
             {
               name: 'Likely at',
               key: 'estimate_at',
               cell: row =>
-                row.estimate_at === null ? null : (
+                row.estimate_at == null ? null : (
                   <Clock at={row.estimate_at} from={row.estimate_from} until={row.estimate_until} />
                 ),
             },

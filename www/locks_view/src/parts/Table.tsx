@@ -17,7 +17,7 @@ interface Props<T> {
   caption: string;
   columns: Column<T>[];
   listing: Listing<T>;
-  id(row: T): number;
+  id(row: T): number | string;
   /** What is said if there is none. */
   nothing: string;
   /** What can be sought, as a label. */
@@ -26,13 +26,15 @@ interface Props<T> {
 
 /** A page of a listing; where there is little room each row is a card. */
 export function Table<T>({caption, columns, listing, id, nothing, seek}: Props<T>) {
-  const {rows, known, failure, order} = listing;
+  const {rows, known, failure} = listing;
   const [first, ...rest] = columns;
   return (
     <div className="bb-locks-listing">
       <Tools seek={seek} columns={columns} listing={listing} />
-      <FailureNote failure={failure} />
-      {known && rows.length === 0 && <p className="bb-locks-nothing">{nothing}</p>}
+      <FailureNote failure={failure === 'failed' ? failure : null} />
+      {(known || failure === 'missing') && rows.length === 0 && (
+        <p className="bb-locks-nothing">{nothing}</p>
+      )}
       {!known && failure === null && <p className="bb-locks-nothing">Asking the master …</p>}
       {rows.length > 0 && (
         <table>
@@ -40,7 +42,7 @@ export function Table<T>({caption, columns, listing, id, nothing, seek}: Props<T
           <thead>
             <tr>
               {columns.map(column => (
-                <Heading key={column.name} column={column} order={order} sort={listing.sort} />
+                <Heading key={column.name} column={column} listing={listing} />
               ))}
             </tr>
           </thead>
@@ -70,19 +72,20 @@ function Cell<T>({column, content}: {column: Column<T>; content: ReactNode}) {
   );
 }
 
-function turned<T>(column: Column<T>, order: string): string {
+/** The next order: this way, the other way, and as it was. */
+function turned<T>(column: Column<T>, order: string, firstOrder: string): string {
   const first = column.figure ? `-${column.key}` : column.key!;
   const other = column.figure ? column.key! : `-${column.key}`;
-  return order === first ? other : first;
+  return order === first ? other : order === other && firstOrder !== other ? firstOrder : first;
 }
 
 interface HeadingProps<T> {
   column: Column<T>;
-  order: string;
-  sort(order: string): void;
+  listing: Listing<T>;
 }
 
-function Heading<T>({column, order, sort}: HeadingProps<T>) {
+function Heading<T>({column, listing}: HeadingProps<T>) {
+  const {order, firstOrder, sort} = listing;
   const className = column.figure ? 'bb-locks-figure' : undefined;
   if (column.key === undefined) {
     return (
@@ -95,7 +98,7 @@ function Heading<T>({column, order, sort}: HeadingProps<T>) {
     order === column.key ? 'ascending' : order === `-${column.key}` ? 'descending' : undefined;
   return (
     <th scope="col" aria-sort={sorted} className={className}>
-      <button type="button" onClick={() => sort(turned(column, order))}>
+      <button type="button" onClick={() => sort(turned(column, order, firstOrder))}>
         {column.name}
         <span aria-hidden="true">
           {sorted === 'ascending' ? ' ▲' : sorted === 'descending' ? ' ▼' : ''}
@@ -131,11 +134,12 @@ function Tools<T>({seek, columns, listing}: ToolsProps<T>) {
           <select
             id={name}
             value={chosen?.key ?? ''}
-            onChange={event =>
-              listing.sort(turned(sortable.find(({key}) => key === event.target.value)!, ''))
-            }
+            onChange={event => {
+              const wanted = sortable.find(({key}) => key === event.target.value);
+              listing.sort(wanted === undefined ? '' : turned(wanted, '', ''));
+            }}
           >
-            {chosen === undefined && <option value="">–</option>}
+            {listing.firstOrder === '' && <option value="">as they come</option>}
             {sortable.map(column => (
               <option key={column.key} value={column.key}>
                 {column.name}

@@ -34,7 +34,7 @@ export const Clock = observer(({at, from = null, until = null}: ClockProps) => {
   return (
     <time dateTime={date(at).toISOString()} title={date(at).toLocaleString()}>
       {clock(at, now)}
-      {from !== null && until !== null && (
+      {from != null && until != null && (
         <span className="bb-locks-faint">
           {' '}
           ({clock(from, now)} – {clock(until, now)})

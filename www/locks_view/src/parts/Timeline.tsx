@@ -94,8 +94,8 @@ export function Timeline({lockid}: {lockid: number}) {
           ))}
         </select>
       </h2>
-      <FailureNote failure={failure} />
-      {known && rows.length === 0 && <p className="bb-locks-nothing">Nothing is known of them.</p>}
+      <FailureNote failure={failure === 'failed' ? failure : null} />
+      {(known || failure === 'missing') && rows.length === 0 && <p className="bb-locks-nothing">Nothing is known of them.</p>}
       {rows.length > 0 && (
         <div className="bb-locks-timeline">
           <Chart

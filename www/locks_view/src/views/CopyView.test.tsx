@@ -5,8 +5,8 @@ import {describe, expect, it} from 'vitest';
 import {COPY, HOLDER, Master, visit, WAITER} from '../testing/master';
 import {CopyView} from './CopyView';
 
-function lab() {
-  return new Master()
+function lab(master = new Master()) {
+  return master
     .knows('copies/7', [COPY])
     .knows('copies/7/holders', [HOLDER])
     .knows('copies/7/waiters', [WAITER])
@@ -50,6 +50,16 @@ describe('CopyView', () => {
     const rows = screen.getAllByRole('row').map(row => row.textContent!);
     expect(rows.find(row => row.startsWith('firmware #11'))).toContain('1 min2 min');
     expect(rows.find(row => row.startsWith('firmware #10'))).toContain('30 s–');
+  });
+
+  it('says that it is not in use, and follows when it is again', async () => {
+    const master = new Master();
+    show(master);
+    await screen.findByText('Nobody holds this copy, and nobody waits for it.');
+    expect(screen.queryByRole('alert')).toBeNull();
+    lab(master);
+    master.tell('locks/3/copies/7/claimed', COPY);
+    await screen.findByText('firmware #12 / test/flash');
   });
 
   it('takes itself from the event that tells of it', async () => {

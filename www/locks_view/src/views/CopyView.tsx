@@ -24,10 +24,13 @@ export function CopyView() {
 function CopyPage({lockid, copyid}: {lockid: number; copyid: number}) {
   const path = `copies/${copyid}`;
   const answer = useAnswer<Copy>(path, 'copies');
-  const holders = useListing<Holder>(`${path}/holders`, 'holders', 'since_at');
-  const waiters = useListing<Waiter>(`${path}/waiters`, 'waiters', 'place', 'text');
+  const holders = useListing<Holder>(`${path}/holders`, 'holders', '');
+  const waiters = useListing<Waiter>(`${path}/waiters`, 'waiters', '', 'text');
   useEvents([`locks/${lockid}/copies/${copyid}/*`], (copy: Copy) => {
     answer.change(copy, () => true);
+    if (answer.failure !== null) {
+      answer.refresh();
+    }
     holders.refresh();
     waiters.refresh();
   });
@@ -40,7 +43,11 @@ function CopyPage({lockid, copyid}: {lockid: number; copyid: number}) {
         [copy?.name ?? `${copyid}`, `/locks/${lockid}/copies/${copyid}`],
       ]}
     >
-      <FailureNote failure={answer.failure} />
+      {answer.failure === 'missing' ? (
+        <p className="bb-locks-nothing">Nobody holds this copy, and nobody waits for it.</p>
+      ) : (
+        <FailureNote failure={answer.failure} />
+      )}
       {copy !== undefined && (
         <>
           <p className="bb-locks-sum">
@@ -53,9 +60,9 @@ function CopyPage({lockid, copyid}: {lockid: number; copyid: number}) {
             )}
           </p>
           <Standing holders={holders} waiters={waiters} many={false} />
-          <Uses path={path} />
         </>
       )}
+      <Uses path={path} />
     </Frame>
   );
 }

@@ -57,6 +57,34 @@ describe('LockView', () => {
     expect(screen.getByRole('link', {name: 'Why does firmware #13 wait?'})).toBeTruthy();
   });
 
+  it('asks for those who hold and wait in the order that the master has them in', async () => {
+    const master = lab();
+    show(master);
+    await screen.findByText('nightly request 91');
+    expect(master.asked.find(([path]) => path === 'locks/3/waiters')![1]).toEqual({
+      limit: 50,
+      offset: 0,
+    });
+  });
+
+  it('shows an owner that has no page of its own', async () => {
+    const nobody = {
+      ...HOLDER,
+      text: 'somebody',
+      builder: null,
+      builderid: null,
+      buildrequestid: null,
+      number: null,
+      worker: null,
+      since_at: null,
+    };
+    show(lab().knows('locks/3/holders', [nobody]));
+    await screen.findByText('somebody');
+    expect(links(screen.getByRole('region', {name: 'Held by 1'}))).toEqual([
+      ['jtag[board-1]', '/locks/3/copies/7'],
+    ]);
+  });
+
   it('takes a copy from the event that tells of it, and asks only who holds and waits', async () => {
     const master = lab();
     show(master);

@@ -28,8 +28,8 @@ function LockPage({lockid}: {lockid: number}) {
   const path = `locks/${lockid}`;
   const answer = useAnswer<Lock>(path, 'locks');
   const copies = useListing<Copy>(`${path}/copies`, 'copies', '-waiting', 'name', 20);
-  const holders = useListing<Holder>(`${path}/holders`, 'holders', 'since_at', undefined, 20);
-  const waiters = useListing<Waiter>(`${path}/waiters`, 'waiters', 'place', 'text');
+  const holders = useListing<Holder>(`${path}/holders`, 'holders', '', undefined, 20);
+  const waiters = useListing<Waiter>(`${path}/waiters`, 'waiters', '', 'text');
   useEvents([`${path}/copies/*/*`], (copy: Copy) => {
     copies.change(copy, other => other.copyid === copy.copyid);
     // a copy that nobody holds or waits for may be no more, and one that is not seen may be new

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import {act, fireEvent, screen, waitFor} from '@testing-library/react';
 import React from 'react';
-import {describe, expect, it} from 'vitest';
+import {describe, expect, it, vi} from 'vitest';
 import {tick} from '../testing/buildbot-ui';
 import {COPY, LOCK, Master, visit} from '../testing/master';
 import {LocksView} from './LocksView';
@@ -32,7 +32,7 @@ describe('LocksView', () => {
 
   it('says that there is none', async () => {
     show(new Master().knows('locks', []));
-    await screen.findByText('There is no lock that fits: none is configured, or none has this name.');
+    await screen.findByText('No lock is used, or none has this name.');
   });
 
   it('says that the master knows of no locks', async () => {
@@ -74,6 +74,8 @@ describe('LocksView', () => {
     expect(screen.getByRole('columnheader', {name: 'Copies'}).getAttribute('aria-sort')).toBe(
       'ascending',
     );
+    fireEvent.click(screen.getByRole('button', {name: 'Copies'}));
+    await waitFor(() => expect(master.asked.at(-1)![1].order).toBe('-waiting'));
   });
 
   it('leaves out those for which nobody waits when sorted by the oldest wait', async () => {
@@ -98,15 +100,24 @@ describe('LocksView', () => {
     expect(master.asked[1][1].name__contains).toBe('jt');
   });
 
-  it('follows the events of locks that are seen, of no others', async () => {
+  it('asks nothing for the events of locks that are not seen', async () => {
+    vi.useFakeTimers();
+    const master = new Master().knows('locks', [LOCK]);
+    show(master);
+    await act(() => vi.advanceTimersByTimeAsync(2000));
+    master.tell('locks/99/copies/1/released', {...COPY, lockid: 99});
+    master.tell('workers/1/connected', {...COPY});
+    await act(() => vi.advanceTimersByTimeAsync(2000));
+    expect(master.asked.length).toBe(1);
+    vi.useRealTimers();
+  });
+
+  it('follows the events of locks that are seen', async () => {
     const master = new Master().knows('locks', [LOCK]);
     const {unmount} = show(master);
     await screen.findByText('1 of 1');
     expect(master.subscribed).toEqual(['locks/*/copies/*/*']);
     master.knows('locks', [{...LOCK, used: 0}]);
-    master.tell('locks/99/copies/1/released', {...COPY, lockid: 99});
-    master.tell('workers/1/connected', {});
-    expect(master.asked.length).toBe(1);
     master.tell('locks/3/copies/7/released', COPY);
     await screen.findByText('0 of 1');
     unmount();

@@ -4,6 +4,7 @@ import {Link} from 'react-router-dom';
 import {Lock} from '../entities';
 import {useEvents} from '../events';
 import {useListing} from '../listing';
+import {FailureNote} from '../parts/Failure';
 import {Frame} from '../parts/Frame';
 import {Meter} from '../parts/Meter';
 import {Name} from '../parts/Name';
@@ -27,11 +28,12 @@ export function LocksView() {
   });
   return (
     <Frame title="Locks">
+      <FailureNote failure={locks.failure === 'missing' ? 'missing' : null} />
       <Table<Lock>
         caption="all locks"
         listing={locks}
         id={row => row.lockid}
-        nothing="There is no lock that fits: none is configured, or none has this name."
+        nothing="No lock is used, or none has this name."
         seek="Search locks"
         columns={[
           {

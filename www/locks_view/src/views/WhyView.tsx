@@ -68,6 +68,7 @@ const KINDS: Record<string, string | undefined> = {
   error: 'error',
   behind: 'another before it',
   starting: 'starting',
+  elsewhere: 'another master',
 };
 
 /** Requests that are named before the rest is only counted. */
