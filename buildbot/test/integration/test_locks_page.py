@@ -8,7 +8,6 @@ from pathlib import Path
 
 from parameterized import parameterized
 from twisted.internet import defer
-from twisted.internet import reactor
 
 from buildbot.plugins import util
 from buildbot.process.results import SUCCESS
@@ -26,6 +25,19 @@ AXE = Path(SOURCE or '', 'www/locks_view/node_modules/axe-core/axe.min.js')
 PICTURES = os.environ.get('INTERLOCK_PICTURES')
 
 
+class AwaitedGate(Gate):
+    """A gate of which a test can await that a step has come to it."""
+
+    def __init__(self):
+        super().__init__()
+        self.arrivals = defer.DeferredQueue()
+
+    def wait(self, step):
+        d = super().wait(step)
+        self.arrivals.put(step)
+        return d
+
+
 class PageCase(RunMasterBase):
     """A board that builds of firmware hold in a step, and for which requests of nightly wait."""
 
@@ -37,7 +49,7 @@ class PageCase(RunMasterBase):
     @defer.inlineCallbacks
     def setUp(self):
         use_known_database(self)
-        self.gate = Gate()
+        self.gate = AwaitedGate()
         board = util.MasterLock('board')
         version = util.BranchLock('version')
 
@@ -52,22 +64,29 @@ class PageCase(RunMasterBase):
                 builder('firmware', steps={'locks': [board.access('exclusive')]}),
                 builder('nightly', locks=[board.access('exclusive')]),
                 builder('branches', locks=[version.access('exclusive')]),
+                builder('releases', locks=[version.access('exclusive')]),
             ],
+            'multiMaster': True,
+            'collapseRequests': False,
             'www': {'port': 'tcp:0:interface=127.0.0.1', 'plugins': {'locks_view': {}}},
         })
+        self.addCleanup(self.finish)
 
     @defer.inlineCallbacks
-    def tearDown(self):
-        # builds of which the browser has seen enough
-        while self.gate.running:
+    def finish(self):
+        """Let all builds that run end, and be written."""
+        running = len(self.gate.running)
+        complete = [defer.Deferred() for _ in range(running)]
+        consumer = yield self.master.mq.startConsuming(
+            lambda key, message: complete.pop().callback(None), ('buildsets', None, 'complete')
+        )
+        written = defer.gatherResults(complete)
+        down = self.master.botmaster.cleanShutdown(stopReactor=False)
+        for _ in range(running):
             self.gate.open(SUCCESS)
-            yield self.turn()
-        yield super().tearDown()
-
-    def turn(self):
-        d = defer.Deferred()
-        reactor.callLater(0, d.callback, None)
-        return d
+        yield down
+        yield written
+        yield consumer.stopConsuming()
 
     @defer.inlineCallbacks
     def look(self, **words):
@@ -96,6 +115,12 @@ class PageCase(RunMasterBase):
         return brids[builderid]
 
     @defer.inlineCallbacks
+    def start(self, name, codebases=('',)):
+        """Ask for a build, and wait until it runs its step."""
+        yield self.request(name, codebases)
+        yield self.gate.arrivals.get()
+
+    @defer.inlineCallbacks
     def keep(self, window, name):
         if PICTURES:
             yield window.picture(Path(PICTURES, f'{name}.png'))
@@ -108,13 +133,14 @@ class Pages(PageCase):
         window = yield self.look()
         yield window.visit('/locks')
         yield window.see('board', '0 of 1')
-        yield self.request('firmware')
+        yield self.start('firmware')
         yield window.see('1 of 1')
         yield self.request('nightly')
         yield window.click('board')
-        yield window.see('Held by 1', 'firmware #1 / flash', 'Waiting 1', 'nightly request 2')
+        yield window.see('Held by 1', 'firmware #1 / flash', 'Waiting 1', 'build request 2 of nightly')
         yield self.keep(window, 'lock')
         self.gate.open(SUCCESS)
+        yield self.gate.arrivals.get()
         yield window.see('Held by 1', 'nightly #1', 'Waiting 0', 'Nobody waits for it.')
         self.gate.open(SUCCESS)
         yield window.see('Held by 0', 'Nobody holds it.')
@@ -122,7 +148,7 @@ class Pages(PageCase):
     @defer.inlineCallbacks
     def test_why(self):
         """A request that waits has a button that leads to who holds the lock."""
-        yield self.request('firmware')
+        yield self.start('firmware')
         brid = yield self.request('nightly')
         window = yield self.look()
         yield window.visit(f'/buildrequests/{brid}')
@@ -142,8 +168,8 @@ class Pages(PageCase):
     def test_many(self, name, words):
         """Of 500 copies a page is shown, which fits, and which all can use."""
         codebases = [f'c{number:03}' for number in range(500)]
-        yield self.request('branches', codebases)
-        yield self.request('branches', codebases)
+        yield self.start('branches', codebases)
+        yield self.request('releases', codebases)
         window = yield self.look(**words)
         yield window.visit('/locks')
         yield window.see('version', '500 of 500')
