@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``buildbot --version`` says that the fork is on; ``buildbot locks`` asks a master of its locks."""
+"""``buildbot --version`` says that the fork is on; ``buildbot locks`` is a command."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 from typing import Sequence
 
 from buildbot.clients.locks.look import Look

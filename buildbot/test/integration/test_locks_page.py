@@ -59,19 +59,17 @@ class PageCase(RunMasterBase):
             factory = util.BuildFactory([step])
             return util.BuilderConfig(name, workernames=['local1'], factory=factory, **words)
 
-        yield self.setup_master(
-            {
-                'builders': [
-                    builder('firmware', steps={'locks': [board.access('exclusive')]}),
-                    builder('nightly', locks=[board.access('exclusive')]),
-                    builder('branches', locks=[version.access('exclusive')]),
-                    builder('releases', locks=[version.access('exclusive')]),
-                ],
-                'multiMaster': True,
-                'collapseRequests': False,
-                'www': {'port': 'tcp:0:interface=127.0.0.1', 'plugins': {'locks_view': {}}},
-            }
-        )
+        yield self.setup_master({
+            'builders': [
+                builder('firmware', steps={'locks': [board.access('exclusive')]}),
+                builder('nightly', locks=[board.access('exclusive')]),
+                builder('branches', locks=[version.access('exclusive')]),
+                builder('releases', locks=[version.access('exclusive')]),
+            ],
+            'multiMaster': True,
+            'collapseRequests': False,
+            'www': {'port': 'tcp:0:interface=127.0.0.1', 'plugins': {'locks_view': {}}},
+        })
         self.addCleanup(self.finish)
 
     @defer.inlineCallbacks
@@ -139,9 +137,7 @@ class Pages(PageCase):
         yield window.see('1 of 1')
         yield self.request('nightly')
         yield window.click('board')
-        yield window.see(
-            'Held by 1', 'firmware #1 / flash', 'Waiting 1', 'build request 2 of nightly'
-        )
+        yield window.see('Held by 1', 'firmware #1 / flash', 'Waiting 1', 'build request 2 of nightly')
         yield self.keep(window, 'lock')
         self.gate.open(SUCCESS)
         yield self.gate.arrivals.get()
@@ -163,13 +159,11 @@ class Pages(PageCase):
         yield window.click('board')
         yield window.see('Held by 1')
 
-    @parameterized.expand(
-        [
-            ('light', {}),
-            ('dark', {'dark': True}),
-            ('telephone', {'width': 360}),
-        ]
-    )
+    @parameterized.expand([
+        ('light', {}),
+        ('dark', {'dark': True}),
+        ('telephone', {'width': 360}),
+    ])
     @defer.inlineCallbacks
     def test_many(self, name, words):
         """Of 500 copies a page is shown, which fits, and which all can use."""
@@ -189,8 +183,6 @@ class Pages(PageCase):
         yield self.keep(window, name)
         beyond = 'return document.documentElement.scrollWidth - window.innerWidth'
         self.assertLessEqual((yield window.run(beyond)), 0)
-        self.assertLessEqual(
-            (yield window.run('return document.querySelectorAll("tr").length')), 99
-        )
+        self.assertLessEqual((yield window.run('return document.querySelectorAll("tr").length')), 99)
         if AXE.exists():
             self.assertEqual((yield window.faults(AXE.read_text())), [])

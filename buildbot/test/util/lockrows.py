@@ -86,13 +86,13 @@ HOLDERS = [
 WAITERS = [
     owner_row(
         7,
-        'build request 40 of firmware',
+        'request 40 of firmware',
         12,
         place=1,
         priority=5,
         estimate_at=NOW + 32 * MINUTE,
         estimate_from=NOW + 20 * MINUTE,
-        estimate_until=NOW + 30 * HOUR,
+        estimate_until=NOW + 70 * MINUTE,
     ),
     owner_row(
         7,
