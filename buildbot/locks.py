@@ -144,7 +144,6 @@ class WorkerLock(BaseLockId):
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units of a copy: how many ``counting`` holders of one unit there may be.
     :param maxCountForWorker: units by worker name, where they differ from ``maxCount``.
-    :param maxCountForSlave: the name of that when a worker was called a slave.
     :raises ConfigErrors: one of these is not what it must be.
     """
 
@@ -156,16 +155,10 @@ class WorkerLock(BaseLockId):
         name: str,
         maxCount: int = 1,
         maxCountForWorker: dict[str, int] | None = None,
-        maxCountForSlave: dict[str, int] | None = None,
     ) -> None:
         self.name, self.maxCount = name, maxCount
-        if maxCountForSlave is not None:
-            old_word('maxCountForSlave', 'maxCountForWorker', f'lock {name!r}')
-            self._check('maxCountForSlave', maxCountForSlave)
         self._check('maxCountForWorker', maxCountForWorker)
-        if maxCountForWorker and maxCountForSlave:
-            config.error(self._sentence('it has both maxCountForWorker and maxCountForSlave'))
-        self.maxCountForWorker = dict(maxCountForWorker or maxCountForSlave or {})
+        self.maxCountForWorker = dict(maxCountForWorker or {})
         self._maxCountForWorkerList = tuple(sorted(self.maxCountForWorker.items()))
 
     def _other_limits(self) -> dict[str, int]:
@@ -281,10 +274,25 @@ class BranchLock(BaseLockId):
         return self.maxCount
 
 
-def SlaveLock(name: str, *args: Any, **kwargs: Any) -> WorkerLock:
-    """Return a ``WorkerLock``, and say that this is its name today."""
+def SlaveLock(
+    name: str,
+    maxCount: int = 1,
+    maxCountForWorker: dict[str, int] | None = None,
+    maxCountForSlave: dict[str, int] | None = None,
+) -> WorkerLock:
+    """Return a ``WorkerLock``, and say that this is its name today.
+
+    :param maxCountForSlave: the name of ``maxCountForWorker`` when a worker was called a slave.
+    """
     old_word('SlaveLock', 'WorkerLock', f'lock {name!r}')
-    return WorkerLock(name, *args, **kwargs)
+    lock = WorkerLock(name, maxCount, maxCountForWorker)
+    if maxCountForSlave is None:
+        return lock
+    old_word('maxCountForSlave', 'maxCountForWorker', f'lock {name!r}')
+    lock._check('maxCountForSlave', maxCountForSlave)
+    if maxCountForWorker:
+        config.error(lock._sentence('it has both maxCountForWorker and maxCountForSlave'))
+    return WorkerLock(name, maxCount, maxCountForSlave)
 
 
 def in_access(lock: Any) -> LockAccess:

@@ -22,6 +22,12 @@ from buildbot.process.eye.rows import lock_row
 from buildbot.process.eye.rows import waiter_rows
 
 
+def id_of_worker(master: Any, name: str | None) -> int | None:
+    """Return the id of a worker of this master; None if it has none with this name."""
+    worker = master.workers.workers.get(name)
+    return None if worker is None else worker.workerid
+
+
 class OwnerEntity(types.Entity):
     """What a holder and a waiter have in common."""
 
@@ -124,12 +130,13 @@ class LocksMixin:
         :returns: Deferred of the rows.
         """
         rows = list(rows)
-        builders = self.master.botmaster.builders
-        workers = self.master.workers.workers
+        builders: dict[Any, int | None] = {}
+        for name in {row['builder'] for row in rows}:
+            builder = self.master.botmaster.builders.get(name)
+            builders[name] = (yield builder.getBuilderId()) if builder is not None else None
         for row in rows:
-            builder, worker = builders.get(row['builder']), workers.get(row['worker'])
-            row['builderid'] = (yield builder.getBuilderId()) if builder is not None else None
-            row['workerid'] = worker.workerid if worker is not None else None
+            row['builderid'] = builders[row['builder']]
+            row['workerid'] = id_of_worker(self.master, row['worker'])
         return rows
 
 
@@ -227,8 +234,7 @@ class Copy(base.ResourceType):
         :param ids: of the lock and of the copy.
         """
         row = copy_row(copy, *ids)
-        worker = self.master.workers.workers.get(row['worker'])
-        row['workerid'] = worker.workerid if worker is not None else None
+        row['workerid'] = id_of_worker(self.master, row['worker'])
         return row
 
     @base.updateMethod

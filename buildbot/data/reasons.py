@@ -116,7 +116,7 @@ class BuilderReasonsEndpoint(ReasonsEndpoint):
             [resultspec.Filter('claimed', 'eq', [False])],
             order=['-priority', 'buildrequestid'],
         )
-        brids = [request['buildrequestid'] for request in pending if not request['complete']]
+        brids = [request['buildrequestid'] for request in pending]
         return (yield self.rows((yield self.pending(builderid, brids))))
 
 

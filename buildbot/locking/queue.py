@@ -248,7 +248,7 @@ def serve(pools: Sequence[Pool]) -> None:
     todo: list[Pool] = []
     for pool in pools:
         if len(pools) == len(pool.lock.busy) == len(pool.lines) == 1 and pool in pool.lines:
-            granted = serve_pool(pool)  # the usual case: all who wait want it alone
+            granted = serve_alone(pool)  # the usual case: all who wait want it alone
         elif pool.lock.busy:
             todo += pool.around()
     while todo:
@@ -266,6 +266,22 @@ def serve(pools: Sequence[Pool]) -> None:
                     todo += [outer for own in claim.pools for outer in own.around()]
     for claim in granted:
         claim.granted()
+
+
+def serve_alone(pool: Pool) -> list[Waiter]:
+    """Grant all that can be granted, in order, where nobody waits for anything else too."""
+    granted: list[Waiter] = []
+    line = pool.alone
+    claim = line.first()
+    while claim is not None:
+        want = claim.wants[0]
+        if not pool.fits(want.exclusive, want.units):
+            break
+        line.leave(claim)
+        claim.take()
+        granted.append(claim)
+        claim = line.first()
+    return granted
 
 
 def serve_pool(pool: Pool) -> list[Waiter]:

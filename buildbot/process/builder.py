@@ -157,6 +157,7 @@ class Builder(upstream.Builder):
     def reconsider(self) -> None:
         """Resolve the locks of all pending requests anew, after a reconfig."""
         self.refusals.time_is_over()
+        self.reservations.quiet_until = 0.0
         if self.inbox.requests:
             self.inbox.requests.forget_groups()
             self.reservations.leave_all_lines()
@@ -164,6 +165,7 @@ class Builder(upstream.Builder):
 
     def wake(self) -> None:
         """Look soon whether a build of it can start, now that something has changed."""
+        self.reservations.quiet_until = 0.0
         if self.running:
             self.botmaster.maybeStartBuildsForBuilder(self.name)
 
@@ -232,12 +234,18 @@ class Builder(upstream.Builder):
         It may not if there are no pending requests, or the first of each group waits in line and
         will wake it.
         """
+        reservations = self.reservations
+        if self._now() < reservations.quiet_until:
+            return False
         if not self.inbox.is_fresh or self.config is None:
             return True
         requests = self.inbox.requests
         if self.config.nextBuild:
             return bool(requests)
-        return not requests.all_wait(self.reservations.waits)
+        if requests.all_wait(reservations.waits_for_no_worker):
+            reservations.quiet_until = self.inbox.fresh_until  # it need not be found out each time
+            return False
+        return not requests.all_wait(reservations.waits)
 
     @defer.inlineCallbacks
     def attached(self, worker: Any, commands: Any) -> Any:

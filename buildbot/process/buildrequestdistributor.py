@@ -490,6 +490,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
 
     async def _look_at(self, bldr: Builder) -> None:
         bldr.refusals.begin_look()
+        bldr.reservations.quiet_until = 0.0
         granted = bldr.reservations.granted()
         try:
             await self._start_builds_of(bldr)

@@ -42,6 +42,7 @@ class RequestMessages(SharedService):
         builder = self.parent.getBuilderById(brdict['builderid'])
         if builder is None:
             return
+        builder.reservations.quiet_until = 0.0
         builder.inbox.update(brdict)
         if key[2] == 'update':
             builder.request_changed(brdict['buildrequestid'])

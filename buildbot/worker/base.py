@@ -171,10 +171,17 @@ class AbstractWorker(upstream.AbstractWorker):
         super().putInQuarantine()
         self.announce_occupied()
 
-    def announce_occupied(self) -> None:
-        """Tell its builders that it has another build, or takes none for now."""
+    def announce_occupied(self, by: Any = None) -> None:
+        """Tell its builders that it has another build, or takes none for now.
+
+        :param by: the builder of that build. As long as the worker takes more, the others hear of
+            it only if the worker locks of their steps may have become contended.
+        """
+        takes_more = by is not None and self.is_open
         for workerforbuilder in list(self.workerforbuilders.values()):
-            workerforbuilder.builder.worker_occupied(self)
+            builder = workerforbuilder.builder
+            if not takes_more or builder is by or builder.worker_choice.step_locks.lockids:
+                builder.worker_occupied(self)
 
     def buildFinished(self, wfb: Any) -> None:
         if self.botmaster is not None:  # else it has been removed
@@ -203,7 +210,7 @@ class AbstractWorker(upstream.AbstractWorker):
         """Take note of a build that begins on it, until it has ended."""
         self.builds[build] = None
         try:
-            self.announce_occupied()
+            self.announce_occupied(build.builder)
         except Exception as e:
             log.err(e, f'worker {self.name!r}: while telling its builders that it is taken')
         try:

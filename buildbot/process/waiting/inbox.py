@@ -55,7 +55,12 @@ class Inbox:
             return False
         if self._read_at is None:
             return self._is_closed
-        return self._now() - self._read_at < self.read_again_after
+        return self._now() < self.fresh_until
+
+    @property
+    def fresh_until(self) -> float:
+        """When the requests are to be read again."""
+        return 0.0 if self._read_at is None else self._read_at + self.read_again_after
 
     @defer.inlineCallbacks
     def _read(self) -> Any:

@@ -22,12 +22,16 @@ class ReservationBook:
     A request that waits has one reservation in line, or one for each idle worker if its locks
     depend on the worker. A held one belongs to a build that is about to start: the build adopts
     it, or it is given back.
+
+    :ivar quiet_until: until when, in seconds, it is known that no worker can be of use to any
+        request; 0 if it is not known, and as soon as one leaves the line.
     """
 
     def __init__(self) -> None:
         # by id of the build request, and by name of the worker, or None if that does not matter
         self._in_line: dict[int, dict[str | None, Reservation]] = {}
         self._held: dict[int, Reservation] = {}
+        self.quiet_until = 0.0
 
     def __iter__(self) -> Iterator[Reservation]:
         in_line = [r for known in self._in_line.values() for r in known.values()]
@@ -75,6 +79,11 @@ class ReservationBook:
         """Tell whether a request waits for locks that are the same on each worker."""
         reservation = self._in_line.get(brid, {}).get(None)
         return reservation is not None and reservation.waits
+
+    def waits_for_no_worker(self, brid: int) -> bool:
+        """Tell whether all that a request waits for is the same on each worker."""
+        known = self._in_line.get(brid, {})
+        return len(known) == 1 and self.waits_everywhere(brid)
 
     def waits_on(self, brid: int) -> Collection[str | None]:
         """Return the names of the workers for which a request has a reservation, if all of these
@@ -230,6 +239,7 @@ class ReservationBook:
         reservation.give_back()
 
     def _forget(self, reservation: Reservation) -> None:
+        self.quiet_until = 0.0
         known = self._in_line.get(reservation.request.id, {})
         if known.get(reservation.worker) is reservation:
             del known[reservation.worker]

@@ -9,8 +9,10 @@ from twisted.internet import defer
 
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
+from buildbot.process.builder import Builder
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.results import SUCCESS
+from buildbot.process.waiting.pending import PendingRequests
 from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
 from buildbot.process.workerforbuilder import States
 from buildbot.test.util.lab import Gate
@@ -343,10 +345,10 @@ class Cost(IdleCase):
             {name: {'steps': [GatedStep(gate)], **words} for name in names},
             [f'w{i}' for i in range(workers)],
         )
-        for name in names * 3:
+        for name in names * 2:
             yield self.request(name)
         self.open(gate, SUCCESS)
-        counts = {'availabilities': 0, 'looks': 0, 'statements': 0}
+        counts = dict.fromkeys(('availabilities', 'looks', 'told', 'judged', 'statements'), 0)
 
         def count(kind, name, what):
             method = getattr(kind, name)
@@ -362,24 +364,23 @@ class Cost(IdleCase):
 
         count(AbstractWorkerForBuilder, 'isAvailable', 'availabilities')
         count(BuildRequestDistributor, '_look_at', 'looks')
+        count(Builder, 'worker_occupied', 'told')
+        count(PendingRequests, 'all_wait', 'judged')
         engine = self.master.db.pool.engine
         event.listen(engine, 'before_cursor_execute', count_statement)
         starts = 4
         for _ in range(starts):
             self.open(gate, SUCCESS)
         event.remove(engine, 'before_cursor_execute', count_statement)
-        found = {what: n / starts for what, n in counts.items()}
-        while gate.running:
-            self.open(gate, SUCCESS)
-        return found
+        return {what: n / starts for what, n in counts.items()}
 
     @parameterized.expand([('small', 3, 3), ('builders', 9, 3), ('workers', 3, 9)])
     @defer.inlineCallbacks
     def test_start(self, _, builders, workers):
-        """A started build asks one worker whether it is available, and looks at one builder."""
+        """A started build asks one worker if it is available, and no other builder is looked at."""
         counts = yield self.counts(builders, workers)
         statements = counts.pop('statements')
-        self.assertEqual(counts, {'availabilities': 1, 'looks': 1})
+        self.assertEqual(counts, {'availabilities': 1, 'looks': 1, 'told': 1, 'judged': 2})
         self.assertLess(statements, 110)
 
 

@@ -706,15 +706,15 @@ class RenderedNames(LabTestCase):
         words = {'steps': [step, last], 'locks': locks if place == 'builder' else []}
         yield self.setup_lab({name: words for name in 'ab'})
         services = None
-        for i in range(8):
+        for i in range(4):
             yield self.request('a', f'x{i}')
             yield self.request('b', f'x{i}')  # waits for the first
             services = services or len(self.master.botmaster.services)
             while gate.running:
                 self.open(gate, SUCCESS)
-        self.assertEqual((yield self.builds()), [SUCCESS] * 16)
+        self.assertEqual((yield self.builds()), [SUCCESS] * 8)
         yield self.request('a', 'last')
-        yield self.stop_build(17)
+        yield self.stop_build(9)
         in_use = yield self.in_use()
         self.assertLessEqual(len(in_use), 1 + 2 * 3)  # a build's last frame may still be around
         self.assertIn('kept', in_use)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from parameterized import parameterized
 from twisted.internet import defer
 
 from buildbot.data import resultspec
@@ -164,6 +165,28 @@ class LocksApi(LabTestCase):
             [waiter[k] for k in ('kind', 'text', 'buildrequestid', 'buildid', 'branch')],
             ['request', f'build request {brid} of numbered', brid, None, 'main'],
         )
+
+    @parameterized.expand(
+        [
+            ('markup', '<script>alert(1)</script>&amp;'),
+            ('lines', 'two\nlines\ttab'),
+            ('reversed', '\u202egnp.exe'),
+            ('path', '../../%2f..'),
+            ('long', 10000 * 'x'),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_hostile(self, _: str, branch: str) -> Any:
+        """The name of a branch is told as it is, whatever is in it."""
+        yield self.start()
+        yield self.request('numbered', branch)
+        yield self.request('numbered', branch)
+        lockid = yield self.id_of('version')
+        [copy] = yield self.get('locks', lockid, 'copies')
+        self.assertEqual((copy['name'], copy['branch']), (f'version[{branch}]', branch))
+        for kind in ('holders', 'waiters'):
+            [row] = yield self.get('copies', copy['copyid'], kind)
+            self.assertEqual((row['copy'], row['branch']), (f'version[{branch}]', branch))
 
     @defer.inlineCallbacks
     def test_page(self) -> Any:

@@ -13,6 +13,7 @@ from buildbot.data.reasons import Reason
 from buildbot.locks import BranchLock
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
+from buildbot.process.build import Build
 from buildbot.process.builder import Builder
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import renderer
@@ -133,6 +134,22 @@ class Locks(ReasonsCase):
             ('lock', 'waiting for lab: held by a #1 (under a minute)'),
             ('lock', 'waiting for version[main]: held by b #1 (under a minute)'),
         )
+
+    @defer.inlineCallbacks
+    def test_reserved(self):
+        """A copy that is reserved while the user is asked is held by the request, since then."""
+        answers = Slow()
+        builders = {'a': self.builder('a', self.one, canStartBuild=answers)}
+        yield self.setup_lab({**builders, 'b': self.builder('b', self.one)}, TWO)
+        yield self.ask_for('a', 'b')
+        self.reactor.advance(300)
+        said = 'waiting for lab: held by build request 1 of a (5 min)'
+        self.assert_waits(2, ('lock', said))
+        for _ in range(2):
+            answers.asked.pop()[0].callback(False)
+            self.settle()
+        self.assertEqual(self.running(), 'b')
+        self.end('b')
 
     @defer.inlineCallbacks
     def test_behind(self):
@@ -323,6 +340,22 @@ class Workers(ReasonsCase):
         (row,) = self.reasons('buildrequests', 3)
         self.assertEqual((row['kind'], row['text'], row['worker']), ('late_binding', said, 'w1'))
 
+    @defer.inlineCallbacks
+    def test_in_line_on_a_worker_without_room(self):
+        """A request that is in line on a worker already is not left for later there."""
+        board, kit = (WorkerLock(name).access('exclusive') for name in ('board', 'kit'))
+
+        def steps(name):
+            return [GatedStep(self.gate('prepare')), GatedStep(self.gate(name), locks=[board])]
+
+        builders = {name: self.builder(name, kit) for name in ('h', 'i')}
+        for name in 'ab':
+            builders[name] = {'steps': steps(name), 'workernames': ['w1']}
+        yield self.setup_lab({**builders, 'c': {'steps': steps('c'), 'locks': [kit]}}, TWO)
+        yield self.ask_for('h', 'i', 'c', 'a', 'b')
+        rows = self.reasons('buildrequests', 3)
+        self.assertEqual({(r['kind'], r['worker']) for r in rows}, {('lock', w) for w in TWO})
+
 
 class Users(ReasonsCase):
     @parameterized.expand(
@@ -405,6 +438,20 @@ class Users(ReasonsCase):
         answers.asked[0][0].callback(True)
         self.settle()
         self.assert_waits(1, ('worker_busy', WORKERS[-1][3]))
+
+    @defer.inlineCallbacks
+    def test_next_build_has_changed_its_mind(self):
+        """What nextBuild said is told until it is asked again."""
+        choice = [None]
+        words = {'nextBuild': lambda builder, requests: choice[0] and requests[0]}
+        builders = {'a': self.builder('a', self.one, **words)}
+        yield self.setup_lab({**builders, 'h': self.builder('h', self.one)}, TWO)
+        yield self.ask_for('h', 'a')
+        self.assert_waits(2, ('user', 'nextBuild chose no request'))
+        choice[0] = True
+        self.master.botmaster.maybeStartBuildsForBuilder('a')
+        self.settle()
+        self.assert_waits(2, ('lock', 'waiting for lab: held by h #1 (under a minute)'))
 
     @defer.inlineCallbacks
     def test_prioritize_builders(self):
@@ -520,15 +567,14 @@ class Running(ReasonsCase):
         """A group and a step that wait have reasons of their own, and their build has both."""
         board, cpu = WorkerLock('board').access('exclusive'), MasterLock('cpu')
         inner = [
-            GatedStep(self.gate('in'), name='x', locks=[cpu.access('exclusive')]),
-            GatedStep(self.gate('in'), name='y', locks=[cpu.access('exclusive')]),
+            GatedStep(self.gate('in'), name=name, locks=[cpu.access('exclusive')]) for name in 'xyz'
         ]
-        group = StepGroup(name='hw', locks=[board], steps=inner, parallel=2)
+        group = StepGroup(name='hw', locks=[board], steps=inner, parallel=3)
         yield self.setup_lab({name: {'steps': [group]} for name in 'ab'})
         yield self.ask_for('a', 'b')
         on_cpu = ('lock', 'waiting for cpu: held by a #1 / hw/x (under a minute)')
         on_board = ('lock', 'waiting for board[w1]: held by a #1 / hw (under a minute)')
-        self.assertEqual(self.told('builds', 1), [on_cpu])
+        self.assertEqual(self.told('builds', 1), [on_cpu, ('lock', f'{on_cpu[1]}, 1 ahead')])
         self.assertEqual(self.told('builds', 2), [on_board])
         for buildid, name, said in [(1, 'hw/y', on_cpu), (2, 'hw', on_board)]:
             rows = yield self.master.data.get(('builds', buildid, 'steps'))
@@ -546,6 +592,38 @@ class Running(ReasonsCase):
                 },
             )
             self.assertEqual(step['state_string'], said[1])
+
+    @defer.inlineCallbacks
+    def test_build(self):
+        """A build that a plugin let begin without its locks says what it waits for, in its row."""
+
+        def begin(build, reservation, workerforbuilder):
+            build.workerforbuilder = workerforbuilder
+
+        self.patch(Build, 'adopt', begin)
+        holds = {'steps': [GatedStep(self.gate('holds'), locks=[self.one])]}
+        yield self.setup_lab({'holds': holds, 'a': self.builder('a', self.one)}, TWO)
+        created = self.hold_write('addBuild', lambda **words: True)
+        yield self.request('a')
+        yield self.request('holds')
+        created.held.callback(None)
+        self.settle()
+        said = 'waiting for lab: held by holds #1 / generic (under a minute)'
+        self.assertEqual(self.told('builds', 2), [('lock', said)])
+        self.assertEqual((yield self.row_of_locks()), said)
+        told = self.hold_write('setStepStateString', lambda stepid, text: 'lab' in text)
+        self.reactor.pump([5] * 20)
+        self.end('holds')
+        self.assertEqual(self.running(), '')  # else it would say afterwards that it waits
+        told.held.callback(None)
+        self.settle()
+        self.assertEqual(self.running(), 'a')
+        self.assertEqual((yield self.row_of_locks()), 'locks acquired')
+
+    @defer.inlineCallbacks
+    def row_of_locks(self):
+        rows = yield self.master.data.get(('builds', 2, 'steps'))
+        return next(row['state_string'] for row in rows if row['name'] == 'locks_acquire')
 
     @defer.inlineCallbacks
     def test_locks_being_found_out(self):
@@ -570,7 +648,8 @@ class Builders(ReasonsCase):
         """The reasons of a builder's requests are told once, with all that wait for them."""
         yield self.start({name: [self.one] for name in 'ab'}, TWO)
         yield self.ask_for('a', 'b', 'b', 'b')
-        rows = self.reasons('builders', 2)
+        builderid = yield self.master.data.updates.findBuilderId('b')
+        rows = self.reasons('builders', builderid)
         self.assertEqual(
             [(row['kind'], row['buildrequestids']) for row in rows],
             [('lock', [2]), ('behind', [3, 4])],
@@ -578,6 +657,6 @@ class Builders(ReasonsCase):
         for name in TWO:
             self.lose_worker(name)
         self.assertEqual(
-            [(row['kind'], row['buildrequestids']) for row in self.reasons('builders', 2)],
+            [(row['kind'], row['buildrequestids']) for row in self.reasons('builders', builderid)],
             [('worker_missing', [2, 3, 4])] * 2,
         )

@@ -420,22 +420,19 @@ class OtherWorker(RestCase):
 
     @parameterized.expand(
         table(
-            list(
-                product(
-                    ('canStartBuild', 'nextWorker'), ('w1', 'w2', 'w3', 'w4'), ('first', 'last')
-                )
-            ),
+            list(product(('canStartBuild', 'nextWorker'), ('w1', 'w2', 'w3', 'w4'))),
+            ('first', 'last'),
             ('master', 'branch', 'rendered', 'none'),
         )
     )
     @defer.inlineCallbacks
-    def test_only_one_will_do(self, _, what, kind):
+    def test_only_one_will_do(self, _, what, chance, kind):
         """A request starts on the worker that the user wants, whichever has been looked at first.
 
         Two have a lock of their own. Two are busy when the request comes, and are idle before its
         lock is free.
         """
-        method, wanted, chance = what
+        method, wanted = what
         self.patch(random, 'choice', lambda some: some[0 if chance == 'first' else -1])
         locks, _ = locks_of_kind(kind)
         own = [MasterLock('own', 9).access('counting')]
@@ -480,7 +477,7 @@ class Unused(RestCase):
         self.addCleanup(self.flushLoggedErrors, ZeroDivisionError, OperationalError)
 
     @defer.inlineCallbacks
-    def start_pair(self, kind, each=2, **words):
+    def start_pair(self, kind, each=1, **words):
         """Let ``h`` hold the lock and requests of a and b wait for it; z does something else.
 
         :param each: how many requests each of them has.

@@ -359,7 +359,7 @@ class Dynamic(ParallelCase):
             self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         yield self.assert_ended(result)
 
-    @parameterized.expand([('deep', 100, 1), ('long', 1, 300)])
+    @parameterized.expand([('deep', 100, 1), ('long', 1, 150)])
     @defer.inlineCallbacks
     def test_many(self, _, levels, count):
         """Groups in one another, or steps in a row, are no calls in calls, and run to their end."""
@@ -383,11 +383,11 @@ class Dynamic(ParallelCase):
     def test_stop_deep(self):
         """A stop reaches the step inside many groups, all of which give their lock back."""
         group = StepGroup(name='', steps=self.steps('x'), locks=[self.access])
-        for _ in range(149):
+        for _ in range(99):
             group = StepGroup(name='', steps=[group], locks=[self.access])
         yield self.start(group)
         self.assertEqual(self.running(), 'x')
-        self.assertEqual((yield self.owners(self.lock)), (150, 0))
+        self.assertEqual((yield self.owners(self.lock)), (100, 0))
         yield self.stop_build(1)
         for _ in range(20):
             self.settle()

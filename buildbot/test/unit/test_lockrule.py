@@ -7,6 +7,7 @@ import itertools
 import os
 import random
 from typing import Any
+from typing import NamedTuple
 
 from hypothesis import HealthCheck
 from hypothesis import Phase
@@ -35,13 +36,18 @@ EXAMPLES = int(os.environ.get('LOCK_HISTORIES', '100'))
 
 
 class ToldClaim(Claim):
-    """A claim that writes down of which owner it is when it is told something."""
+    """A claim that writes down of which owner it is when it is told something.
 
-    told: list[str] = []
-    told_hopeless: list[str] = []
+    :param granted: the owners that have been told that theirs is granted.
+    :param hopeless: those that have been told that theirs is hopeless.
+    """
+
+    def __init__(self, granted: list[str], hopeless: list[str], *args: Any) -> None:
+        super().__init__(*args)
+        self.told_granted, self.told_hopeless = granted, hopeless
 
     def granted(self) -> None:
-        self.told.append(self.owner)
+        self.told_granted.append(self.owner)
 
     def hopeless(self, want: Want) -> None:
         self.told_hopeless.append(self.owner)
@@ -63,13 +69,14 @@ class Scene:
         outer = owner.split('.')[:-1]
         ancestors = ['.'.join(outer[:i]) for i in range(len(outer), 0, -1)]
         claim = ToldClaim(
+            self.told,
+            self.hopeless,
             owner,
             [Want(self.locks[k], n == ALL, 1 if n == ALL else n) for k, n in wants.items()],
             priority,
             ancestors,
             age,
         )
-        claim.told, claim.told_hopeless = self.told, self.hopeless
         self.claims[owner] = claim
         claim.enter()
 
@@ -660,8 +667,7 @@ class Histories(RuleBasedStateMachine):
         if not wants:
             return
         owner = f'o{next(self.numbers)}'
-        claim = ToldClaim(owner, wants, priority, ancestors, age)
-        claim.told_hopeless = self.hopeless
+        claim = ToldClaim([], self.hopeless, owner, wants, priority, ancestors, age)
         self.claims.append(claim)
         waiting = [c for c in self.claims if c.waiting]
         before = [c for c in waiting if c.place[0] == claim.place[0] and shared(c, claim)]
@@ -693,7 +699,7 @@ class Histories(RuleBasedStateMachine):
     @rule(data=st.data(), capacity=st.integers(0, 5))
     def change_limit(self, data, capacity):
         lock = data.draw(st.sampled_from(self.locks))
-        over = [c for c in self.claims if c.waiting and wants_more(c, lock, capacity)]
+        over = [c for c in self.claims if c.waiting and wants_more(c, lock, capacity, self.claims)]
         self.hopeless.clear()
         self.changing(lambda: set_capacity(lock, capacity))
         assert capacity == 5 or set(self.hopeless) == {claim.owner for claim in over}
@@ -714,20 +720,22 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def within_capacity(self):
         for lock in self.locks:
-            check_alone(lock)
+            holders = holders_of(lock, self.claims)
+            assert alone_if_exclusive(holders), 'exclusive, but not alone'
             # a limit that was lowered under its holders is above capacity, but nothing is added
-            used = sum(map(used_by, lock.holdings))
+            used = units_in_use(holders)
             assert used <= max(lock.capacity, self.used_before[lock]), 'over capacity'
             self.used_before[lock] = used
 
     @invariant()
-    def numbers_are_what_the_tree_says(self):
+    def numbers_are_what_the_claims_say(self):
         for lock in self.locks:
-            assert lock.used == sum(map(footprint, lock.holdings)), 'used'
-            assert lock.held_whole == any(map(whole, lock.holdings)), 'whole'
+            holders = holders_of(lock, self.claims)
+            outer = [h for h in holders if None in outwards(h.claim, holders)]
+            assert lock.used == units_in_use(outer), 'used'
+            assert lock.held_whole == any(h.exclusive for h in holders), 'whole'
             owners = {o for o, held in lock.held.items() if held}
-            living = {c.owner for c in self.claims if c.holds and lock in [w.lock for w in c.wants]}
-            assert owners == living, 'held by the dead'
+            assert owners == {h.claim.owner for h in holders}, 'held by the dead'
 
     @invariant()
     def nobody_waits_who_could_go(self):
@@ -748,83 +756,114 @@ class Histories(RuleBasedStateMachine):
             assert not (lock.holdings or lock.held or lock.busy or lock.lines)
 
 
-# The model: the rule, said once more without any of its shortcuts.
+# The rule, said of claims and of who is nested in whom. It knows no pool, and counts nothing up.
+
+
+class Holder(NamedTuple):
+    """A claim that holds a lock, and how."""
+
+    claim: Claim
+    exclusive: bool
+    units: int
+
+    def is_around(self, claim: Claim) -> bool:
+        return self.claim.owner in claim.ancestors
+
+
+def holders_of(lock: Lock, claims: list[Claim]) -> list[Holder]:
+    return [
+        Holder(claim, want.exclusive, want.units)
+        for claim in claims
+        if claim.holds
+        for want in claim.wants
+        if want.lock is lock
+    ]
+
+
+def is_nested(one: Holder, other: Holder) -> bool:
+    return one.is_around(other.claim) or other.is_around(one.claim)
+
+
+def alone_if_exclusive(holders: list[Holder]) -> bool:
+    """Who has all of a lock shares it only with what it is nested in or what is nested in it."""
+    pairs = itertools.combinations(holders, 2)
+    return all(is_nested(a, b) for a, b in pairs if a.exclusive or b.exclusive)
+
+
+def units_in_use(holders: list[Holder]) -> int:
+    """The most units that holders have together none of which is nested in another of them.
+
+    Only those that are nested share units, so these are all different ones, and, by Dilworth's
+    theorem, no more are needed.
+    """
+    if not holders:
+        return 0
+    first, *others = holders
+    apart = [other for other in others if not is_nested(first, other)]
+    units = 0 if first.exclusive else first.units
+    return max(units_in_use(others), units + units_in_use(apart))
+
+
+def outwards(claim: Claim, holders: list[Holder]) -> list[Holder | None]:
+    """Whose units a claim may have, from the inside out; None are those that nobody holds.
+
+    Who has all of a lock gives all of it to what is nested in it, so there is nothing outside.
+    """
+    found: list[Holder | None] = []
+    for owner in claim.ancestors:
+        for holder in holders:
+            if holder.claim.owner == owner:
+                found.append(holder)
+                if holder.exclusive:
+                    return found
+    return [*found, None]
+
+
+def fits(claim: Claim, want: Want, claims: list[Claim]) -> bool:
+    holders = holders_of(want.lock, claims)
+    outermost = outwards(claim, holders)[-1]
+    if outermost is not None:
+        holders = [h for h in holders if outermost.is_around(h.claim)]
+    more = [*holders, Holder(claim, want.exclusive, want.units)]
+    # a holder keeps what it has when the limit is lowered, and so does what is nested in it
+    most = max(want.lock.capacity, units_in_use(holders))
+    return alone_if_exclusive(more) and units_in_use(more) <= most
 
 
 def shared(one: Claim, other: Claim) -> bool:
     return bool(set(one.pools) & set(other.pools))
 
 
-def wants_more(claim: Claim, lock: Lock, capacity: int) -> bool:
-    for want, pool in zip(claim.wants, claim.pools):
+def wants_more(claim: Claim, lock: Lock, capacity: int, claims: list[Claim]) -> bool:
+    for want in claim.wants:
         if want.lock is lock and not want.exclusive and want.units > capacity:
             # what was held around it when there were more units still has them
-            around = pool.holding
+            around = outwards(claim, holders_of(lock, claims))[0]
             return around is None or around.exclusive or want.units > around.units
     return False
 
 
-def footprint(holding) -> int:
-    if holding.exclusive:
-        return 0
-    inside = holding.inside.holdings if holding.inside else ()
-    return max(holding.units, sum(map(footprint, inside)))
-
-
-def whole(holding) -> bool:
-    inside = holding.inside.holdings if holding.inside else ()
-    return holding.exclusive or any(map(whole, inside))
-
-
-def used_by(holding) -> int:
-    inside = sum(map(used_by, holding.inside.holdings)) if holding.inside else 0
-    return inside if holding.exclusive else max(holding.units, inside)
-
-
-def check_alone(pool) -> None:
-    if any(map(whole, pool.holdings)):
-        assert len(pool.holdings) == 1, 'exclusive, but not alone'
-    for holding in pool.holdings:
-        if holding.inside:
-            check_alone(holding.inside)
+def goes_first(other: Claim, claim: Claim, lock: Lock, claims: list[Claim]) -> bool:
+    """Whether one of two claims that wait for a lock has to be granted before the other."""
+    holders = holders_of(lock, claims)
+    ours, theirs = outwards(claim, holders), outwards(other, holders)
+    if ours[0] is theirs[0]:
+        may_be_passed = len(other.wants) > 1 and set(other.pools) != set(claim.pools)
+        is_patient = may_be_passed and other.passed < PATIENCE
+        return other.place < claim.place and not is_patient
+    # nested in a holder, it needs what is free here
+    want = next(want for want in other.wants if want.lock is lock)
+    return ours[0] in theirs and not fits(other, want, claims)
 
 
 def could_go(claim: Claim, claims: list[Claim]) -> bool:
-    for want, pool in zip(claim.wants, claim.pools):
-        for other in claims:
-            if not other.waiting or other is claim:
-                continue
-            if pool in other.pools and other.place < claim.place:
-                if set(other.pools) == set(claim.pools) or other.passed >= PATIENCE:
-                    return False  # it is ahead, and this one does not go past it
-                if len(other.pools) == 1:
-                    return False  # it is ahead, and nobody goes past it
-            for their_want, theirs in zip(other.wants, other.pools):
-                if theirs is not pool and pool in theirs.around():
-                    if not theirs.fits(their_want.exclusive, their_want.units):
-                        return False  # it is nested in a holder, and needs what is free here
-        if not fits(pool, want):
-            return False
-    return True
-
-
-def fits(pool, want) -> bool:
-    trial = pool.take(Claim('trial', []), want.exclusive, want.units)
-    *_, outer = pool.around()
-    good = want.exclusive or sum(map(footprint, outer.holdings)) <= outer.lock.capacity
-    for each in pool.around():
-        if any(map(whole, each.holdings)) and len(each.holdings) > 1:
-            good = False
-    pool.give_back(trial)
-    restore(pool)
-    return good
-
-
-def restore(pool) -> None:
-    # the trial may have been one too many; say anew what is taken
-    for inner in pool.around():
-        inner.used = sum(map(footprint, inner.holdings))
-        inner.held_whole = any(map(whole, inner.holdings))
+    waiting = [other for other in claims if other.waiting and other is not claim]
+    return all(fits(claim, want, claims) for want in claim.wants) and not any(
+        goes_first(other, claim, want.lock, claims)
+        for want in claim.wants
+        for other in waiting
+        if want.lock in [w.lock for w in other.wants]
+    )
 
 
 class AnyHistory(unittest.SynchronousTestCase):

@@ -148,14 +148,14 @@ class Locks(unittest.SynchronousTestCase):
     def test_both_words(self):
         """The old and the new word for one thing are an error that names the lock."""
         with capture_config_errors() as errors:
-            WorkerLock('cpu', 1, {'w': 3}, {'w': 3})
+            SlaveLock('cpu', 1, {'w': 3}, {'w': 3})
         self.assertEqual(
             errors.errors, ["lock 'cpu': it has both maxCountForWorker and maxCountForSlave"]
         )
 
     def test_no_dictionary(self):
         """What is no dictionary is told with the word that was used."""
-        error = self.assertRaises(ConfigErrors, WorkerLock, 'cpu', maxCountForSlave=['w'])
+        error = self.assertRaises(ConfigErrors, SlaveLock, 'cpu', maxCountForSlave=['w'])
         sentence = "lock 'cpu': maxCountForSlave must be a dictionary, not ['w']"
         self.assertEqual(error.errors, [sentence])
 

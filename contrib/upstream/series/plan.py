@@ -3,9 +3,8 @@
 
 A symbol is a folder, a file, or ``file:Class``, ``file:Class.method``, ``file:function``. What is
 named most exactly counts, so ``process/build.py`` in one commit and ``process/build.py:Build.x`` in
-an earlier one means: the rest of the file later. What is left out may also be an argument of a
-class, ``file:Class.__init__.argument``, with what is done about it. Anything that nothing names is
-an error, and so is a name that means nothing.
+an earlier one means: the rest of the file later. Anything that nothing names is an error, and so is
+a name that means nothing.
 
 A method that a later commit replaces may be in an earlier one as it is until then: it is in the
 file of that name in ``early/``, written like those of the fork.
@@ -25,7 +24,6 @@ from .merge import Ways
 from .names import Refusal
 from .names import name_of
 from .names import statements_of
-from .parameter import without_parameter
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -101,12 +99,6 @@ class Series:
         name = ':'.join(filter(None, (file, '.'.join(names))))
         raise Refusal(f'{self.path.name}: {name} belongs to no commit')
 
-    def _parameters_left_out(self, class_symbol: str) -> list[str]:
-        start = f'{class_symbol}.__init__.'
-        found = [symbol for symbol in self.left_out if symbol.startswith(start)]
-        self._used.update(found)
-        return [symbol[len(start) :] for symbol in found]
-
     @staticmethod
     def _from_exact_to_broad(file: str, names: tuple[str, ...]) -> Iterator[str]:
         for end in range(len(names), 0, -1):
@@ -173,8 +165,6 @@ class Series:
     ) -> cst.CSTNode | None:
         if not isinstance(statement, cst.ClassDef):
             return statement if 0 <= self.commit_of(file, name) <= until else None
-        for word in self._parameters_left_out(f'{file}:{name}'):
-            statement = without_parameter(statement, word, f'{file}: {name}')
         members = statements_of(statement.body)
         left: list[cst.CSTNode] = []
         for member in members:

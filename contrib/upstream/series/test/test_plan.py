@@ -6,12 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
-import libcst as cst
 from parameterized import parameterized
 from twisted.trial import unittest
 
 from series.names import Refusal
-from series.parameter import without_parameter
 from series.patches import document
 from series.patches import without_member
 from series.plan import Series
@@ -131,22 +129,6 @@ class Files(unittest.SynchronousTestCase):
         """A new module has upstream's header, and its docstring speaks of no release."""
         source = as_new('# SPDX\n"""New: a lamp."""\n\nx = 1\n', '# licence\n\n')
         self.assertEqual(source, '# licence\n\n"""A lamp."""\n\nx = 1\n')
-
-    def test_parameter(self):
-        """An argument is left out with what asks for it, and refused if it does more."""
-        source = (
-            'class Lamp:\n    """A lamp.\n\n    :param old: its old name.\n        Really.\n'
-            '    :param name: its name.\n    """\n\n'
-            '    def __init__(self, name=None, old=None):\n'
-            '        if old:\n            warn(old)\n        self.name = name or old\n'
-        )
-        class_ = cst.parse_statement(source)
-        text = cst.Module([without_parameter(class_, 'old', 'l.py: Lamp')]).code
-        self.assertNotIn('old', text)
-        self.assertIn('self.name = name\n', text)
-        self.assertIn(':param name: its name.', text)
-        class_ = cst.parse_statement(source.replace('name or old', 'name + old'))
-        self.assertRaises(Refusal, without_parameter, class_, 'old', 'l.py: Lamp')
 
     def test_without_member(self):
         """A method, an attribute with its comment, or rows of a table go, of one class only."""

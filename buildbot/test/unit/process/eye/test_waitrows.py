@@ -37,9 +37,7 @@ class Master(AsyncMultiService):
         super().__init__()
         self.reactor = clock
 
-    @property
-    def master(self):
-        return self
+    master = property(lambda self: self)
 
 
 class Lab:

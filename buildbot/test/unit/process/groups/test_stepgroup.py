@@ -201,7 +201,7 @@ class Errors(unittest.SynchronousTestCase):
             ('steps_that_are_rendered', lambda: StepGroup(steps=Property('steps'))),
             ('added', with_added),
             ('own_class', lambda: Bench('b1')),
-            ('ten_thousand', lambda: StepGroup(steps=[BuildStep() for _ in range(10000)])),
+            ('two_thousand', lambda: StepGroup(steps=[BuildStep() for _ in range(2000)])),
         ]
     )
     def test_good(self, _, make):
@@ -298,7 +298,7 @@ class Template(unittest.SynchronousTestCase):
             ('same', lambda: StepGroup(name='g', steps=[BuildStep(name='x')]), True),
             ('nested', lambda: nest(3, 'g'), True),
             ('deep', lambda: nest(1000, ''), True),
-            ('long', lambda: StepGroup(steps=[BuildStep() for _ in range(10000)]), True),
+            ('long', lambda: StepGroup(steps=[BuildStep() for _ in range(2000)]), True),
             ('added', with_added, True),
             ('interpolated', lambda: StepGroup(name=Interpolate('%(prop:a)s')), True),
             ('locks', lambda: Bench('b1'), True),
