@@ -72,7 +72,7 @@ www: $(PAGE)/node_modules/.package-lock.json
 	@echo 'www: checking the types, building'
 	@cd $(PAGE) && npm run --silent build -- --logLevel warn
 	@echo 'www: testing'
-	@cd $(PAGE) && npm run --silent test -- --reporter dot
+	@cd $(PAGE) && npm run --silent test
 	@echo 'www: the page is in $(PAGE)/buildbot_locks_view/static'
 
 # Writes what the release's source is now into buildbot/seams.txt; git diff shows what has changed.

@@ -47,6 +47,7 @@ test = [
     'buildbot-www >=4.3,<4.4',
     'hypothesis',
     'parameterized',
+    'selenium',
     'treq',
 ]
 version = re.search(r"^__version__ = '(.+)'", read('buildbot_overlay/__init__.py'), re.MULTILINE)

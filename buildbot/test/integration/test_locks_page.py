@@ -25,6 +25,9 @@ AXE = Path(SOURCE or '', 'www/locks_view/node_modules/axe-core/axe.min.js')
 PICTURES = os.environ.get('INTERLOCK_PICTURES')
 
 
+MARKUP = '<img src=x onerror="document.title=1">'
+
+
 class AwaitedGate(Gate):
     """A gate of which a test can await that a step has come to it."""
 
@@ -61,6 +64,7 @@ class PageCase(RunMasterBase):
 
         yield self.setup_master({
             'builders': [
+                builder(MARKUP, locks=[util.BranchLock(MARKUP).access('exclusive')]),
                 builder('firmware', steps={'locks': [board.access('exclusive')]}),
                 builder('nightly', locks=[board.access('exclusive')]),
                 builder('branches', locks=[version.access('exclusive')]),
@@ -100,13 +104,13 @@ class PageCase(RunMasterBase):
         return window
 
     @defer.inlineCallbacks
-    def request(self, name, codebases=('',)):
+    def request(self, name, codebases=('',), branch='main'):
         """Ask for a build.
 
         :returns: Deferred of the request's id.
         """
         builderid = yield self.master.data.updates.findBuilderId(name)
-        blank = {'repository': '', 'project': '', 'branch': 'main', 'revision': None}
+        blank = {'repository': '', 'project': '', 'branch': branch, 'revision': None}
         _, brids = yield self.master.data.updates.addBuildset(
             waited_for=False,
             builderids=[builderid],
@@ -115,9 +119,9 @@ class PageCase(RunMasterBase):
         return brids[builderid]
 
     @defer.inlineCallbacks
-    def start(self, name, codebases=('',)):
+    def start(self, name, **words):
         """Ask for a build, and wait until it runs its step."""
-        yield self.request(name, codebases)
+        yield self.request(name, **words)
         yield self.gate.arrivals.get()
 
     @defer.inlineCallbacks
@@ -138,7 +142,7 @@ class Pages(PageCase):
         yield self.request('nightly')
         yield window.click('board')
         yield window.see('Held by 1', 'firmware #1 / flash', 'Waiting 1', 'build request 2 of nightly')
-        yield self.keep(window, 'lock')
+        yield self.fits(window, 'lock')
         self.gate.open(SUCCESS)
         yield self.gate.arrivals.get()
         yield window.see('Held by 1', 'nightly #1', 'Waiting 0', 'Nobody waits for it.')
@@ -155,9 +159,21 @@ class Pages(PageCase):
         yield window.see('Why does it wait?')
         yield window.click('Why does it wait?')
         yield window.see(f'Why does build request {brid} of nightly wait?', 'firmware #1')
-        yield self.keep(window, 'why')
+        yield self.fits(window, 'why')
         yield window.click('board')
         yield window.see('Held by 1')
+
+    @defer.inlineCallbacks
+    def test_hostile(self):
+        """A name that is markup is shown as it is written, whatever has it."""
+        yield self.start(MARKUP, branch=MARKUP)
+        window = yield self.look()
+        yield window.visit('/locks')
+        yield window.see(MARKUP)
+        yield window.click(MARKUP)
+        yield window.see(f'{MARKUP} #1', f'branch {MARKUP}')
+        yield self.fits(window, 'hostile')
+        self.assertEqual((yield window.run('return document.title')), 'Buildbot')
 
     @parameterized.expand([
         ('light', {}),
@@ -168,8 +184,8 @@ class Pages(PageCase):
     def test_many(self, name, words):
         """Of 500 copies a page is shown, which fits, and which all can use."""
         codebases = [f'c{number:03}' for number in range(500)]
-        yield self.start('branches', codebases)
-        yield self.request('releases', codebases)
+        yield self.start('branches', codebases=codebases)
+        yield self.request('releases', codebases=codebases)
         window = yield self.look(**words)
         yield window.visit('/locks')
         yield window.see('version', '500 of 500')

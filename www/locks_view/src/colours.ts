@@ -18,7 +18,8 @@ export function useColours() {
   }, []);
   const dark = set === 'dark' || (set !== 'light' && asked);
   useEffect(() => {
-    document.body.classList.toggle('bb-locks-dark', dark);
-    return () => document.body.classList.remove('bb-locks-dark');
+    const {classList} = document.documentElement;
+    classList.toggle('bb-locks-dark', dark);
+    return () => classList.remove('bb-locks-dark');
   }, [dark]);
 }
