@@ -154,10 +154,9 @@ def estimate(row: Row, now: float) -> str:
     if row.get('estimate_at') is None:
         return ''
     words = clock(row['estimate_at'], now)
-    between = [row[key] for key in ('estimate_from', 'estimate_until') if row[key] is not None]
-    if len(between) < 2:
-        return words
-    return f'{words} ({" to ".join(clock(at, now) for at in between)})'
+    ends = [row[key] for key in ('estimate_from', 'estimate_until')]
+    between = [clock(at, now) for at in ends if at is not None]
+    return words if set(between) <= {words} else f'{words} ({" to ".join(between)})'
 
 
 def reasons_text(what: str, reasons: Sequence[Row], now: float, look: Look) -> list[str]:

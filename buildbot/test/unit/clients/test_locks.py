@@ -32,6 +32,7 @@ from buildbot.clients.locks.table import Column
 from buildbot.clients.locks.table import table
 from buildbot.clients.locks.texts import clock
 from buildbot.clients.locks.texts import duration
+from buildbot.clients.locks.texts import estimate
 from buildbot.scripts.base import SubcommandOptions
 from buildbot.scripts.locks import LocksOptions
 from buildbot.scripts.runner import Options
@@ -435,6 +436,21 @@ class LookOf(unittest.SynchronousTestCase):
         noon = time.mktime((2027, 1, 15, 12, 0, 0, 0, 0, -1))
         told = [clock(noon + hours * 3600, noon) for hours in (0.5, 20)]
         self.assertEqual(told, ['12:30', 'Sat 08:00'])
+
+    @parameterized.expand(
+        [
+            ('none', [None, None, None], ''),
+            ('one', [0, None, None], '08:00'),
+            ('the_same', [0, 1, 2], '08:00'),
+            ('between', [60, 0, 120], '08:01 (08:00 to 08:02)'),
+        ]
+    )
+    def test_estimate(self, _, times, expected):
+        """An estimate says how sure it is, if that can be seen."""
+        keys = ('estimate_at', 'estimate_from', 'estimate_until')
+        noon = time.mktime((2027, 1, 15, 8, 0, 0, 0, 0, -1))
+        row = {key: at if at is None else noon + at for key, at in zip(keys, times)}
+        self.assertEqual(estimate(row, noon), expected)
 
     @parameterized.expand(
         [
