@@ -111,16 +111,17 @@ async def show(asked: Asked, name: str, limit: int) -> None:
     copies.sort(key=lambda c: (c['oldest_wait_at'] or api.now, -c['used'], c['name']))
     shown = copies[:limit] if limit else copies
     holders = await api.rows('holders', f'{path}/holders')
-    waiters = {}
+    waiters = {}  # and how many there are; that may be others than when the copies were asked for
     for copy in shown:
+        waiters[copy['copyid']] = ([], 0)
         at = f'copies/{copy["copyid"]}/waiters'
         if copy['waiting']:
             try:
-                waiters[copy['copyid']] = await api.rows('waiters', at, limit=limit or None)
+                waiters[copy['copyid']] = await api.page('waiters', at, limit=limit or None)
             except NotThere:
                 pass  # nobody uses it any more
     if asked.is_json:
-        rows = [row for copy in shown for row in waiters.get(copy['copyid'], ())]
+        rows = [row for some, _ in waiters.values() for row in some]
         ids = [copy['copyid'] for copy in shown]
         held = [row for row in holders if row['copyid'] in ids]
         asked.write_json({'locks': [lock], 'copies': shown, 'holders': held, 'waiters': rows})
@@ -129,8 +130,7 @@ async def show(asked: Asked, name: str, limit: int) -> None:
     for copy in shown:
         lines.append('')
         held = [row for row in holders if row['copyid'] == copy['copyid']]
-        waiting = waiters.get(copy['copyid'], [])
-        lines += copy_text(copy, held, waiting, api.now, asked.look)
+        lines += copy_text(copy, held, *waiters[copy['copyid']], api.now, asked.look)
     if len(copies) > len(shown):
         lines += ['', f'and {len(copies) - len(shown)} more in use; --limit 0 shows all']
     asked.write(lines)

@@ -119,20 +119,22 @@ def headed(name: str, text: str, look: Look) -> list[str]:
     return lines
 
 
-def copy_text(copy: Row, holders: Sequence[Row], waiters: Sequence[Row], now: float, look: Look):
+def copy_text(
+    copy: Row, holders: Sequence[Row], waiters: Sequence[Row], total: int, now: float, look: Look
+) -> list[str]:
     """Say who holds a copy and who waits for it.
 
-    :param waiters: the first of them, at least.
+    :param waiters: the first of them.
+    :param total: how many wait.
     """
     lines = headed(f'{plain(copy["name"])}: ', use_of(copy, now), look)
     rows = [owner(row, 'holds', now) for row in holders]
     rows += [owner(row, f'place {row["place"]}', now) for row in waiters]
     if rows:
         lines += table(OWNERS, rows, look, '  ')
-    others = copy['waiting'] - len(waiters)
-    if others > 0:
-        more = f'{count(others, "other")} in line; see --limit'
-        lines += wrap(f'and {more}' if waiters else more, look.width, '  ', '  ')
+    if total > len(waiters):
+        more = f'and {count(total - len(waiters), "other")} in line; --limit 0 shows all'
+        lines += wrap(more, look.width, '  ', '  ')
     return lines
 
 

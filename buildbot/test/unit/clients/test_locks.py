@@ -93,7 +93,8 @@ jtag[board-1]: 1 of 1 in use, exclusive,
     to 09:10)
   nightly #5 / boards/test
     place 2, for 2 min, 2 units
-  and 1 other in line; see --limit
+  and 1 other in line; --limit 0 shows
+  all
 
 jtag[board-2]: 1 of 1 in use
   WHO                  FOR  HOW
@@ -111,7 +112,7 @@ jtag[board-1]: 1 of 1 in use, exclusive, 3 waiting, the oldest for 12 min
     place 1, for 12 min, exclusive, priority 5, likely at 08:32 (08:20 to 09:10)
   nightly #5 / boards/test
     place 2, for 2 min, 2 units
-  and 1 other in line; see --limit
+  and 1 other in line; --limit 0 shows all
 
 jtag[board-2]: 1 of 1 in use
   WHO                  FOR  HOW
@@ -126,7 +127,7 @@ jtag[board-1]: 1 of 1 in use, exclusive, 3 waiting, the oldest for 12 min
   firmware #12 / test/flash  holds     1 min  exclusive, nested
   request 40 of firmware     place 1  12 min  exclusive                 5  08:32 (08:20 to 09:10)
   nightly #5 / boards/test   place 2   2 min  2 units
-  and 1 other in line; see --limit
+  and 1 other in line; --limit 0 shows all
 
 jtag[board-2]: 1 of 1 in use
   WHO                  FOR  HOW
@@ -290,7 +291,7 @@ jtag[board-2]: 1 of 1 in use
         """Of many copies and of many who wait some are shown, and the rest counted."""
         yield self.begin('show', 'jtag', '--limit', '1')
         lines = self.out.getvalue().splitlines()
-        self.assertIn('  and 2 others in line; see --limit', lines)
+        self.assertIn('  and 2 others in line; --limit 0 shows all', lines)
         self.assertEqual(lines[-1], 'and 1 more in use; --limit 0 shows all')
         self.assertIn(f'{ROOT}copies/7/waiters?limit=1', self.master.asked)
         yield self.begin('show', 'jtag', '--limit', '0')
