@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from parameterized import parameterized
@@ -26,8 +27,11 @@ from buildbot.test.util.distribution import Slow
 from buildbot.test.util.history import claim_elsewhere
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.pace import PacedCase
+from buildbot.test.util.www import FakeRequest
+from buildbot.test.util.www import FakeSession
 from buildbot.util import epoch2datetime
 from buildbot.worker.protocols.null import Connection
+from buildbot.www.rest import V2RootResource
 
 
 class UserError(Exception):
@@ -658,4 +662,46 @@ class Builders(ReasonsCase):
         self.assertEqual(
             [(row['kind'], row['buildrequestids']) for row in self.reasons('builders', 2)],
             [('worker_missing', [2, 3, 4])] * 2,
+        )
+
+
+class Web(ReasonsCase):
+    """The endpoints as a browser sees them."""
+
+    @defer.inlineCallbacks
+    def get(self, path):
+        request = FakeRequest(path)
+        request.session = FakeSession()
+        resource = V2RootResource(self.master)
+        resource.reconfigResource(self.master.config)
+        resource.render(request)
+        answer = yield request.deferred
+        return request.responseCode, json.loads(answer)
+
+    @defer.inlineCallbacks
+    def test_filters(self):
+        """Filters, fields, order and limit are those of all endpoints."""
+        yield self.setup_lab({'a': self.builder('a')}, THREE)
+        self.worker('w1').pause('<b>')
+        for name in ('w2', 'w3'):
+            self.lose_worker(name)
+        yield self.ask_for('a')
+        code, answer = yield self.get(
+            b'/buildrequests/1/reasons?kind=worker_missing&field=kind&field=worker'
+            b'&order=-worker&limit=1'
+        )
+        said = {'reasons': [{'kind': 'worker_missing', 'worker': 'w3'}], 'meta': {'total': 2}}
+        self.assertEqual((code, answer), (200, said))
+        _, answer = yield self.get(b'/buildrequests/1/reasons?kind=worker_paused')
+        self.assertEqual([row['text'] for row in answer['reasons']], ['worker w1 is paused: <b>'])
+
+    @defer.inlineCallbacks
+    def test_unknown(self):
+        """What there is not is an error 404."""
+        yield self.start({'a': []})
+        for path, code in [(b'/steps/99/reasons', 404), (b'/steps/x/reasons', 404)]:
+            self.assertEqual((yield self.get(path))[0], code)
+        self.assertEqual(
+            (yield self.get(b'/buildrequests/99/reasons')),
+            (404, {'error': 'there is no buildrequest 99'}),
         )
