@@ -330,6 +330,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._waitingForLocks = True
         # which is all that it says if there are more waits than may be told of
         self._waiting_summary = f'waiting for {names_of_locks(self._locks_to_acquire)}'
+        self.updateSummary()
         # What a kind of step does to interrupt its work (to stop the builds that it has triggered,
         # say) is not for one that has not begun: for that, to interrupt is to end the wait. No
         # other method is replaced. This one is, until the wait is over, because the release's Build

@@ -63,7 +63,8 @@ class Pending:
         if stopping is not None:
             return [Reason('stopping', stopping)]
         if not is_known or self._builder.botmaster.is_in_progress(brid):
-            return [*self._unanswered()] or [Reason('starting', 'it is being started')]
+            beginning = self._tried_again() or Reason('starting', 'it is being started')
+            return [*self._unanswered()] or [beginning]
         found = [*self._failed(brid), *self._of_all, *self._in_line(brid)]
         if self._idle:
             found += [*self._on_idle_workers(brid, is_waited_for), *self._behind(brid)]

@@ -16,6 +16,7 @@ from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.process.build import Build
 from buildbot.process.builder import Builder
+from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import renderer
 from buildbot.test.fake.latent import LatentController
@@ -69,6 +70,9 @@ class ReasonsCase(PacedCase, DistributionCase):
             brids.append((yield self.request(name)))
         return brids
 
+    def builderid(self, name):
+        return self.successResultOf(self.master.data.updates.findBuilderId(name))
+
     def worker(self, name='w1'):
         return self.master.workers.workers[name]
 
@@ -108,9 +112,6 @@ class Locks(ReasonsCase):
         self.end('a')
         self.assert_waits(3, ('lock', 'waiting for lab: held by b #1 (under a minute)'))
 
-    def builderid(self, name):
-        return self.successResultOf(self.master.data.updates.findBuilderId(name))
-
     @defer.inlineCallbacks
     def test_on_each_worker(self):
         """A request in line for a lock of each worker has a reason for each of them."""
@@ -138,6 +139,18 @@ class Locks(ReasonsCase):
             ('lock', 'waiting for lab: held by a #1 (under a minute)'),
             ('lock', 'waiting for version[main]: held by b #1 (under a minute)'),
         )
+
+    @defer.inlineCallbacks
+    def test_left_the_line(self):
+        """A request that has left the line because it kept others waiting for ever says so."""
+        yield self.start({name: [self.one] for name in 'ab'}, TWO)
+        yield self.ask_for('a', 'b')
+        (reservation,) = self.master.botmaster.builders['b'].reservations.in_line(2)
+        reservation.yield_place()
+        said = 'waiting for a release of lab: in line for it, it kept others waiting'
+        self.assert_waits(2, ('lock', said))
+        self.end('a')
+        self.assertEqual(self.running(), 'b')
 
     @defer.inlineCallbacks
     def test_reserved(self):
@@ -496,6 +509,57 @@ class Masters(ReasonsCase):
         self.assertGreater(again_at, self.reactor.seconds())
 
     @defer.inlineCallbacks
+    def test_error_of_the_database(self):
+        """If the requests cannot be read now, they say when that is tried again."""
+        yield self.start({'a': []})
+        inbox = self.master.botmaster.builders['a'].inbox
+        read = self.patch(inbox, '_read_all', lambda: defer.fail(UserError('no disk')))
+        inbox.doubt()
+        yield self.ask_for('a')
+        (row,) = self.reasons('buildrequests', 1)
+        said = 'there was an error when its builder was looked at; it is tried again in {}'
+        self.assertEqual((row['kind'], row['text']), ('error', said.format('under a minute')))
+        again_at = self.master.botmaster.brd.again_at('a')
+        self.assertEqual(row['again_at'], epoch2datetime(again_at))
+        read.restore()
+        self.let_time_go(10)
+        self.settle()
+        self.assertEqual(self.running(), 'a')
+        self.flushLoggedErrors(UserError)
+
+    @parameterized.expand(
+        [
+            ('next', {}, 'starting', 'it is next, and is started'),
+            (
+                'refused',
+                {'waits_to_try_again': True},
+                'lock',
+                'its locks were taken meanwhile; it is tried at their release',
+            ),
+            ('removed', {'running': False}, 'stopping', 'the builder is being removed'),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_not_looked_at(self, _, state, kind, said):
+        """What is told of a request that could start, and at whose builder nobody has looked."""
+
+        async def look_at(*args):
+            return
+
+        self.patch(BuildRequestDistributor, '_look_at', look_at)
+        yield self.start({'a': []})
+        builder = self.master.botmaster.builders['a']
+        yield self.ask_for('a')
+        yield builder.inbox.read()
+        patches = [
+            self.patch(builder if name in vars(builder) else Builder, name, value)
+            for name, value in state.items()
+        ]
+        self.assert_waits(1, (kind, said))
+        for patch in patches:
+            patch.restore()
+
+    @defer.inlineCallbacks
     def test_clean_shutdown(self):
         """Before a clean shutdown a request says that it is not started."""
         yield self.start({'a': [], 'b': []}, TWO)
@@ -652,7 +716,8 @@ class Builders(ReasonsCase):
         """The reasons of a builder's requests are told once, with all that wait for them."""
         yield self.start({name: [self.one] for name in 'ab'}, TWO)
         yield self.ask_for('a', 'b', 'b', 'b')
-        rows = self.reasons('builders', 2)
+        path = ('builders', self.builderid('b'))
+        rows = self.reasons(*path)
         self.assertEqual(
             [(row['kind'], row['buildrequestids']) for row in rows],
             [('lock', [2]), ('behind', [3, 4])],
@@ -660,7 +725,7 @@ class Builders(ReasonsCase):
         for name in TWO:
             self.lose_worker(name)
         self.assertEqual(
-            [(row['kind'], row['buildrequestids']) for row in self.reasons('builders', 2)],
+            [(row['kind'], row['buildrequestids']) for row in self.reasons(*path)],
             [('worker_missing', [2, 3, 4])] * 2,
         )
 
