@@ -34,13 +34,11 @@ class Pending:
     """Why the pending requests of one builder do not start, as it is at one moment.
 
     :param builder: a builder of this master.
-    :param builderid: its id.
     :param now: the time, in seconds of the master's clock.
     """
 
-    def __init__(self, builder: Builder, builderid: int, now: float) -> None:
+    def __init__(self, builder: Builder, now: float) -> None:
         self._builder = builder
-        self._builderid = builderid
         self._now = now
         self._distributor = builder.botmaster.brd
         self._requests = builder.inbox.requests
@@ -52,11 +50,6 @@ class Pending:
 
     def why(self, brid: int) -> list[Reason]:
         """Return the reasons why a request does not start; there is one at least."""
-        found = self._why(brid)
-        words = {'buildrequestids': (brid,), 'builderid': self._builderid}
-        return [reason._replace(**words) for reason in found]
-
-    def _why(self, brid: int) -> list[Reason]:
         is_known = brid in self._requests
         is_waited_for = is_known and self._requests.brdict(brid)['waited_for']
         stopping = self._why_stopping(is_waited_for)
@@ -196,18 +189,22 @@ def why_pending(builder: Builder, builderid: int, brids: Iterable[int], now: flo
 
     :param brids: the ids of requests that are pending.
     """
-    pending = Pending(builder, builderid, now)
-    found: dict[Reason, list[Reason]] = {}
+    pending = Pending(builder, now)
+    brids_of: dict[Reason, list[int]] = {}
+    since_of: dict[Reason, float | None] = {}
     for brid in brids:
         for reason in pending.why(brid):
-            found.setdefault(reason._replace(buildrequestids=(), since_at=None), []).append(reason)
-    return [merged(same) for same in found.values()]
-
-
-def merged(same: list[Reason]) -> Reason:
-    brids = tuple(brid for reason in same for brid in reason.buildrequestids)
-    since = [reason.since_at for reason in same if reason.since_at is not None]
-    return same[0]._replace(buildrequestids=brids, since_at=min(since, default=None))
+            since = reason.since_at
+            same = reason if since is None else reason._replace(since_at=None)
+            brids_of.setdefault(same, []).append(brid)
+            # the longest wait of all
+            since_of[same] = min(filter(None, (since, since_of.get(same))), default=None)
+    return [
+        reason._replace(
+            buildrequestids=tuple(waiting), builderid=builderid, since_at=since_of[reason]
+        )
+        for reason, waiting in brids_of.items()
+    ]
 
 
 def why_step_waits(step: BuildStep, now: float, lines: Lines | None = None) -> list[Reason]:
