@@ -23,6 +23,7 @@ from buildbot.locking.copy import LockClaim
 from buildbot.locks import LockError
 from buildbot.locks import LockOwner
 from buildbot.process.eye.waitrows import WaitRows
+from buildbot.process.eye.words import plain
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import get_real_locks_from_accesses
 from buildbot.process.locks import names_of_locks
@@ -329,7 +330,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._log_locks(self.lock_log.waits)
         self._waitingForLocks = True
         # which is all that it says if there are more waits than may be told of
-        self._waiting_summary = f'waiting for {names_of_locks(self._locks_to_acquire)}'
+        self._waiting_summary = f'waiting for {plain(names_of_locks(self._locks_to_acquire))}'
         self.updateSummary()
         # What a kind of step does to interrupt its work (to stop the builds that it has triggered,
         # say) is not for one that has not begun: for that, to interrupt is to end the wait. No
