@@ -11,6 +11,7 @@ from typing import Any
 from typing import Iterable
 from typing import Iterator
 
+from buildbot.locking.copy import LockError
 from buildbot.locking.owner import LockOwner
 from buildbot.locking.owner import name_of_request
 from buildbot.locking.owner import waits_since
@@ -24,6 +25,8 @@ from buildbot.process.eye.workers import names_of
 from buildbot.process.eye.workers import why_not_idle
 
 if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
     from buildbot.process.build import Build
     from buildbot.process.builder import Builder
     from buildbot.process.buildstep import BuildStep
@@ -120,8 +123,7 @@ class Pending:
             text = f'waiting for a release of {names}: in line for it, it kept others waiting'
             yield Reason('lock', text)
         elif reservation.why_never is not None:
-            why = plain(reservation.why_never.getErrorMessage())
-            yield Reason('lock', f'it cannot have its locks: {why}')
+            yield Reason('lock', f'it cannot have its locks: {why_never(reservation.why_never)}')
 
     def _on_idle_workers(self, brid: int, is_waited_for: bool) -> Iterator[Reason]:
         builder = self._builder
@@ -163,6 +165,13 @@ class Pending:
                 name = plain(name_of_request(other, self._builder.name))
                 yield Reason('behind', f'behind {name}, which waits for the same locks')
                 return
+
+
+def why_never(why: Failure) -> str:
+    # what another error says may be meant for the log of the build only
+    if why.check(LockError):
+        return plain(why.getErrorMessage())
+    return f'they cannot be found out ({why.type.__name__})'
 
 
 def on_worker(kind: str, text: str, worker: Any) -> Reason:
@@ -233,6 +242,7 @@ def of_build(reason: Reason, build: Build) -> Reason:
     worker = workerforbuilder.worker if workerforbuilder is not None else None
     return reason._replace(
         buildrequestids=tuple(request.id for request in build.requests),
+        text=build.properties.cleanupTextFromSecrets(reason.text),
         buildid=build.buildid,
         worker=None if worker is None else worker.workername,
         workerid=None if worker is None else worker.workerid,

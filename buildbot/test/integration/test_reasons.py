@@ -8,6 +8,7 @@ from typing import Any
 
 from parameterized import parameterized
 from twisted.internet import defer
+from twisted.python.failure import Failure
 
 from buildbot.data.exceptions import InvalidPathError
 from buildbot.data.reasons import Reason
@@ -18,7 +19,9 @@ from buildbot.process.build import Build
 from buildbot.process.builder import Builder
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.groups.step import StepGroup
+from buildbot.process.locks import Resolved
 from buildbot.process.properties import renderer
+from buildbot.process.waiting.reservation import Reservation
 from buildbot.test.fake.latent import LatentController
 from buildbot.test.util import validation
 from buildbot.test.util.distribution import THREE
@@ -41,6 +44,12 @@ class UserError(Exception):
 
 def raises(*args):
     raise UserError('no idea')
+
+
+class FakeRequestOf:
+    def __init__(self, brid):
+        self.id = brid
+        self.waitedFor = False
 
 
 class ReasonsCase(PacedCase, DistributionCase):
@@ -195,6 +204,31 @@ class Locks(ReasonsCase):
         yield self.ask_for('b', 'a')
         never = '2 units of board[w1] can never be had, for it has 1'
         self.assert_waits(2, ('lock', f'it cannot have its locks: {never}'))
+
+    @defer.inlineCallbacks
+    def test_cannot_be_found_out(self):
+        """Of an error in a renderable of locks only the kind is told, which is no secret."""
+
+        @renderer
+        def locks(props):
+            return raises()
+
+        yield self.setup_lab({'a': {**self.builder('a'), 'locks': locks}})
+        self.worker().pause(None)
+        yield self.ask_for('a')
+        # it is about to fail, and this is told only until its build begins
+        builder = self.master.botmaster.builders['a']
+        request = FakeRequestOf(1)
+        resolved = Resolved([], [], None, None, locks, Failure(UserError('hunter2')))
+        reservation = Reservation(request, 'a', resolved, lambda: None)
+        reservation.why_never = resolved.why_never
+        builder.reservations.keep(reservation)
+        self.assert_waits(
+            1,
+            ('worker_paused', 'worker w1 is paused'),
+            ('lock', 'it cannot have its locks: they cannot be found out (UserError)'),
+        )
+        builder.reservations.leave_lines(1)
 
     @defer.inlineCallbacks
     def test_user_s_locks(self):
@@ -644,6 +678,12 @@ class Running(ReasonsCase):
         on_board = ('lock', 'waiting for board[w1]: held by a #1 / hw (under a minute)')
         self.assertEqual(self.told('builds', 1), [on_cpu, ('lock', f'{on_cpu[1]}, 1 ahead')])
         self.assertEqual(self.told('builds', 2), [on_board])
+        build = self.master.botmaster.builders['b'].building[0]
+        build.properties.useSecret('a #1', 'holder')
+        self.assertEqual(
+            self.told('builds', 2), [('lock', on_board[1].replace('a #1', '<holder>'))]
+        )
+        build.properties._used_secrets.clear()
         for buildid, name, said in [(1, 'hw/y', on_cpu), (2, 'hw', on_board)]:
             rows = yield self.master.data.get(('builds', buildid, 'steps'))
             (step,) = [row for row in rows if row['name'] == name]

@@ -11,7 +11,6 @@ from twisted.trial import unittest
 
 from buildbot import locking
 
-
 DECIDES = ('buildbot.locking', 'buildbot.process.waiting', 'buildbot.process.locks')
 
 
