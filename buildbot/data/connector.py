@@ -9,8 +9,8 @@ upstream = release(__name__)
 
 
 class DataConnector(upstream.DataConnector):
-    submodules = (
+    submodules = [
         *upstream.DataConnector.submodules,
         'buildbot.data.locks',
         'buildbot.data.reasons',
-    )
+    ]
