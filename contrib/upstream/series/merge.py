@@ -233,7 +233,9 @@ def _own_lines(statement: cst.BaseStatement) -> Sequence[cst.EmptyLine]:
 
 
 def _is_empty(statement: cst.CSTNode) -> bool:
-    return isinstance(only_small(statement), (cst.Pass, cst.Expr))
+    return is_docstring(statement) or m.matches(
+        statement, m.SimpleStatementLine(body=[m.Pass() | m.Expr(m.Ellipsis())])
+    )
 
 
 def _lines(statement: cst.CSTNode) -> Sequence[cst.EmptyLine]:

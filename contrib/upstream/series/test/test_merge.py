@@ -318,12 +318,13 @@ class Lamp(upstream.Lamp, Shade):
     def test_made_of_another(self):
         """An attribute made of another one of the class speaks of that, and stands with its like."""
         theirs = (
-            'class Lamp:\n    parts = set()\n    glass = Part(parts)\n    glow = 1\n\n'
-            '    def light(self):\n        pass\n'
+            'class Lamp:\n    parts = set()\n    glass = Part(parts)\n    glow = 1\n'
+            '    check(parts)\n\n    def light(self):\n        pass\n'
         )
         ours = 'class Lamp(upstream.Lamp):\n    wire = Part(upstream.Lamp.parts)\n'
         source = merge_module(HEAD + ours, theirs, 'lamp.py', Ways({}, set()))
         self.assertIn('    glass = Part(parts)\n    wire = Part(parts)\n    glow = 1', source)
+        self.assertIn('    check(parts)\n', source)  # a line without a name stays, too
 
     def test_more_in_a_set(self):
         """A string that is put to a set of the release's stands among the others, as they do."""
