@@ -43,6 +43,7 @@ tree = ['buildbot', *('buildbot.' + package for package in find_packages('buildb
 slave = ['buildbot-worker >=4.3,<4.4', 'fissix >=24.4.24']
 test = [
     *slave,
+    'prometheus_client >=0.14',
     'buildbot-www >=4.3,<4.4',
     'hypothesis',
     'parameterized',
@@ -85,6 +86,7 @@ setup(
         'bench': [*test, 'matplotlib >=3.6'],
         'slave': slave,
         'test': test,
+        'metrics': ['prometheus_client >=0.14'],
         'docs': ['sphinx >=7', 'towncrier >=23'],
         'series': ['libcst', 'tomli; python_version < "3.11"'],
         'lint': ['mypy ==1.15.0', 'ruff ==0.11.8'],
@@ -92,6 +94,7 @@ setup(
     entry_points={
         'console_scripts': ['buildslave = buildslave.scripts.runner:run'],
         'buildbot.buildslave': ['BuildSlave = buildbot.buildslave:BuildSlave'],
+        'buildbot.reporters': ['LockMetrics = buildbot.reporters.lockmetrics:LockMetrics'],
         'buildbot.steps': ['StepGroup = buildbot.process.groups.step:StepGroup'],
         'buildbot.util': [
             'BranchLock = buildbot.locks:BranchLock',

@@ -12,5 +12,6 @@ class DataConnector(upstream.DataConnector):
     submodules = [
         *upstream.DataConnector.submodules,
         'buildbot.data.locks',
+        'buildbot.data.lockuses',
         'buildbot.data.reasons',
     ]

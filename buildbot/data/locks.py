@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import islice
 from typing import Any
 from typing import Iterable
@@ -14,12 +15,18 @@ from buildbot.data import types
 from buildbot.data.exceptions import InvalidPathError
 from buildbot.locking.copies import LocksInUse
 from buildbot.locking.copy import BaseLock
+from buildbot.process.eye.forecast import Forecast
+from buildbot.process.eye.history import History
 from buildbot.process.eye.lockids import LockIds
 from buildbot.process.eye.rows import copies_in_use
 from buildbot.process.eye.rows import copy_row
 from buildbot.process.eye.rows import holder_rows
 from buildbot.process.eye.rows import lock_row
 from buildbot.process.eye.rows import waiter_rows
+from buildbot.util import epoch2datetime
+
+#: when a waiter is likely to have its turn, and between what times
+ESTIMATE = ('estimate_at', 'estimate_from', 'estimate_until')
 
 
 def id_of_worker(master: Any, name: str | None) -> int | None:
@@ -298,12 +305,20 @@ class WaitersEndpoint(LocksMixin, base.Endpoint):
         waiting = [
             (copy, ids, placed) for copy, ids in found for placed in enumerate(copy.line(), start=1)
         ]
-        return (yield page(resultSpec, waiting, self._rows))
+        history = yield History.getService(self.master.botmaster)
+        holds = yield history.known_holds()
+        forecast = Forecast(holds, self.master.reactor.seconds())
+        return (yield page(resultSpec, waiting, partial(self._rows, forecast)))
 
-    def _rows(self, waiting: list[Any]) -> Any:
-        return self.add_ids(
-            row for copy, ids, placed in waiting for row in waiter_rows(copy, ids, [placed])
-        )
+    def _rows(self, forecast: Forecast, waiting: list[Any]) -> Any:
+        rows = []
+        for copy, ids, placed in waiting:
+            [row] = waiter_rows(copy, ids, [placed])
+            turn = forecast.turn(copy, placed[1])
+            for name, time in zip(ESTIMATE, turn or (None, None, None)):
+                row[name] = epoch2datetime(time)
+            rows.append(row)
+        return self.add_ids(rows)
 
 
 class Waiter(base.ResourceType):
@@ -314,6 +329,9 @@ class Waiter(base.ResourceType):
     class EntityType(OwnerEntity):
         waiterid = types.String()
         place = types.Integer()
+        estimate_at = types.NoneOk(types.DateTime())
+        estimate_from = types.NoneOk(types.DateTime())
+        estimate_until = types.NoneOk(types.DateTime())
 
     entityType = EntityType(name)
 

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet import defer
 
 from buildbot.db.locks import LocksConnectorComponent
+from buildbot.db.lockuses import LockUsesConnectorComponent
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -19,6 +20,8 @@ class DBConnector(upstream.DBConnector):
         yield super().set_master(master)
         self.locks = LocksConnectorComponent(self)
         yield self.locks.setServiceParent(self)
+        self.lock_uses = LockUsesConnectorComponent(self)
+        yield self.lock_uses.setServiceParent(self)
 
     @defer.inlineCallbacks
     def setup(self, check_version: bool = True, verbose: bool = True) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 from typing import Iterable
-from typing import Sequence
 
 import sqlalchemy as sa
 from twisted.internet import defer
@@ -61,14 +60,3 @@ class LocksConnectorComponent(base.DBConnectorComponent):
             whereclause=(copies.c.lockid == lockid) & (copies.c.name_hash == name_hash),
             insert_values={'lockid': lockid, 'name': name, 'name_hash': name_hash},
         )
-
-    def add_uses(self, uses: Sequence[dict[str, Any]]) -> defer.Deferred[None]:
-        """Add rows to the history, in one statement.
-
-        :param uses: for each, the columns of ``lock_uses`` but its id.
-        """
-
-        def add(conn: Any) -> None:
-            conn.execute(self.db.model.lock_uses.insert(), list(uses))
-
-        return self.db.pool.do_with_transaction(add)

@@ -28,12 +28,14 @@ class LocksInUse(service.SharedService):
 
     :ivar tell: called with a copy and what has happened to it, one of ``locking.copy.NEWS``; None
         if nobody is to be told.
+    :ivar record: called with a use of a copy that has ended; None if nobody keeps them.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.locks: WeakValueDictionary[tuple[type, str], Any] = WeakValueDictionary()
         self.tell: Callable[[BaseLock, str], Any] | None = None
+        self.record: Callable[[Any], Any] | None = None
 
     def by_name(self) -> list[Any]:
         """Return the locks, in the order of their names."""

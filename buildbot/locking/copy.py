@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from typing import Any
+from typing import Callable
 from typing import ClassVar
 from typing import Iterable
 from typing import Iterator
@@ -47,7 +48,12 @@ NEWS = CLAIMED, RELEASED, WAITING, LEFT, LIMIT = 'claimed', 'released', 'waiting
 
 
 class InUse(Protocol):
-    """Those who want to know what happens to copies of locks."""
+    """Those who want to know what happens to copies of locks.
+
+    :ivar record: called with a use of a copy that has ended; None if nobody keeps them.
+    """
+
+    record: Callable[[Any], Any] | None
 
     def announce(self, lock: BaseLock, news: str) -> None:
         """Tell them.
@@ -374,6 +380,10 @@ class BaseLock:
             found += [h for h in pool.holdings if inner is None or h.inside is not inner]
             inner = pool
         return [thing_of(holding.owner) for holding in found]
+
+    def is_shared_with(self, owner: Any) -> bool:
+        """Tell whether an owner that this one is nested in holds it."""
+        return any(key_of(around) in self._rule.held for around in owners_around(owner))
 
     def line(self) -> list[LockClaim]:
         """Return the claims that wait for it, in order."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which builders a worker builds for is known without a walk; what happens to locks is told."""
+"""Which builders a worker builds for is known without a walk; uses of locks are told and kept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from twisted.internet import defer
 
 from buildbot.process import metrics
 from buildbot.process.builder import Builder
+from buildbot.process.eye.history import History
 from buildbot.process.eye.watch import Watch
 from buildbot_overlay import release
 
@@ -24,6 +25,7 @@ class BotMaster(upstream.BotMaster):
     def startService(self) -> Any:
         yield super().startService()
         yield Watch.getService(self)
+        yield History.getService(self)
 
     def is_in_progress(self, brid: int) -> bool:
         """Tell whether a request has been chosen and has no build yet, or is being given back."""

@@ -146,9 +146,9 @@ class Build(upstream.Build, LockOwner):
         self.lock_log.holds(self.master.reactor.seconds(), waited)
         self.get_buildid().addCallback(lambda _: self._log_locks(self.lock_log.granted))
 
-    def _log_locks(self, write: Callable[[str, Demand, float], None]) -> None:
+    def _log_locks(self, write: Callable[..., None], **words: Any) -> None:
         if self._demand:
-            write(self.lock_name(), self._demand, self.master.reactor.seconds())
+            write(self, self._demand, self.master.reactor.seconds(), **words)
 
     def lock_name(self) -> str:
         if self.number is None:
@@ -279,6 +279,13 @@ class Build(upstream.Build, LockOwner):
         """Whether its worker is being started for it."""
         return self._is_substantiating
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it ends because its worker is lost, or because the master is stopped."""
+        if self.workerforbuilder.worker is None or (self.results == RETRY and self.conn is None):
+            return True
+        return self.stopped and self.master.botmaster.shuttingDown
+
     def lock_facts(self) -> Facts:
         """Return what is known of it, besides its locks."""
         worker = getattr(self.workerforbuilder, 'worker', None)
@@ -289,7 +296,7 @@ class Build(upstream.Build, LockOwner):
             request.id,
             self.buildid,
             self.number,
-            worker=worker and worker.workername,
+            worker=worker.workername if worker is not None else getattr(self, 'workername', None),
             branch=branch_of(request),
         )
 
@@ -300,7 +307,7 @@ class Build(upstream.Build, LockOwner):
     def releaseLocks(self) -> None:
         if self._claim is not None:
             self._claim.end()
-        self._log_locks(self.lock_log.ended)
+        self._log_locks(self.lock_log.ended, lost=self.is_lost)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)
 
     def _tryScheduleBuildsAfterLockUnlock(

@@ -116,8 +116,9 @@ class Builder(upstream.Builder):
 
     def _leave_lines(self, brid: int) -> None:
         # the next of its group is not in line yet
-        if self.reservations.is_in_line(brid):
-            self.reservations.leave_lines(brid)
+        was_in_line = self.reservations.is_in_line(brid)
+        self.reservations.request_changed(brid)
+        if was_in_line:
             self.wake()
 
     def request_changed(self, brid: int) -> None:
@@ -438,6 +439,7 @@ class Builder(upstream.Builder):
             return False
         for request in buildrequests:
             reservations.leave_lines(request.id)
+            reservations.end_wait(request.id)
 
         # From the claim to here nothing waits, so nothing can come in between.
         log.msg(f'{build} begins on {workerforbuilder}')

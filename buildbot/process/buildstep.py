@@ -35,7 +35,6 @@ from buildbot_overlay import release
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
-    from buildbot.process.locks import Demand
     from buildbot.worker.protocols.base import Connection
 
 upstream = release(__name__)
@@ -309,9 +308,9 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """The priority of the build's request."""
         return self.build.lock_priority if isinstance(self.build, LockOwner) else 0
 
-    def _log_locks(self, write: Callable[[str, Demand, float], None]) -> None:
+    def _log_locks(self, write: Callable[..., None], **words: Any) -> None:
         if self._locks_to_acquire:
-            write(self.short_name(), self._locks_to_acquire, self.master.reactor.seconds())
+            write(self, self._locks_to_acquire, self.master.reactor.seconds(), **words)
 
     def acquireLocks(self, res: Any = None) -> Any:
         """Claim the step's locks together.
@@ -384,7 +383,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """Release the locks that the step holds; doing it again does nothing."""
         if self._claim is not None:
             self._claim.end()
-        self._log_locks(self.lock_log.ended)
+        self._log_locks(self.lock_log.ended, lost=getattr(self.build, 'is_lost', False))
 
 
 def first_cause(why: Failure) -> Failure:

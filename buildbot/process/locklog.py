@@ -4,12 +4,20 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from typing import Iterable
 
 from twisted.python import log
 
 from buildbot.locking.copy import in_units
+from buildbot.process.eye.use import LEFT
+from buildbot.process.eye.use import LOST
+from buildbot.process.eye.use import RELEASED
+from buildbot.process.eye.use import Use
+from buildbot.process.eye.use import use_of
 
 if TYPE_CHECKING:
+    from buildbot.locking.copy import InUse
+    from buildbot.locking.owner import LockOwner
     from buildbot.locks import LockAccess
     from buildbot.process.locks import Demand
 
@@ -18,8 +26,9 @@ class LockLog:
     """Logs how long one owner waits for its locks and holds them. It does not decide when.
 
     There is one line for each lock and event, which names the owner, the lock and how it is taken,
-    so that ``grep`` finds who had a lock at what time. Nothing is logged twice. The methods are
-    given the name of the owner, its demand, and the time.
+    so that ``grep`` finds who had a lock at what time. When the owner has done with a lock, that is
+    recorded as a use of it. Nothing is logged or recorded twice. The methods are given the owner,
+    its demand, and the time.
 
     :ivar waits_since: when it began to wait, also when it holds them; None if it did not wait. A
         request that leaves the line and comes back has waited all the time.
@@ -29,33 +38,36 @@ class LockLog:
     def __init__(self) -> None:
         self.waits_since: float | None = None
         self._waited_as = ''
-        self._awaited: set[str] = set()  # labels, since to keep a copy would keep it in use
+        # by label, since to keep a copy would keep it in use
+        self._awaited: dict[str, tuple[InUse | None, Use]] = {}
         self.holds_since: float | None = None
         self._is_granted = False
 
-    def waits(self, owner: str, demand: Demand, now: float) -> None:
+    def waits(self, owner: LockOwner, demand: Demand, now: float) -> None:
         """Log that it waits for its locks."""
         if self.waits_since is None:
-            self.waits_since, self._waited_as = now, owner
+            self.waits_since, self._waited_as = now, owner.short_name()
         fresh = [(lock, access) for lock, access in demand if lock.label not in self._awaited]
-        self._awaited.update(lock.label for lock, _ in fresh)
-        log_each(f'{owner} waits for', fresh)
+        for lock, access in fresh:
+            self._awaited[lock.label] = (lock.in_use, use_of(owner, lock, access))
+        log_each(f'{owner.short_name()} waits for', fresh)
 
     def holds(self, now: float, waited: LockLog | None = None) -> None:
         """Note that it holds its locks; that is logged when its name is known, by ``granted``.
 
-        :param waited: the log of the owner that has waited for them in its stead; None if nobody
-            has waited for them.
+        :param waited: the log of the owner that has waited for them in its stead, and waits no
+            longer; None if nobody has waited for them.
         """
         self.holds_since = now
         if waited is not None:
             self.waits_since, self._waited_as = waited.waits_since, waited._waited_as
+            waited._forget()
 
     def gave_back(self) -> None:
         """Note that it has given its locks back unused, which is no news."""
         self.holds_since = None
 
-    def granted(self, owner: str, demand: Demand, now: float) -> None:
+    def granted(self, owner: LockOwner, demand: Demand, now: float) -> None:
         """Log that it has been granted its locks."""
         if self._is_granted:
             return
@@ -63,19 +75,51 @@ class LockLog:
         if self.holds_since is None:
             self.holds_since = now
         since = self.holds_since if self.waits_since is None else self.waits_since
-        was = f', in line as {self._waited_as}' if self._waited_as not in ('', owner) else ''
-        log_each(f'{owner} was granted', demand, f'{after(self.holds_since - since)}{was}')
+        name = owner.short_name()
+        was = f', in line as {self._waited_as}' if self._waited_as not in ('', name) else ''
+        log_each(f'{name} was granted', demand, f'{after(self.holds_since - since)}{was}')
 
-    def ended(self, owner: str, demand: Demand, now: float) -> None:
-        """Log that it has released its locks, or waits for them no longer."""
+    def ended(self, owner: LockOwner, demand: Demand, now: float, lost: bool = False) -> None:
+        """Log that it has released its locks, or waits for them no longer.
+
+        :param lost: whether that is because its worker was lost, or the master is stopped.
+        """
         if self.holds_since is not None:
             self.granted(owner, demand, now)
-            log_each(f'{owner} released', demand, after(now - self.holds_since))
+            log_each(f'{owner.short_name()} released', demand, after(now - self.holds_since))
+            taken = [(lock, access) for lock, access in demand if access.count]
+            uses = [(lock.in_use, use_of(owner, lock, access)) for lock, access in taken]
+            self._record(uses, now, LOST if lost else RELEASED)
+            self._forget()
         elif self.waits_since is not None:
-            log_each(f'{owner} stopped waiting for', demand, after(now - self.waits_since))
+            waited = after(now - self.waits_since)
+            log_each(f'{owner.short_name()} stopped waiting for', demand, waited)
+            self.left(now, lost)
+
+    def left(self, now: float, lost: bool = False) -> None:
+        """Note that it waits no longer for what it has waited for until now, in vain.
+
+        What would have done in the place of something else is no use of its own: of each lock, that
+        of the first copy counts.
+        """
+        if self.waits_since is not None:
+            uses = {use.lock: (in_use, use) for in_use, use in reversed(self._awaited.values())}
+            self.holds_since = None
+            self._record(uses.values(), now, LOST if lost else LEFT)
+        self._forget()
+
+    def _forget(self) -> None:
         self.waits_since = self.holds_since = None
         self._waited_as, self._is_granted = '', False
         self._awaited.clear()
+
+    def _record(self, uses: Iterable[tuple[InUse | None, Use]], until: float, result: str) -> None:
+        # who is granted one lock right after another one was refused has not waited
+        waits_since = None if self.waits_since == self.holds_since else self.waits_since
+        times = (waits_since, self.holds_since, until, result)
+        for in_use, use in uses:
+            if in_use is not None and in_use.record is not None:
+                in_use.record(Use(*use[: -len(times)], *times))
 
 
 def log_each(what: str, demand: Demand, more: str = '') -> None:

@@ -1,15 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``buildbot --version`` says that the fork is on."""
+"""``buildbot --version`` says that the fork is on; a command removes its tables."""
 
 from __future__ import annotations
 
 import buildbot_overlay
+from buildbot.scripts import base
 from buildbot_overlay import release
 
 upstream = release(__name__)
 
 
+class DropLockTablesOptions(base.BasedirMixin, base.SubcommandOptions):
+    subcommandFunction = 'buildbot.scripts.locktables.drop_lock_tables'
+    optFlags = [['quiet', 'q', 'Print errors only']]
+    longdesc = """
+    This command removes the tables for locks from the database of a master that is stopped, with
+    the history of locks that is in them. Nothing else is changed. The next start of a master with
+    Interlock makes them anew, so it is of use before Interlock is removed for good."""
+
+    def getSynopsis(self) -> str:
+        return 'Usage:    buildbot drop-lock-tables [options] [<basedir>]'
+
+
 class Options(upstream.Options):
+    subCommands = [
+        *upstream.Options.subCommands,
+        [
+            'drop-lock-tables',
+            None,
+            DropLockTablesOptions,
+            'Remove the tables for locks from the database, before Interlock is uninstalled',
+        ],
+    ]
+
     def opt_version(self) -> None:
         print(f'{buildbot_overlay.DISTRIBUTION} {buildbot_overlay.__version__} is on')
         super().opt_version()

@@ -129,12 +129,14 @@ class ReservationBook:
         """Give a reservation to another request; the lender needs a new one of its own."""
         self._forget(reservation)
         reservation.lender, reservation.request = reservation.request, request
+        reservation.lock_log = None  # the lender waits on
 
     def return_to_lender(self, reservation: Reservation) -> None:
         """Return a held reservation that was lent to the line of its first request."""
         self._held.pop(reservation.request.id, None)
         assert reservation.lender is not None
         reservation.request, reservation.lender = reservation.lender, None
+        reservation.lock_log = None
         self.keep(reservation)
 
     def granted(self) -> list[Reservation]:

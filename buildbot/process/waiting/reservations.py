@@ -8,7 +8,6 @@ from typing import Any
 from typing import Callable
 from typing import Collection
 from typing import Iterable
-from weakref import WeakKeyDictionary
 
 from twisted.internet import defer
 
@@ -79,7 +78,7 @@ class Reservations(ReservationBook):
         self._wake_granted = wake_granted
         self._now = now
         # a request leaves the line and comes back, and the log tells once that it waits
-        self._logs: WeakKeyDictionary[BuildRequest, LockLog] = WeakKeyDictionary()
+        self._logs: dict[int, LockLog] = {}
 
     @defer.inlineCallbacks
     def could_have_locks(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
@@ -208,12 +207,37 @@ class Reservations(ReservationBook):
     def _log_locks(self, reservation: Reservation) -> None:
         if reservation.stands_in_line:
             log = self._log_of(reservation)
-            log.waits(reservation.lock_name(), reservation.asked, self._now())
+            log.waits(reservation, reservation.asked, self._now())
 
     def _log_of(self, reservation: Reservation) -> LockLog:
         if reservation.lock_log is None:
-            reservation.lock_log = self._logs.setdefault(reservation.request, LockLog())
+            brid = getattr(reservation.request, 'id', None)  # a stand-in for one may have none
+            log = LockLog()
+            reservation.lock_log = log if brid is None else self._logs.setdefault(brid, log)
         return reservation.lock_log
+
+    def request_changed(self, brid: int) -> None:
+        """End the reservations in line of a request that is pending no longer, or has changed."""
+        self.leave_lines(brid)
+        if self.held(brid) is None and not self._is_pending(brid):
+            self.end_wait(brid)
+
+    def end_wait(self, brid: int) -> None:
+        """Note that a request waits no longer; if nothing came of its wait, that was in vain."""
+        log = self._logs.pop(brid, None)
+        if log is not None:
+            log.left(self._now())
+
+    def give_back(self, brid: int) -> None:
+        super().give_back(brid)
+        if not self._is_pending(brid):
+            self.end_wait(brid)
+
+    def clear(self) -> None:
+        for log in self._logs.values():
+            log.left(self._now(), lost=True)
+        self._logs.clear()
+        super().clear()
 
     def hold(self, reservation: Reservation) -> None:
         super().hold(reservation)

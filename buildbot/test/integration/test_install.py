@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import venv
+from contextlib import closing
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -124,6 +126,12 @@ class Life(unittest.SynchronousTestCase):
                 return int(word), 'buildbot-interlock' in text
         self.fail(text)
 
+    def lock_tables(self):
+        """Return the names of the tables that the release does not have."""
+        with closing(sqlite3.connect(self.master / 'state.sqlite')) as database:
+            rows = database.execute("select name from sqlite_master where type = 'table'")
+            return sorted(name for (name,) in rows if 'lock' in name)
+
     def assert_all_refused(self, sentence, **environment):
         self.refused(sentence, 'buildbot', 'checkconfig', 'master', **environment)
         self.refused(sentence, 'buildbot', '--version', **environment)
@@ -175,6 +183,16 @@ class Life(unittest.SynchronousTestCase):
         self.good('python', '-c', 'print(1)')
         self.install('buildbot==4.3.0')
         self.assertTrue(self.build_once()[1])
+
+        # its tables are dropped when that is asked for, and made anew by the next start
+        tables = ['alembic_version_locks', 'lock_copies', 'lock_uses', 'locks']
+        for _ in range(2):
+            self.assertEqual(self.lock_tables(), tables)
+            told = self.good('buildbot', 'drop-lock-tables', '--quiet', 'master')
+            self.assertEqual((told, self.lock_tables()), ('', []))
+            self.assertTrue(self.build_once()[1])
+        told = self.good('buildbot', 'drop-lock-tables', 'master')
+        self.assertEqual(told.splitlines()[-1], 'the tables for locks are gone')
 
         # uninstalled, it leaves the release as it was
         self.pip('uninstall', '-y', 'buildbot-interlock')

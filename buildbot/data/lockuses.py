@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what locks were used for, how much at what time, and what that cost."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+from twisted.internet import defer
+
+from buildbot.data import base
+from buildbot.data import types
+from buildbot.data.exceptions import InvalidPathError
+from buildbot.data.locks import LocksMixin
+from buildbot.db.lockuses import Span
+from buildbot.locking.owner import holds_since
+from buildbot.locking.owner import thing_of
+from buildbot.locking.owner import waits_since
+from buildbot.process.eye.costs import costs_of
+from buildbot.process.eye.facts import facts_of
+from buildbot.process.eye.history import History
+from buildbot.process.eye.rows import copies_in_use
+from buildbot.process.eye.timeline import timeline
+from buildbot.util import epoch2datetime
+
+HOUR, DAY = 3600, 86400
+
+#: the most days that can be asked for
+MOST_DAYS = 366
+
+
+class Number(types.Instance):
+    """A number that need not be whole."""
+
+    name = 'number'
+    types = (float, int)
+    ramlType = 'number'
+    graphQLType = 'Float'
+
+    def valueFromString(self, arg: Any) -> float:
+        return float(arg)
+
+
+class HistoryMixin(LocksMixin):
+    """Finds what is known of the past of locks, in use or not."""
+
+    @defer.inlineCallbacks
+    def settle(self) -> Any:
+        """Write down what has ended until now."""
+        history = yield History.getService(self.master.botmaster)
+        yield history.write()
+
+    @defer.inlineCallbacks
+    def check(self, kwargs: dict[str, Any]) -> Any:
+        """Check that a path names a lock or a copy that there is or was.
+
+        :raises InvalidPathError: it does not.
+        """
+        uses = self.master.db.lock_uses
+        if 'lockid' in kwargs:
+            what, found = 'lock', (yield uses.name_of_lock(kwargs['lockid']))
+        else:
+            what, found = 'copy', (yield uses.name_of_copy(kwargs['copyid']))
+        if found is None:
+            raise InvalidPathError(f'Invalid path: no {what} has the id {kwargs[what + "id"]}')
+
+
+def number_of(kwargs: dict[str, Any], what: str, most: int) -> int:
+    """Return the number of hours or days of a path.
+
+    :raises InvalidPathError: there are too few or too many of them.
+    """
+    number = kwargs[what]
+    if not 1 <= number <= most:
+        raise InvalidPathError(f'Invalid path: {what} are from 1 to {most}')
+    return number
+
+
+class UsesEndpoint(HistoryMixin, base.Endpoint):
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ['/locks/n:lockid/uses', '/copies/n:copyid/uses']
+
+    fieldMapping = {
+        'useid': 'lock_uses.id',
+        'lockid': 'lock_copies.lockid',
+        'copy': 'lock_copies.name',
+        'builder': 'builders.name',
+        **{
+            name: f'lock_uses.{name}'
+            for name in (
+                *('copyid', 'kind', 'text', 'builderid', 'buildrequestid', 'buildid', 'stepid'),
+                *('path', 'worker', 'branch', 'mode', 'units', 'waiting_since'),
+                *('held_since', 'until', 'result'),
+            )
+        },
+    }
+
+    @defer.inlineCallbacks
+    def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
+        yield self.check(kwargs)
+        yield self.settle()
+        if resultSpec is not None:
+            resultSpec.fieldMapping = self.fieldMapping
+        return (yield self.master.db.lock_uses.get(**kwargs, result_spec=resultSpec))
+
+
+class Use(base.ResourceType):
+    name = 'use'
+    plural = 'uses'
+    endpoints = [UsesEndpoint]
+
+    class EntityType(types.Entity):
+        useid = types.Integer()
+        lockid = types.Integer()
+        copyid = types.Integer()
+        copy = types.String()
+        kind = types.String()
+        text = types.String()
+        builderid = types.NoneOk(types.Integer())
+        builder = types.NoneOk(types.String())
+        buildrequestid = types.NoneOk(types.Integer())
+        buildid = types.NoneOk(types.Integer())
+        stepid = types.NoneOk(types.Integer())
+        path = types.NoneOk(types.String())
+        worker = types.NoneOk(types.String())
+        branch = types.NoneOk(types.String())
+        mode = types.String()
+        units = types.Integer()
+        nested = types.Boolean()
+        waiting_since = types.NoneOk(types.DateTime())
+        held_since = types.NoneOk(types.DateTime())
+        until = types.DateTime()
+        result = types.String()
+
+    entityType = EntityType(name)
+
+
+class TimelineEndpoint(HistoryMixin, base.Endpoint):
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ['/locks/n:lockid/timeline/n:hours']
+
+    @defer.inlineCallbacks
+    def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
+        hours = number_of(kwargs, 'hours', MOST_DAYS * DAY // HOUR)
+        lockid = kwargs['lockid']
+        lock = yield self.find_lock(lockid)
+        if lock is None:
+            yield self.check({'lockid': lockid})
+        yield self.settle()
+        now = self.master.reactor.seconds()
+        start = now - hours * HOUR
+        copies = [] if lock is None else copies_in_use(lock)
+        of_now = spans_of_now(copies, now)
+        points = yield self.master.db.lock_uses.spans(
+            lockid, start, lambda spans: timeline(start, now, chain(spans, of_now))
+        )
+        capacity = sum(copy.maxCount for copy in copies)
+        return [
+            {**point, 'at': epoch2datetime(point['at']), 'capacity': capacity} for point in points
+        ]
+
+
+def spans_of_now(copies: list[Any], now: float) -> list[Span]:
+    """Return what is held of copies, and who waits for them, as if that ended now."""
+    spans = []
+    waiting: dict[str, float] = {}
+    for copy in copies:
+        for holding in copy.holdings():
+            since = holds_since(thing_of(holding.owner))
+            if since is not None and holding.pool.holding is None:
+                units = copy.maxCount if holding.exclusive else holding.units
+                spans.append(Span(waits_since(thing_of(holding.owner)), since, now, units))
+        for claim in copy.unsorted_line():
+            since = waits_since(thing_of(claim.owner))
+            if since is not None:  # who would have any of several waits once
+                waiting[facts_of(thing_of(claim.owner)).name] = since
+    return spans + [Span(since, None, now, 0) for since in waiting.values()]
+
+
+class Point(base.ResourceType):
+    name = 'point'
+    plural = 'points'
+    endpoints = [TimelineEndpoint]
+
+    class EntityType(types.Entity):
+        at = types.DateTime()
+        used = Number()
+        waiting = Number()
+        capacity = types.Integer()
+
+    entityType = EntityType(name)
+
+
+class CostsEndpoint(HistoryMixin, base.Endpoint):
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ['/lockcosts/n:days']
+
+    @defer.inlineCallbacks
+    def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
+        days = number_of(kwargs, 'days', MOST_DAYS)
+        yield self.settle()
+        since = self.master.reactor.seconds() - days * DAY
+        return (yield self.master.db.lock_uses.since(since, costs_of))
+
+
+class Cost(base.ResourceType):
+    name = 'cost'
+    plural = 'costs'
+    endpoints = [CostsEndpoint]
+
+    class EntityType(types.Entity):
+        lockid = types.Integer()
+        lock = types.String()
+        builderid = types.NoneOk(types.Integer())
+        builder = types.NoneOk(types.String())
+        waits = types.Integer()
+        waited = Number()
+        wait_median = Number()
+        wait_p95 = Number()
+        holds = types.Integer()
+        held = Number()
+        hold_median = Number()
+        hold_p95 = Number()
+
+    entityType = EntityType(name)

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: when those who wait for a copy of a lock are likely to have it, by what is known of it."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import Hashable
+
+from buildbot.locking.copy import BaseLock
+from buildbot.locking.copy import LockClaim
+from buildbot.locking.owner import holds_since
+from buildbot.locking.owner import thing_of
+from buildbot.process.eye.estimate import Duration
+from buildbot.process.eye.estimate import Taken
+from buildbot.process.eye.estimate import Turn
+from buildbot.process.eye.estimate import Wanted
+from buildbot.process.eye.estimate import duration
+from buildbot.process.eye.estimate import rest
+from buildbot.process.eye.estimate import turns
+from buildbot.process.eye.facts import facts_of
+from buildbot.process.eye.holds import Holds
+
+
+class Forecast:
+    """Tells when claims are likely to be granted. It does not know whether they will be.
+
+    :param holds: for how long locks were held lately.
+    :param now: the time, in seconds.
+    """
+
+    def __init__(self, holds: Holds, now: float) -> None:
+        self._holds = holds
+        self._now = now
+        self._turns: dict[BaseLock, dict[Hashable, Turn]] = {}
+        self._durations: dict[Any, Duration | None] = {}
+
+    def turn(self, copy: BaseLock, claim: LockClaim) -> Turn | None:
+        """Return when a claim in the line of a copy is likely to have it; None if nobody knows."""
+        if copy not in self._turns:
+            self._foretell(copy)
+        return self._turns[copy].get(owner_of(claim))
+
+    def _foretell(self, copy: BaseLock) -> None:
+        copies = [copy]
+        if copy.family is not None and any(c.choice is not None for c in copy.unsorted_line()):
+            copies = copy.family.all_copies()  # those who wait here may get another one instead
+        taken, lines = [], {}
+        for each in copies:
+            known = self._taken(each)
+            wanted = self._wanted(each)
+            if known is None or wanted is None:
+                self._turns[copy] = {}
+                return
+            taken += known
+            lines[each] = wanted
+        capacity = {each: each.maxCount for each in copies}
+        self._turns[copy] = turns(self._now, capacity, taken, lines)
+
+    def _taken(self, copy: BaseLock) -> list[Taken] | None:
+        taken = []
+        for holding in copy.holdings():
+            if holding.pool.holding is not None:
+                continue  # its units are those of the holding around it
+            thing = thing_of(holding.owner)
+            facts, since = facts_of(thing), holds_since(thing)
+            lasted = self._holds.lasted(copy.lockName, facts.builder, facts.path)
+            left = rest(lasted, 0 if since is None else self._now - since)
+            if left is None:
+                return None
+            taken.append(Taken(copy, units_of(copy, holding.exclusive, holding.units), left))
+        return taken
+
+    def _wanted(self, copy: BaseLock) -> list[Wanted] | None:
+        line = []
+        for claim in copy.line():
+            if any(pool.holding is not None for pool in claim.pools):
+                continue  # it waits for a sibling
+            want = next(want for want in claim.wants if want.lock is copy._rule)
+            lasts = self._duration(copy, thing_of(claim.owner))
+            if lasts is None:
+                return None
+            line.append(Wanted(owner_of(claim), units_of(copy, want.exclusive, want.units), lasts))
+        return line
+
+    def _duration(self, copy: BaseLock, thing: Any) -> Duration | None:
+        facts = facts_of(thing)
+        kind = (copy.lockName, facts.builder, facts.path)
+        if kind not in self._durations:
+            self._durations[kind] = duration(self._holds.lasted(*kind))
+        return self._durations[kind]
+
+
+def owner_of(claim: LockClaim) -> Hashable:
+    """Return what is equal for claims of which one will do."""
+    return claim.owner if claim.choice is None else claim.choice
+
+
+def units_of(copy: BaseLock, exclusive: bool, units: int) -> int:
+    return copy.maxCount if exclusive else units

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: the uses of locks that have ended are kept in the database, many at a time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections import deque
+from typing import Any
+from typing import Callable
+from typing import Sequence
+
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot.locking.copies import LocksInUse
+from buildbot.process.eye.holds import Holds
+from buildbot.process.eye.holds import holds_of
+from buildbot.process.eye.use import Use
+from buildbot.util.service import SharedService
+
+HOUR, DAY = 3600, 86400
+
+
+class History(SharedService):
+    """Writes uses of locks to the database. No build waits for it, or ends because of it.
+
+    Nothing is written while nothing ends. What a write that failed was to write is kept for the
+    next one, up to a limit.
+
+    :cvar every: seconds after which what has ended is written at the latest.
+    :cvar at_once: the most that is written in one statement, and is put off.
+    :cvar most: the most that is kept while it cannot be written.
+    :cvar days: for how many days uses are kept in the database, if the configuration has no janitor
+        for them.
+    :ivar holds: for how long locks were held lately.
+    :ivar heard: called with each use that has ended.
+    """
+
+    every = 30
+    at_once = 500
+    most = 10_000
+    days = 30
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.holds = Holds()
+        self.heard: list[Callable[[Use], Any]] = []
+        self._are_holds_read = False
+        self._unwritten: deque[Use] = deque()
+        self._dropped = 0
+        self._call: Any = None
+        self._writing = defer.DeferredLock()
+        self._has_failed = False
+        # ids of copies, by the names of lock and copy
+        self._copy_ids: dict[tuple[str, str], int] = {}
+        self._deleted_at: float | None = None
+
+    @defer.inlineCallbacks
+    def startService(self) -> Any:
+        yield super().startService()
+        in_use = yield LocksInUse.getService(self.parent)
+        in_use.record = self.keep
+
+    @defer.inlineCallbacks
+    def stopService(self) -> Any:
+        in_use = yield LocksInUse.getService(self.parent)
+        in_use.record = None
+        yield self.write()
+        if self._unwritten:
+            log.msg(f'{in_uses(len(self._unwritten))} missing in the history')
+        yield super().stopService()
+
+    def keep(self, use: Use) -> None:
+        """Keep a use that has ended, and write it soon."""
+        self._unwritten.append(use)
+        self._bound()
+        for hear in (self.holds.learn, *self.heard):
+            try:
+                hear(use)
+            except Exception as e:
+                log.err(e, 'while telling of a use of a lock')
+        if len(self._unwritten) == self.at_once and not self._has_failed:
+            self._write_in(0)
+        elif self._call is None:
+            self._write_in(self.every)
+
+    def _bound(self) -> None:
+        while len(self._unwritten) > self.most:
+            self._unwritten.popleft()
+            self._dropped += 1
+
+    def _write_in(self, seconds: float) -> None:
+        self._do_not_write()
+        self._call = self.master.reactor.callLater(seconds, self.write)
+
+    def _do_not_write(self) -> None:
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        self._call = None
+
+    @defer.inlineCallbacks
+    def known_holds(self) -> Any:
+        """Return for how long locks were held lately, also before the master started.
+
+        :returns: Deferred of ``Holds``.
+        """
+        if not self._are_holds_read:
+            self._are_holds_read = True
+            try:
+                yield self.write()
+                self.holds = yield self.master.db.lock_uses.newest(5000, holds_of)
+            except Exception as e:
+                log.err(e, 'while reading for how long locks were held')
+        return self.holds
+
+    def write(self) -> defer.Deferred[None]:
+        """Write what has ended now.
+
+        :returns: Deferred that fires when it is written, or cannot be.
+        """
+        return self._writing.run(self._write)
+
+    @defer.inlineCallbacks
+    def _write(self) -> Any:
+        self._do_not_write()
+        if not self._unwritten:
+            return
+        while self._unwritten:
+            uses = [
+                self._unwritten.popleft() for _ in range(min(len(self._unwritten), self.at_once))
+            ]
+            try:
+                rows = yield self._rows(uses)
+                yield self.master.db.lock_uses.add(rows)
+            except Exception as e:
+                self._unwritten.extendleft(reversed(uses))
+                self._failed(e)
+                return
+            self._succeeded()
+        yield self._delete_old()
+
+    def _failed(self, why: Exception) -> None:
+        self._bound()
+        self._copy_ids.clear()  # somebody may have emptied the tables
+        if not self._has_failed:
+            self._has_failed = True
+            log.err(why, 'the history of locks cannot be written; it is tried again and again')
+        if self.running:
+            self._write_in(self.every)
+
+    def _succeeded(self) -> None:
+        if self._has_failed:
+            log.msg('the history of locks can be written again')
+        if self._dropped:
+            log.msg(f'{in_uses(self._dropped)} missing in the history, the oldest of that time')
+        self._has_failed, self._dropped = False, 0
+
+    @defer.inlineCallbacks
+    def _rows(self, uses: Sequence[Use]) -> Any:
+        yield self._learn(uses)
+        rows = []
+        for use in uses:
+            owner = use.owner
+            builder = self.master.botmaster.builders.get(owner.builder)
+            if builder is not None:
+                builderid = yield builder.getBuilderId()
+            elif owner.builder is not None:
+                builderid = yield self.master.data.updates.findBuilderId(owner.builder)
+            else:
+                builderid = None
+            rows.append(
+                {
+                    'copyid': self._copy_ids[use.lock, use.copy],
+                    'masterid': self.master.masterid,
+                    'kind': owner.kind,
+                    'text': use.text,
+                    'builderid': builderid,
+                    'buildrequestid': owner.buildrequestid,
+                    'buildid': owner.buildid,
+                    'stepid': owner.stepid,
+                    'path': owner.path,
+                    'worker': owner.worker,
+                    'branch': owner.branch,
+                    'mode': use.mode,
+                    'units': use.units,
+                    'nested': int(use.nested),
+                    'waiting_since': use.waiting_since,
+                    'held_since': use.held_since,
+                    'until': use.until,
+                    'result': use.result,
+                }
+            )
+        return rows
+
+    @defer.inlineCallbacks
+    def _learn(self, uses: Sequence[Use]) -> Any:
+        if len(self._copy_ids) > self.most:
+            self._copy_ids.clear()  # so many names are those of branches that come and go
+        unknown = defaultdict(set)
+        for use in uses:
+            if (use.lock, use.copy) not in self._copy_ids:
+                unknown[use.lock].add(use.copy)
+        locks = self.master.db.locks
+        for lock, copies in unknown.items():
+            ids = yield locks.find_copy_ids((yield locks.find_lock_id(lock)), copies)
+            self._copy_ids.update(((lock, copy), ids[copy]) for copy in copies)
+
+    @defer.inlineCallbacks
+    def _delete_old(self) -> Any:
+        now = self.master.reactor.seconds()
+        if self._deleted_at is not None and now < self._deleted_at + HOUR:
+            return
+        self._deleted_at = now
+        if not has_janitor(self.master.config):
+            try:
+                yield self.master.db.lock_uses.delete_before(now - self.days * DAY)
+            except Exception as e:
+                log.err(e, 'while deleting old uses of locks')
+
+
+def in_uses(count: int) -> str:
+    return f'{count} use of locks is' if count == 1 else f'{count} uses of locks are'
+
+
+def has_janitor(config: Any) -> bool:
+    """Tell whether the configuration says itself for how long uses of locks are kept."""
+    factories = (getattr(builder, 'factory', None) for builder in config.builders)
+    steps = (step for factory in factories for step in getattr(factory, 'steps', ()))
+    kinds = (getattr(step, 'step_class', None) for step in steps)
+    return any(getattr(kind, 'deletes_lock_uses', False) for kind in kinds)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: for how long locks were held lately, by lock, builder and path."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections import deque
+from typing import Any
+from typing import Iterable
+from typing import Sequence
+
+from buildbot.process.eye.use import RELEASED
+from buildbot.process.eye.use import Use
+
+
+class Holds:
+    """Knows how long the last holds of each kind lasted. It does not say what is to come.
+
+    A hold that is nested in another one is none of its own, and one that was cut short by the loss
+    of its worker says nothing.
+
+    :cvar of_each: how many of each kind are kept.
+    :cvar kinds: how many kinds are kept; those that have been there longest without a new one go.
+    :cvar enough: how many of one kind say more of it than those of all kinds.
+    """
+
+    of_each = 50
+    kinds = 5000
+    enough = 3
+
+    def __init__(self) -> None:
+        self._lasted: OrderedDict[Any, deque[float]] = OrderedDict()
+        self._sorted: dict[Any, list[float]] = {}
+
+    def learn(self, use: Use) -> None:
+        """Take notice of a use that has ended."""
+        if use.held is not None and use.result == RELEASED and not use.nested:
+            self.add(use.lock, use.owner.builder, use.owner.path, use.held)
+
+    def add(self, lock: str, builder: str | None, path: str | None, seconds: float) -> None:
+        """Take notice of a hold.
+
+        :param path: of the step or group; None if it was held by a build.
+        """
+        for kind in ((lock, builder, path), (lock,)):
+            self._lasted.setdefault(kind, deque(maxlen=self.of_each)).append(seconds)
+            self._lasted.move_to_end(kind)
+            self._sorted.pop(kind, None)
+        while len(self._lasted) > self.kinds:
+            kind, _ = self._lasted.popitem(last=False)
+            self._sorted.pop(kind, None)
+
+    def lasted(self, lock: str, builder: str | None, path: str | None) -> Sequence[float]:
+        """Return how long holds of a kind lasted, the shortest first; if too few are known, those
+        of all kinds of the lock.
+        """
+        kind: Any = (lock, builder, path)
+        if len(self._lasted.get(kind, ())) < self.enough:
+            kind = (lock,)
+        if kind not in self._sorted:
+            self._sorted[kind] = sorted(self._lasted.get(kind, ()))
+        return self._sorted[kind]
+
+
+def holds_of(rows: Iterable[Any]) -> Holds:
+    """Return what rows of the history say.
+
+    :param rows: the newest first.
+    """
+    found = Holds()
+    for row in reversed(list(rows)):
+        if row.result == RELEASED and row.held_since is not None and not row.nested:
+            found.add(row.lock, row.builder, row.path, row.until - row.held_since)
+    return found

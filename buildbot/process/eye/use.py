@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: one use of a copy of a lock: an owner's wait for it, and what it held of it."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import NamedTuple
+
+from buildbot.locking.copy import BaseLock
+from buildbot.process.eye.facts import Facts
+from buildbot.process.eye.facts import facts_of
+from buildbot.process.eye.words import short_name
+
+#: how a use can end: what was held was given back; it was never had; or the worker was lost or the
+#: master was stopped meanwhile
+RESULTS = RELEASED, LEFT, LOST = 'released', 'left', 'lost'
+
+
+class Use(NamedTuple):
+    """A wait for a copy of a lock, and the holding that came of it. It keeps no copy in use.
+
+    :param lock: name of the lock.
+    :param copy: name of the copy.
+    :param owner: what is known of the owner.
+    :param text: name of the owner for people.
+    :param nested: whether it shared what an owner around it held.
+    :param waiting_since: when it began to wait, in seconds; None if it did not wait.
+    :param held_since: when it began to hold it; None if it never did.
+    :param until: when it ended.
+    :param result: one of ``RESULTS``.
+    """
+
+    lock: str
+    copy: str
+    owner: Facts
+    text: str
+    mode: str
+    units: int
+    nested: bool
+    waiting_since: float | None = None
+    held_since: float | None = None
+    until: float = 0.0
+    result: str = LEFT
+
+    @property
+    def waited(self) -> float | None:
+        """For how long it waited, in seconds; None if it did not."""
+        if self.waiting_since is None:
+            return None
+        return (self.until if self.held_since is None else self.held_since) - self.waiting_since
+
+    @property
+    def held(self) -> float | None:
+        """For how long it was held, in seconds; None if it was not."""
+        return None if self.held_since is None else self.until - self.held_since
+
+
+def use_of(thing: Any, copy: BaseLock, access: Any) -> Use:
+    """Return the use that an owner makes of a copy, without its times."""
+    return Use(
+        copy.lockName,
+        copy.label,
+        facts_of(thing),
+        short_name(thing),
+        access.mode,
+        copy.maxCount if access.mode == 'exclusive' else access.count,
+        copy.is_shared_with(thing),
+    )

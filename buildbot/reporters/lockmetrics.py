@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what Prometheus can be told of locks and of pending requests."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+from typing import Iterable
+from typing import Iterator
+
+from twisted.internet import defer
+from twisted.internet import endpoints
+from twisted.python import log
+from twisted.web import resource
+from twisted.web import server
+
+from buildbot.config import error
+from buildbot.locking.copies import LocksInUse
+from buildbot.process.eye.history import History
+from buildbot.process.eye.reason import KINDS
+from buildbot.process.eye.reasons import why_pending
+from buildbot.process.eye.rows import copies_in_use
+from buildbot.process.eye.rows import oldest_wait
+from buildbot.process.eye.use import Use
+from buildbot.process.eye.words import plain
+from buildbot.util.service import BuildbotService
+
+try:
+    import prometheus_client
+    from prometheus_client.core import GaugeMetricFamily
+except ImportError:
+    prometheus_client = None
+
+#: the most locks that have metrics of their own; the others are summed
+MOST = 500
+
+#: stands for the others
+OTHERS = '(others)'
+
+#: bounds of the buckets of waits and holds, in seconds
+BUCKETS = (1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400)
+
+
+class LockMetrics(BuildbotService):
+    """Serves metrics under ``/metrics`` for Prometheus to fetch.
+
+    :param port: a number, or an endpoint such as ``tcp:9101:interface=127.0.0.1``.
+    """
+
+    name = 'LockMetrics'
+    _listener: Any = None
+    _listens_at: str | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._names = Labels()
+        # without the library the configuration is refused
+        self._counted = Times(self._names) if prometheus_client is not None else None
+
+    def checkConfig(self, port: Any = 9101) -> None:  # type: ignore[override]
+        if prometheus_client is None:
+            error(
+                "LockMetrics needs prometheus_client, which is not installed; it comes with pip"
+                " install 'buildbot-interlock[metrics]'"
+            )
+        if not is_port(port):
+            error(
+                f'LockMetrics: {port!r} is no port; it is a number from 1 to 65535, or an endpoint'
+                " such as 'tcp:9101:interface=127.0.0.1'"
+            )
+
+    @defer.inlineCallbacks
+    def reconfigService(self, port: Any = 9101) -> Any:  # type: ignore[override]
+        at = f'tcp:{port}' if isinstance(port, int) else port
+        if at == self._listens_at:
+            return
+        yield self._stop_listening()
+        self._listens_at = at
+        try:
+            endpoint = endpoints.serverFromString(self.master.reactor, at)
+            self._listener = yield endpoint.listen(server.Site(self.resource()))
+        except Exception as e:
+            log.err(e, f'LockMetrics cannot listen at {at}, so there are no metrics of locks')
+
+    @defer.inlineCallbacks
+    def startService(self) -> Any:
+        yield super().startService()
+        history = yield History.getService(self.master.botmaster)
+        history.heard.append(self._counted.hear)
+
+    @defer.inlineCallbacks
+    def stopService(self) -> Any:
+        history = yield History.getService(self.master.botmaster)
+        if self._counted.hear in history.heard:
+            history.heard.remove(self._counted.hear)
+        yield self._stop_listening()
+        yield super().stopService()
+
+    @defer.inlineCallbacks
+    def _stop_listening(self) -> Any:
+        listener, self._listener, self._listens_at = self._listener, None, None
+        if listener is not None:
+            yield listener.stopListening()
+
+    def resource(self) -> resource.Resource:
+        """Return what is served: the metrics, as the child ``metrics`` of an empty page."""
+        registry = prometheus_client.CollectorRegistry(auto_describe=False)
+        registry.register(Gauges(self.master, self._names))
+        self._counted.register(registry)
+        root = resource.Resource()
+        root.putChild(b'metrics', Metrics(registry))
+        return root
+
+
+class Metrics(resource.Resource):
+    """What Prometheus fetches. It is made in the thread of the reactor, where nothing changes."""
+
+    isLeaf = True
+
+    def __init__(self, registry: Any) -> None:
+        super().__init__()
+        self._registry = registry
+
+    def render_GET(self, request: Any) -> bytes:
+        request.setHeader(b'content-type', prometheus_client.CONTENT_TYPE_LATEST.encode())
+        return prometheus_client.generate_latest(self._registry)
+
+
+class Labels:
+    """The names of locks that are labels. There is no end of the names that are rendered."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def label(self, lock: str) -> str:
+        """Return the label of a lock, which may be that of many."""
+        name = plain(lock)
+        if name not in self._known:
+            if len(self._known) >= MOST:
+                return OTHERS
+            self._known.add(name)
+        return name
+
+
+class Times:
+    """Counts how long was waited for locks, and how long they were held."""
+
+    def __init__(self, labels: Labels) -> None:
+        self._labels = labels
+        words = {'labelnames': ['lock'], 'buckets': BUCKETS, 'registry': None}
+        self._wait = prometheus_client.Histogram(
+            'buildbot_lock_wait_seconds', 'How long was waited for a lock that was got', **words
+        )
+        self._hold = prometheus_client.Histogram(
+            'buildbot_lock_hold_seconds', 'How long a lock was held', **words
+        )
+
+    def register(self, registry: Any) -> None:
+        registry.register(self._wait)
+        registry.register(self._hold)
+
+    def hear(self, use: Use) -> None:
+        """Count a use that has ended."""
+        if use.held is None or use.nested:
+            return
+        lock = self._labels.label(use.lock)
+        self._wait.labels(lock).observe(use.waited or 0)
+        self._hold.labels(lock).observe(use.held)
+
+
+class Gauges:
+    """How locks are used, and why requests pend, at the moment when that is asked."""
+
+    def __init__(self, master: Any, labels: Labels) -> None:
+        self._master = master
+        self._labels = labels
+
+    def collect(self) -> Iterator[Any]:
+        yield from self._of_locks()
+        yield self._of_requests()
+
+    def _of_locks(self) -> Iterable[Any]:
+        now = self._master.reactor.seconds()
+        found: dict[str, list[float]] = {}
+        in_use = self._master.botmaster.namedServices.get(LocksInUse.getName())
+        for lock in [] if in_use is None else in_use.by_name():
+            sums = found.setdefault(self._labels.label(lock.lockName), [0, 0, 0, 0])
+            for copy in copies_in_use(lock):
+                oldest = oldest_wait(copy)
+                sums[0] += copy.used
+                sums[1] += copy.maxCount
+                sums[2] += copy.line_length
+                sums[3] = max(sums[3], 0 if oldest is None else now - oldest)
+        told = (
+            ('buildbot_lock_used_units', 'Units of a lock that are held, over its copies'),
+            ('buildbot_lock_capacity_units', 'Units of a lock, over its copies in use'),
+            ('buildbot_lock_waiting', 'How many claims wait for a lock'),
+            ('buildbot_lock_oldest_wait_seconds', 'How long the oldest claim has waited'),
+        )
+        for i, (name, meaning) in enumerate(told):
+            gauge = GaugeMetricFamily(name, meaning, labels=['lock'])
+            for lock, sums in found.items():
+                gauge.add_metric([lock], sums[i])
+            yield gauge
+
+    def _of_requests(self) -> Any:
+        now = self._master.reactor.seconds()
+        pending = Counter(dict.fromkeys(KINDS, 0))
+        for builder in list(self._master.botmaster.builders.values()):
+            brids = [brdict['buildrequestid'] for brdict in builder.inbox.requests.brdicts()]
+            counted: set[int] = set()
+            for reason in why_pending(builder, 0, brids, now) if brids else ():
+                fresh = set(reason.buildrequestids) - counted
+                pending[reason.kind] += len(fresh)
+                counted |= fresh
+        gauge = GaugeMetricFamily(
+            'buildbot_requests_pending', 'Pending requests by the first reason', labels=['reason']
+        )
+        for kind, count in sorted(pending.items()):
+            gauge.add_metric([kind], count)
+        return gauge
+
+
+def is_port(port: Any) -> bool:
+    """Tell whether it can be listened there, as far as that is known without trying."""
+    if isinstance(port, int) and not isinstance(port, bool):
+        return 0 < port < 65536
+    try:
+        endpoints.serverFromString(None, port)
+    except Exception:
+        return False
+    return True
