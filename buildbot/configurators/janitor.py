@@ -62,11 +62,12 @@ class JanitorConfigurator(upstream.JanitorConfigurator):
 
     def _steps(self) -> list[BuildStep]:
         horizons = (
-            (upstream.LogChunksJanitor, self.logHorizon),
-            (upstream.BuildDataJanitor, self.build_data_horizon),
-            (LockHistoryJanitor, self.lock_history_horizon),
+            (upstream.LogChunksJanitor, 'logHorizon'),
+            (upstream.BuildDataJanitor, 'build_data_horizon'),
+            (LockHistoryJanitor, 'lock_history_horizon'),
         )
-        return [kind(horizon) for kind, horizon in horizons if horizon is not None]
+        wanted = ((kind, name, getattr(self, name)) for kind, name in horizons)
+        return [kind(**{name: horizon}) for kind, name, horizon in wanted if horizon is not None]
 
     def configure(self, config_dict: dict[str, Any]) -> None:
         steps = self._steps()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from twisted.internet import defer
@@ -148,9 +149,11 @@ class TimelineEndpoint(HistoryMixin, base.Endpoint):
         yield self.settle()
         now = self.master.reactor.seconds()
         start = now - hours * HOUR
-        spans = yield self.master.db.lock_uses.spans(lockid, start)
         copies = [] if lock is None else copies_in_use(lock)
-        points = timeline(start, now, [*spans, *spans_of_now(copies, now)])
+        of_now = spans_of_now(copies, now)
+        points = yield self.master.db.lock_uses.spans(
+            lockid, start, lambda spans: timeline(start, now, chain(spans, of_now))
+        )
         capacity = sum(copy.maxCount for copy in copies)
         return [
             {**point, 'at': epoch2datetime(point['at']), 'capacity': capacity} for point in points
@@ -197,7 +200,7 @@ class CostsEndpoint(HistoryMixin, base.Endpoint):
         days = number_of(kwargs, 'days', MOST_DAYS)
         yield self.settle()
         since = self.master.reactor.seconds() - days * DAY
-        return (yield self.master.db.lock_uses.read(since, costs_of))
+        return (yield self.master.db.lock_uses.since(since, costs_of))
 
 
 class Cost(base.ResourceType):

@@ -96,8 +96,13 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
 
         return self.db.pool.do(get)
 
-    def spans(self, lockid: int, since: float) -> defer.Deferred[list[Span]]:
-        """Return the uses of a lock that ended after a time."""
+    def spans(
+        self, lockid: int, since: float, take: Callable[[Iterable[Span]], Any]
+    ) -> defer.Deferred[Any]:
+        """Let a function read the uses of a lock that ended after a time, in the database's thread.
+
+        :param take: takes the uses, and returns what this is to return.
+        """
         model = self.db.model
         uses, copies = model.lock_uses, model.lock_copies
         units = sa.case((uses.c.nested == 0, uses.c.units), else_=0)
@@ -106,15 +111,12 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
             .select_from(uses.join(copies, uses.c.copyid == copies.c.id))
             .where(copies.c.lockid == lockid, uses.c.until > since)
         )
-        return self.db.pool.do(lambda conn: [Span(*row) for row in conn.execute(query)])
+        return self.db.pool.do(lambda conn: take(Span(*row) for row in conn.execute(query)))
 
-    def read(
-        self, since: float, take: Callable[[Iterable[Any]], Any], newest: int | None = None
-    ) -> defer.Deferred[Any]:
-        """Let a function read the uses that ended after a time, in the database's thread.
+    def newest(self, count: int, take: Callable[[Iterable[Any]], Any]) -> defer.Deferred[Any]:
+        """Let a function read the newest uses, the newest first, in the database's thread.
 
         :param take: takes the rows, and returns what this is to return.
-        :param newest: how many to read, the newest first; None stands for all.
         """
         model = self.db.model
         uses, copies, locks, builders = (
@@ -128,23 +130,44 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
         tables = tables.outerjoin(builders, uses.c.builderid == builders.c.id)
         query = (
             sa.select(
-                copies.c.lockid,
                 locks.c.name.label('lock'),
-                uses.c.builderid,
                 builders.c.name.label('builder'),
                 uses.c.path,
-                uses.c.waiting_since,
                 uses.c.held_since,
                 uses.c.until,
                 uses.c.nested,
                 uses.c.result,
             )
             .select_from(tables)
-            .where(uses.c.until > since)
+            .order_by(uses.c.id.desc())
+            .limit(count)
         )
-        if newest is not None:
-            query = query.order_by(uses.c.id.desc()).limit(newest)
         return self.db.pool.do(lambda conn: take(conn.execute(query)))
+
+    def since(self, time: float, take: Callable[..., Any]) -> defer.Deferred[Any]:
+        """Let a function read the uses that ended after a time, in the database's thread.
+
+        :param take: takes the rows, as tuples of ids of lock and builder, the three times and
+            whether it is nested; and dicts of the names of locks and builders by these ids. It
+            returns what this is to return.
+        """
+        model = self.db.model
+        uses, copies = model.lock_uses, model.lock_copies
+        times = (uses.c.waiting_since, uses.c.held_since, uses.c.until)
+        query = (
+            sa.select(copies.c.lockid, uses.c.builderid, *times, uses.c.nested)
+            .select_from(uses.join(copies, uses.c.copyid == copies.c.id))
+            .where(uses.c.until > time)
+        )
+
+        def read(conn: Any) -> Any:
+            names = [
+                {row.id: row.name for row in conn.execute(sa.select(table.c.id, table.c.name))}
+                for table in (model.locks, model.builders)
+            ]
+            return take(conn.execute(query), *names)
+
+        return self.db.pool.do(read)
 
 
 def row_of(row: Any) -> dict[str, Any]:

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import math
+from array import array
+from collections import defaultdict
 from typing import Any
 from typing import Iterable
+from typing import Mapping
 
 from buildbot.process.eye.estimate import at_quantile
 
@@ -14,15 +17,15 @@ class Cost:
     """The waits for one lock, and the holds of it, of one builder."""
 
     def __init__(self) -> None:
-        self.waits: list[float] = []
-        self.holds: list[float] = []
+        self.waits = array('d')
+        self.holds = array('d')
 
     def row(self) -> dict[str, Any]:
         return {**told('wait', 'waited', self.waits), **told('hold', 'held', self.holds)}
 
 
-def told(one: str, all_of_it: str, times: list[float]) -> dict[str, Any]:
-    times = sorted(times)
+def told(one: str, all_of_it: str, unsorted: Iterable[float]) -> dict[str, Any]:
+    times = sorted(unsorted)
     return {
         f'{one}s': len(times),
         all_of_it: round(math.fsum(times), 1),
@@ -31,21 +34,32 @@ def told(one: str, all_of_it: str, times: list[float]) -> dict[str, Any]:
     }
 
 
-def costs_of(rows: Iterable[Any]) -> list[dict[str, Any]]:
+def costs_of(
+    rows: Iterable[Any], locks: Mapping[int, str], builders: Mapping[int, str]
+) -> list[dict[str, Any]]:
     """Return what uses of locks cost, by lock and builder, the longest waits first.
 
     A hold that is nested in another one costs nothing. Who waits for several locks waits for each.
 
-    :param rows: as ``db.lock_uses.read`` gives them.
+    :param rows: as ``db.lock_uses.since`` gives them.
+    :param locks: their names, by id.
+    :param builders: their names, by id.
     """
-    found: dict[Any, Cost] = {}
-    for row in rows:
-        cost = found.setdefault((row.lockid, row.lock, row.builderid, row.builder), Cost())
-        if row.waiting_since is not None:
-            granted = row.until if row.held_since is None else row.held_since
-            cost.waits.append(granted - row.waiting_since)
-        if row.held_since is not None and not row.nested:
-            cost.holds.append(row.until - row.held_since)
-    names = ('lockid', 'lock', 'builderid', 'builder')
-    costs = [{**dict(zip(names, key)), **cost.row()} for key, cost in found.items()]
+    found: defaultdict[tuple[int, int | None], Cost] = defaultdict(Cost)
+    for lockid, builderid, waiting_since, held_since, until, nested in rows:
+        cost = found[lockid, builderid]
+        if waiting_since is not None:
+            cost.waits.append((until if held_since is None else held_since) - waiting_since)
+        if held_since is not None and not nested:
+            cost.holds.append(until - held_since)
+    costs = [
+        {
+            'lockid': lockid,
+            'lock': locks[lockid],
+            'builderid': builderid,
+            'builder': None if builderid is None else builders.get(builderid),
+            **cost.row(),
+        }
+        for (lockid, builderid), cost in found.items()
+    ]
     return sorted(costs, key=lambda row: (-row['waited'], row['lock'], row['builder'] or ''))

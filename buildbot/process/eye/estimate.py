@@ -69,15 +69,19 @@ def at_quantile(lasted: Sequence[float], part: float) -> float:
 def duration(lasted: Sequence[float]) -> Duration | None:
     """Return how long the next one is likely to last; None if nothing is known.
 
+    The middle is the mean, for durations are added up; but one that hung must not count too much.
+
     :param lasted: how long others lasted, the shortest first.
     """
-    if not lasted:
-        return None
-    middle = at_quantile(lasted, 0.5)
+    return around(math.fsum(lasted) / len(lasted), lasted) if lasted else None
+
+
+def around(middle: float, lasted: Sequence[float]) -> Duration:
     if len(lasted) < 3:
         return Duration(middle, middle / 2, middle)
-    below = middle - at_quantile(lasted, LOW)
-    return Duration(middle, below, at_quantile(lasted, HIGH) - middle)
+    low, high = at_quantile(lasted, LOW), at_quantile(lasted, HIGH)
+    middle = min(max(middle, low), high)
+    return Duration(middle, middle - low, high - middle)
 
 
 def rest(lasted: Sequence[float], since: float) -> Duration | None:
@@ -89,8 +93,9 @@ def rest(lasted: Sequence[float], since: float) -> Duration | None:
     if not lasted:
         return None
     longer = [each - since for each in lasted[bisect_right(lasted, since) :]]
-    known = duration(longer)
-    return Duration(since / 10, since / 10, since) if known is None else known
+    if not longer:
+        return Duration(since / 10, since / 10, since)
+    return around(at_quantile(longer, 0.5), longer)
 
 
 def turns(

@@ -108,7 +108,7 @@ class History(SharedService):
             self._are_holds_read = True
             try:
                 yield self.write()
-                self.holds = yield self.master.db.lock_uses.read(0, holds_of, newest=5000)
+                self.holds = yield self.master.db.lock_uses.newest(5000, holds_of)
             except Exception as e:
                 log.err(e, 'while reading for how long locks were held')
         return self.holds

@@ -507,4 +507,4 @@ class Asked(HistoryCase):
         rows = yield self.get('locks', lockid, 'waiters', order=['place'])
         now = self.reactor.seconds()
         told = [[round(row[name].timestamp() - now) for name in names] for row in rows]
-        self.assertEqual(told, [[101, 101, 201], [207, 207, 348]])
+        self.assertEqual(told, [[101, 101, 201], [233, 207, 357]])

@@ -25,6 +25,7 @@ from buildbot.locking.copy import NEWS
 from buildbot.locks import BranchLock
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
+from buildbot.process.eye.reason import KINDS
 from buildbot.process.groups.step import StepGroup
 from buildbot.scripts.checkconfig import checkconfig
 from buildbot.scripts.locks import LocksOptions
@@ -285,3 +286,9 @@ class Pages(unittest.SynchronousTestCase):
             if argument.kind is inspect.Parameter.VAR_KEYWORD or name == 'name':
                 continue
             self.assertRegex(text, rf'``{name}(=|``)', f'{kind.__name__}: {name}')
+
+    def test_reasons(self):
+        """Each kind of reason is explained, and no other."""
+        text = (self.docs / 'why-waiting.rst').read_text()
+        told = re.findall(r'^   \* - ``(\w+)``$', text, re.M)
+        self.assertEqual(sorted(told), sorted(KINDS))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: a browser that looks at a master's pages; it needs Chromium with its driver, and selenium."""
+"""New: a browser that looks at a master's pages, by Chromium, its driver and selenium."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ SEE = """
     const [wanted, unwanted, answer] = arguments;
     const look = () => {
         const text = document.body.innerText;
-        if (wanted.every(each => text.includes(each)) && !unwanted.some(each => text.includes(each))) {
+        const said = each => text.includes(each);
+        if (wanted.every(said) && !unwanted.some(said)) {
             watch.disconnect();
             answer(true);
         }

@@ -20,21 +20,24 @@ interface Props<T> {
   id(row: T): number | string;
   /** What is said if there is none. */
   nothing: string;
+  /** Nothing is as good as none: of what is not kept, the master does not even know the path. */
+  lenient?: boolean;
   /** What can be sought, as a label. */
   seek?: string;
 }
 
 /** A page of a listing; where there is little room each row is a card. */
-export function Table<T>({caption, columns, listing, id, nothing, seek}: Props<T>) {
-  const {rows, known, failure} = listing;
+export function Table<T>({caption, columns, listing, id, nothing, lenient = false, seek}: Props<T>) {
+  const {rows} = listing;
+  const absent = lenient && listing.failure === 'missing';
+  const known = listing.known || absent;
+  const failure = absent ? null : listing.failure;
   const [first, ...rest] = columns;
   return (
     <div className="bb-locks-listing">
       <Tools seek={seek} columns={columns} listing={listing} />
-      <FailureNote failure={failure === 'failed' ? failure : null} />
-      {(known || failure === 'missing') && rows.length === 0 && (
-        <p className="bb-locks-nothing">{nothing}</p>
-      )}
+      <FailureNote failure={failure} />
+      {known && rows.length === 0 && <p className="bb-locks-nothing">{nothing}</p>}
       {!known && failure === null && <p className="bb-locks-nothing">Asking the master …</p>}
       {rows.length > 0 && (
         <table>

@@ -31,6 +31,7 @@ export function Uses({path}: {path: string}) {
         caption="who had it before"
         listing={uses}
         id={row => row.useid}
+        lenient
         nothing="Nobody had it before, or it is not kept any more."
         seek="Search those before"
         columns={[

@@ -56,6 +56,7 @@ describe('CopyView', () => {
     const master = new Master();
     show(master);
     await screen.findByText('Nobody holds this copy, and nobody waits for it.');
+    await screen.findByText('Nobody had it before, or it is not kept any more.');
     expect(screen.queryByRole('alert')).toBeNull();
     lab(master);
     master.tell('locks/3/copies/7/claimed', COPY);

@@ -38,6 +38,7 @@ describe('LocksView', () => {
   it('says that the master knows of no locks', async () => {
     show(new Master());
     await screen.findByText('The master knows nothing of this, or Interlock is off.');
+    expect(screen.queryByText('No lock is used, or none has this name.')).toBeNull();
   });
 
   it('asks for one page only, and for the next when it is turned', async () => {

@@ -4,7 +4,6 @@ import {Link} from 'react-router-dom';
 import {Lock} from '../entities';
 import {useEvents} from '../events';
 import {useListing} from '../listing';
-import {FailureNote} from '../parts/Failure';
 import {Frame} from '../parts/Frame';
 import {Meter} from '../parts/Meter';
 import {Name} from '../parts/Name';
@@ -28,7 +27,6 @@ export function LocksView() {
   });
   return (
     <Frame title="Locks">
-      <FailureNote failure={locks.failure === 'missing' ? 'missing' : null} />
       <Table<Lock>
         caption="all locks"
         listing={locks}
