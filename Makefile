@@ -6,6 +6,7 @@
 # make lint                         style and types
 # make docs                         the manual
 # make dist                         the wheel
+# make www                          the Locks page, built from its sources and tested (needs npm)
 # make seams                        write the fingerprints of the release into seams.txt
 # make news                         newsfragments into NEWS
 # make check-upstream UPSTREAM=DIR  the release's own suite with and without the fork
@@ -22,9 +23,10 @@ BIN := $(CURDIR)/$(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 VERSION := $(shell sed -n "s/^__version__ = '\(.*\)'/\1/p" buildbot_overlay/__init__.py)
 WHEEL := $(CURDIR)/dist/buildbot_interlock-$(VERSION)-py3-none-any.whl
+PAGE := www/locks_view
 SOURCES := setup.py pyproject.toml README.rst COPYING \
-	$(shell find buildbot buildbot_overlay buildslave \
-	-name '*.py' -o -name seams.txt -o -name '*.cfg')
+	$(shell find buildbot buildbot_overlay buildslave $(PAGE)/buildbot_locks_view \
+	-name '*.py' -o -name seams.txt -o -name '*.cfg' -o -path '*/static/*')
 INSTALL := $(BIN)/python contrib/install.py
 DEMO_PORT ?= 8010
 DEMO_WORKER_PORT ?= 9989
@@ -33,7 +35,7 @@ ifneq ($(word 2,$(CURDIR)),)
 $(error the path of the checkout has a space in it: $(CURDIR))
 endif
 
-.PHONY: run demo-check test lint docs dist seams news check-upstream series tree clean help
+.PHONY: run demo-check test lint docs dist www seams news check-upstream series tree clean help
 
 run: $(VENV)/.bundle
 	@$(BIN)/python contrib/demo/demo.py run \
@@ -65,6 +67,14 @@ lint: $(VENV)/.lint
 	@$(BIN)/mypy buildbot_overlay buildslave contrib/*.py contrib/bench/*.py contrib/demo/*.py \
 		contrib/upstream/*.py contrib/upstream/series/*.py
 
+# What is built is committed: installing the wheel needs no npm.
+www: $(PAGE)/node_modules/.package-lock.json
+	@echo 'www: checking the types, building'
+	@cd $(PAGE) && npm run --silent build -- --logLevel warn
+	@echo 'www: testing'
+	@cd $(PAGE) && npm run --silent test
+	@echo 'www: the page is in $(PAGE)/buildbot_locks_view/static'
+
 # Writes what the release's source is now into buildbot/seams.txt; git diff shows what has changed.
 seams: $(VENV)/.bundle
 	@$(BIN)/python -m buildbot_overlay seams
@@ -89,7 +99,8 @@ tree: $(VENV)/.series
 	@PYTHONPATH=contrib/upstream $(BIN)/python -m series tree '$(TREE)' patches
 
 clean:
-	rm -rf $(VENV) patches build dist *.egg-info contrib/demo/run check-upstream docs/_build
+	rm -rf $(VENV) patches build dist *.egg-info contrib/demo/run check-upstream docs/_build \
+		$(PAGE)/node_modules
 
 $(BIN)/python:
 	@command -v $(PYTHON) > /dev/null || { echo 'there is no $(PYTHON); set PYTHON=...'; exit 1; }
@@ -105,6 +116,11 @@ $(WHEEL): $(SOURCES) | $(BIN)/python
 	@echo 'building the wheel'
 	@rm -rf build dist
 	@$(PIP) wheel --no-deps --wheel-dir dist .
+
+$(PAGE)/node_modules/.package-lock.json: $(PAGE)/package-lock.json
+	@command -v npm > /dev/null || { echo 'there is no npm; the page is built with it'; exit 1; }
+	@echo 'www: installing what the page is built with'
+	@cd $(PAGE) && npm ci --no-audit --no-fund --loglevel error
 
 $(VENV)/.bundle: $(WHEEL)
 	@$(INSTALL) 'the wheel, the web page and the worker' 'buildbot-interlock[bundle] @ file://$(WHEEL)'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Build the wheel: the overlay's machinery, the sparse tree inside it, and the start-up files."""
+"""Build the wheel: the overlay, the sparse tree inside it, start-up files, and the Locks page."""
 
 import os
 import re
@@ -31,7 +31,9 @@ class build_py_with_start(build_py):
     def run(self):
         super().run()
         if not self.editable_mode:
-            for name, text in self.start_files.items():
+            # VERSION is what the release's web server reads of each of its plugins
+            page = {'buildbot_locks_view/VERSION': self.distribution.get_version()}
+            for name, text in {**self.start_files, **page}.items():
                 with open(os.path.join(self.build_lib, name), 'w', encoding='utf-8') as f:
                     f.write(text)
 
@@ -45,6 +47,7 @@ test = [
     'buildbot-www >=4.3,<4.4',
     'hypothesis',
     'parameterized',
+    'selenium',
     'treq',
 ]
 version = re.search(r"^__version__ = '(.+)'", read('buildbot_overlay/__init__.py'), re.MULTILINE)
@@ -62,14 +65,19 @@ setup(
         *('buildbot_overlay.tree.' + package for package in tree),
         'buildslave',
         'buildslave.scripts',
+        'buildbot_locks_view',
     ],
-    package_dir={'buildbot_overlay.tree.buildbot': 'buildbot'},
+    package_dir={
+        'buildbot_overlay.tree.buildbot': 'buildbot',
+        'buildbot_locks_view': 'www/locks_view/buildbot_locks_view',
+    },
     package_data={
         'buildbot_overlay.tree.buildbot': [
             'db/migrations/versions/*.py',
             'seams.txt',
             'test/integration/examples/*.cfg',
         ],
+        'buildbot_locks_view': ['static/*'],
     },
     cmdclass={'build_py': build_py_with_start},
     install_requires=['buildbot >=4.3,<4.4'],
@@ -92,6 +100,7 @@ setup(
             'BranchLock = buildbot.locks:BranchLock',
             'SlaveLock = buildbot.locks:SlaveLock',
         ],
+        'buildbot.www': ['locks_view = buildbot_locks_view:ep'],
     },
     classifiers=[
         'Development Status :: 4 - Beta',

@@ -9,9 +9,9 @@ upstream = release(__name__)
 
 
 class DataConnector(upstream.DataConnector):
-    submodules = (
+    submodules = [
         *upstream.DataConnector.submodules,
         'buildbot.data.locks',
         'buildbot.data.lockuses',
         'buildbot.data.reasons',
-    )
+    ]

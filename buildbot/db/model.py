@@ -13,21 +13,20 @@ from twisted.internet import defer
 from twisted.python import log
 from twisted.python import util
 
+from buildbot.util import sautils
 from buildbot_overlay import release
 
 upstream = release(__name__)
 
 #: says which of our revisions a database has. The release's own table of that kind is left alone,
-#: so the release can use the database with these tables in it, and without.
+#: so the release can use the database with our tables in it, and without. For the same reason no
+#: row of these refers to one of the release's, which it must be able to delete.
 VERSION_TABLE = 'alembic_version_locks'
 
 
 class Model(upstream.Model):
-    # A row of these refers to no row of the release's: it must be able to delete those when the
-    # fork has been switched off.
-
     # The id of a lock is that of its name, as those of builders are.
-    locks = sa.Table(
+    locks = sautils.Table(
         'locks',
         upstream.Model.metadata,
         sa.Column('id', sa.Integer, primary_key=True),
@@ -37,7 +36,7 @@ class Model(upstream.Model):
     )
 
     # What can be held: one for the master, for a worker, for a branch.
-    lock_copies = sa.Table(
+    lock_copies = sautils.Table(
         'lock_copies',
         upstream.Model.metadata,
         sa.Column('id', sa.Integer, primary_key=True),
@@ -50,7 +49,7 @@ class Model(upstream.Model):
     )
 
     # A wait for a copy, and the holding that came of it. Times are in seconds.
-    lock_uses = sa.Table(
+    lock_uses = sautils.Table(
         'lock_uses',
         upstream.Model.metadata,
         sa.Column('id', sa.Integer, primary_key=True),
@@ -81,7 +80,7 @@ class Model(upstream.Model):
         sa.Index('lock_uses_until', 'until'),
     )
 
-    alembic_version_locks = sa.Table(
+    alembic_version_locks = sautils.Table(
         VERSION_TABLE,
         upstream.Model.metadata,
         sa.Column('version_num', sa.String(32), primary_key=True),
@@ -123,8 +122,14 @@ class Model(upstream.Model):
                 conn.commit()
             elif revision != newest:
                 log.msg(f'Upgrading database: tables for locks, {revision} to {newest}')
-                with Operations.context(context), context.begin_transaction():
-                    context.run_migrations()
+                try:
+                    with Operations.context(context), context.begin_transaction():
+                        context.run_migrations()
+                except sa.exc.DatabaseError:
+                    conn.rollback()
+                    if not self.table_exists(conn, 'lock_uses'):
+                        raise
+                    # another master, which starts at the same time, was first
 
         return self.db.pool.do(upgrade)
 

@@ -25,6 +25,7 @@ from buildbot.locks import LockOwner
 from buildbot.process.eye.facts import Facts
 from buildbot.process.eye.facts import facts_of
 from buildbot.process.eye.waitrows import WaitRows
+from buildbot.process.eye.words import plain
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import get_real_locks_from_accesses
 from buildbot.process.locks import names_of_locks
@@ -339,7 +340,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._log_locks(self.lock_log.waits)
         self._waitingForLocks = True
         # which is all that it says if there are more waits than may be told of
-        self._waiting_summary = f'waiting for {names_of_locks(self._locks_to_acquire)}'
+        self._waiting_summary = f'waiting for {plain(names_of_locks(self._locks_to_acquire))}'
+        self.updateSummary()
         # What a kind of step does to interrupt its work (to stop the builds that it has triggered,
         # say) is not for one that has not begun: for that, to interrupt is to end the wait. No
         # other method is replaced. This one is, until the wait is over, because the release's Build

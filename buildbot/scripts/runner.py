@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``buildbot --version`` says that the fork is on; a command removes its tables."""
+"""``buildbot --version`` says that the fork is on; two commands are about locks."""
 
 from __future__ import annotations
 
 import buildbot_overlay
 from buildbot.scripts import base
+from buildbot.scripts.locks import LocksOptions
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -25,6 +26,7 @@ class DropLockTablesOptions(base.BasedirMixin, base.SubcommandOptions):
 class Options(upstream.Options):
     subCommands = [
         *upstream.Options.subCommands,
+        ['locks', None, LocksOptions, 'Who holds the locks of a master, who waits, and why'],
         [
             'drop-lock-tables',
             None,

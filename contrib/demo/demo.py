@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -224,12 +225,16 @@ def prepare(base: Path) -> int:
 
 
 def finished(url: str) -> Iterator[int]:
-    """Yield the count of builds finished from now on, as the master's event stream tells."""
+    """Yield the count of firmware's builds finished from now on, as the event stream tells."""
+    firmware = judge.builders(url)
     with judge.urlopen(f'{url}sse/listen/builds/*/finished') as stream:
         count = 0
         yield count
         for line in stream:
-            if line.startswith(b'event: event'):
+            name, _, value = line.partition(b': ')
+            if name != b'data' or not value.startswith(b'{'):
+                continue
+            if json.loads(value)['message']['builderid'] in firmware:
                 count += 1
                 yield count
 
@@ -268,6 +273,7 @@ def demo(options: argparse.Namespace) -> int:
         told = Told(lambda words: tell(f'  {words}'))
         master.follow(told.hear)
         say(f'the web page is {url} and the log {master.directory / "twistd.log"}')
+        say(f'who holds its locks and who waits: {url}#/locks, or buildbot locks -m {url} list')
         if options.what == 'check':
             return check(url, repository, told)
         repository.push()

@@ -55,23 +55,30 @@ def get(url: str, path: str) -> Any:
         return json.load(answer)
 
 
+def builders(url: str) -> dict[int, str]:
+    """Return the names of the builders that are judged, by their ids."""
+    names = {b['builderid']: b['name'] for b in get(url, 'builders')['builders']}
+    return {i: name for i, name in names.items() if name.startswith('firmware-')}
+
+
 def finished_builds(url: str) -> list[Build]:
-    """Read all finished builds.
+    """Read all finished builds of the builders that are judged.
 
     :param url: of the master, with a slash at the end.
     """
-    builders = {b['builderid']: b['name'] for b in get(url, 'builders')['builders']}
+    names = builders(url)
     workers = {w['workerid']: w['name'] for w in get(url, 'workers')['workers']}
     builds = get(url, 'builds?complete=true&property=branch&order=buildid')['builds']
     return [
         Build(
-            f'{builders[b["builderid"]]} #{b["number"]}',
+            f'{names[b["builderid"]]} #{b["number"]}',
             b['properties']['branch'][0],
             workers[b['workerid']],
             b['results'],
             get(url, f'builds/{b["buildid"]}/steps')['steps'],
         )
         for b in builds
+        if b['builderid'] in names
     ]
 
 

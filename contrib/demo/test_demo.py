@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import demo
 import judge
 from parameterized import parameterized
 from told import WORTH_TELLING
@@ -161,6 +164,22 @@ class Judging(unittest.SynchronousTestCase):
         build = self.build(4, 'third', 20)
         build.steps.insert(0, self.step('locks_acquire', 20, 23, held=23))
         self.assertEqual(self.judge(*self.good(), build), ['b #4 waited 3 s in locks_acquire'])
+
+
+class Counting(unittest.SynchronousTestCase):
+    def test_finished(self):
+        """Only builds that are judged are counted, as the event stream tells of them."""
+        rows = [{'builderid': 1, 'name': 'firmware-debug'}, {'builderid': 2, 'name': 'soak-hot'}]
+        events = [
+            f'event: event\ndata: {json.dumps({"key": [], "message": {"builderid": each}})}\n\n'
+            for each in (2, 1, 2, 1)
+        ]
+        said = {
+            'u/api/v2/builders': json.dumps({'builders': rows}),
+            'u/sse/listen/builds/*/finished': ''.join(['event: handshake\ndata: 1\n\n', *events]),
+        }
+        self.patch(judge, 'urlopen', lambda path: io.BytesIO(said[path].encode()))
+        self.assertEqual(list(demo.finished('u/')), [0, 1, 2])
 
 
 class Use(unittest.SynchronousTestCase):

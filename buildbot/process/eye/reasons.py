@@ -11,6 +11,7 @@ from typing import Any
 from typing import Iterable
 from typing import Iterator
 
+from buildbot.locking.copy import LockError
 from buildbot.locking.owner import LockOwner
 from buildbot.locking.owner import name_of_request
 from buildbot.locking.owner import waits_since
@@ -24,6 +25,8 @@ from buildbot.process.eye.workers import names_of
 from buildbot.process.eye.workers import why_not_idle
 
 if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
     from buildbot.process.build import Build
     from buildbot.process.builder import Builder
     from buildbot.process.buildstep import BuildStep
@@ -34,13 +37,11 @@ class Pending:
     """Why the pending requests of one builder do not start, as it is at one moment.
 
     :param builder: a builder of this master.
-    :param builderid: its id.
     :param now: the time, in seconds of the master's clock.
     """
 
-    def __init__(self, builder: Builder, builderid: int, now: float) -> None:
+    def __init__(self, builder: Builder, now: float) -> None:
         self._builder = builder
-        self._builderid = builderid
         self._now = now
         self._distributor = builder.botmaster.brd
         self._requests = builder.inbox.requests
@@ -52,18 +53,14 @@ class Pending:
 
     def why(self, brid: int) -> list[Reason]:
         """Return the reasons why a request does not start; there is one at least."""
-        found = self._why(brid)
-        words = {'buildrequestids': (brid,), 'builderid': self._builderid}
-        return [reason._replace(**words) for reason in found]
-
-    def _why(self, brid: int) -> list[Reason]:
         is_known = brid in self._requests
         is_waited_for = is_known and self._requests.brdict(brid)['waited_for']
         stopping = self._why_stopping(is_waited_for)
         if stopping is not None:
             return [Reason('stopping', stopping)]
         if not is_known or self._builder.botmaster.is_in_progress(brid):
-            return [*self._unanswered()] or [Reason('starting', 'it is being started')]
+            beginning = self._tried_again() or Reason('starting', 'it is being started')
+            return [*self._unanswered()] or [beginning]
         found = [*self._failed(brid), *self._of_all, *self._in_line(brid)]
         if self._idle:
             found += [*self._on_idle_workers(brid, is_waited_for), *self._behind(brid)]
@@ -126,8 +123,7 @@ class Pending:
             text = f'waiting for a release of {names}: in line for it, it kept others waiting'
             yield Reason('lock', text)
         elif reservation.why_never is not None:
-            why = plain(reservation.why_never.getErrorMessage())
-            yield Reason('lock', f'it cannot have its locks: {why}')
+            yield Reason('lock', f'it cannot have its locks: {why_never(reservation.why_never)}')
 
     def _on_idle_workers(self, brid: int, is_waited_for: bool) -> Iterator[Reason]:
         builder = self._builder
@@ -171,6 +167,13 @@ class Pending:
                 return
 
 
+def why_never(why: Failure) -> str:
+    # what another error says may be meant for the log of the build only
+    if why.check(LockError):
+        return plain(why.getErrorMessage())
+    return f'they cannot be found out ({why.type.__name__})'
+
+
 def on_worker(kind: str, text: str, worker: Any) -> Reason:
     return Reason(kind, text, worker=worker.workername, workerid=worker.workerid)
 
@@ -195,18 +198,22 @@ def why_pending(builder: Builder, builderid: int, brids: Iterable[int], now: flo
 
     :param brids: the ids of requests that are pending.
     """
-    pending = Pending(builder, builderid, now)
-    found: dict[Reason, list[Reason]] = {}
+    pending = Pending(builder, now)
+    brids_of: dict[Reason, list[int]] = {}
+    since_of: dict[Reason, float | None] = {}
     for brid in brids:
         for reason in pending.why(brid):
-            found.setdefault(reason._replace(buildrequestids=(), since_at=None), []).append(reason)
-    return [merged(same) for same in found.values()]
-
-
-def merged(same: list[Reason]) -> Reason:
-    brids = tuple(brid for reason in same for brid in reason.buildrequestids)
-    since = [reason.since_at for reason in same if reason.since_at is not None]
-    return same[0]._replace(buildrequestids=brids, since_at=min(since, default=None))
+            since = reason.since_at
+            same = reason if since is None else reason._replace(since_at=None)
+            brids_of.setdefault(same, []).append(brid)
+            # the longest wait of all
+            since_of[same] = min(filter(None, (since, since_of.get(same))), default=None)
+    return [
+        reason._replace(
+            buildrequestids=tuple(waiting), builderid=builderid, since_at=since_of[reason]
+        )
+        for reason, waiting in brids_of.items()
+    ]
 
 
 def why_step_waits(step: BuildStep, now: float, lines: Lines | None = None) -> list[Reason]:
@@ -235,6 +242,7 @@ def of_build(reason: Reason, build: Build) -> Reason:
     worker = workerforbuilder.worker if workerforbuilder is not None else None
     return reason._replace(
         buildrequestids=tuple(request.id for request in build.requests),
+        text=build.properties.cleanupTextFromSecrets(reason.text),
         buildid=build.buildid,
         worker=None if worker is None else worker.workername,
         workerid=None if worker is None else worker.workerid,

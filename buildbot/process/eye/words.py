@@ -23,7 +23,9 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 def plain(text: str) -> str:
     """Return a name as text of one line, whatever is in it."""
-    text = ''.join(map(seen, text[: LONGEST + 1]))
+    text = text[: LONGEST + 1]
+    if not text.isprintable():
+        text = ''.join(map(seen, text))
     return text if len(text) <= LONGEST else f'{text[: LONGEST - 3]}...'
 
 

@@ -17,11 +17,18 @@ from pathlib import Path
 from parameterized import parameterized
 from twisted.trial import unittest
 
+from buildbot.data import locks
+from buildbot.data import lockuses
+from buildbot.data import reasons
+from buildbot.data.base import ResourceType
+from buildbot.locking.copy import NEWS
 from buildbot.locks import BranchLock
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
+from buildbot.process.eye.reason import KINDS
 from buildbot.process.groups.step import StepGroup
 from buildbot.scripts.checkconfig import checkconfig
+from buildbot.scripts.locks import LocksOptions
 from buildbot.warnings import DeprecatedApiWarning
 
 SOURCE = os.environ.get('INTERLOCK_SOURCE')
@@ -130,6 +137,69 @@ def blocks_of(page):
         yield Block(directive.group(1) if directive else '', inside)
 
 
+def is_resource(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, ResourceType) and kind is not ResourceType
+
+
+class DataApi(unittest.SynchronousTestCase):
+    """The reference of the data API says what the code says."""
+
+    if SOURCE is None:
+        skip = 'INTERLOCK_SOURCE does not name the checkout with the manual; `make test` does'
+
+    kinds = [
+        kind for m in (locks, lockuses, reasons) for kind in vars(m).values() if is_resource(kind)
+    ]
+
+    def setUp(self):
+        text = (Path(SOURCE) / 'docs' / 'data-api-locks.rst').read_text()
+        titles = re.split(r'^(\w[^\n]*)\n(?:-{3,})$', text, flags=re.MULTILINE)
+        self.intro, self.sections = titles[0], dict(zip(titles[1::2], titles[2::2]))
+
+    def first_cells(self, text):
+        return re.findall(r'^``([^`]+)``', text, re.MULTILINE)
+
+    @parameterized.expand([(kind.name, kind) for kind in kinds])
+    def test_fields(self, name, kind):
+        """Each field is named, once, with its type, and no other."""
+        said = self.first_cells(self.sections[name])
+        if name == 'waiter':
+            said += [f for f in self.first_cells(self.sections['holder']) if f != 'holderid']
+        self.assertEqual(sorted(said), sorted(kind.entityType.fieldNames))
+        words = {'datetime': 'time', 'list': 'list of integers'}
+        for field, a_type in kind.entityType.fields.items():
+            inner, _, null = a_type.name.partition(' or ')
+            row = re.search(rf'^``{field}`` +(\w.*?)(?:  |$)', self.sections[name], re.MULTILINE)
+            if row:
+                told = row.group(1).replace(', or null', ', null')
+                self.assertEqual(told, words.get(inner, inner) + (', null' if null else ''), field)
+
+    def test_paths(self):
+        """Each path is named with what its rows are, and no other."""
+        paths = {
+            (re.sub(r'\w:(\w+)', r'{\1}', pattern), kind.name)
+            for kind in self.kinds
+            for endpoint in kind.endpoints
+            for pattern in endpoint.pathPatterns
+        }
+        said = re.findall(r'^``(/[^`]+)`` +(\w+)', self.intro, re.MULTILINE)
+        self.assertEqual(sorted(said), sorted(paths))
+
+    def test_events(self):
+        """Each kind of event is named, and no other."""
+        self.assertEqual(
+            self.first_cells(self.sections['Events'].partition('What')[0])[1:], list(NEWS)
+        )
+
+    def test_command(self):
+        """The manual of the command names each sub command, and each option that is its own."""
+        text = (Path(SOURCE) / 'docs' / 'locks-command.rst').read_text()
+        for name, _, kind, _ in LocksOptions.subCommands:
+            self.assertIn(f'\n    buildbot locks {name} ', text)
+            for option in (*kind.optFlags, *kind.optParameters):
+                self.assertIn(f'--{option[0]}', text)
+
+
 class Blocks(unittest.SynchronousTestCase):
     @parameterized.expand(
         [
@@ -216,3 +286,9 @@ class Pages(unittest.SynchronousTestCase):
             if argument.kind is inspect.Parameter.VAR_KEYWORD or name == 'name':
                 continue
             self.assertRegex(text, rf'``{name}(=|``)', f'{kind.__name__}: {name}')
+
+    def test_reasons(self):
+        """Each kind of reason is explained, and no other."""
+        text = (self.docs / 'why-waiting.rst').read_text()
+        told = re.findall(r'^   \* - ``(\w+)``$', text, re.M)
+        self.assertEqual(sorted(told), sorted(KINDS))

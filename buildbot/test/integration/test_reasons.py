@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from parameterized import parameterized
 from twisted.internet import defer
+from twisted.python.failure import Failure
 
 from buildbot.data.exceptions import InvalidPathError
 from buildbot.data.reasons import Reason
@@ -15,8 +17,11 @@ from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.process.build import Build
 from buildbot.process.builder import Builder
+from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.groups.step import StepGroup
+from buildbot.process.locks import Resolved
 from buildbot.process.properties import renderer
+from buildbot.process.waiting.reservation import Reservation
 from buildbot.test.fake.latent import LatentController
 from buildbot.test.util import validation
 from buildbot.test.util.distribution import THREE
@@ -26,8 +31,11 @@ from buildbot.test.util.distribution import Slow
 from buildbot.test.util.history import claim_elsewhere
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.pace import PacedCase
+from buildbot.test.util.www import FakeRequest
+from buildbot.test.util.www import FakeSession
 from buildbot.util import epoch2datetime
 from buildbot.worker.protocols.null import Connection
+from buildbot.www.rest import V2RootResource
 
 
 class UserError(Exception):
@@ -36,6 +44,12 @@ class UserError(Exception):
 
 def raises(*args):
     raise UserError('no idea')
+
+
+class FakeRequestOf:
+    def __init__(self, brid):
+        self.id = brid
+        self.waitedFor = False
 
 
 class ReasonsCase(PacedCase, DistributionCase):
@@ -64,6 +78,9 @@ class ReasonsCase(PacedCase, DistributionCase):
         for name in names:
             brids.append((yield self.request(name)))
         return brids
+
+    def builderid(self, name):
+        return self.successResultOf(self.master.data.updates.findBuilderId(name))
 
     def worker(self, name='w1'):
         return self.master.workers.workers[name]
@@ -104,9 +121,6 @@ class Locks(ReasonsCase):
         self.end('a')
         self.assert_waits(3, ('lock', 'waiting for lab: held by b #1 (under a minute)'))
 
-    def builderid(self, name):
-        return self.successResultOf(self.master.data.updates.findBuilderId(name))
-
     @defer.inlineCallbacks
     def test_on_each_worker(self):
         """A request in line for a lock of each worker has a reason for each of them."""
@@ -134,6 +148,18 @@ class Locks(ReasonsCase):
             ('lock', 'waiting for lab: held by a #1 (under a minute)'),
             ('lock', 'waiting for version[main]: held by b #1 (under a minute)'),
         )
+
+    @defer.inlineCallbacks
+    def test_left_the_line(self):
+        """A request that has left the line because it kept others waiting for ever says so."""
+        yield self.start({name: [self.one] for name in 'ab'}, TWO)
+        yield self.ask_for('a', 'b')
+        (reservation,) = self.master.botmaster.builders['b'].reservations.in_line(2)
+        reservation.yield_place()
+        said = 'waiting for a release of lab: in line for it, it kept others waiting'
+        self.assert_waits(2, ('lock', said))
+        self.end('a')
+        self.assertEqual(self.running(), 'b')
 
     @defer.inlineCallbacks
     def test_reserved(self):
@@ -178,6 +204,31 @@ class Locks(ReasonsCase):
         yield self.ask_for('b', 'a')
         never = '2 units of board[w1] can never be had, for it has 1'
         self.assert_waits(2, ('lock', f'it cannot have its locks: {never}'))
+
+    @defer.inlineCallbacks
+    def test_cannot_be_found_out(self):
+        """Of an error in a renderable of locks only the kind is told, which is no secret."""
+
+        @renderer
+        def locks(props):
+            return raises()
+
+        yield self.setup_lab({'a': {**self.builder('a'), 'locks': locks}})
+        self.worker().pause(None)
+        yield self.ask_for('a')
+        # it is about to fail, and this is told only until its build begins
+        builder = self.master.botmaster.builders['a']
+        request = FakeRequestOf(1)
+        resolved = Resolved([], [], None, None, locks, Failure(UserError('hunter2')))
+        reservation = Reservation(request, 'a', resolved, lambda: None)
+        reservation.why_never = resolved.why_never
+        builder.reservations.keep(reservation)
+        self.assert_waits(
+            1,
+            ('worker_paused', 'worker w1 is paused'),
+            ('lock', 'it cannot have its locks: they cannot be found out (UserError)'),
+        )
+        builder.reservations.leave_lines(1)
 
     @defer.inlineCallbacks
     def test_user_s_locks(self):
@@ -492,6 +543,57 @@ class Masters(ReasonsCase):
         self.assertGreater(again_at, self.reactor.seconds())
 
     @defer.inlineCallbacks
+    def test_error_of_the_database(self):
+        """If the requests cannot be read now, they say when that is tried again."""
+        yield self.start({'a': []})
+        inbox = self.master.botmaster.builders['a'].inbox
+        read = self.patch(inbox, '_read_all', lambda: defer.fail(UserError('no disk')))
+        inbox.doubt()
+        yield self.ask_for('a')
+        (row,) = self.reasons('buildrequests', 1)
+        said = 'there was an error when its builder was looked at; it is tried again in {}'
+        self.assertEqual((row['kind'], row['text']), ('error', said.format('under a minute')))
+        again_at = self.master.botmaster.brd.again_at('a')
+        self.assertEqual(row['again_at'], epoch2datetime(again_at))
+        read.restore()
+        self.let_time_go(10)
+        self.settle()
+        self.assertEqual(self.running(), 'a')
+        self.flushLoggedErrors(UserError)
+
+    @parameterized.expand(
+        [
+            ('next', {}, 'starting', 'it is next, and is started'),
+            (
+                'refused',
+                {'waits_to_try_again': True},
+                'lock',
+                'its locks were taken meanwhile; it is tried at their release',
+            ),
+            ('removed', {'running': False}, 'stopping', 'the builder is being removed'),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_not_looked_at(self, _, state, kind, said):
+        """What is told of a request that could start, and at whose builder nobody has looked."""
+
+        async def look_at(*args):
+            return
+
+        self.patch(BuildRequestDistributor, '_look_at', look_at)
+        yield self.start({'a': []})
+        builder = self.master.botmaster.builders['a']
+        yield self.ask_for('a')
+        yield builder.inbox.read()
+        patches = [
+            self.patch(builder if name in vars(builder) else Builder, name, value)
+            for name, value in state.items()
+        ]
+        self.assert_waits(1, (kind, said))
+        for patch in patches:
+            patch.restore()
+
+    @defer.inlineCallbacks
     def test_clean_shutdown(self):
         """Before a clean shutdown a request says that it is not started."""
         yield self.start({'a': [], 'b': []}, TWO)
@@ -576,6 +678,12 @@ class Running(ReasonsCase):
         on_board = ('lock', 'waiting for board[w1]: held by a #1 / hw (under a minute)')
         self.assertEqual(self.told('builds', 1), [on_cpu, ('lock', f'{on_cpu[1]}, 1 ahead')])
         self.assertEqual(self.told('builds', 2), [on_board])
+        build = self.master.botmaster.builders['b'].building[0]
+        build.properties.useSecret('a #1', 'holder')
+        self.assertEqual(
+            self.told('builds', 2), [('lock', on_board[1].replace('a #1', '<holder>'))]
+        )
+        build.properties._used_secrets.clear()
         for buildid, name, said in [(1, 'hw/y', on_cpu), (2, 'hw', on_board)]:
             rows = yield self.master.data.get(('builds', buildid, 'steps'))
             (step,) = [row for row in rows if row['name'] == name]
@@ -648,8 +756,8 @@ class Builders(ReasonsCase):
         """The reasons of a builder's requests are told once, with all that wait for them."""
         yield self.start({name: [self.one] for name in 'ab'}, TWO)
         yield self.ask_for('a', 'b', 'b', 'b')
-        builderid = yield self.master.data.updates.findBuilderId('b')
-        rows = self.reasons('builders', builderid)
+        path = ('builders', self.builderid('b'))
+        rows = self.reasons(*path)
         self.assertEqual(
             [(row['kind'], row['buildrequestids']) for row in rows],
             [('lock', [2]), ('behind', [3, 4])],
@@ -657,6 +765,48 @@ class Builders(ReasonsCase):
         for name in TWO:
             self.lose_worker(name)
         self.assertEqual(
-            [(row['kind'], row['buildrequestids']) for row in self.reasons('builders', builderid)],
+            [(row['kind'], row['buildrequestids']) for row in self.reasons(*path)],
             [('worker_missing', [2, 3, 4])] * 2,
+        )
+
+
+class Web(ReasonsCase):
+    """The endpoints as a browser sees them."""
+
+    @defer.inlineCallbacks
+    def get(self, path):
+        request = FakeRequest(path)
+        request.session = FakeSession()
+        resource = V2RootResource(self.master)
+        resource.reconfigResource(self.master.config)
+        resource.render(request)
+        answer = yield request.deferred
+        return request.responseCode, json.loads(answer)
+
+    @defer.inlineCallbacks
+    def test_filters(self):
+        """Filters, fields, order and limit are those of all endpoints."""
+        yield self.setup_lab({'a': self.builder('a')}, THREE)
+        self.worker('w1').pause('<b>')
+        for name in ('w2', 'w3'):
+            self.lose_worker(name)
+        yield self.ask_for('a')
+        code, answer = yield self.get(
+            b'/buildrequests/1/reasons?kind=worker_missing&field=kind&field=worker'
+            b'&order=-worker&limit=1'
+        )
+        said = {'reasons': [{'kind': 'worker_missing', 'worker': 'w3'}], 'meta': {'total': 2}}
+        self.assertEqual((code, answer), (200, said))
+        _, answer = yield self.get(b'/buildrequests/1/reasons?kind=worker_paused')
+        self.assertEqual([row['text'] for row in answer['reasons']], ['worker w1 is paused: <b>'])
+
+    @defer.inlineCallbacks
+    def test_unknown(self):
+        """What there is not is an error 404."""
+        yield self.start({'a': []})
+        for path, code in [(b'/steps/99/reasons', 404), (b'/steps/x/reasons', 404)]:
+            self.assertEqual((yield self.get(path))[0], code)
+        self.assertEqual(
+            (yield self.get(b'/buildrequests/99/reasons')),
+            (404, {'error': 'there is no buildrequest 99'}),
         )

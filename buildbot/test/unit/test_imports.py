@@ -11,6 +11,8 @@ from twisted.trial import unittest
 
 from buildbot import locking
 
+DECIDES = ('buildbot.locking', 'buildbot.process.waiting', 'buildbot.process.locks')
+
 
 def modules() -> dict[str, Path]:
     """Return the modules of the fork, apart from the tests, by name."""
@@ -73,6 +75,13 @@ class Imports(unittest.SynchronousTestCase):
         edges = graph()
         self.assertIn('buildbot.locking.queue', edges['buildbot.locking.claim'])
         self.assertEqual(' -> '.join(find_circle(edges)), '')
+
+    def test_who_decides_sees_nobody_who_tells(self):
+        """Nothing that decides who holds or starts imports what says why."""
+        for name, named in graph().items():
+            if name.startswith(DECIDES):
+                telling = {m for m in named if m.startswith('buildbot.process.eye')}
+                self.assertEqual((name, telling), (name, set()))
 
     def test_locking_sees_nothing_above_it(self):
         """What holds and what waits knows no build and no configuration."""

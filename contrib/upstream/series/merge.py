@@ -189,7 +189,7 @@ class _Merger:
         small = only_small(ours)
         if not isinstance(small, (cst.Assign, cst.AnnAssign)) or small.value is None:
             return ours
-        inlined = small.value.visit(_Inlined(self.release))
+        inlined = small.value.visit(_Inlined(self.release, owner, name_of(ours)))
         assert isinstance(inlined, cst.BaseExpression)
         old = only_small(theirs) if theirs is not None else None
         if isinstance(old, (cst.Assign, cst.AnnAssign)) and old.value is not None:
@@ -213,6 +213,18 @@ def _plain(elements: Sequence[cst.BaseElement]) -> list[cst.BaseElement]:
     return [e.with_changes(comma=cst.MaybeSentinel.DEFAULT) for e in elements]
 
 
+def _flat(listed: cst.Tuple | cst.List) -> list[cst.BaseElement]:
+    # with the elements of what is starred in it, where that is spelled out
+    elements: list[cst.BaseElement] = []
+    for element in listed.elements:
+        inner = element.value
+        if isinstance(element, cst.StarredElement) and isinstance(inner, (cst.Tuple, cst.List)):
+            elements += inner.elements
+        else:
+            elements.append(element)
+    return _plain(elements)
+
+
 def _own_lines(statement: cst.BaseStatement) -> Sequence[cst.EmptyLine]:
     # without a comment that is about the class, whose place a docstring takes: a blank ends it
     lines = list(_lines(statement))
@@ -221,7 +233,9 @@ def _own_lines(statement: cst.BaseStatement) -> Sequence[cst.EmptyLine]:
 
 
 def _is_empty(statement: cst.CSTNode) -> bool:
-    return isinstance(only_small(statement), (cst.Pass, cst.Expr))
+    return is_docstring(statement) or m.matches(
+        statement, m.SimpleStatementLine(body=[m.Pass() | m.Expr(m.Ellipsis())])
+    )
 
 
 def _lines(statement: cst.CSTNode) -> Sequence[cst.EmptyLine]:
@@ -240,7 +254,9 @@ def _place(
     if owner is not None and is_line and (anchor is None or isinstance(body[anchor], Function)):
         first = next((i for i, s in enumerate(body) if isinstance(s, Function)), len(body))
         lines = [i for i, s in enumerate(body[:first]) if isinstance(s, cst.SimpleStatementLine)]
-        return max(lines, default=-1) + 1
+        made = _maker(statement)
+        like = [i for i in lines if made is not None and _maker(body[i]) == made]
+        return max(like or lines, default=-1) + 1
     if anchor is not None:
         return anchor + 1
     for other in behind:
@@ -251,6 +267,13 @@ def _place(
     if owner is None:
         return _behind_imports(body)
     return len(body)
+
+
+def _maker(statement: Statement) -> str | None:
+    # the function of which the value of an attribute comes, such as all tables have in common
+    small = only_small(statement)
+    called = small.value if isinstance(small, cst.Assign) else None
+    return code(called.func) if isinstance(called, cst.Call) else None
 
 
 def _place_by_order(before: Sequence[str], body: Sequence[Statement]) -> int:
@@ -279,9 +302,10 @@ def _spaced(
 
 
 class _Inlined(cst.CSTTransformer):
-    # ``upstream.C.x`` where a value is made of the release's
-    def __init__(self, release: cst.Module) -> None:
-        self.release = release
+    # ``upstream.C.x`` where a value is made of the release's; in C itself, where another name is
+    # given to the value, it is ``x``
+    def __init__(self, release: cst.Module, owner: str | None, name: str | None) -> None:
+        self.release, self.owner, self.name = release, owner, name
 
     def leave_Attribute(
         self, original_node: cst.Attribute, updated_node: cst.Attribute
@@ -290,6 +314,8 @@ class _Inlined(cst.CSTTransformer):
         if not m.matches(inner, m.Attribute(value=m.Name('upstream'))):
             return updated_node
         assert isinstance(inner, cst.Attribute)
+        if inner.attr.value == self.owner and original_node.attr.value != self.name:
+            return original_node.attr
         position = position_of(inner.attr.value, self.release.body)
         found = self.release.body[position] if position is not None else None
         if not isinstance(found, cst.ClassDef):
@@ -308,14 +334,10 @@ class _Inlined(cst.CSTTransformer):
         return updated_node
 
     def leave_Tuple(self, original_node: cst.Tuple, updated_node: cst.Tuple) -> cst.Tuple:
-        elements: list[cst.BaseElement] = []
-        for element in updated_node.elements:
-            inner = element.value
-            if isinstance(element, cst.StarredElement) and isinstance(inner, cst.Tuple):
-                elements += inner.elements
-            else:
-                elements.append(element)
-        return updated_node.with_changes(elements=_plain(elements))
+        return updated_node.with_changes(elements=_flat(updated_node))
+
+    def leave_List(self, original_node: cst.List, updated_node: cst.List) -> cst.List:
+        return updated_node.with_changes(elements=_flat(updated_node))
 
     def leave_BinaryOperation(
         self, original_node: cst.BinaryOperation, updated_node: cst.BinaryOperation

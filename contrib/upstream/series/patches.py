@@ -19,6 +19,7 @@ from .names import statements_of
 from .plan import Series
 from .tree import Fork
 from .tree import Tree
+from .tree import as_new
 
 BRANCH = 'interlock'
 
@@ -58,6 +59,8 @@ def write_tree(tree: Tree, fork: Fork, series: Series, base: str, until: int) ->
     tree.git('read-tree', '--reset', '-u', base)
     fork.merge_into(tree, base, until)
     for commit in series.commits[: until + 1]:
+        for beside in commit.folders:
+            copy_folder(tree, fork.root.parent, beside['folder'], beside['without'])
         for symbol in commit.removes:
             _remove(tree, symbol)
         for requirement in (*commit.requires, *commit.pins):
@@ -155,6 +158,23 @@ class _Removal(cst.CSTTransformer):
         args = [call.args[0].with_changes(value=table.with_changes(elements=left)), *call.args[1:]]
         changed = first.with_changes(decorator=call.with_changes(args=args))
         return test.with_changes(decorators=[changed, *others])
+
+
+def copy_folder(tree: Tree, root: Path, folder: str, without: Sequence[str]) -> None:
+    """Copy a folder to where it is in a checkout, with upstream's header in modules of Python.
+
+    :param root: where it is beside other folders in the fork.
+    :param without: names of folders and files that are left out.
+    :raises Refusal: there is nothing in it.
+    """
+    names = [path.relative_to(root) for path in sorted((root / folder).rglob('*'))]
+    names = [n for n in names if (root / n).is_file() and not set(without) & set(n.parts)]
+    if not names:
+        raise Refusal(f'{folder} is no folder of the fork')
+    for name in names:
+        source = (root / name).read_text(encoding='utf-8')
+        is_module = name.suffix == '.py'
+        tree.write(tree.root / name, as_new(source, tree.header) if is_module else source)
 
 
 def _pin(tree: Tree, requirement: str) -> None:

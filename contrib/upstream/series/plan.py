@@ -41,6 +41,8 @@ class Commit(NamedTuple):
     :param manual: texts for upstream's manual: each a ``file`` of it, our ``text``, and the start
         of a line ``before`` which it comes (without it, it is a new page); or the ``entry`` of a
         list ``behind`` another; or ``new`` words in the place of ``old`` ones.
+    :param folders: what is copied as it is from beside the fork's tree to beside ``master``: each a
+        ``folder``, and the names in it of what is built or fetched, ``without`` which it is.
     :param removes: tests of upstream's that say the contrary of what the commit does, and members
         that nothing uses any more, as ``file:Class.member``, with ``[0,1]`` for some rows of a
         test's table.
@@ -53,6 +55,7 @@ class Commit(NamedTuple):
     message: str
     news: list[dict[str, str]]
     manual: list[dict[str, str]]
+    folders: list[dict[str, Any]]
     removes: list[str]
     requires: list[str]
     pins: list[str]
@@ -81,7 +84,7 @@ class Series:
                     raise Refusal(f'{path.name}: {symbol} belongs to two commits')
                 self._numbers[symbol] = number
             self._early.update(dict.fromkeys(commit.pop('early', ()), number))
-            for word in ('removes', 'requires', 'pins'):
+            for word in ('folders', 'removes', 'requires', 'pins'):
                 commit.setdefault(word, [])
             self.commits.append(Commit(**commit))
 

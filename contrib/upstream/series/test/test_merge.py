@@ -306,6 +306,26 @@ class Lamp(upstream.Lamp, Shade):
         source = merged("class Lamp(upstream.Lamp):\n    compare_attrs = ('colour',)\n")
         self.assertIn("compare_attrs = ('name', 'colour')", source)
 
+    def test_more_in_a_list(self):
+        """A list that begins with the release's has what is in that one, and stays a list."""
+        theirs = 'class Lamp:\n    parts = [\n        "glass",\n        "wire",\n    ]\n'
+        ours = "class Lamp(upstream.Lamp):\n    parts = [*upstream.Lamp.parts, 'foot']\n"
+        source = merge_module(HEAD + ours, theirs, 'lamp.py', Ways({}, set()))
+        names = {}
+        exec(source, names)
+        self.assertEqual(names['Lamp'].parts, ['glass', 'wire', 'foot'])
+
+    def test_made_of_another(self):
+        """An attribute made of another one of the class names that, and stands with its like."""
+        theirs = (
+            'class Lamp:\n    parts = set()\n    glass = Part(parts)\n    glow = 1\n'
+            '    check(parts)\n\n    def light(self):\n        pass\n'
+        )
+        ours = 'class Lamp(upstream.Lamp):\n    wire = Part(upstream.Lamp.parts)\n'
+        source = merge_module(HEAD + ours, theirs, 'lamp.py', Ways({}, set()))
+        self.assertIn('    glass = Part(parts)\n    wire = Part(parts)\n    glow = 1', source)
+        self.assertIn('    check(parts)\n', source)  # a line without a name stays, too
+
     def test_more_in_a_set(self):
         """A string that is put to a set of the release's stands among the others, as they do."""
         source = merged("class Lamp(upstream.Lamp):\n    known = upstream.Lamp.known | {'hot'}\n")

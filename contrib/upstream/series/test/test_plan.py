@@ -10,6 +10,7 @@ from parameterized import parameterized
 from twisted.trial import unittest
 
 from series.names import Refusal
+from series.patches import copy_folder
 from series.patches import document
 from series.patches import without_member
 from series.plan import Series
@@ -211,6 +212,28 @@ class Files(unittest.SynchronousTestCase):
         for word in ('off', 'green'):
             change = {'file': 'lamps.rst', 'old': word, 'new': 'x'}
             self.assertRaises(Refusal, document, tree, root, change)
+
+    def test_folder(self):
+        """A folder is copied without what is built, and its modules get upstream's header."""
+        root = Path(self.mktemp())
+        for name, text in [
+            ('www/page/setup.py', '# SPDX\nx = 1\n'),
+            ('www/page/src/a.ts', 'let a;\n'),
+            ('www/page/page/static/a.js', 'built'),
+        ]:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        written = {}
+        tree = SimpleNamespace(root=Path('up'), header='# licence\n\n', write=written.__setitem__)
+        copy_folder(tree, root, 'www/page', ['static'])
+        self.assertEqual(
+            {path.as_posix(): text for path, text in written.items()},
+            {
+                'up/www/page/setup.py': '# licence\n\nx = 1\n',
+                'up/www/page/src/a.ts': 'let a;\n',
+            },
+        )
+        self.assertRaises(Refusal, copy_folder, tree, root, 'www/pages', [])
 
     @parameterized.expand(
         [

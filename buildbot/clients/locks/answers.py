@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what each sub command of ``buildbot locks`` asks, and writes."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+from typing import Callable
+from typing import NamedTuple
+from typing import Sequence
+
+from buildbot.clients.locks.address import Thing
+from buildbot.clients.locks.api import Api
+from buildbot.clients.locks.api import NoAnswer
+from buildbot.clients.locks.api import NotThere
+from buildbot.clients.locks.look import Look
+from buildbot.clients.locks.look import harmless
+from buildbot.clients.locks.stream import Lost
+from buildbot.clients.locks.texts import copy_text
+from buildbot.clients.locks.texts import costs_text
+from buildbot.clients.locks.texts import lock_text
+from buildbot.clients.locks.texts import locks_text
+from buildbot.clients.locks.texts import news_text
+from buildbot.clients.locks.texts import reasons_text
+from buildbot.process.eye.words import plain
+
+#: how many copies are shown before what happens to them
+COPIES = 20
+
+
+class Asked(NamedTuple):
+    """One call of the command.
+
+    :param api: of the master.
+    :param write: takes lines of the answer.
+    :param say: takes words for somebody who waits.
+    :param is_json: whether the answer is to be JSON.
+    """
+
+    api: Api
+    write: Callable[[Sequence[str]], object]
+    say: Callable[[str], object]
+    look: Look
+    is_json: bool
+
+    def write_json(self, content: Any) -> None:
+        self.write([json.dumps(content, sort_keys=True)])
+
+
+async def all_locks(api: Api) -> list[Any]:
+    """Return the rows of all locks.
+
+    :raises NoAnswer: the master knows nothing of locks, or does not answer.
+    """
+    try:
+        return await api.rows('locks', 'locks')
+    except NotThere:
+        raise NoAnswer(
+            'this master knows nothing of locks: it is a Buildbot without them'
+        ) from None
+
+
+async def find_lock(api: Api, name: str) -> tuple[Any, str | None]:
+    """Return the row of a lock, and the name of the copy if one of its copies is meant.
+
+    :param name: of the lock or the copy, also as it is shown; or the id of the lock.
+    """
+    locks = await all_locks(api)
+    ways: list[Callable[[Any], bool]] = [
+        lambda lock: lock['name'] == name,
+        lambda lock: plain(lock['name']) == name,
+        lambda lock: str(lock['lockid']) == name,
+    ]
+    for is_meant in ways:
+        for lock in locks:
+            if is_meant(lock):
+                return lock, None
+    for lock in locks:
+        if name.startswith((f'{lock["name"]}[', f'{plain(lock["name"])}[')):
+            return lock, name
+    raise NoAnswer(f'no lock has the name or id {plain(name)}')
+
+
+def is_copy(copy: Any, name: str) -> bool:
+    return name in (copy['name'], plain(copy['name']))
+
+
+async def show_all(asked: Asked) -> None:
+    locks = await all_locks(asked.api)
+    if asked.is_json:
+        asked.write_json({'locks': locks})
+    else:
+        asked.write(locks_text(locks, asked.api.now, asked.look))
+
+
+async def show(asked: Asked, name: str, limit: int) -> None:
+    """Show a lock with its copies, who holds these and who waits.
+
+    :param limit: of copies, and of who waits for one; 0 stands for none.
+    """
+    api = asked.api
+    lock, one = await find_lock(api, name)
+    path = f'locks/{lock["lockid"]}'
+    copies = await api.rows('copies', f'{path}/copies')
+    if one is not None:
+        copies = [copy for copy in copies if is_copy(copy, one)]
+        if not copies:
+            raise NoAnswer(f'nobody uses a copy of the name {plain(one)}')
+    # those first who keep somebody waiting for long
+    copies.sort(key=lambda c: (c['oldest_wait_at'] or api.now, -c['used'], c['name']))
+    shown = copies[:limit] if limit else copies
+    holders = await api.rows('holders', f'{path}/holders')
+    waiters = {}  # and how many there are; that may be others than when the copies were asked for
+    for copy in shown:
+        waiters[copy['copyid']] = ([], 0)
+        at = f'copies/{copy["copyid"]}/waiters'
+        if copy['waiting']:
+            try:
+                waiters[copy['copyid']] = await api.page('waiters', at, limit=limit or None)
+            except NotThere:
+                pass  # nobody uses it any more
+    if asked.is_json:
+        rows = [row for some, _ in waiters.values() for row in some]
+        ids = [copy['copyid'] for copy in shown]
+        held = [row for row in holders if row['copyid'] in ids]
+        asked.write_json({'locks': [lock], 'copies': shown, 'holders': held, 'waiters': rows})
+        return
+    lines = lock_text(lock, api.now, asked.look)
+    for copy in shown:
+        lines.append('')
+        held = [row for row in holders if row['copyid'] == copy['copyid']]
+        lines += copy_text(copy, held, *waiters[copy['copyid']], api.now, asked.look)
+    if len(copies) > len(shown):
+        lines += ['', f'and {len(copies) - len(shown)} more in use; --limit 0 shows all']
+    asked.write(lines)
+
+
+async def tell_why(asked: Asked, thing: Thing) -> None:
+    """Tell why something waits; of a request that has builds, why these do."""
+    api = asked.api
+    try:
+        [row] = await api.rows(thing.kind, thing.path)
+    except (NotThere, ValueError):
+        noun = {'buildrequests': 'build request'}.get(thing.kind, thing.kind[:-1])
+        raise NoAnswer(f'this master has no {noun} at {harmless(thing.path)[:200]}') from None
+    asking = [(thing.kind, row)]
+    if thing.kind == 'buildrequests' and row['claimed'] and not row['complete']:
+        builds = await api.rows('builds', f'{thing.path}/builds')
+        asking += [('builds', build) for build in builds if not build['complete']]
+    reasons = []
+    for kind, each in asking:
+        at = f'{kind}/{each[thing.id if kind == thing.kind else "buildid"]}/reasons'
+        try:
+            reasons += await api.rows('reasons', at)
+        except NotThere:
+            await all_locks(api)  # is it a Buildbot that knows no reasons?
+            raise
+    if asked.is_json:
+        asked.write_json({'reasons': reasons})
+        return
+    name = await name_of(api, *asking[-1])
+    if row.get('complete'):
+        asked.write([f'{name} is complete'])
+    else:
+        asked.write(reasons_text(name, reasons, api.now, asked.look))
+
+
+async def name_of(api: Api, kind: str, row: Any) -> str:
+    """Return the name of a builder, build request, build or step."""
+    if kind == 'builders':
+        return f'builder {plain(row["name"])}'
+    if kind == 'steps':
+        [build] = await api.rows('builds', f'builds/{row["buildid"]}')
+        return f'{await name_of(api, "builds", build)} / {plain(row["name"])}'
+    [builder] = await api.rows('builders', f'builders/{row["builderid"]}')
+    name = plain(builder['name'])
+    if kind == 'builds':
+        return f'{name} #{row["number"]}'
+    return f'build request {row["buildrequestid"]} of {name}'
+
+
+async def show_costs(asked: Asked, days: int, limit: int) -> None:
+    """Show which locks cost most, by builder."""
+    try:
+        costs, total = await asked.api.page(
+            'costs', f'lockcosts/{days}', order='-waited', limit=limit or None
+        )
+    except NotThere as e:
+        await all_locks(asked.api)
+        raise NoAnswer(f'this master does not know what locks cost: {e}') from None
+    if asked.is_json:
+        asked.write_json({'costs': costs})
+    else:
+        asked.write(costs_text(costs, total, days, asked.look))
+
+
+async def watch(asked: Asked, name: str | None) -> None:
+    """Show what is, and then what happens to locks, until the master ends it."""
+    api = asked.api
+    lock, one = (None, None) if name is None else await find_lock(api, name)
+    if lock is None:
+        await all_locks(api)  # a master without locks does not say that it tells no events of them
+    stream = await api.listen(f'locks/{"*" if lock is None else lock["lockid"]}/copies/*/*')
+    if not asked.is_json:
+        await (show_all(asked) if name is None else show(asked, name, COPIES))
+    asked.say('watching; Ctrl-C ends it')
+    while True:
+        try:
+            event = await stream.next()
+        except Lost:
+            raise NoAnswer('the master tells no more: the connection is lost') from None
+        copy = event['message']
+        if one is not None and not is_copy(copy, one):
+            continue
+        if asked.is_json:
+            asked.write_json(event)
+        else:
+            asked.write(news_text(event['key'][-1], copy, time.time(), asked.look))
+
+
+async def answer(asked: Asked, config: Any) -> None:
+    """Do what a sub command says."""
+    await asked.api.log_in()
+    what = config.name
+    if what == 'list':
+        await show_all(asked)
+    elif what == 'show':
+        await show(asked, config['lock'], config['limit'])
+    elif what == 'why':
+        await tell_why(asked, config['thing'])
+    elif what == 'top':
+        await show_costs(asked, config['days'], config['limit'])
+    else:
+        await watch(asked, config['lock'])

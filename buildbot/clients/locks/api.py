@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what a master answers over HTTP, or why it does not, in one sentence."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from email.utils import parsedate_to_datetime
+from typing import Any
+from typing import Callable
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+import treq
+from twisted.internet import defer
+from twisted.web.client import Agent
+from twisted.web.client import HTTPConnectionPool
+from twisted.web.http_headers import Headers
+
+from buildbot.clients.locks.look import harmless
+from buildbot.clients.locks.stream import Lost
+from buildbot.clients.locks.stream import Stream
+from buildbot.process.eye.words import plain
+
+#: after how many seconds it is said that the master has not answered
+SLOW = 2
+
+#: after how many seconds it is not waited for any longer
+PATIENCE = 60
+
+
+class NoAnswer(Exception):
+    """The master does not say what it was asked; the text says why."""
+
+
+class NotThere(NoAnswer):
+    """The master has nothing of that name."""
+
+
+class Credentials(NamedTuple):
+    user: str
+    password: str
+
+    @property
+    def header(self) -> str:
+        words = f'{self.user}:{self.password}'.encode()
+        return f'Basic {base64.b64encode(words).decode("ascii")}'
+
+
+class Answer(NamedTuple):
+    code: int
+    headers: Headers
+    body: bytes
+
+    @property
+    def content(self) -> Any:
+        """What the JSON in it says; None if there is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    @property
+    def kind(self) -> str:
+        return (self.headers.getRawHeaders('content-type') or ['text of no kind'])[0].split(';')[0]
+
+
+class Api:
+    """The data API of a master.
+
+    :param url: of its web page, with a slash at the end.
+    :param credentials: for its log-in and for a proxy in front of it.
+    :param say: is called with words for somebody who waits.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        url: str,
+        credentials: Credentials | None,
+        say: Callable[[str], object],
+    ) -> None:
+        self._reactor = reactor
+        self._url = url
+        self._say = say
+        self._agent = Agent(
+            reactor, connectTimeout=30, pool=HTTPConnectionPool(reactor, persistent=False)
+        )
+        self._headers = Headers({'Accept': ['application/json']})
+        self._credentials = credentials
+        self._streams: list[Stream] = []
+        #: the time of the master's clock, when it answered last
+        self.now = time.time()
+
+    async def log_in(self) -> None:
+        """Have the master know the user, if there are credentials.
+
+        A proxy in front of it takes these with each request. The master takes them once, and gives
+        a cookie, unless it has no log-in with a password.
+        """
+        if self._credentials is None:
+            return
+        self._headers.setRawHeaders('Authorization', [self._credentials.header])
+        answer = await self._ask('auth/login')
+        if answer.code == 401:
+            user = plain(self._credentials.user)
+            raise NoAnswer(f'{self._url} does not take this password of the user {user}')
+        cookies = answer.headers.getRawHeaders('set-cookie') or []
+        if cookies:
+            self._headers.setRawHeaders('Cookie', ['; '.join(c.split(';')[0] for c in cookies)])
+
+    async def rows(self, kind: str, path: str, **query: Any) -> list[Any]:
+        """Return rows of the data API.
+
+        :param kind: of the rows, in plural.
+        :param query: filters, order and limit.
+        :raises NotThere: it has nothing at this path.
+        :raises NoAnswer: it does not answer, or something else.
+        """
+        rows, _ = await self.page(kind, path, **query)
+        return rows
+
+    async def page(self, kind: str, path: str, **query: Any) -> tuple[list[Any], int]:
+        """Return some rows of the data API, and how many there are in all."""
+        given = {key: value for key, value in query.items() if value is not None}
+        parameters = f'?{urlencode(given)}' if given else ''
+        answer = await self._ask(f'api/v2/{path}{parameters}')
+        content = self._check(answer)
+        rows = content.get(kind)
+        if not isinstance(rows, list):
+            raise NoAnswer(f'{self._url} does not say what {kind} it has')
+        return rows, content.get('meta', {}).get('total', len(rows))
+
+    def _check(self, answer: Answer) -> Any:
+        content, url = answer.content, self._url
+        if answer.code in (401, 403):
+            who = 'this user' if self._credentials else 'a user who has not logged in (see --user)'
+            raise NoAnswer(f'{url} does not show this to {who}')
+        if 300 <= answer.code < 400:
+            there = (answer.headers.getRawHeaders('location') or ['another address'])[0]
+            raise NoAnswer(f'{url} sends on to {plain(there)}; give --master the right address')
+        if not isinstance(content, dict):
+            what = f'{plain(answer.kind)}, status {answer.code}'
+            raise NoAnswer(
+                f'{url} is not the address of a Buildbot master: it answers with {what};'
+                ' --master wants what a browser has before the #'
+            )
+        if answer.code == 404:
+            raise NotThere(harmless(content.get('error', '')))
+        if answer.code != 200:
+            error = harmless(content.get('error', 'no reason'))[:500]
+            raise NoAnswer(f'{url} answers with status {answer.code}: {error}')
+        return content
+
+    async def listen(self, path: str) -> Stream:
+        """Return the events of a path with stars, from now on."""
+        response = await self._request(f'sse/listen/{path}')
+        kind = (response.headers.getRawHeaders('content-type') or [''])[0]
+        if response.code != 200 or not kind.startswith('text/event-stream'):
+            self._check(await self._read(response))
+            raise NoAnswer(f'{self._url} does not tell events')
+        stream = Stream()
+        response.deliverBody(stream)
+        self._streams.append(stream)
+        try:
+            await stream.is_heard
+        except Lost:
+            raise NoAnswer(f'{self._url} does not tell events') from None
+        return stream
+
+    def stop(self) -> None:
+        """Hear no more events."""
+        for stream in self._streams:
+            stream.stop()
+
+    async def _ask(self, path: str) -> Answer:
+        answer = await self._read(await self._request(path))
+        said = answer.headers.getRawHeaders('date')
+        self.now = time.time()
+        if said:
+            try:
+                self.now = parsedate_to_datetime(said[0]).timestamp()
+            except (TypeError, ValueError):
+                pass  # some proxy's
+        return answer
+
+    async def _read(self, response: Any) -> Answer:
+        parts: list[bytes] = []
+        await self._wait(treq.collect(response, parts.append))
+        return Answer(response.code, response.headers, b''.join(parts))
+
+    async def _request(self, path: str) -> Any:
+        url = f'{self._url}{path}'.encode('ascii')
+        return await self._wait(self._agent.request(b'GET', url, self._headers))
+
+    async def _wait(self, d: defer.Deferred[Any]) -> Any:
+        later = self._reactor.callLater
+        slow = later(SLOW, self._say, f'waiting for {self._url} to answer')
+        late = later(PATIENCE, d.cancel)
+        try:
+            return await d
+        except Exception as e:
+            cause = cause_of(e)
+            if not isinstance(cause, defer.CancelledError):
+                words = harmless(cause).strip().rstrip('.')[:300] or type(cause).__name__
+                raise NoAnswer(f'no master answers at {self._url}: {words}') from None
+            if late.active():  # it was somebody else who did not want to wait
+                raise cause from None
+            raise NoAnswer(f'{self._url} has not answered for {PATIENCE} s') from None
+        finally:
+            for call in (slow, late):
+                if call.active():
+                    call.cancel()
+
+
+def cause_of(e: BaseException) -> BaseException:
+    """Return what is behind an exception of the HTTP client."""
+    reasons = getattr(e, 'reasons', None)
+    return cause_of(reasons[-1].value) if reasons else e

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: one run of ``buildbot locks``, and its exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+from typing import NoReturn
+from typing import Sequence
+
+from twisted.internet import defer
+from twisted.internet import task
+
+from buildbot.clients.locks.answers import Asked
+from buildbot.clients.locks.answers import answer
+from buildbot.clients.locks.api import Api
+from buildbot.clients.locks.api import NoAnswer
+from buildbot.clients.locks.look import look_of
+
+#: what a shell expects of a command that was interrupted
+INTERRUPTED = 130
+
+
+async def run(reactor: Any, config: Any, out: Any, err: Any) -> int:
+    """Do what the command says, and return its exit status.
+
+    :param config: options of the sub command.
+    :param out: where the answer is written to.
+    :param err: where all else is said.
+    """
+
+    def say(words: str) -> None:
+        print(f'buildbot locks: {words}', file=err, flush=True)
+
+    def write(lines: Sequence[str]) -> None:
+        print('\n'.join(lines), file=out, flush=True)
+
+    api = Api(reactor, config['master'], config['credentials'], say)
+    try:
+        await answer(Asked(api, write, say, look_of(out), bool(config['json'])), config)
+    except NoAnswer as e:
+        say(str(e))
+        return 1
+    except BrokenPipeError:  # nobody reads it any more
+        return 1
+    except defer.CancelledError:
+        return 0 if config.name == 'watch' else INTERRUPTED
+    finally:
+        api.stop()
+    return 0
+
+
+def locks(config: Any) -> NoReturn:
+    """Do what the command line says, and end with its exit status."""
+    sys.stdout.reconfigure(errors='backslashreplace')  # type: ignore[union-attr]
+
+    async def status(d: defer.Deferred[int]) -> None:
+        code = await d
+        if code:
+            raise SystemExit(code)
+
+    def main(reactor: Any) -> defer.Deferred[None]:
+        d = defer.Deferred.fromCoroutine(run(reactor, config.subOptions, sys.stdout, sys.stderr))
+        reactor.addSystemEventTrigger('before', 'shutdown', d.cancel)
+        return defer.Deferred.fromCoroutine(status(d))
+
+    try:
+        task.react(main)
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:  # or the interpreter says so when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

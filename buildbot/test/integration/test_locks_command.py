@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``buildbot locks`` against a master in a process of its own, from its log-in to Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from twisted.trial import unittest
+
+BIN = Path(sys.executable).parent
+PATIENCE = 60  # seconds after which a process that says nothing is given up
+
+CONFIG = """
+from buildbot.plugins import schedulers, steps, util, worker
+
+lab = util.MasterLock('lab')
+holds = steps.ShellCommand(name='hold', command=['cat', PIPE])
+
+def builder(name, locks):
+    return util.BuilderConfig(
+        name, workernames=['w1', 'w2'], factory=util.BuildFactory([holds]), locks=locks)
+
+c = BuildmasterConfig = {
+    'workers': [worker.LocalWorker('w1'), worker.LocalWorker('w2')],
+    'builders': [builder('first', [lab.access('exclusive')])],
+    'schedulers': [
+        schedulers.Periodic('twice', builderNames=['first'], periodicBuildTimer=3600),
+        schedulers.Periodic('again', builderNames=['first'], periodicBuildTimer=3600),
+    ],
+    'collapseRequests': False,
+    'protocols': {'null': {}},
+    'db': {'db_url': 'sqlite:///state.sqlite'},
+    'www': {
+        'port': 'tcp:0:interface=127.0.0.1',
+        'auth': util.UserPasswordAuth({'joe': 'secret'}),
+        'authz': util.Authz(
+            allowRules=[util.AnyEndpointMatcher(role='people')],
+            roleMatchers=[util.RolesFromUsername(roles=['people'], usernames=['joe'])],
+        ),
+    },
+    'buildbotNetUsageData': None,
+}
+"""
+
+
+class Told:
+    """A process, and what it has said until now."""
+
+    def __init__(self, test: Any, *command: Any, **words: Any) -> None:
+        self.process = subprocess.Popen(
+            list(map(str, command)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **words,
+        )
+        self.said: list[str] = []
+        self.test = test
+        test.addCleanup(self.end)
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Read what it says until a line fits; return the match."""
+        assert self.process.stdout is not None
+        previous = signal.signal(signal.SIGALRM, lambda *_: self.process.kill())
+        signal.alarm(PATIENCE)
+        try:
+            for line in self.process.stdout:
+                self.said.append(line)
+                found = re.search(pattern, line)
+                if found:
+                    return found
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, previous)
+        raise self.test.failureException(f'no {pattern!r} in {"".join(self.said)}')
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+class RealMaster(unittest.SynchronousTestCase):
+    def setUp(self):
+        base = Path(self.mktemp()).resolve()
+        base.mkdir()
+        self.pipe = base / 'pipe'
+        os.mkfifo(self.pipe)
+        kept = {k: v for k, v in os.environ.items() if not k.startswith('BUILDBOT_LOCKS')}
+        self.environment = {**kept, 'COLUMNS': '200', 'HOME': str(base), 'TZ': 'UTC'}
+        create = [BIN / 'buildbot', 'create-master', '--no-logrotate', '--quiet', base / 'master']
+        subprocess.run(list(map(str, create)), check=True, env=self.environment)
+        config = f'PIPE = {str(self.pipe)!r}\n{CONFIG}'
+        (base / 'master' / 'master.cfg').write_text(config)
+        self.base = base
+        self.master = Told(
+            self,
+            *(BIN / 'twistd', '--nodaemon', '--pidfile=', '-y', 'buildbot.tac'),
+            cwd=base / 'master',
+            env=self.environment,
+        )
+        port = self.master.wait_for(r'BuildbotSite starting on (\d+)').group(1)
+        self.url = f'http://127.0.0.1:{port}/'
+        self.master.wait_for(r'build request \d+ of first waits for lab')
+
+    def locks(self, *arguments: str, **environment: str) -> Any:
+        """Run the command; return what it writes, what else it says, and its status."""
+        done = subprocess.run(
+            [str(BIN / 'buildbot'), 'locks', *arguments],
+            cwd=self.base,
+            env={**self.environment, 'BUILDBOT_LOCKS_MASTER': self.url, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+        return re.sub(r'\b\d+ s\b', 'N s', done.stdout), done.stderr, done.returncode
+
+    def test_all(self):
+        """Only who may see it is told who holds a lock, who waits, why, and what happens next."""
+        self.assertEqual(
+            self.locks('list'),
+            (
+                '',
+                f'buildbot locks: {self.url} does not show this to a user who has not logged in'
+                ' (see --user)\n',
+                1,
+            ),
+        )
+        wrong = {'BUILDBOT_LOCKS_USER': 'joe', 'BUILDBOT_LOCKS_PASSWD': 'guess'}
+        sentence = f'buildbot locks: {self.url} does not take this password of the user joe\n'
+        self.assertEqual(self.locks('list', **wrong), ('', sentence, 1))
+        joe = {'BUILDBOT_LOCKS_USER': 'joe', 'BUILDBOT_LOCKS_PASSWD': 'secret'}
+
+        rows = json.loads(self.locks('list', '--json', **joe)[0])['locks']
+        self.assertEqual([row['name'] for row in rows], ['lab'])
+        shown, said, status = self.locks('show', 'lab', **joe)
+        self.assertEqual((said, status), ('', 0))
+        self.assertRegex(
+            shown,
+            r'^lab: master lock \d+, 1 copy, 1 of 1 in use, 1 waiting, the oldest for N s\n\n'
+            r'lab: 1 of 1 in use, exclusive, 1 waiting, the oldest for N s\n'
+            r' +WHO +FOR +HOW\n'
+            r'  first #1 +holds +N s +exclusive\n'
+            r'  build request 2 of first +place 1 +N s +exclusive\n$',
+        )
+        why, said, status = self.locks('why', f'{self.url}#/buildrequests/2', '-m', self.url, **joe)
+        self.assertEqual((said, status), ('', 0))
+        self.assertTrue(why.startswith('build request 2 of first waits, for 1 reason:\n'), why)
+        self.assertIn('1. waiting for lab: held by first #1 (under a minute)\n', why)
+        self.assertEqual(
+            self.locks('why', f'{self.url}#/builders/1/builds/1', '-m', self.url, **joe),
+            ('first #1 waits for nothing\n', '', 0),
+        )
+
+        watch = Told(
+            self,
+            *(BIN / 'buildbot', 'locks', 'watch', 'lab'),
+            env={**self.environment, **joe, 'BUILDBOT_LOCKS_MASTER': self.url},
+        )
+        watch.wait_for('^buildbot locks: watching; Ctrl-C ends it$')
+        self.pipe.write_text('enough\n')
+        watch.wait_for(r'^\d\d:\d\d:\d\d  released  lab: ')
+        watch.wait_for(r'^\d\d:\d\d:\d\d  claimed   lab: 1 of 1 in use, exclusive$')
+        watch.process.send_signal(signal.SIGINT)
+        rest, _ = watch.process.communicate(timeout=PATIENCE)
+        self.assertEqual(watch.process.returncode, 0, rest)
+        self.assertNotIn('Traceback', ''.join(watch.said) + rest)

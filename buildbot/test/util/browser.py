@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: a browser that looks at a master's pages, by Chromium, its driver and selenium."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import defer
+from twisted.internet import threads
+
+try:
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+except ImportError:
+    webdriver = None
+
+CHROMIUM = shutil.which('chromium')
+DRIVER = shutil.which('chromedriver')
+
+if webdriver is None or CHROMIUM is None or DRIVER is None:
+    missing = 'there is no selenium, chromium or chromedriver'
+else:
+    missing = ''
+
+#: Seconds until what is to be seen must be seen.
+PATIENCE = 30
+
+# Calls back once the page says all of the words and none of the others.
+SEE = """
+    const [wanted, unwanted, answer] = arguments;
+    const look = () => {
+        const text = document.body.innerText;
+        const said = each => text.includes(each);
+        if (wanted.every(said) && !unwanted.some(said)) {
+            watch.disconnect();
+            answer(true);
+        }
+    };
+    const watch = new MutationObserver(look);
+    watch.observe(document, {subtree: true, childList: true, characterData: true});
+    look();
+"""
+
+CLICK = """
+    const [words] = arguments;
+    const named = each => each.innerText.trim() === words || each.ariaLabel === words;
+    [...document.querySelectorAll('a, button')].find(named).click();
+"""
+
+AXE = """
+    const answer = arguments[0];
+    axe.run('.bb-locks').then(found => answer(
+        found.violations
+            .filter(({impact}) => impact === 'serious' || impact === 'critical')
+            .map(({id, nodes}) => `${id}: ${nodes[0].html}`)));
+"""
+
+
+class Browser:
+    """One window. What it is asked is done in a thread; each answer is a Deferred.
+
+    :param address: of the master, with a slash at the end.
+    :param width: of the window, in pixels.
+    :param dark: whether it asks for dark colours.
+    """
+
+    def __init__(self, address: str, width: int = 1280, dark: bool = False) -> None:
+        self.address = address
+        self.width = width
+        self.dark = dark
+        self._driver: Any = None
+
+    def open(self) -> defer.Deferred[None]:
+        return threads.deferToThread(self._open)
+
+    def close(self) -> defer.Deferred[None]:
+        return threads.deferToThread(self._driver.quit)
+
+    def visit(self, route: str) -> defer.Deferred[None]:
+        return threads.deferToThread(self._driver.get, f'{self.address}#{route}')
+
+    def see(self, *wanted: str, without: tuple[str, ...] = ()) -> defer.Deferred[None]:
+        """Fire as soon as the page says all of these words, and none of those without."""
+        return threads.deferToThread(self._see, wanted, without)
+
+    def click(self, words: str) -> defer.Deferred[None]:
+        """Click the link or button of these words."""
+        return self.run(CLICK, words)
+
+    def run(self, script: str, *arguments: Any) -> defer.Deferred[Any]:
+        return threads.deferToThread(self._driver.execute_script, script, *arguments)
+
+    def picture(self, path: Path) -> defer.Deferred[bool]:
+        return threads.deferToThread(self._driver.save_screenshot, str(path))
+
+    def faults(self, axe: str) -> defer.Deferred[list[str]]:
+        """Return what is seriously wrong for those who do not see the page or use no mouse.
+
+        :param axe: the text of axe-core.
+        """
+        return threads.deferToThread(self._faults, axe)
+
+    def _open(self) -> None:
+        options = webdriver.ChromeOptions()
+        options.binary_location = CHROMIUM
+        for word in ('--headless=new', '--no-sandbox', '--disable-dev-shm-usage'):
+            options.add_argument(word)
+        self._driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+        self._driver.set_script_timeout(PATIENCE)
+        self._command('Emulation.setDeviceMetricsOverride', **self._metrics())
+        colours = {'name': 'prefers-color-scheme', 'value': 'dark' if self.dark else 'light'}
+        self._command('Emulation.setEmulatedMedia', features=[colours])
+
+    def _metrics(self) -> dict[str, Any]:
+        return {'width': self.width, 'height': 900, 'deviceScaleFactor': 1, 'mobile': False}
+
+    def _command(self, name: str, **words: Any) -> None:
+        self._driver.execute_cdp_cmd(name, words)
+
+    def _see(self, wanted: tuple[str, ...], without: tuple[str, ...]) -> None:
+        try:
+            self._driver.execute_async_script(SEE, wanted, without)
+        except Exception as e:
+            text = self._driver.execute_script('return document.body.innerText')
+            raise AssertionError(f'not {wanted} without {without}, but: {text}') from e
+
+    def _faults(self, axe: str) -> list[str]:
+        self._driver.execute_script(axe)
+        return self._driver.execute_async_script(AXE)

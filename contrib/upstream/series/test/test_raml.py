@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the series says of the data API in the release's way is what the fork has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+from parameterized import parameterized
+from twisted.trial import unittest
+
+from buildbot.data import locks
+from buildbot.data import lockuses
+from buildbot.data import reasons
+from buildbot.data.types import DateTime
+from buildbot.data.types import List
+from buildbot.data.types import NoneOk
+
+RAML = Path(__file__).resolve().parents[2] / 'manual' / 'raml'
+TYPES = [
+    *(locks.Lock, locks.Copy, locks.Holder, locks.Waiter),
+    *(lockuses.Use, lockuses.Point, lockuses.Cost),
+    reasons.Reason,
+]
+
+
+def read(name):
+    return yaml.safe_load((RAML / name).read_text('utf-8'))
+
+
+def paths(tree, start=''):
+    """Yield each path below one, with the type of what it gives."""
+    for name, below in tree.items():
+        if name.startswith('/'):
+            for each in below.get('get', {}).get('is', []):
+                yield start + name, each['bbget']['bbtype']
+            yield from paths(below, start + name)
+
+
+class Documented(unittest.SynchronousTestCase):
+    @parameterized.expand([(kind.name, kind) for kind in TYPES])
+    def test_fields(self, name, kind):
+        """Each field is described, with its type and whether it may be None."""
+        said = {field: about['type'] for field, about in read(f'{name}.raml')['properties'].items()}
+        has = {}
+        for field, type in kind.entityType.fields.items():
+            mark = ''
+            if isinstance(type, NoneOk):
+                type, mark = type.nestedType, '?'
+            elif isinstance(type, List):
+                type, mark = type.of, '[]'
+            has[field + mark] = 'date' if isinstance(type, DateTime) else type.ramlType
+        self.assertEqual(said, has)
+
+    def test_paths(self):
+        """Each endpoint is described, and no other one."""
+        said = set(paths(read('locks.raml')))
+        for file, start in [
+            ('of-builder.raml', '/builders/{builderid}'),
+            ('of-request.raml', '/buildrequests/{buildrequestid}'),
+            ('of-build.raml', '/builds/{buildid}'),
+            ('of-step.raml', '/steps/{stepid}'),
+        ]:
+            said.update(paths(read(file), start))
+        has = set()
+        for kind in TYPES:
+            for endpoint in kind.endpoints:
+                for path in endpoint.pathPatterns:
+                    has.add((re.sub(r'n:(\w+)', r'{\1}', path), kind.name))
+        self.assertEqual(said, has)

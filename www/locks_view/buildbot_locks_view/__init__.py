@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The page of the locks, for the release's web server: ``c['www']['plugins']['locks_view']``."""
+
+from buildbot.www.plugin import Application
+
+ep = Application(__package__, 'Locks: who holds them, who waits, and why')

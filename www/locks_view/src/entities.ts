@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What the data API tells of locks, as it comes. Times are seconds of the epoch.
+
+export interface Lock {
+  lockid: number;
+  name: string;
+  kind: 'master' | 'worker' | 'branch';
+  copies: number;
+  used: number;
+  capacity: number;
+  waiting: number;
+  oldest_wait_at: number | null;
+}
+
+export interface Copy {
+  copyid: number;
+  lockid: number;
+  lock: string;
+  name: string;
+  scope: 'master' | 'worker' | 'branch' | 'key';
+  worker: string | null;
+  workerid: number | null;
+  branch: string | null;
+  codebase: string | null;
+  key: string | null;
+  capacity: number;
+  used: number;
+  exclusive: boolean;
+  waiting: number;
+  oldest_wait_at: number | null;
+}
+
+export interface Owner {
+  copyid: number;
+  lockid: number;
+  copy: string;
+  kind: string;
+  text: string;
+  builderid: number | null;
+  builder: string | null;
+  buildrequestid: number | null;
+  buildid: number | null;
+  number: number | null;
+  stepid: number | null;
+  step_number: number | null;
+  worker: string | null;
+  workerid: number | null;
+  branch: string | null;
+  mode: 'counting' | 'exclusive';
+  units: number;
+  since_at: number | null;
+  priority: number;
+  nested: boolean;
+}
+
+export interface Holder extends Owner {
+  holderid: number | string;
+}
+
+export interface Waiter extends Owner {
+  waiterid: number | string;
+  place: number;
+  estimate_at?: number | null;
+  estimate_from?: number | null;
+  estimate_until?: number | null;
+}
+
+export interface Reason {
+  reasonid: number;
+  kind: string;
+  text: string;
+  buildrequestids: number[];
+  lockid: number | null;
+  copyid: number | null;
+  copy: string | null;
+  worker: string | null;
+  workerid: number | null;
+  since_at: number | null;
+  again_at: number | null;
+}
+
+export interface Use {
+  useid: number;
+  copy: string;
+  text: string;
+  buildrequestid: number;
+  waiting_since: number | null;
+  held_since: number | null;
+  until: number;
+  result: 'released' | 'left' | 'lost';
+}
+
+export interface Point {
+  at: number;
+  used: number;
+  waiting: number;
+  capacity: number;
+}
+
+export interface Cost {
+  lockid: number;
+  lock: string;
+  builderid: number;
+  builder: string;
+  waits: number;
+  waited: number;
+  wait_median: number;
+  wait_p95: number;
+  holds: number;
+  held: number;
+  hold_median: number;
+  hold_p95: number;
+}

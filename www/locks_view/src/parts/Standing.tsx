@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import React, {useId} from 'react';
+import {Holder, Owner, Waiter} from '../entities';
+import {Listing} from '../listing';
+import {plural} from '../text';
+import {BuilderLink, CopyLink, OwnerLink, WhyLink, WorkerLink} from './links';
+import {Name} from './Name';
+import {Column, Table} from './Table';
+import {Age, Clock} from './Time';
+
+function takes(owner: Owner): string {
+  const units = owner.mode === 'exclusive' ? 'all of it' : plural(owner.units, 'unit', 'units');
+  return owner.nested ? `${units}, shared` : units;
+}
+
+function place<T extends Owner>(many: boolean): Column<T>[] {
+  return [
+    ...(many
+      ? [{
+          name: 'Copy',
+          key: 'copy',
+          cell: (row: T) => <CopyLink lockid={row.lockid} copyid={row.copyid} name={row.copy} />,
+        }]
+      : []),
+    {
+      name: 'Builder',
+      key: 'builder',
+      cell: row =>
+        row.builder === null ? null : <BuilderLink id={row.builderid} name={row.builder} />,
+    },
+    {
+      name: 'Worker',
+      key: 'worker',
+      cell: row =>
+        row.worker === null ? null : <WorkerLink id={row.workerid} name={row.worker} />,
+    },
+    {
+      name: 'Branch',
+      key: 'branch',
+      cell: row => (row.branch === null ? null : <Name text={row.branch} most={40} />),
+    },
+    {name: 'Takes', cell: takes},
+  ];
+}
+
+function since({since_at}: Owner) {
+  return since_at === null ? null : <Age since={since_at} />;
+}
+
+interface Props {
+  holders: Listing<Holder>;
+  waiters: Listing<Waiter>;
+  /** Of several copies: say of which. */
+  many: boolean;
+}
+
+/** Who holds, and who waits in which order. */
+export function Standing({holders, waiters, many}: Props) {
+  const held = useId();
+  const waits = useId();
+  return (
+    <>
+      <section aria-labelledby={held}>
+        <h2 id={held}>Held by {holders.known && <Count total={holders.total} />}</h2>
+        <Table<Holder>
+          caption="who holds it"
+          listing={holders}
+          id={row => row.holderid}
+          nothing="Nobody holds it."
+          columns={[
+            {name: 'Who', key: 'text', cell: row => <OwnerLink owner={row} />},
+            ...place<Holder>(many),
+            {name: 'Since', key: 'since_at', cell: since},
+          ]}
+        />
+      </section>
+      <section aria-labelledby={waits}>
+        <h2 id={waits}>Waiting {waiters.known && <Count total={waiters.total} />}</h2>
+        <Table<Waiter>
+          caption="who waits for it"
+          listing={waiters}
+          id={row => row.waiterid}
+          nothing="Nobody waits for it."
+          seek="Search those who wait"
+          columns={[
+            {
+              name: 'Who',
+              key: 'text',
+              cell: row => (
+                <>
+                  <span className="bb-locks-place">{row.place}.</span> <OwnerLink owner={row} />
+                </>
+              ),
+            },
+            ...place<Waiter>(many),
+            {name: 'Priority', key: 'priority', figure: true, cell: row => row.priority},
+            {name: 'For', key: 'since_at', cell: since},
+            {
+              name: 'Likely at',
+              key: 'estimate_at',
+              cell: row =>
+                row.estimate_at == null ? null : (
+                  <Clock at={row.estimate_at} from={row.estimate_from} until={row.estimate_until} />
+                ),
+            },
+            {name: 'Reasons', cell: row => <WhyLink owner={row} />},
+          ]}
+        />
+      </section>
+    </>
+  );
+}
+
+function Count({total}: {total: number}) {
+  return <span className="bb-locks-count">{total.toLocaleString()}</span>;
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import {useCurrentTime} from 'buildbot-ui';
+import {observer} from 'mobx-react';
+import React from 'react';
+import {clock, span} from '../text';
+
+function date(time: number): Date {
+  return new Date(time * 1000);
+}
+
+/** How long ago that was; it ticks. */
+export const Age = observer(({since}: {since: number}) => {
+  const now = useCurrentTime();
+  return (
+    <time dateTime={date(since).toISOString()} title={date(since).toLocaleString()}>
+      {span(now - since)}
+    </time>
+  );
+});
+
+export function oldest({oldest_wait_at}: {oldest_wait_at: number | null}) {
+  return oldest_wait_at === null ? null : <Age since={oldest_wait_at} />;
+}
+
+interface ClockProps {
+  at: number;
+  from?: number | null;
+  until?: number | null;
+}
+
+/** A time of the day, and between which two it lies. */
+export const Clock = observer(({at, from = null, until = null}: ClockProps) => {
+  const now = useCurrentTime();
+  return (
+    <time dateTime={date(at).toISOString()} title={date(at).toLocaleString()}>
+      {clock(at, now)}
+      {from != null && until != null && (
+        <span className="bb-locks-faint">
+          {' '}
+          ({clock(from, now)} – {clock(until, now)})
+        </span>
+      )}
+    </time>
+  );
+});

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import {screen} from '@testing-library/react';
+import React from 'react';
+import {describe, expect, it} from 'vitest';
+import {COPY, HOLDER, Master, visit, WAITER} from '../testing/master';
+import {CopyView} from './CopyView';
+
+function lab(master = new Master()) {
+  return master
+    .knows('copies/7', [COPY])
+    .knows('copies/7/holders', [HOLDER])
+    .knows('copies/7/waiters', [WAITER])
+    .knows('copies/7/uses', [
+      {
+        useid: 1,
+        copy: 'jtag[board-1]',
+        text: 'firmware #11',
+        buildrequestid: 89,
+        waiting_since: 999_000,
+        held_since: 999_060,
+        until: 999_180,
+        result: 'released',
+      },
+      {
+        useid: 2,
+        copy: 'jtag[board-1]',
+        text: 'firmware #10',
+        buildrequestid: 88,
+        waiting_since: 999_000,
+        held_since: null,
+        until: 999_030,
+        result: 'left',
+      },
+    ]);
+}
+
+function show(master: Master) {
+  return visit(master, '/locks/3/copies/7', '/locks/:lockid/copies/:copyid', <CopyView />);
+}
+
+describe('CopyView', () => {
+  it('says whose copy it is, who holds it, who waits, and who had it', async () => {
+    const {container} = show(lab());
+    await screen.findByText('firmware #12 / test/flash');
+    await screen.findByText('nightly request 91');
+    await screen.findByText('firmware #11');
+    expect(container.querySelector('.bb-locks-sum')!.textContent).toBe(
+      'of worker board-1 · 1 of 1, exclusively · 1 waits, the oldest for 1 min',
+    );
+    const rows = screen.getAllByRole('row').map(row => row.textContent!);
+    expect(rows.find(row => row.startsWith('firmware #11'))).toContain('1 min2 min');
+    expect(rows.find(row => row.startsWith('firmware #10'))).toContain('30 s–');
+  });
+
+  it('says that it is not in use, and follows when it is again', async () => {
+    const master = new Master();
+    show(master);
+    await screen.findByText('Nobody holds this copy, and nobody waits for it.');
+    await screen.findByText('Nobody had it before, or it is not kept any more.');
+    expect(screen.queryByRole('alert')).toBeNull();
+    lab(master);
+    master.tell('locks/3/copies/7/claimed', COPY);
+    await screen.findByText('firmware #12 / test/flash');
+  });
+
+  it('takes itself from the event that tells of it', async () => {
+    const master = lab();
+    show(master);
+    await screen.findByText('firmware #11');
+    const before = master.asked.length;
+    master.tell('locks/3/copies/8/released', {...COPY, copyid: 8, used: 9});
+    master.tell('locks/3/copies/7/released', {...COPY, used: 0});
+    await screen.findByText('0 of 1');
+    expect(screen.queryByText('9 of 1')).toBeNull();
+    expect(master.paths().slice(before)).not.toContain('copies/7');
+  });
+});

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import React from 'react';
+import {useParams} from 'react-router-dom';
+import {useAnswer} from '../answer';
+import {Copy, Holder, Waiter} from '../entities';
+import {useEvents} from '../events';
+import {useListing} from '../listing';
+import {FailureNote} from '../parts/Failure';
+import {Frame} from '../parts/Frame';
+import {Meter} from '../parts/Meter';
+import {Name} from '../parts/Name';
+import {Standing} from '../parts/Standing';
+import {Age} from '../parts/Time';
+import {Uses} from '../parts/Uses';
+import {plural} from '../text';
+import {Scope} from './LockView';
+
+/** One copy of a lock: who holds it and who waits for it. */
+export function CopyView() {
+  const {lockid, copyid} = useParams<'lockid' | 'copyid'>();
+  return <CopyPage key={copyid} lockid={Number(lockid)} copyid={Number(copyid)} />;
+}
+
+function CopyPage({lockid, copyid}: {lockid: number; copyid: number}) {
+  const path = `copies/${copyid}`;
+  const answer = useAnswer<Copy>(path, 'copies');
+  const holders = useListing<Holder>(`${path}/holders`, 'holders', '');
+  const waiters = useListing<Waiter>(`${path}/waiters`, 'waiters', '', 'text');
+  useEvents([`locks/${lockid}/copies/${copyid}/*`], (copy: Copy) => {
+    answer.change(copy, () => true);
+    if (answer.failure !== null) {
+      answer.refresh();
+    }
+    holders.refresh();
+    waiters.refresh();
+  });
+  const copy = answer.rows[0];
+  return (
+    <Frame
+      title={copy === undefined ? 'Copy of a lock' : <Name text={copy.name} />}
+      trail={[
+        [copy?.lock ?? `${lockid}`, `/locks/${lockid}`],
+        [copy?.name ?? `${copyid}`, `/locks/${lockid}/copies/${copyid}`],
+      ]}
+    >
+      {answer.failure === 'missing' ? (
+        <p className="bb-locks-nothing">Nobody holds this copy, and nobody waits for it.</p>
+      ) : (
+        <FailureNote failure={answer.failure} />
+      )}
+      {copy !== undefined && (
+        <>
+          <p className="bb-locks-sum">
+            of <Scope copy={copy} /> · <Meter used={copy.used} capacity={copy.capacity} />
+            {copy.exclusive && ', exclusively'} · {plural(copy.waiting, 'waits', 'wait')}
+            {copy.oldest_wait_at !== null && (
+              <>
+                , the oldest for <Age since={copy.oldest_wait_at} />
+              </>
+            )}
+          </p>
+          <Standing holders={holders} waiters={waiters} many={false} />
+        </>
+      )}
+      <Uses path={path} />
+    </Frame>
+  );
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import React, {useState} from 'react';
+import {Link} from 'react-router-dom';
+import {Cost} from '../entities';
+import {useListing} from '../listing';
+import {Frame} from '../parts/Frame';
+import {BuilderLink} from '../parts/links';
+import {Name} from '../parts/Name';
+import {Column, Table} from '../parts/Table';
+import {span} from '../text';
+
+const DAYS: [number, string][] = [
+  [1, 'day'],
+  [7, '7 days'],
+  [30, '30 days'],
+];
+
+type Figure = 'waits' | 'holds';
+type Length = 'waited' | 'wait_median' | 'wait_p95' | 'held' | 'hold_median' | 'hold_p95';
+
+function figure(name: string, key: Figure): Column<Cost> {
+  return {name, key, figure: true, cell: row => row[key].toLocaleString()};
+}
+
+function length(name: string, key: Length): Column<Cost> {
+  return {name, key, figure: true, cell: row => span(row[key])};
+}
+
+/** What was waited for longest. */
+export function CostsView() {
+  const [days, setDays] = useState(7);
+  const costs = useListing<Cost>(`lockcosts/${days}`, 'costs', '-waited', 'lock');
+  return (
+    <Frame
+      title={
+        <>
+          What locks have cost in the last{' '}
+          <select
+            aria-label="How many days"
+            value={days}
+            onChange={event => setDays(Number(event.target.value))}
+          >
+            {DAYS.map(([value, name]) => (
+              <option key={value} value={value}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </>
+      }
+      trail={[['What they cost', '/locks/costs']]}
+    >
+      <Table<Cost>
+        caption="what each lock has cost each builder"
+        listing={costs}
+        id={row => row.lockid * 1e6 + row.builderid}
+        nothing="Nothing was waited for or held."
+        seek="Search locks"
+        columns={[
+          {
+            name: 'Lock',
+            key: 'lock',
+            cell: row => (
+              <Link to={`/locks/${row.lockid}`}>
+                <Name text={row.lock} />
+              </Link>
+            ),
+          },
+          {
+            name: 'Builder',
+            key: 'builder',
+            cell: row => <BuilderLink id={row.builderid} name={row.builder} />,
+          },
+          length('Waited', 'waited'),
+          figure('Waits', 'waits'),
+          length('Median wait', 'wait_median'),
+          length('95 % wait', 'wait_p95'),
+          length('Held', 'held'),
+          figure('Holds', 'holds'),
+          length('Median hold', 'hold_median'),
+          length('95 % hold', 'hold_p95'),
+        ]}
+      />
+    </Frame>
+  );
+}

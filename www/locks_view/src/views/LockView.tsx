@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import React, {useId} from 'react';
+import {useParams} from 'react-router-dom';
+import {useAnswer} from '../answer';
+import {Copy, Holder, Lock, Waiter} from '../entities';
+import {useEvents} from '../events';
+import {useListing} from '../listing';
+import {FailureNote} from '../parts/Failure';
+import {Frame} from '../parts/Frame';
+import {CopyLink, WorkerLink} from '../parts/links';
+import {Meter} from '../parts/Meter';
+import {Name} from '../parts/Name';
+import {Standing} from '../parts/Standing';
+import {Table} from '../parts/Table';
+import {Age, oldest} from '../parts/Time';
+import {Timeline} from '../parts/Timeline';
+import {Uses} from '../parts/Uses';
+import {plural} from '../text';
+import {KINDS} from './LocksView';
+
+/** One lock: its copies, who holds them, who waits, and how it was. */
+export function LockView() {
+  const lockid = Number(useParams<'lockid'>().lockid);
+  return <LockPage key={lockid} lockid={lockid} />;
+}
+
+function LockPage({lockid}: {lockid: number}) {
+  const path = `locks/${lockid}`;
+  const answer = useAnswer<Lock>(path, 'locks');
+  const copies = useListing<Copy>(`${path}/copies`, 'copies', '-waiting', 'name', 20);
+  const holders = useListing<Holder>(`${path}/holders`, 'holders', '', undefined, 20);
+  const waiters = useListing<Waiter>(`${path}/waiters`, 'waiters', '', 'text');
+  useEvents([`${path}/copies/*/*`], (copy: Copy) => {
+    copies.change(copy, other => other.copyid === copy.copyid);
+    // a copy that nobody holds or waits for may be no more, and one that is not seen may be new
+    const seen = copies.rows.some(other => other.copyid === copy.copyid);
+    if (!seen || copy.used + copy.waiting === 0) {
+      copies.refresh();
+    }
+    [answer, holders, waiters].forEach(each => each.refresh());
+  });
+  const lock = answer.rows[0];
+  const many = lock !== undefined && (lock.copies !== 1 || lock.kind !== 'master');
+  return (
+    <Frame
+      title={lock === undefined ? 'Lock' : <Name text={lock.name} />}
+      trail={[[lock?.name ?? `${lockid}`, `/locks/${lockid}`]]}
+    >
+      <FailureNote failure={answer.failure} />
+      {lock !== undefined && (
+        <>
+          <p className="bb-locks-sum">
+            {KINDS[lock.kind]} · {plural(lock.copies, 'copy', 'copies')} in use ·{' '}
+            <Meter used={lock.used} capacity={lock.capacity} /> ·{' '}
+            {plural(lock.waiting, 'waits', 'wait')}
+            {lock.oldest_wait_at !== null && (
+              <>
+                , the oldest for <Age since={lock.oldest_wait_at} />
+              </>
+            )}
+          </p>
+          {many && <Copies copies={copies} />}
+          <Standing holders={holders} waiters={waiters} many={many} />
+          <Timeline lockid={lockid} />
+          <Uses path={path} />
+        </>
+      )}
+    </Frame>
+  );
+}
+
+function Copies({copies}: {copies: ReturnType<typeof useListing<Copy>>}) {
+  const label = useId();
+  return (
+    <section aria-labelledby={label}>
+      <h2 id={label}>Copies</h2>
+      <Table<Copy>
+        caption="its copies"
+        listing={copies}
+        id={row => row.copyid}
+        nothing="No copy is in use."
+        seek="Search copies"
+        columns={[
+          {
+            name: 'Copy',
+            key: 'name',
+            cell: row => <CopyLink lockid={row.lockid} copyid={row.copyid} name={row.name} />,
+          },
+          {
+            name: 'Of',
+            cell: row => <Scope copy={row} />,
+          },
+          {
+            name: 'In use',
+            key: 'used',
+            figure: true,
+            cell: row => <Meter used={row.used} capacity={row.capacity} />,
+          },
+          {
+            name: 'Waiting',
+            key: 'waiting',
+            figure: true,
+            cell: row => row.waiting.toLocaleString(),
+          },
+          {
+            name: 'Oldest wait',
+            key: 'oldest_wait_at',
+            cell: oldest,
+          },
+        ]}
+      />
+    </section>
+  );
+}
+
+/** Whose copy it is: a worker's, a branch's, or a key's. */
+export function Scope({copy}: {copy: Copy}) {
+  switch (copy.scope) {
+    case 'worker':
+      return (
+        <>
+          worker <WorkerLink id={copy.workerid} name={copy.worker ?? ''} />
+        </>
+      );
+    case 'branch':
+      return (
+        <>
+          branch {copy.branch === null ? 'of no name' : <Name text={copy.branch} />}
+          {copy.codebase !== null && copy.codebase !== '' && (
+            <>
+              {' '}
+              in <Name text={copy.codebase} />
+            </>
+          )}
+        </>
+      );
+    case 'key':
+      return (
+        <>
+          key <Name text={copy.key ?? ''} />
+        </>
+      );
+    default:
+      return <>the master</>;
+  }
+}
