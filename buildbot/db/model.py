@@ -19,8 +19,8 @@ from buildbot_overlay import release
 upstream = release(__name__)
 
 #: says which of our revisions a database has. The release's own table of that kind is left alone,
-#: so the release can use the database with our tables in it, and without. For the same reason no row
-#: of these refers to one of the release's, which it must be able to delete.
+#: so the release can use the database with our tables in it, and without. For the same reason no
+#: row of these refers to one of the release's, which it must be able to delete.
 VERSION_TABLE = 'alembic_version_locks'
 
 

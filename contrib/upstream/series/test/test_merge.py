@@ -316,7 +316,7 @@ class Lamp(upstream.Lamp, Shade):
         self.assertEqual(names['Lamp'].parts, ['glass', 'wire', 'foot'])
 
     def test_made_of_another(self):
-        """An attribute made of another one of the class speaks of that, and stands with its like."""
+        """An attribute made of another one of the class names that, and stands with its like."""
         theirs = (
             'class Lamp:\n    parts = set()\n    glass = Part(parts)\n    glow = 1\n'
             '    check(parts)\n\n    def light(self):\n        pass\n'

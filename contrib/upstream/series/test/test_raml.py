@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import yaml
@@ -10,13 +11,18 @@ from parameterized import parameterized
 from twisted.trial import unittest
 
 from buildbot.data import locks
+from buildbot.data import lockuses
 from buildbot.data import reasons
 from buildbot.data.types import DateTime
 from buildbot.data.types import List
 from buildbot.data.types import NoneOk
 
 RAML = Path(__file__).resolve().parents[2] / 'manual' / 'raml'
-TYPES = [locks.Lock, locks.Copy, locks.Holder, locks.Waiter, reasons.Reason]
+TYPES = [
+    *(locks.Lock, locks.Copy, locks.Holder, locks.Waiter),
+    *(lockuses.Use, lockuses.Point, lockuses.Cost),
+    reasons.Reason,
+]
 
 
 def read(name):
@@ -27,7 +33,7 @@ def paths(tree, start=''):
     """Yield each path below one, with the type of what it gives."""
     for name, below in tree.items():
         if name.startswith('/'):
-            for each in below.get('get', {}).get('is', ()):
+            for each in below.get('get', {}).get('is', []):
                 yield start + name, each['bbget']['bbtype']
             yield from paths(below, start + name)
 
@@ -61,7 +67,5 @@ class Documented(unittest.SynchronousTestCase):
         for kind in TYPES:
             for endpoint in kind.endpoints:
                 for path in endpoint.pathPatterns:
-                    parts = path.split('/')
-                    named = [f'{{{p[2:]}}}' if p.startswith('n:') else p for p in parts]
-                    has.add(('/'.join(named), kind.name))
+                    has.add((re.sub(r'n:(\w+)', r'{\1}', path), kind.name))
         self.assertEqual(said, has)
