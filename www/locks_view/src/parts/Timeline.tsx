@@ -2,6 +2,7 @@
 import React, {useId, useState} from 'react';
 import {useAnswer} from '../answer';
 import {Point} from '../entities';
+import {useEvents} from '../events';
 import {clock} from '../text';
 import {FailureNote} from './Failure';
 
@@ -11,6 +12,9 @@ const HOURS: [number, string][] = [
   [24, '24 hours'],
   [168, '7 days'],
 ];
+
+/** A point is no less than half a minute. */
+const PAUSE = 30000;
 
 const WIDTH = 1000;
 const HEIGHT = 100;
@@ -73,9 +77,9 @@ function Chart({name, className, points, value, most}: ChartProps) {
 export function Timeline({lockid}: {lockid: number}) {
   const [hours, setHours] = useState(6);
   const label = useId();
-  const {rows, known, failure} = useAnswer<Point>(
-    `locks/${lockid}/timeline/${hours}`, 'points', {}, 10000,
-  );
+  const path = `locks/${lockid}/timeline/${hours}`;
+  const {rows, known, failure, refresh} = useAnswer<Point>(path, 'points', {}, PAUSE);
+  useEvents([`locks/${lockid}/copies/*/*`], refresh);
   const capacity = Math.max(0, ...rows.map(point => Math.max(point.capacity, point.used)));
   const waiting = Math.max(1, ...rows.map(point => Math.ceil(point.waiting)));
   return (

@@ -24,9 +24,10 @@ export function CopyView() {
 function CopyPage({lockid, copyid}: {lockid: number; copyid: number}) {
   const path = `copies/${copyid}`;
   const answer = useAnswer<Copy>(path, 'copies');
-  const holders = useListing<Holder>(`${path}/holders`, 'holders', '');
-  const waiters = useListing<Waiter>(`${path}/waiters`, 'waiters', '', 'text');
-  useEvents([`locks/${lockid}/copies/${copyid}/*`], (copy: Copy) => {
+  const holders = useListing<Holder>(`${path}/holders`, 'holders', {});
+  const waiters = useListing<Waiter>(`${path}/waiters`, 'waiters', {sought: 'text'});
+  const events = `locks/${lockid}/copies/${copyid}/*`;
+  useEvents([events], (copy: Copy) => {
     answer.change(copy, () => true);
     if (answer.failure !== null) {
       answer.refresh();
@@ -62,7 +63,7 @@ function CopyPage({lockid, copyid}: {lockid: number; copyid: number}) {
           <Standing holders={holders} waiters={waiters} many={false} />
         </>
       )}
-      <Uses path={path} />
+      <Uses path={path} events={events} />
     </Frame>
   );
 }
