@@ -34,6 +34,14 @@ function round(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
+/** When the first point begins, half of them are over, and the last one ends. */
+export function edges(points: Pick<Point, 'at'>[]): number[] {
+  const first = points[0].at;
+  const last = points[points.length - 1].at;
+  const step = points.length > 1 ? (last - first) / (points.length - 1) : 0;
+  return [first, (first + last + step) / 2, last + step];
+}
+
 interface ChartProps {
   name: string;
   className: string;
@@ -117,10 +125,9 @@ export function Timeline({lockid}: {lockid: number}) {
             most={waiting}
           />
           <div className="bb-locks-axis" aria-hidden="true">
-            {[0, 0.5, 1].map(share => {
-              const point = rows[Math.round(share * (rows.length - 1))];
-              return <span key={share}>{clock(point.at, rows[rows.length - 1].at)}</span>;
-            })}
+            {edges(rows).map(at => (
+              <span key={at}>{clock(at, edges(rows)[2])}</span>
+            ))}
           </div>
         </div>
       )}

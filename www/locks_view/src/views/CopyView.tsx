@@ -12,7 +12,7 @@ import {Name} from '../parts/Name';
 import {Standing} from '../parts/Standing';
 import {Age} from '../parts/Time';
 import {Uses} from '../parts/Uses';
-import {plural} from '../text';
+import {waits} from '../text';
 import {Scope} from './LockView';
 
 /** One copy of a lock: who holds it and who waits for it. */
@@ -53,7 +53,7 @@ function CopyPage({lockid, copyid}: {lockid: number; copyid: number}) {
         <>
           <p className="bb-locks-sum">
             of <Scope copy={copy} /> · <Meter used={copy.used} capacity={copy.capacity} />
-            {copy.exclusive && ', exclusively'} · {plural(copy.waiting, 'waits', 'wait')}
+            {copy.exclusive && ', exclusively'} · {waits(copy.waiting)}
             {copy.oldest_wait_at !== null && (
               <>
                 , the oldest for <Age since={copy.oldest_wait_at} />

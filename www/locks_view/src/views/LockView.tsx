@@ -15,7 +15,7 @@ import {Table} from '../parts/Table';
 import {Age, oldest} from '../parts/Time';
 import {Timeline} from '../parts/Timeline';
 import {Uses} from '../parts/Uses';
-import {plural} from '../text';
+import {plural, waits} from '../text';
 import {KINDS} from './LocksView';
 
 /** Rows of the lists that others stand below. */
@@ -55,7 +55,7 @@ function LockPage({lockid}: {lockid: number}) {
           <p className="bb-locks-sum">
             {KINDS[lock.kind]} · {plural(lock.copies, 'copy', 'copies')} in use ·{' '}
             <Meter used={lock.used} capacity={lock.capacity} /> ·{' '}
-            {plural(lock.waiting, 'waits', 'wait')}
+            {waits(lock.waiting)}
             {lock.oldest_wait_at !== null && (
               <>
                 , the oldest for <Age since={lock.oldest_wait_at} />
