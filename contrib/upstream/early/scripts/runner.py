@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The commands as they are in Buildbot, where no tables are to be dropped."""
+
+
+class Options(upstream.Options):
+    subCommands = [
+        *upstream.Options.subCommands,
+        ['locks', None, LocksOptions, 'Who holds the locks of a master, who waits, and why'],
+    ]
