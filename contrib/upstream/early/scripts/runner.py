@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The commands as they are in Buildbot, where no tables are to be dropped."""
 
+from __future__ import annotations
+
+from buildbot.scripts.locks import LocksOptions
+from buildbot_overlay import release
+
+upstream = release(__name__)
+
 
 class Options(upstream.Options):
     subCommands = [
