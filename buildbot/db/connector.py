@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import defer
+from twisted.python import log
 
 from buildbot.db.locks import LocksConnectorComponent
 from buildbot.db.lockuses import LockUsesConnectorComponent
@@ -27,5 +28,12 @@ class DBConnector(upstream.DBConnector):
     def setup(self, check_version: bool = True, verbose: bool = True) -> Any:
         yield super().setup(check_version, verbose)
         if check_version:
-            # They are new tables, of which the release knows nothing, so none needs to be warned.
-            yield self.model.upgrade_own()
+            # They are new tables, of which the release knows nothing, so nobody needs to be warned.
+            try:
+                yield self.model.upgrade_own()
+            except Exception as e:
+                log.err(
+                    e,
+                    'the tables for locks cannot be made, so the data API has no locks and their'
+                    ' history is not kept; "buildbot upgrade-master" makes them, too',
+                )

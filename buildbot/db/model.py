@@ -122,8 +122,14 @@ class Model(upstream.Model):
                 conn.commit()
             elif revision != newest:
                 log.msg(f'Upgrading database: tables for locks, {revision} to {newest}')
-                with Operations.context(context), context.begin_transaction():
-                    context.run_migrations()
+                try:
+                    with Operations.context(context), context.begin_transaction():
+                        context.run_migrations()
+                except sa.exc.DatabaseError:
+                    conn.rollback()
+                    if not self.table_exists(conn, 'lock_uses'):
+                        raise
+                    # another master, which starts at the same time, was first
 
         return self.db.pool.do(upgrade)
 

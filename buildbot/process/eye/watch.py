@@ -27,6 +27,7 @@ class Watch(SharedService):
         # what has happened to each copy and is not told yet; a dict for its order
         self._news: dict[BaseLock, dict[str, None]] = {}
         self._is_telling = False
+        self._has_failed = False
 
     @defer.inlineCallbacks
     def startService(self) -> Any:
@@ -46,10 +47,10 @@ class Watch(SharedService):
 
         :param news: one of ``buildbot.locking.copy.NEWS``.
         """
-        if not self._news and not self._is_telling:
+        self._news.setdefault(copy, {})[news] = None
+        if not self._is_telling:
             self._is_telling = True
             eventually(self._tell)
-        self._news.setdefault(copy, {})[news] = None
 
     @defer.inlineCallbacks
     def _tell(self) -> Any:
@@ -61,7 +62,10 @@ class Watch(SharedService):
                 for copy, kinds in news.items():
                     for kind in kinds:
                         self.master.data.updates.announce_copy(copy, ids.of(copy), kind)
+            self._has_failed = False
         except Exception as e:
-            log.err(e, 'while telling what has happened to locks')
+            if self.running and not self._has_failed:
+                self._has_failed = True
+                log.err(e, 'what happens to locks cannot be told; it is tried each time')
         finally:
             self._is_telling = False
