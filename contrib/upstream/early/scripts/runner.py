@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The command that asks a master of its locks, without the one that is of the fork alone."""
+"""The commands as they are in Buildbot, where no tables are to be dropped."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ describe('LockView', () => {
     show(new Master());
     await waitFor(() =>
       expect(screen.getAllByRole('alert')[0].textContent).toBe(
-        'The master knows nothing of this, or Interlock is off.',
+        'The master knows nothing of this, or of no locks at all.',
       ),
     );
   });
