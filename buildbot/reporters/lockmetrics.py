@@ -60,8 +60,8 @@ class LockMetrics(BuildbotService):
     def checkConfig(self, port: Any = 9101) -> None:  # type: ignore[override]
         if prometheus_client is None:
             error(
-                "LockMetrics needs prometheus_client, which is not installed; it comes with pip"
-                " install 'buildbot-interlock[metrics]'"
+                'LockMetrics needs prometheus_client, which is not installed; it comes with pip'
+                ' install prometheus_client'
             )
         if not is_port(port):
             error(

@@ -76,10 +76,10 @@ class Api:
 
     def __init__(
         self,
-        reactor: Any,
         url: str,
         credentials: Credentials | None,
         say: Callable[[str], object],
+        reactor: Any,
     ) -> None:
         self._reactor = reactor
         self._url = url

@@ -36,7 +36,7 @@ async def run(reactor: Any, config: Any, out: Any, err: Any) -> int:
     def write(lines: Sequence[str]) -> None:
         print('\n'.join(lines), file=out, flush=True)
 
-    api = Api(reactor, config['master'], config['credentials'], say)
+    api = Api(config['master'], config['credentials'], say, reactor)
     try:
         await answer(Asked(api, write, say, look_of(out), bool(config['json'])), config)
     except NoAnswer as e:

@@ -59,7 +59,7 @@ class Config(ConfigErrorsMixin, unittest.SynchronousTestCase):
             caught.exception.errors,
             [
                 'LockMetrics needs prometheus_client, which is not installed; it comes with pip'
-                " install 'buildbot-interlock[metrics]'"
+                ' install prometheus_client'
             ],
         )
 

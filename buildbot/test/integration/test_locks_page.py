@@ -162,6 +162,23 @@ class Pages(PageCase):
         yield window.see('Held by 0', 'Nobody holds it.')
 
     @defer.inlineCallbacks
+    def test_past(self):
+        """Who held a lock and who waited is told afterwards, drawn, and summed up."""
+        yield self.start('firmware')
+        yield self.request('nightly')
+        self.gate.open(SUCCESS)
+        yield self.gate.arrivals.get()
+        window = yield self.look()
+        yield window.visit('/locks')
+        yield window.see('board')
+        yield window.click('board')
+        yield window.see('firmware #1 / flash', 'held it', 'In use')
+        yield self.fits(window, 'past')
+        yield window.click('What they cost')
+        yield window.see('What locks have cost', 'board', 'firmware')
+        yield self.fits(window, 'costs')
+
+    @defer.inlineCallbacks
     def test_why(self):
         """A request that waits has a button that leads to who holds the lock."""
         yield self.start('firmware')

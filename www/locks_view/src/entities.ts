@@ -81,9 +81,11 @@ export interface Reason {
 
 export interface Use {
   useid: number;
+  lockid: number;
+  copyid: number;
   copy: string;
   text: string;
-  buildrequestid: number;
+  buildrequestid: number | null;
   waiting_since: number | null;
   held_since: number | null;
   until: number;
@@ -100,8 +102,8 @@ export interface Point {
 export interface Cost {
   lockid: number;
   lock: string;
-  builderid: number;
-  builder: string;
+  builderid: number | null;
+  builder: string | null;
   waits: number;
   waited: number;
   wait_median: number;

@@ -22,12 +22,21 @@ const OLDEST = 'oldest_wait_at';
 /** How long somebody types before it is sought. */
 const TYPING = 300;
 
+interface Options {
+  /** By what it is sorted at first; else it comes in the master's own order. */
+  order?: string;
+  /** The field in which is sought. */
+  sought?: string;
+  /** Not more rows a page than these. */
+  most?: number;
+  /** How long it is not asked for again, in milliseconds. */
+  pause?: number;
+}
+
 export function useListing<T>(
   path: string | null,
   plural: string,
-  firstOrder: string,
-  sought?: string,
-  most = Infinity,
+  {order: firstOrder = '', sought, most = Infinity, pause}: Options,
 ): Listing<T> {
   const size = buildbotGetSettings().getIntegerSetting('Locks.page_size');
   const limit = Math.max(1, Math.min(size, most));
@@ -35,14 +44,15 @@ export function useListing<T>(
   const [order, setOrder] = useState(firstOrder);
   const [typed, seek] = useState('');
   const [text, setText] = useState('');
-  const answer = useAnswer<T>(path, plural, {
+  const query = {
     limit,
     offset,
     // without an order, the master need not make the rows that it does not send
     ...(order === '' ? {} : {order}),
     ...(order.endsWith(OLDEST) ? {waiting__gt: 0} : {}),
     ...(sought !== undefined && text !== '' ? {[`${sought}__contains`]: text} : {}),
-  });
+  };
+  const answer = useAnswer<T>(path, plural, query, pause);
 
   useEffect(() => turn(0), [path]);
   useEffect(() => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import {describe, expect, it} from 'vitest';
-import {clock, cut, plural, shown, span} from './text';
+import {clock, cut, plural, shown, span, waits} from './text';
 
 describe('shown', () => {
   it.each([
@@ -65,5 +65,11 @@ describe('plural', () => {
     expect([0, 1, 2].map(count => plural(count, 'copy', 'copies'))).toEqual([
       '0 copies', '1 copy', '2 copies',
     ]);
+  });
+});
+
+describe('waits', () => {
+  it('says whether anybody does', () => {
+    expect([0, 1, 2000].map(waits)).toEqual(['nobody waits', '1 waits', '2,000 wait']);
   });
 });

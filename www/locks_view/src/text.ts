@@ -58,3 +58,7 @@ export function clock(time: number, now: number): string {
 export function plural(count: number, one: string, many: string): string {
   return `${count.toLocaleString()} ${count === 1 ? one : many}`;
 }
+
+export function waits(count: number): string {
+  return count === 0 ? 'nobody waits' : plural(count, 'waits', 'wait');
+}

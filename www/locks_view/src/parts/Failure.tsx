@@ -3,7 +3,7 @@ import React from 'react';
 import {Failure} from '../answer';
 
 const SENTENCES: Record<Failure, string> = {
-  missing: 'The master knows nothing of this, or Interlock is off.',
+  missing: 'The master knows nothing of this, or of no locks at all.',
   failed: 'The master did not answer. What is shown may be old.',
 };
 

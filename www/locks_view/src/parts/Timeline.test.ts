@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import {describe, expect, it} from 'vitest';
-import {outline} from './Timeline';
+import {edges, outline} from './Timeline';
 
 describe('outline', () => {
   it('is one step for each value, nought at the bottom', () => {
@@ -10,5 +10,11 @@ describe('outline', () => {
   it('stays inside whatever the values are', () => {
     expect(outline([5], 2)).toBe('M0 0H1000');
     expect(outline([0], 0)).toBe('M0 100H1000');
+  });
+});
+
+describe('edges', () => {
+  it('goes to the end of the last point, not to its beginning', () => {
+    expect(edges([{at: 100}, {at: 110}, {at: 120}])).toEqual([100, 115, 130]);
   });
 });

@@ -2,6 +2,7 @@
 import React, {useId, useState} from 'react';
 import {useAnswer} from '../answer';
 import {Point} from '../entities';
+import {useEvents} from '../events';
 import {clock} from '../text';
 import {FailureNote} from './Failure';
 
@@ -11,6 +12,9 @@ const HOURS: [number, string][] = [
   [24, '24 hours'],
   [168, '7 days'],
 ];
+
+/** A point is no less than half a minute. */
+const PAUSE = 30000;
 
 const WIDTH = 1000;
 const HEIGHT = 100;
@@ -28,6 +32,14 @@ export function outline(values: number[], most: number): string {
 
 function round(value: number): number {
   return Math.round(value * 10) / 10;
+}
+
+/** When the first point begins, half of them are over, and the last one ends. */
+export function edges(points: Pick<Point, 'at'>[]): number[] {
+  const first = points[0].at;
+  const last = points[points.length - 1].at;
+  const step = points.length > 1 ? (last - first) / (points.length - 1) : 0;
+  return [first, (first + last + step) / 2, last + step];
 }
 
 interface ChartProps {
@@ -73,9 +85,9 @@ function Chart({name, className, points, value, most}: ChartProps) {
 export function Timeline({lockid}: {lockid: number}) {
   const [hours, setHours] = useState(6);
   const label = useId();
-  const {rows, known, failure} = useAnswer<Point>(
-    `locks/${lockid}/timeline/${hours}`, 'points', {}, 10000,
-  );
+  const path = `locks/${lockid}/timeline/${hours}`;
+  const {rows, known, failure, refresh} = useAnswer<Point>(path, 'points', {}, PAUSE);
+  useEvents([`locks/${lockid}/copies/*/*`], refresh);
   const capacity = Math.max(0, ...rows.map(point => Math.max(point.capacity, point.used)));
   const waiting = Math.max(1, ...rows.map(point => Math.ceil(point.waiting)));
   return (
@@ -113,10 +125,9 @@ export function Timeline({lockid}: {lockid: number}) {
             most={waiting}
           />
           <div className="bb-locks-axis" aria-hidden="true">
-            {[0, 0.5, 1].map(share => {
-              const point = rows[Math.round(share * (rows.length - 1))];
-              return <span key={share}>{clock(point.at, rows[rows.length - 1].at)}</span>;
-            })}
+            {edges(rows).map(at => (
+              <span key={at}>{clock(at, edges(rows)[2])}</span>
+            ))}
           </div>
         </div>
       )}

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import React, {useId} from 'react';
+import {Link} from 'react-router-dom';
 import {Use} from '../entities';
+import {useEvents} from '../events';
 import {useListing} from '../listing';
 import {span} from '../text';
-import {Link} from 'react-router-dom';
+import {CopyLink} from './links';
 import {Name} from './Name';
 import {Table} from './Table';
 import {Clock} from './Time';
@@ -19,10 +21,25 @@ function lengths(use: Use): [number | null, number | null] {
   ];
 }
 
+/** The past is not asked for at each event. */
+const PAUSE = 5000;
+
+interface Props {
+  path: string;
+  /** What is told when somebody has let go. */
+  events: string;
+}
+
 /** Who had it before, the latest first. */
-export function Uses({path}: {path: string}) {
+export function Uses({path, events}: Props) {
   const label = useId();
-  const uses = useListing<Use>(`${path}/uses`, 'uses', '-until', 'text', 10);
+  const uses = useListing<Use>(`${path}/uses`, 'uses', {
+    order: '-until',
+    sought: 'text',
+    most: 10,
+    pause: PAUSE,
+  });
+  useEvents([events], uses.refresh);
   const length = (seconds: number | null) => (seconds === null ? null : span(seconds));
   return (
     <section aria-labelledby={label}>
@@ -38,13 +55,9 @@ export function Uses({path}: {path: string}) {
           {
             name: 'Who',
             key: 'text',
-            cell: row => (
-              <Link to={`/buildrequests/${row.buildrequestid}?redirect_to_build=true`}>
-                <Name text={row.text} most={80} />
-              </Link>
-            ),
+            cell: row => <UseLink use={row} />,
           },
-          {name: 'Copy', key: 'copy', cell: row => <Name text={row.copy} />},
+          {name: 'Copy', key: 'copy', cell: copyLink},
           {name: 'Waited', cell: row => length(lengths(row)[0])},
           {name: 'Held', cell: row => length(lengths(row)[1])},
           {name: 'Until', key: 'until', figure: true, cell: row => <Clock at={row.until} />},
@@ -52,5 +65,19 @@ export function Uses({path}: {path: string}) {
         ]}
       />
     </section>
+  );
+}
+
+function copyLink(use: Use) {
+  return <CopyLink lockid={use.lockid} copyid={use.copyid} name={use.copy} />;
+}
+
+/** To the build, by its request: a request that has no build is shown itself. */
+function UseLink({use}: {use: Use}) {
+  const text = <Name text={use.text} most={80} />;
+  return use.buildrequestid === null ? (
+    text
+  ) : (
+    <Link to={`/buildrequests/${use.buildrequestid}?redirect_to_build=true`}>{text}</Link>
   );
 }

@@ -13,6 +13,8 @@ function lab(master = new Master()) {
     .knows('copies/7/uses', [
       {
         useid: 1,
+        lockid: 3,
+        copyid: 7,
         copy: 'jtag[board-1]',
         text: 'firmware #11',
         buildrequestid: 89,
@@ -23,6 +25,8 @@ function lab(master = new Master()) {
       },
       {
         useid: 2,
+        lockid: 3,
+        copyid: 7,
         copy: 'jtag[board-1]',
         text: 'firmware #10',
         buildrequestid: 88,

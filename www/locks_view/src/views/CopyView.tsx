@@ -12,7 +12,7 @@ import {Name} from '../parts/Name';
 import {Standing} from '../parts/Standing';
 import {Age} from '../parts/Time';
 import {Uses} from '../parts/Uses';
-import {plural} from '../text';
+import {waits} from '../text';
 import {Scope} from './LockView';
 
 /** One copy of a lock: who holds it and who waits for it. */
@@ -24,9 +24,10 @@ export function CopyView() {
 function CopyPage({lockid, copyid}: {lockid: number; copyid: number}) {
   const path = `copies/${copyid}`;
   const answer = useAnswer<Copy>(path, 'copies');
-  const holders = useListing<Holder>(`${path}/holders`, 'holders', '');
-  const waiters = useListing<Waiter>(`${path}/waiters`, 'waiters', '', 'text');
-  useEvents([`locks/${lockid}/copies/${copyid}/*`], (copy: Copy) => {
+  const holders = useListing<Holder>(`${path}/holders`, 'holders', {});
+  const waiters = useListing<Waiter>(`${path}/waiters`, 'waiters', {sought: 'text'});
+  const events = `locks/${lockid}/copies/${copyid}/*`;
+  useEvents([events], (copy: Copy) => {
     answer.change(copy, () => true);
     if (answer.failure !== null) {
       answer.refresh();
@@ -52,7 +53,7 @@ function CopyPage({lockid, copyid}: {lockid: number; copyid: number}) {
         <>
           <p className="bb-locks-sum">
             of <Scope copy={copy} /> · <Meter used={copy.used} capacity={copy.capacity} />
-            {copy.exclusive && ', exclusively'} · {plural(copy.waiting, 'waits', 'wait')}
+            {copy.exclusive && ', exclusively'} · {waits(copy.waiting)}
             {copy.oldest_wait_at !== null && (
               <>
                 , the oldest for <Age since={copy.oldest_wait_at} />
@@ -62,7 +63,7 @@ function CopyPage({lockid, copyid}: {lockid: number; copyid: number}) {
           <Standing holders={holders} waiters={waiters} many={false} />
         </>
       )}
-      <Uses path={path} />
+      <Uses path={path} events={events} />
     </Frame>
   );
 }

@@ -21,6 +21,14 @@ const COST = {
 };
 
 describe('CostsView', () => {
+  it('says nothing of how long nobody waited, and of whom it does not know', async () => {
+    const free = {...COST, waits: 0, waited: 0, wait_median: 0, wait_p95: 0};
+    const master = new Master().knows('lockcosts/7', [{...free, builderid: null, builder: null}]);
+    visit(master, '/locks/costs', '/locks/costs', <CostsView />);
+    await screen.findByText('jtag');
+    expect(screen.getAllByRole('row')[1].textContent).toBe('jtag––0––1 h4130 s1 min 30 s');
+  });
+
   it('tells what was waited for longest, in the days that are asked for', async () => {
     const master = new Master().knows('lockcosts/7', [COST]).knows('lockcosts/30', []);
     visit(master, '/locks/costs', '/locks/costs', <CostsView />);

@@ -22,14 +22,15 @@ function figure(name: string, key: Figure): Column<Cost> {
   return {name, key, figure: true, cell: row => row[key].toLocaleString()};
 }
 
-function length(name: string, key: Length): Column<Cost> {
-  return {name, key, figure: true, cell: row => span(row[key])};
+/** How long; nothing if there was none. */
+function length(name: string, key: Length, count: Figure): Column<Cost> {
+  return {name, key, figure: true, cell: row => (row[count] === 0 ? null : span(row[key]))};
 }
 
 /** What was waited for longest. */
 export function CostsView() {
   const [days, setDays] = useState(7);
-  const costs = useListing<Cost>(`lockcosts/${days}`, 'costs', '-waited', 'lock');
+  const costs = useListing<Cost>(`lockcosts/${days}`, 'costs', {order: '-waited', sought: 'lock'});
   return (
     <Frame
       title={
@@ -53,7 +54,7 @@ export function CostsView() {
       <Table<Cost>
         caption="what each lock has cost each builder"
         listing={costs}
-        id={row => row.lockid * 1e6 + row.builderid}
+        id={row => `${row.lockid} ${row.builderid}`}
         nothing="Nothing was waited for or held."
         seek="Search locks"
         columns={[
@@ -69,16 +70,17 @@ export function CostsView() {
           {
             name: 'Builder',
             key: 'builder',
-            cell: row => <BuilderLink id={row.builderid} name={row.builder} />,
+            cell: row =>
+              row.builder === null ? null : <BuilderLink id={row.builderid} name={row.builder} />,
           },
-          length('Waited', 'waited'),
+          length('Waited', 'waited', 'waits'),
           figure('Waits', 'waits'),
-          length('Median wait', 'wait_median'),
-          length('95 % wait', 'wait_p95'),
-          length('Held', 'held'),
+          length('Median wait', 'wait_median', 'waits'),
+          length('95 % wait', 'wait_p95', 'waits'),
+          length('Held', 'held', 'holds'),
           figure('Holds', 'holds'),
-          length('Median hold', 'hold_median'),
-          length('95 % hold', 'hold_p95'),
+          length('Median hold', 'hold_median', 'holds'),
+          length('95 % hold', 'hold_p95', 'holds'),
         ]}
       />
     </Frame>

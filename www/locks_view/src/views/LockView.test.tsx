@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import {screen, waitFor, within} from '@testing-library/react';
+import {act, screen, waitFor, within} from '@testing-library/react';
 import React from 'react';
-import {describe, expect, it} from 'vitest';
+import {describe, expect, it, vi} from 'vitest';
 import {COPY, HOLDER, LOCK, Master, visit, WAITER} from '../testing/master';
 import {LockView} from './LockView';
 
@@ -110,6 +110,26 @@ describe('LockView', () => {
     await screen.findByText('jtag[board-2]');
   });
 
+  it('asks for the past again after an event, seldom', async () => {
+    vi.useFakeTimers();
+    const master = lab();
+    show(master);
+    const after = (seconds: number) => act(() => vi.advanceTimersByTimeAsync(seconds * 1000));
+    const past = () =>
+      ['locks/3/uses', 'locks/3/timeline/6'].map(
+        wanted => master.paths().filter(path => path === wanted).length,
+      );
+    await after(2);
+    master.tell('locks/3/copies/7/released', COPY);
+    await after(2);
+    expect(past()).toEqual([1, 1]);
+    await after(3);
+    expect(past()).toEqual([2, 1]);
+    await after(25);
+    expect(past()).toEqual([2, 2]);
+    vi.useRealTimers();
+  });
+
   it('draws the last hours, and says them to who cannot see', async () => {
     show(lab());
     await screen.findByRole('img', {name: 'In use: at most 1 of 1, 1 at the end'});
@@ -126,7 +146,7 @@ describe('LockView', () => {
     show(new Master());
     await waitFor(() =>
       expect(screen.getAllByRole('alert')[0].textContent).toBe(
-        'The master knows nothing of this, or Interlock is off.',
+        'The master knows nothing of this, or of no locks at all.',
       ),
     );
   });

@@ -15,8 +15,11 @@ import {Table} from '../parts/Table';
 import {Age, oldest} from '../parts/Time';
 import {Timeline} from '../parts/Timeline';
 import {Uses} from '../parts/Uses';
-import {plural} from '../text';
+import {plural, waits} from '../text';
 import {KINDS} from './LocksView';
+
+/** Rows of the lists that others stand below. */
+const SHORT = 20;
 
 /** One lock: its copies, who holds them, who waits, and how it was. */
 export function LockView() {
@@ -27,9 +30,9 @@ export function LockView() {
 function LockPage({lockid}: {lockid: number}) {
   const path = `locks/${lockid}`;
   const answer = useAnswer<Lock>(path, 'locks');
-  const copies = useListing<Copy>(`${path}/copies`, 'copies', '-waiting', 'name', 20);
-  const holders = useListing<Holder>(`${path}/holders`, 'holders', '', undefined, 20);
-  const waiters = useListing<Waiter>(`${path}/waiters`, 'waiters', '', 'text');
+  const copies = useListing<Copy>(`${path}/copies`, 'copies', {order: '-waiting', sought: 'name', most: SHORT});
+  const holders = useListing<Holder>(`${path}/holders`, 'holders', {most: SHORT});
+  const waiters = useListing<Waiter>(`${path}/waiters`, 'waiters', {sought: 'text'});
   useEvents([`${path}/copies/*/*`], (copy: Copy) => {
     copies.change(copy, other => other.copyid === copy.copyid);
     // a copy that nobody holds or waits for may be no more, and one that is not seen may be new
@@ -52,7 +55,7 @@ function LockPage({lockid}: {lockid: number}) {
           <p className="bb-locks-sum">
             {KINDS[lock.kind]} · {plural(lock.copies, 'copy', 'copies')} in use ·{' '}
             <Meter used={lock.used} capacity={lock.capacity} /> ·{' '}
-            {plural(lock.waiting, 'waits', 'wait')}
+            {waits(lock.waiting)}
             {lock.oldest_wait_at !== null && (
               <>
                 , the oldest for <Age since={lock.oldest_wait_at} />
@@ -62,7 +65,7 @@ function LockPage({lockid}: {lockid: number}) {
           {many && <Copies copies={copies} />}
           <Standing holders={holders} waiters={waiters} many={many} />
           <Timeline lockid={lockid} />
-          <Uses path={path} />
+          <Uses path={path} events={`${path}/copies/*/*`} />
         </>
       )}
     </Frame>

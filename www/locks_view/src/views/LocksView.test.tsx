@@ -27,7 +27,7 @@ describe('LocksView', () => {
     expect(link.getAttribute('href')).toBe('/locks/3');
     expect(cells()[1]).toBe('jtagone per worker11 of 111 min');
     act(() => tick(5));
-    expect(cells()[1]).toBe('jtagone per worker11 of 111 min 5 s');
+    await screen.findByText('1 min 5 s');
   });
 
   it('says that there is none', async () => {
@@ -37,7 +37,7 @@ describe('LocksView', () => {
 
   it('says that the master knows of no locks', async () => {
     show(new Master());
-    await screen.findByText('The master knows nothing of this, or Interlock is off.');
+    await screen.findByText('The master knows nothing of this, or of no locks at all.');
     expect(screen.queryByText('No lock is used, or none has this name.')).toBeNull();
   });
 

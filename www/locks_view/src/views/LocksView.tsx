@@ -18,7 +18,7 @@ export const KINDS = {
 
 /** All locks. */
 export function LocksView() {
-  const locks = useListing<Lock>('locks', 'locks', '-waiting', 'name');
+  const locks = useListing<Lock>('locks', 'locks', {order: '-waiting', sought: 'name'});
   // the sums of a lock are the master's to make; what is asked for is the page that is seen
   useEvents(['locks/*/copies/*/*'], copy => {
     if (locks.rows.some(lock => lock.lockid === copy.lockid)) {

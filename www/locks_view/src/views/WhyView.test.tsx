@@ -81,7 +81,7 @@ describe('WhyView', () => {
 
   it.each([
     [{complete: true}, 'For nothing: it is complete.'],
-    [{complete: false}, 'For nothing that Interlock knows of: it runs, or it starts now.'],
+    [{complete: false}, 'For nothing that is known: it runs, or it starts now.'],
   ])('says that nothing is waited for (%j)', async (changed, sentence) => {
     const master = lab()
       .knows('buildrequests/91', [{...REQUEST, ...changed}])
@@ -94,7 +94,7 @@ describe('WhyView', () => {
     'says that there is nothing at %s',
     async address => {
       show(lab(), address);
-      await screen.findByText('The master knows nothing of this, or Interlock is off.');
+      await screen.findByText('The master knows nothing of this, or of no locks at all.');
     },
   );
 });

@@ -137,7 +137,7 @@ function WhyPage({kind, id, subject}: {kind: string; id: number; subject: Subjec
             ? 'For nothing: it is complete.'
             : kind === 'builder'
               ? 'None waits.'
-              : 'For nothing that Interlock knows of: it runs, or it starts now.'}
+              : 'For nothing that is known: it runs, or it starts now.'}
         </p>
       )}
       <ol className="bb-locks-reasons">

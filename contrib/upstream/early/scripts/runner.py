@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The commands as they are in Buildbot, where no tables are to be dropped."""
+
+from __future__ import annotations
+
+from buildbot.scripts.locks import LocksOptions
+from buildbot_overlay import release
+
+upstream = release(__name__)
+
+
+class Options(upstream.Options):
+    subCommands = [
+        *upstream.Options.subCommands,
+        ['locks', None, LocksOptions, 'Who holds the locks of a master, who waits, and why'],
+    ]
