@@ -17,10 +17,10 @@ from buildbot.locking.owner import holds_since
 from buildbot.locking.owner import thing_of
 from buildbot.locking.owner import waits_since
 from buildbot.process.eye.costs import costs_of
-from buildbot.process.eye.facts import facts_of
 from buildbot.process.eye.history import History
 from buildbot.process.eye.rows import copies_in_use
 from buildbot.process.eye.timeline import timeline
+from buildbot.process.lockfacts import facts_of
 from buildbot.util import epoch2datetime
 
 HOUR, DAY = 3600, 86400

@@ -25,9 +25,9 @@ from buildbot.locks import LockOwner
 from buildbot.process import metrics
 from buildbot.process.buildstep import first_cause
 from buildbot.process.buildstep import step_that_runs
-from buildbot.process.eye.facts import Facts
-from buildbot.process.eye.facts import branch_of
 from buildbot.process.eye.waitrows import WaitRows
+from buildbot.process.lockfacts import Facts
+from buildbot.process.lockfacts import branch_of
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import together
 from buildbot.process.results import CANCELLED

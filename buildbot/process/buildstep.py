@@ -22,10 +22,10 @@ from buildbot.interfaces import IRenderable
 from buildbot.locking.copy import LockClaim
 from buildbot.locks import LockError
 from buildbot.locks import LockOwner
-from buildbot.process.eye.facts import Facts
-from buildbot.process.eye.facts import facts_of
 from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.eye.words import plain
+from buildbot.process.lockfacts import Facts
+from buildbot.process.lockfacts import facts_of
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import get_real_locks_from_accesses
 from buildbot.process.locks import names_of_locks

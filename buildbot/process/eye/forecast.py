@@ -17,8 +17,8 @@ from buildbot.process.eye.estimate import Wanted
 from buildbot.process.eye.estimate import duration
 from buildbot.process.eye.estimate import rest
 from buildbot.process.eye.estimate import turns
-from buildbot.process.eye.facts import facts_of
 from buildbot.process.eye.holds import Holds
+from buildbot.process.lockfacts import facts_of
 
 
 class Forecast:

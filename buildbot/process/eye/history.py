@@ -29,6 +29,7 @@ class History(SharedService):
 
     :cvar every: seconds after which what has ended is written at the latest.
     :cvar at_once: the most that is written in one statement, and is put off.
+    :cvar tries: after how many writes of one use that failed it is tried again later.
     :cvar most: the most that is kept while it cannot be written.
     :cvar days: for how many days uses are kept in the database, if the configuration has no janitor
         for them.
@@ -38,6 +39,7 @@ class History(SharedService):
 
     every = 30
     at_once = 500
+    tries = 3
     most = 10_000
     days = 30
 
@@ -45,7 +47,7 @@ class History(SharedService):
         super().__init__()
         self.holds = Holds()
         self.heard: list[Callable[[Use], Any]] = []
-        self._are_holds_read = False
+        self._are_holds_read = self._has_failed_to_read = False
         self._unwritten: deque[Use] = deque()
         self._dropped = 0
         self._call: Any = None
@@ -102,6 +104,8 @@ class History(SharedService):
     def known_holds(self) -> Any:
         """Return for how long locks were held lately, also before the master started.
 
+        If that cannot be read, what is known since then must do.
+
         :returns: Deferred of ``Holds``.
         """
         if not self._are_holds_read:
@@ -110,7 +114,9 @@ class History(SharedService):
                 self.holds = yield self.master.db.lock_uses.newest(5000, holds_of)
                 self._are_holds_read = True
             except Exception as e:
-                log.err(e, 'while reading for how long locks were held')
+                if not self._has_failed_to_read:
+                    self._has_failed_to_read = True
+                    log.err(e, 'while reading for how long locks were held')
         return self.holds
 
     def write(self) -> defer.Deferred[None]:
@@ -125,18 +131,30 @@ class History(SharedService):
         self._do_not_write()
         if not self._unwritten:
             return
-        while self._unwritten:
-            uses = [
-                self._unwritten.popleft() for _ in range(min(len(self._unwritten), self.at_once))
-            ]
+        size, has_written = self.at_once, False
+        refused: list[tuple[Use, Exception]] = []
+        while self._unwritten and len(refused) < self.tries:
+            uses = [self._unwritten.popleft() for _ in range(min(len(self._unwritten), size))]
             try:
                 rows = yield self._rows(uses)
                 yield self.master.db.lock_uses.add(rows)
             except Exception as e:
-                self._unwritten.extendleft(reversed(uses))
-                self._failed(e)
-                return
-            self._succeeded()
+                if len(uses) == 1:
+                    refused.append((uses[0], e))
+                else:
+                    size = 1  # one of them may be what the database does not take
+                    self._unwritten.extendleft(reversed(uses))
+            else:
+                has_written = True
+                self._succeeded()
+        if refused and has_written:
+            log.err(refused[0][1], f'{in_uses(len(refused))} refused by the database and not kept')
+        elif refused:
+            self._unwritten.extend(use for use, _ in refused)
+            self._failed(refused[0][1])
+            return
+        if self._unwritten and self._call is None:
+            self._write_in(self.every)
         yield self._delete_old()
 
     def _failed(self, why: Exception) -> None:

@@ -13,8 +13,8 @@ from buildbot.locking.owner import holds_since
 from buildbot.locking.owner import thing_of
 from buildbot.locking.owner import waits_since
 from buildbot.locking.pool import Holding
-from buildbot.process.eye.facts import facts_of
 from buildbot.process.eye.words import short_name
+from buildbot.process.lockfacts import facts_of
 from buildbot.util import epoch2datetime
 
 KINDS = {'MasterLock': 'master', 'WorkerLock': 'worker', 'BranchLock': 'branch'}

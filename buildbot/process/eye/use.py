@@ -9,9 +9,9 @@ from typing import NamedTuple
 from twisted.python import log
 
 from buildbot.locking.copy import BaseLock
-from buildbot.process.eye.facts import Facts
-from buildbot.process.eye.facts import facts_of
 from buildbot.process.eye.words import short_name
+from buildbot.process.lockfacts import Facts
+from buildbot.process.lockfacts import facts_of
 
 #: how a use can end: what was held was given back; it was never had; or the worker was lost or the
 #: master was stopped meanwhile

@@ -16,8 +16,8 @@ from buildbot.locking.copy import UnitsError
 from buildbot.locking.copy import would_do
 from buildbot.locking.owner import name_of_request
 from buildbot.locks import LockOwner
-from buildbot.process.eye.facts import Facts
-from buildbot.process.eye.facts import branch_of
+from buildbot.process.lockfacts import Facts
+from buildbot.process.lockfacts import branch_of
 from buildbot.process.locks import together
 from buildbot.process.waiting.firstrelease import FirstRelease
 

@@ -312,6 +312,24 @@ class Kept(HistoryCase):
         )
 
     @defer.inlineCallbacks
+    def test_refused(self) -> Any:
+        """What the database does not take keeps nothing else from being written."""
+        yield self.start()
+        add = self.master.db.lock_uses.add
+
+        def refuse(rows: Any) -> Any:
+            bad = any(row['buildid'] == 2 for row in rows)
+            return defer.fail(ValueError('what a name')) if bad else add(rows)
+
+        self.patch(self.master.db.lock_uses, 'add', refuse)
+        yield self.use(4)
+        self.reactor.advance(30)
+        self.assertEqual((yield self.written()), 3)
+        self.reactor.advance(300)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual(self.told, ['1 use of locks is refused by the database and not kept'])
+
+    @defer.inlineCallbacks
     def test_emptied(self) -> Any:
         """If the tables have been emptied, the copies get new ids."""
         yield self.start()
@@ -538,3 +556,22 @@ class Asked(HistoryCase):
         now = self.reactor.seconds()
         told = [[round(row[name].timestamp() - now) for name in names] for row in rows]
         self.assertEqual(told, [[101, 101, 201], [233, 207, 357]])
+
+    @defer.inlineCallbacks
+    def test_estimate_without_database(self) -> Any:
+        """If the history cannot be read, that is told once, and later holds are gone by."""
+        want = self.want(MasterLock('L').access('exclusive'))
+        yield self.setup_lab({'a': want, 'b': want})
+        fail = lambda *args: defer.fail(OSError('it is locked'))  # noqa: E731
+        self.patch(self.master.db.lock_uses, 'newest', fail)
+        lockid = yield self.master.db.locks.find_lock_id('L')
+        yield self.request('a')
+        yield self.request('b')
+        told = []
+        for _ in range(2):
+            [row] = yield self.get('locks', lockid, 'waiters')
+            told.append(row['estimate_at'] is not None)
+            self.open(self.gate, SUCCESS)
+            yield self.request('a')
+        self.assertEqual(told, [False, True])
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)

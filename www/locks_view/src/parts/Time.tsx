@@ -28,17 +28,15 @@ interface ClockProps {
   until?: number | null;
 }
 
-/** A time of the day, and between which two it lies. */
+/** A time of the day, and between which two it lies, unless these read the same. */
 export const Clock = observer(({at, from = null, until = null}: ClockProps) => {
   const now = useCurrentTime();
+  const between = [from, until].map((time) => (time == null ? null : clock(time, now)));
   return (
     <time dateTime={date(at).toISOString()} title={date(at).toLocaleString()}>
       {clock(at, now)}
-      {from != null && until != null && (
-        <span className="bb-locks-faint">
-          {' '}
-          ({clock(from, now)} – {clock(until, now)})
-        </span>
+      {between[0] !== between[1] && !between.includes(null) && (
+        <span className="bb-locks-faint"> ({between.join(' – ')})</span>
       )}
     </time>
   );

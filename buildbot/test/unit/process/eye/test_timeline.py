@@ -13,11 +13,11 @@ from twisted.trial import unittest
 
 from buildbot.db.lockuses import Span
 from buildbot.process.eye.costs import costs_of
-from buildbot.process.eye.facts import Facts
 from buildbot.process.eye.holds import Holds
 from buildbot.process.eye.timeline import POINTS
 from buildbot.process.eye.timeline import timeline
 from buildbot.process.eye.use import Use
+from buildbot.process.lockfacts import Facts
 
 TIMES = st.floats(-500, 1500)
 
