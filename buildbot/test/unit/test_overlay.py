@@ -615,6 +615,11 @@ class Plugins(unittest.SynchronousTestCase):
         for name in names:
             self.assertTrue(issubclass(plugins.get(name), BuildStep), name)
 
+    def test_reporters(self):
+        """Every kind of reporter of the release is found, and ours among them."""
+        names = get_plugins('reporters', None, load_now=True).names
+        self.assertLessEqual({'LockMetrics', 'MailNotifier', 'HttpStatusPush'}, set(names))
+
 
 class AboutPage(unittest.SynchronousTestCase):
     def test_versions(self):

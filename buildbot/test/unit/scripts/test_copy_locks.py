@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``buildbot copy-db`` with the tables for locks."""
+
+from __future__ import annotations
+
+from twisted.internet import defer
+from twisted.trial import unittest
+
+from buildbot.scripts import copydb
+from buildbot.test import fakedb
+from buildbot.test.fake import fakemaster
+from buildbot.test.reactor import TestReactorMixin
+
+
+class Copied(TestReactorMixin, unittest.TestCase):
+    @defer.inlineCallbacks
+    def test_locks(self):
+        """Locks and copies have their ids in the other database, too, beside what is Buildbot's."""
+        self.setup_test_reactor()
+        masters = []
+        for _ in range(2):
+            masters.append((yield fakemaster.make_master(self, wantDb=True)))
+        source, other = (master.db for master in masters)
+        yield source.insert_test_data([fakedb.Builder(id=7, name='fw')])
+        for name in ('unused', 'jtag'):
+            lockid = yield source.locks.find_lock_id(name)
+        ids = yield source.locks.find_copy_ids(lockid, ['jtag[a]', 'jtag[b]'])
+        yield copydb._copy_database_with_db(source, other, False, lambda text: None)
+        self.assertEqual((yield other.builders.getBuilder(7)).name, 'fw')
+        self.assertEqual((yield other.locks.find_lock_id('jtag')), lockid)
+        self.assertEqual((yield other.locks.find_copy_ids(lockid, ['jtag[b]', 'jtag[a]'])), ids)
