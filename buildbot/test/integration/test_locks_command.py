@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,9 @@ class Told:
 
 
 class RealMaster(unittest.SynchronousTestCase):
+    if find_spec('buildbot_www') is None:
+        skip = 'there is no buildbot-www'
+
     def setUp(self):
         base = Path(self.mktemp()).resolve()
         base.mkdir()

@@ -159,8 +159,11 @@ class Fork:
         """
         sources = {file: (self.root / file).read_text(encoding='utf-8') for file in self.files}
         picked: dict[str, str] = {}
+        refused = []
         for file, source in sources.items():
             if file.endswith('.py') and is_package_of_overlay(source):
+                if tree.original(tree.package / file, base) is None:
+                    refused.append(f'{file}: the checkout has no such package')
                 continue
             part: str | None = source
             if file.endswith('.py'):
@@ -170,7 +173,6 @@ class Fork:
             if part is not None:
                 picked[file] = part
         mentioned = _mentioned(s for f, s in picked.items() if f.endswith('.py'))
-        refused = []
         for file, source in list(picked.items()):
             if file.endswith('.py'):
                 part = _without_idle_attributes(source, mentioned)

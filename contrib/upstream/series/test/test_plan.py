@@ -16,6 +16,7 @@ from series.patches import without_member
 from series.plan import Series
 from series.setupfile import EntryPoint
 from series.setupfile import extend_setup
+from series.tree import Fork
 from series.tree import as_new
 from series.typed import Doubt
 from series.typed import settle
@@ -212,6 +213,17 @@ class Files(unittest.SynchronousTestCase):
         for word in ('off', 'green'):
             change = {'file': 'lamps.rst', 'old': word, 'new': 'x'}
             self.assertRaises(Refusal, document, tree, root, change)
+
+    def test_package_of_the_release(self):
+        """A package that only adds to one that the checkout does not have is refused."""
+        root = Path(self.mktemp())
+        (root / 'shades').mkdir(parents=True)
+        (root / 'shades' / '__init__.py').write_text('extend(__name__)\n')
+        tree = SimpleNamespace(package=Path('up'), original=lambda path, base: None)
+        fork = Fork(root, SimpleNamespace(commits=[]))
+        with self.assertRaises(Refusal) as caught:
+            fork.merge_into(tree, 'base', 0)
+        self.assertIn('shades/__init__.py', str(caught.exception))
 
     def test_folder(self):
         """A folder is copied without what is built, and its modules get upstream's header."""

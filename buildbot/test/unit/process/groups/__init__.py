@@ -1,4 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-only
-from buildbot_overlay import extend
-
-extend(__name__)
+"""New: tests of step groups."""
