@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import islice
 from typing import Any
 from typing import Iterable
 
@@ -348,7 +347,7 @@ def page(result_spec: Any, things: list[Any], rows_of: Any) -> Any:
     if not offset and limit is None:
         return (yield rows_of(things))
     end = None if limit is None else offset + limit
-    rows = base.ListResult((yield rows_of(list(islice(things, offset, end)))))
+    rows = base.ListResult((yield rows_of(things[offset:end])))
     rows.offset, rows.total, rows.limit = offset, len(things), limit
     result_spec.removePagination()
     return rows

@@ -101,7 +101,11 @@ class UsesEndpoint(HistoryMixin, base.Endpoint):
         yield self.settle()
         if resultSpec is not None:
             resultSpec.fieldMapping = self.fieldMapping
-        return (yield self.master.db.lock_uses.get(**kwargs, result_spec=resultSpec))
+        rows = yield self.master.db.lock_uses.get(**kwargs, result_spec=resultSpec)
+        if isinstance(rows, base.ListResult) and resultSpec.fields:
+            fields, resultSpec.fields = resultSpec.fields, []
+            rows[:] = [{name: row[name] for name in fields} for row in rows]
+        return rows
 
 
 class Use(base.ResourceType):

@@ -14,6 +14,7 @@ from typing import Sequence
 from weakref import WeakValueDictionary
 
 from twisted.internet import defer
+from twisted.python import log
 
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockError
@@ -44,7 +45,10 @@ class LocksInUse(service.SharedService):
     def announce(self, lock: BaseLock, news: str) -> None:
         """Tell that something has happened to a copy."""
         if self.tell is not None:
-            self.tell(lock, news)
+            try:
+                self.tell(lock, news)
+            except Exception as e:  # who claims or releases it must not suffer from that
+                log.err(e, f'while telling what happens to {lock}')
 
 
 class FoundByName:

@@ -122,7 +122,10 @@ class LockLog:
         times = (waits_since, self.holds_since, until, result)
         for in_use, use in uses:
             if in_use is not None and in_use.record is not None:
-                in_use.record(Use(*use[: -len(times)], *times))
+                try:
+                    in_use.record(Use(*use[: -len(times)], *times))
+                except Exception as e:  # it is released all the same
+                    log.err(e, f'while a use of {use.copy} was recorded')
 
 
 def log_each(what: str, demand: Demand, more: str = '') -> None:

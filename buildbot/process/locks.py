@@ -226,15 +226,24 @@ def copies_of(
     """
     if key is None:
         copies = lock.locks_for_sources(get_sources())
-    else:
-        rendered = yield render(props, key)
-        if isinstance(rendered, Generator):
-            raise LockError(f'lock {lock.lockName!r}: its key is {rendered!r}')
-        copies = [lock.lock_for_key(rendered)]
-    for copy in copies:
-        if not can_be_written(copy.label):
-            raise LockError(f'lock {lock.lockName!r}: its copy {copy.label!r} has {UNWRITABLE}')
-    return copies
+        for copy in copies:
+            check_label(lock, copy.label)
+        return copies
+    rendered = yield render(props, key)
+    if isinstance(rendered, Generator):
+        raise LockError(f'lock {lock.lockName!r}: its key is {rendered!r}')
+    # before there is such a copy, which those who look at all copies would find
+    check_label(lock, f'{lock.lockName}[{rendered}]')
+    return [lock.lock_for_key(rendered)]
+
+
+def check_label(lock: Any, label: str) -> None:
+    """Check that a copy of a lock can be told of.
+
+    :raises LockError: it cannot.
+    """
+    if not can_be_written(label):
+        raise LockError(f'lock {lock.lockName!r}: its copy {label!r} has {UNWRITABLE}')
 
 
 def check_rendered(locks: Any) -> None:

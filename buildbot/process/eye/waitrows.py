@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
+
+from twisted.python import log
 
 from buildbot.process.eye.waits import Lines
 from buildbot.process.eye.waits import sentence
@@ -99,8 +102,13 @@ class WaitRows(SharedService):
 
     def _renew(self, claim: LockClaim, row: WaitRow, lines: Lines) -> None:
         row.due_at = self._now + self.renewed_after
-        text = sentence(claim, lines, self._now)
-        if text != row.said:
-            row.said = text
-            self._said_at.append(self._now)
-            row.say(text)
+        try:
+            text = sentence(claim, lines, self._now)
+            if text != row.said:
+                row.said = text
+                self._said_at.append(self._now)
+                row.say(text)
+        except Exception as e:
+            row.due_at = math.inf  # the others go on, and it is logged once
+            names = ', '.join(lock.label for lock, _ in claim.accesses)
+            log.err(e, f'while telling who waits for {names}')

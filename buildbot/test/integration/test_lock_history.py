@@ -469,6 +469,9 @@ class Asked(HistoryCase):
         self.assertEqual([row['text'] for row in rows], ['b #1'])
         self.assertEqual((rows.total, rows.offset, rows.limit), (3, 1, 1))
         copyid = rows[0]['copyid']
+        words = {'order': ['-until'], 'limit': 1, 'offset': 1, 'fields': ['text']}
+        rows = yield self.get('locks', lockid, 'uses', **words)
+        self.assertEqual((list(rows), rows.total), ([{'text': 'b #1'}], 3))
         rows = yield self.get('copies', copyid, 'uses', order=['useid'])
         self.assertEqual([row['text'] for row in rows], ['b #1', 'a #2'])
 

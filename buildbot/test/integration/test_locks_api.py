@@ -10,10 +10,13 @@ from twisted.internet import defer
 
 from buildbot.data import resultspec
 from buildbot.data.exceptions import InvalidPathError
+from buildbot.locking.copies import LocksInUse
 from buildbot.locks import BranchLock
+from buildbot.locks import LockError
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import steps
+from buildbot.process.properties import Property
 from buildbot.process.results import SUCCESS
 from buildbot.test.util import validation
 from buildbot.test.util.lab import Gate
@@ -199,6 +202,39 @@ class LocksApi(LabTestCase):
         self.assertEqual([row['place'] for row in rows], [2])
         self.assertEqual((rows.offset, rows.total, rows.limit), (1, 3, 1))
 
+    @parameterized.expand(
+        [
+            ('far', {'offset': 10**30}, []),
+            ('large', {'offset': 1, 'limit': 10**30}, [2, 3]),
+            ('negative', {'limit': -1}, [1, 2]),
+            ('negative_offset', {'offset': -1}, [3]),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_odd_page(self, _: str, words: dict[str, int], places: list[int]) -> Any:
+        """A page that there cannot be is what it is for a list in Python."""
+        yield self.start(boards=4)
+        for name in self.firmware:
+            yield self.request(name)
+        rows = yield self.get('locks', (yield self.id_of('board')), 'waiters', **words)
+        self.assertEqual([row['place'] for row in rows], places)
+
+    @defer.inlineCallbacks
+    def test_unwritable_key(self) -> Any:
+        """A copy that was refused for its key is not among the copies of the lock."""
+        gate = Gate()
+        lock = BranchLock('phone', key=Property('key'))
+        want = {'steps': [GatedStep(gate, name='s')], 'locks': [lock.access('counting')]}
+        config = {n: {**want, 'properties': {'key': n}} for n in ('x', 'x\udc80')}
+        config['bad'] = config.pop('x\udc80')
+        yield self.setup_lab(config)
+        yield self.request('x')
+        yield self.request('bad')
+        lockid = yield self.id_of('phone')
+        copies = yield self.get('locks', lockid, 'copies')
+        self.assertEqual([copy['name'] for copy in copies], ['phone[x]'])
+        self.flushLoggedErrors(LockError)
+
     @defer.inlineCallbacks
     def test_ids_stay(self) -> Any:
         """The ids of a lock and of a copy belong to their names."""
@@ -241,6 +277,25 @@ class LocksApi(LabTestCase):
                 ('link', 'claimed', 1, 0),
             ],
         )
+
+    @defer.inlineCallbacks
+    def test_failing_watch(self) -> Any:
+        """A watch that fails is logged, and keeps nobody from a lock."""
+        yield self.start()
+
+        def fail(*_: Any) -> None:
+            raise ValueError('I cannot look')
+
+        in_use = yield LocksInUse.getService(self.master.botmaster)
+        in_use.tell = in_use.record = fail
+        for _ in range(2):
+            yield self.request('linked')
+        for _ in range(2):
+            self.open(self.branch_gate, SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS, SUCCESS])
+        self.assertEqual((yield self.owners(self.link)), (0, 0))
+        # twice claimed and released, one wait; two uses
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 7)
 
     @defer.inlineCallbacks
     def test_many_move_up(self) -> Any:

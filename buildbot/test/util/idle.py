@@ -8,6 +8,7 @@ from typing import Callable
 from typing import Iterable
 from typing import NamedTuple
 
+from buildbot.locking.owner import thing_of
 from buildbot.locks import BranchLock
 from buildbot.locks import LockAccess
 from buildbot.locks import WorkerLock
@@ -162,10 +163,23 @@ class Startable:
         copies = [copy for copy in wish.wants if copy is not None]
         return any(isinstance(who, BuildStep) for copy in copies for who in copy.waiting)
 
+    def _drains(self, wish: Wish) -> bool:
+        # what it wants is kept for one that others have often gone before
+        claims = (claim for copy in wish.wants if copy is not None for claim in copy.line())
+        return any(
+            claim.is_draining
+            and claim.place[0] <= wish.place[0]
+            and getattr(thing_of(claim.owner), 'request', None) is not None
+            and thing_of(claim.owner).request.id != wish.brid
+            for claim in claims
+        )
+
     def in_front(self) -> Wish | None:
         """Return a wish whose locks are free and that nobody is ahead of, or None."""
         for wish in self._wishes:
             if self._may_pend(wish) or not self._has_room(wish) or self._steps_wait(wish):
+                continue
+            if self._drains(wish):
                 continue
             ahead = (
                 other
@@ -191,6 +205,8 @@ class Startable:
             all_of_them = {wish.brid for wish in together}
             able = {wish.brid for wish in together if self._has_room(wish)}
             if able < all_of_them or any(map(self._steps_wait, together)):
+                continue
+            if any(map(self._drains, together)):
                 continue
             if not any(map(self._may_pend, together)):
                 return together[0]

@@ -126,6 +126,17 @@ class Rows(unittest.SynchronousTestCase):
         self.lab.wait()
         self.assertEqual(len(self.lab.clock.getDelayedCalls()), 1)
 
+    def test_cannot_be_said(self):
+        """A wait of which nothing can be said is logged once, and the others go on."""
+        silent = self.lab.claim()
+        silent.wait()
+        self.lab.rows.add(silent, lambda text: 1 / 0)
+        claim = self.lab.wait()
+        self.lab.go_by(120)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        said = 'waiting for lab: held by b #1 (2 min), 1 ahead'
+        self.assertEqual(self.told(claim)[-1], said)
+
     def test_master_stops(self):
         """When the master stops nothing is said, and no call is left."""
         self.lab.wait()
