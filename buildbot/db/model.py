@@ -30,8 +30,8 @@ class Model(upstream.Model):
         'locks',
         upstream.Model.metadata,
         sa.Column('id', sa.Integer, primary_key=True),
-        sa.Column('name', sa.Text, nullable=False),
         sa.Column('name_hash', sa.String(40), nullable=False),
+        sa.Column('name', sa.Text, nullable=False),
         sa.Index('lock_name_hash', 'name_hash', unique=True),
     )
 
@@ -43,8 +43,8 @@ class Model(upstream.Model):
         sa.Column(
             'lockid', sa.Integer, sa.ForeignKey('locks.id', ondelete='CASCADE'), nullable=False
         ),
-        sa.Column('name', sa.Text, nullable=False),
         sa.Column('name_hash', sa.String(40), nullable=False),
+        sa.Column('name', sa.Text, nullable=False),
         sa.Index('lock_copies_lockid_name_hash', 'lockid', 'name_hash', unique=True),
     )
 

@@ -166,7 +166,7 @@ def main() -> int:
     packages = packages_of(checkout)
     plain = run(python, 'plain', base, packages)
     # what the fork's own tests need besides; an older run may have left a venv without it
-    subprocess.run([*pip, 'install', 'hypothesis', 'fissix'], check=True)
+    subprocess.run([*pip, 'install', 'hypothesis', 'fissix', 'prometheus_client'], check=True)
     subprocess.run([*pip, 'install', '--no-deps', '--force-reinstall', str(wheel)], check=True)
     fork = run(python, 'fork', base, packages)
     good = compare(plain, fork, deviations())

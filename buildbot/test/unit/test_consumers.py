@@ -15,11 +15,10 @@ from buildbot.test.reactor import TestReactorMixin
 class Messages(TestReactorMixin, unittest.TestCase):
     @defer.inlineCallbacks
     def setUp(self):
-        self.setup_test_reactor()
-        master = yield fakemaster.make_master(self)
-        self.mq = simple.SimpleMQ()
-        yield self.mq.setServiceParent(master)
         self.heard: list[str] = []
+        self.mq = simple.SimpleMQ()
+        self.setup_test_reactor()
+        yield self.mq.setServiceParent((yield fakemaster.make_master(self)))
 
     def consume(self, name, *words):
         found = self.mq.startConsuming(lambda *_: self.heard.append(name), words)

@@ -17,8 +17,8 @@ def upgrade() -> None:
     op.create_table(
         'locks',
         sa.Column('id', sa.Integer, primary_key=True),
-        sa.Column('name', sa.Text, nullable=False),
         sa.Column('name_hash', sa.String(40), nullable=False),
+        sa.Column('name', sa.Text, nullable=False),
         mysql_DEFAULT_CHARSET='utf8',
     )
     op.create_table(
@@ -27,8 +27,8 @@ def upgrade() -> None:
         sa.Column(
             'lockid', sa.Integer, sa.ForeignKey('locks.id', ondelete='CASCADE'), nullable=False
         ),
-        sa.Column('name', sa.Text, nullable=False),
         sa.Column('name_hash', sa.String(40), nullable=False),
+        sa.Column('name', sa.Text, nullable=False),
         mysql_DEFAULT_CHARSET='utf8',
     )
     op.create_table(

@@ -17,8 +17,9 @@ class ReasonsCase(endpoint.EndpointMixin):
 
     @defer.inlineCallbacks
     def setUp(self):
+        builders: dict[int, object] = {}
         yield self.setUpEndpoint()
-        self.master.botmaster.getBuilderById = {}.get
+        self.master.botmaster.getBuilderById = builders.get
         yield self.master.db.insert_test_data(
             [
                 fakedb.Worker(id=47, name='w1'),
