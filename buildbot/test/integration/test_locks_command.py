@@ -60,6 +60,8 @@ class Told:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # where the tests run in the background, Ctrl-C is ignored by all that they start
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             **words,
         )
         self.said: list[str] = []
