@@ -18,10 +18,6 @@ export const Age = observer(({since}: {since: number}) => {
   );
 });
 
-export function oldest({oldest_wait_at}: {oldest_wait_at: number | null}) {
-  return oldest_wait_at === null ? null : <Age since={oldest_wait_at} />;
-}
-
 interface ClockProps {
   at: number;
   from?: number | null;

@@ -12,8 +12,9 @@ import {Meter} from '../parts/Meter';
 import {Name} from '../parts/Name';
 import {Standing} from '../parts/Standing';
 import {Table} from '../parts/Table';
-import {Age, oldest} from '../parts/Time';
+import {Age} from '../parts/Time';
 import {Timeline} from '../parts/Timeline';
+import {USAGE} from '../parts/usage';
 import {Uses} from '../parts/Uses';
 import {plural, waits} from '../text';
 import {KINDS} from './LocksView';
@@ -93,23 +94,7 @@ function Copies({copies}: {copies: ReturnType<typeof useListing<Copy>>}) {
             name: 'Of',
             cell: row => <Scope copy={row} />,
           },
-          {
-            name: 'In use',
-            key: 'used',
-            figure: true,
-            cell: row => <Meter used={row.used} capacity={row.capacity} />,
-          },
-          {
-            name: 'Waiting',
-            key: 'waiting',
-            figure: true,
-            cell: row => row.waiting.toLocaleString(),
-          },
-          {
-            name: 'Oldest wait',
-            key: 'oldest_wait_at',
-            cell: oldest,
-          },
+          ...USAGE,
         ]}
       />
     </section>

@@ -5,10 +5,9 @@ import {Lock} from '../entities';
 import {useEvents} from '../events';
 import {useListing} from '../listing';
 import {Frame} from '../parts/Frame';
-import {Meter} from '../parts/Meter';
 import {Name} from '../parts/Name';
 import {Table} from '../parts/Table';
-import {oldest} from '../parts/Time';
+import {USAGE} from '../parts/usage';
 
 export const KINDS = {
   master: 'one for all',
@@ -50,23 +49,7 @@ export function LocksView() {
             figure: true,
             cell: row => row.copies.toLocaleString(),
           },
-          {
-            name: 'In use',
-            key: 'used',
-            figure: true,
-            cell: row => <Meter used={row.used} capacity={row.capacity} />,
-          },
-          {
-            name: 'Waiting',
-            key: 'waiting',
-            figure: true,
-            cell: row => row.waiting.toLocaleString(),
-          },
-          {
-            name: 'Oldest wait',
-            key: 'oldest_wait_at',
-            cell: oldest,
-          },
+          ...USAGE,
         ]}
       />
     </Frame>
