@@ -21,7 +21,7 @@ from buildbot.process.eye.rows import copies_in_use
 from buildbot.process.eye.rows import copy_row
 from buildbot.process.eye.rows import holder_rows
 from buildbot.process.eye.rows import lock_row
-from buildbot.process.eye.rows import waiter_rows
+from buildbot.process.eye.rows import waiter_row
 from buildbot.util import epoch2datetime
 
 #: when a waiter is likely to have its turn, and between what times
@@ -34,8 +34,8 @@ def id_of_worker(master: Any, name: str | None) -> int | None:
     return None if worker is None else worker.workerid
 
 
-class OwnerEntity(types.Entity):
-    """What a holder and a waiter have in common."""
+class UserEntity(types.Entity):
+    """What is told of who holds a copy, waits for it, or has done so."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -54,18 +54,23 @@ class OwnerEntity(types.Entity):
     builder = types.NoneOk(types.String())
     buildrequestid = types.NoneOk(types.Integer())
     buildid = types.NoneOk(types.Integer())
-    number = types.NoneOk(types.Integer())
     stepid = types.NoneOk(types.Integer())
-    step_number = types.NoneOk(types.Integer())
     path = types.NoneOk(types.String())
-    workerid = types.NoneOk(types.Integer())
     worker = types.NoneOk(types.String())
     branch = types.NoneOk(types.String())
     mode = types.String()
     units = types.Integer()
+    nested = types.Boolean()
+
+
+class OwnerEntity(UserEntity):
+    """What a holder and a waiter have in common."""
+
+    number = types.NoneOk(types.Integer())
+    step_number = types.NoneOk(types.Integer())
+    workerid = types.NoneOk(types.Integer())
     since_at = types.NoneOk(types.DateTime())
     priority = types.Integer()
-    nested = types.Boolean()
 
 
 class LocksMixin:
@@ -205,8 +210,10 @@ class CopiesEndpoint(LocksMixin, base.Endpoint):
     @defer.inlineCallbacks
     def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
         found = yield self.find_copies(kwargs)
-        rows_of = lambda pairs: [self.rtype.row(*pair) for pair in pairs]  # noqa: E731
-        return (yield page(resultSpec, found, rows_of))
+        return (yield page(resultSpec, found, self._rows))
+
+    def _rows(self, found: list[Any]) -> list[dict[str, Any]]:
+        return [self.rtype.row(*pair) for pair in found]
 
 
 class Copy(base.ResourceType):
@@ -302,7 +309,9 @@ class WaitersEndpoint(LocksMixin, base.Endpoint):
     def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
         found = yield self.find_copies(kwargs)
         waiting = [
-            (copy, ids, placed) for copy, ids in found for placed in enumerate(copy.line(), start=1)
+            (copy, ids, place, claim)
+            for copy, ids in found
+            for place, claim in enumerate(copy.line(), start=1)
         ]
         history = yield History.getService(self.master.botmaster)
         holds = yield history.known_holds()
@@ -311,9 +320,9 @@ class WaitersEndpoint(LocksMixin, base.Endpoint):
 
     def _rows(self, forecast: Forecast, waiting: list[Any]) -> Any:
         rows = []
-        for copy, ids, placed in waiting:
-            [row] = waiter_rows(copy, ids, [placed])
-            turn = forecast.turn(copy, placed[1])
+        for copy, ids, place, claim in waiting:
+            row = waiter_row(copy, ids, place, claim)
+            turn = forecast.turn(copy, claim)
             for name, time in zip(ESTIMATE, turn or (None, None, None)):
                 row[name] = epoch2datetime(time)
             rows.append(row)

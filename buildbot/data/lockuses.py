@@ -12,6 +12,7 @@ from buildbot.data import base
 from buildbot.data import types
 from buildbot.data.exceptions import InvalidPathError
 from buildbot.data.locks import LocksMixin
+from buildbot.data.locks import UserEntity
 from buildbot.db.lockuses import Span
 from buildbot.locking.owner import holds_since
 from buildbot.locking.owner import thing_of
@@ -113,24 +114,8 @@ class Use(base.ResourceType):
     plural = 'uses'
     endpoints = [UsesEndpoint]
 
-    class EntityType(types.Entity):
+    class EntityType(UserEntity):
         useid = types.Integer()
-        lockid = types.Integer()
-        copyid = types.Integer()
-        copy = types.String()
-        kind = types.String()
-        text = types.String()
-        builderid = types.NoneOk(types.Integer())
-        builder = types.NoneOk(types.String())
-        buildrequestid = types.NoneOk(types.Integer())
-        buildid = types.NoneOk(types.Integer())
-        stepid = types.NoneOk(types.Integer())
-        path = types.NoneOk(types.String())
-        worker = types.NoneOk(types.String())
-        branch = types.NoneOk(types.String())
-        mode = types.String()
-        units = types.Integer()
-        nested = types.Boolean()
         waiting_since = types.NoneOk(types.DateTime())
         held_since = types.NoneOk(types.DateTime())
         until = types.DateTime()
@@ -170,14 +155,16 @@ def spans_of_now(copies: list[Any], now: float) -> list[Span]:
     waiting: dict[str, float] = {}
     for copy in copies:
         for holding in copy.holdings():
-            since = holds_since(thing_of(holding.owner))
-            if since is not None and holding.pool.holding is None:
-                units = copy.maxCount if holding.exclusive else holding.units
-                spans.append(Span(waits_since(thing_of(holding.owner)), since, now, units))
+            thing = thing_of(holding.owner)
+            since = holds_since(thing)
+            if since is not None and not holding.is_nested:
+                units = copy.units_of(holding.exclusive, holding.units)
+                spans.append(Span(waits_since(thing), since, now, units))
         for claim in copy.unsorted_line():
-            since = waits_since(thing_of(claim.owner))
+            thing = thing_of(claim.owner)
+            since = waits_since(thing)
             if since is not None:  # who would have any of several waits once
-                waiting[facts_of(thing_of(claim.owner)).name] = since
+                waiting[facts_of(thing).name] = since
     return spans + [Span(since, None, now, 0) for since in waiting.values()]
 
 

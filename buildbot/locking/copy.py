@@ -129,8 +129,7 @@ class LockClaim(Claim):
         :param news: one of ``NEWS``.
         """
         for lock, _ in self.accesses:
-            if lock.in_use is not None:
-                lock.in_use.announce(lock, news)
+            lock.announce(news)
 
     def wait(self) -> defer.Deferred[BaseLock | None]:
         """Wait in line, right after it was found that not all of the copies were available.
@@ -204,8 +203,7 @@ class LockClaim(Claim):
 
     def give_back(self, lock: BaseLock) -> None:
         """Give back one of the copies that it holds."""
-        if lock.in_use is not None:
-            lock.in_use.announce(lock, RELEASED)
+        lock.announce(RELEASED)
         self.let_go(lock._rule)
         if self._listed_in and self.state is not HELD:
             self._forget()
@@ -327,6 +325,10 @@ class BaseLock:
         """The number of units that nobody else can have."""
         return max(self.maxCount, 1) if self.is_held_exclusively else self._rule.used
 
+    def units_of(self, exclusive: bool, units: int) -> int:
+        """Return how many units are taken; of an exclusive one, all that there are."""
+        return self.maxCount if exclusive else units
+
     @property
     def is_held_exclusively(self) -> bool:
         return self._rule.held_whole
@@ -395,8 +397,8 @@ class BaseLock:
         if before and before != count:
             log.msg(f'{self} has {in_units(count)} now; it had {before}')
         set_capacity(self._rule, count)
-        if before and before != count and self.in_use is not None:
-            self.in_use.announce(self, LIMIT)
+        if before and before != count:
+            self.announce(LIMIT)
         if count > before:
             self.announce_release()
         elif count < before:
@@ -462,6 +464,14 @@ class BaseLock:
     def subscribeToReleases(self, callback: Any) -> subscription.Subscription:
         """Call back, without arguments, when it is released or somebody waits no longer."""
         return self.release_subs.subscribe(callback)
+
+    def announce(self, news: str) -> None:
+        """Tell what has happened to it.
+
+        :param news: one of ``NEWS``.
+        """
+        if self.in_use is not None:
+            self.in_use.announce(self, news)
 
     def announce_release(self) -> None:
         """Tell the subscribers that an owner that was refused may ask again."""

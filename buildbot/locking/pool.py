@@ -178,6 +178,11 @@ class Holding:
         """The owner of its claim."""
         return self.claim.owner
 
+    @property
+    def is_nested(self) -> bool:
+        """Whether its units are those of another holding, which its owner is nested in."""
+        return self.pool.holding is not None
+
     def footprint(self) -> int:
         """Units that it and all nested in it use of the pool around, counted once."""
         if self.exclusive:

@@ -52,6 +52,11 @@ class Waiter:
     def is_draining(self) -> bool:
         return self.line is not None and self.passed >= PATIENCE
 
+    @property
+    def is_nested(self) -> bool:
+        """Whether it wants units of a holding, which its owner is nested in."""
+        return any(pool.holding is not None for pool in self.pools)
+
     def ahead(self) -> Iterator[Any]:
         """Yield the claims that must go before this one."""
         for pool in self.pools:

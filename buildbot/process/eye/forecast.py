@@ -59,7 +59,7 @@ class Forecast:
     def _taken(self, copy: BaseLock) -> list[Taken] | None:
         taken = []
         for holding in copy.holdings():
-            if holding.pool.holding is not None:
+            if holding.is_nested:
                 continue  # its units are those of the holding around it
             thing = thing_of(holding.owner)
             facts, since = facts_of(thing), holds_since(thing)
@@ -67,19 +67,19 @@ class Forecast:
             left = rest(lasted, 0 if since is None else self._now - since)
             if left is None:
                 return None
-            taken.append(Taken(copy, units_of(copy, holding.exclusive, holding.units), left))
+            taken.append(Taken(copy, copy.units_of(holding.exclusive, holding.units), left))
         return taken
 
     def _wanted(self, copy: BaseLock) -> list[Wanted] | None:
         line = []
         for claim in copy.line():
-            if any(pool.holding is not None for pool in claim.pools):
+            if claim.is_nested:
                 continue  # it waits for a sibling
             want = next(want for want in claim.wants if want.lock is copy._rule)
             lasts = self._duration(copy, thing_of(claim.owner))
             if lasts is None:
                 return None
-            line.append(Wanted(owner_of(claim), units_of(copy, want.exclusive, want.units), lasts))
+            line.append(Wanted(owner_of(claim), copy.units_of(want.exclusive, want.units), lasts))
         return line
 
     def _duration(self, copy: BaseLock, thing: Any) -> Duration | None:
@@ -93,7 +93,3 @@ class Forecast:
 def owner_of(claim: LockClaim) -> Hashable:
     """Return what is equal for claims of which one will do."""
     return claim.owner if claim.choice is None else claim.choice
-
-
-def units_of(copy: BaseLock, exclusive: bool, units: int) -> int:
-    return copy.maxCount if exclusive else units

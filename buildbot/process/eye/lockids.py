@@ -29,7 +29,6 @@ class LockIds(SharedService):
     def __init__(self) -> None:
         super().__init__()
         self._lock_ids: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
-        self._locks: WeakValueDictionary[int, Any] = WeakValueDictionary()
         self._copy_ids: WeakKeyDictionary[BaseLock, int] = WeakKeyDictionary()
         self._copies: WeakValueDictionary[int, BaseLock] = WeakValueDictionary()
 
@@ -43,7 +42,6 @@ class LockIds(SharedService):
         if lockid is None:
             lockid = yield self.master.db.locks.find_lock_id(lock.lockName)
             self._lock_ids[lock] = lockid
-            self._locks[lockid] = lock
         return lockid
 
     @defer.inlineCallbacks
@@ -66,10 +64,6 @@ class LockIds(SharedService):
     def of(self, copy: BaseLock) -> tuple[int, int]:
         """Return the ids of the lock and of the copy, which must be known."""
         return self._lock_ids[lock_of(copy)], self._copy_ids[copy]
-
-    def lock(self, lockid: int) -> Any:
-        """Return the lock with an id; None if it is not in use."""
-        return self._locks.get(lockid)
 
     def copy(self, copyid: int) -> BaseLock | None:
         """Return the copy with an id; None if it is not in use."""

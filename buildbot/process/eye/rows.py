@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 from typing import Any
-from typing import Iterable
-from typing import Iterator
 
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockClaim
@@ -72,11 +70,13 @@ def oldest_wait(copy: BaseLock) -> float | None:
     return min((each for each in since if each is not None), default=None)
 
 
-def owner_row(thing: Any, copy: BaseLock, ids: tuple[int, int], units: int | None) -> dict:
+def owner_row(
+    thing: Any, copy: BaseLock, ids: tuple[int, int], exclusive: bool, units: int
+) -> dict[str, Any]:
     """Return what holders and waiters have in common.
 
     :param ids: of the lock and of the copy.
-    :param units: how many units; None stands for all of them.
+    :param units: how many units; of no meaning for an exclusive access.
     """
     facts = facts_of(thing)
     lockid, copyid = ids
@@ -86,8 +86,8 @@ def owner_row(thing: Any, copy: BaseLock, ids: tuple[int, int], units: int | Non
         'copy': copy.label,
         'text': short_name(thing),
         **facts._asdict(),
-        'mode': 'exclusive' if units is None else 'counting',
-        'units': copy.maxCount if units is None else units,
+        'mode': 'exclusive' if exclusive else 'counting',
+        'units': copy.units_of(exclusive, units),
         'priority': getattr(thing, 'lock_priority', 0),
     }
 
@@ -99,27 +99,25 @@ def holder_rows(copy: BaseLock, ids: tuple[int, int]) -> list[dict[str, Any]]:
 
 def holder_row(holding: Holding, copy: BaseLock, ids: tuple[int, int]) -> dict[str, Any]:
     thing = thing_of(holding.owner)
-    row = owner_row(thing, copy, ids, None if holding.exclusive else holding.units)
+    row = owner_row(thing, copy, ids, holding.exclusive, holding.units)
     row['holderid'] = facts_of(thing).name
     row['since_at'] = epoch2datetime(holds_since(thing))
-    row['nested'] = holding.pool.holding is not None
+    row['nested'] = holding.is_nested
     return row
 
 
-def waiter_rows(
-    copy: BaseLock, ids: tuple[int, int], claims: Iterable[tuple[int, LockClaim]]
-) -> Iterator[dict[str, Any]]:
-    """Yield who waits for a copy.
+def waiter_row(
+    copy: BaseLock, ids: tuple[int, int], place: int, claim: LockClaim
+) -> dict[str, Any]:
+    """Return one who waits for a copy.
 
-    :param claims: pairs of place and claim, of those that are wanted.
+    :param place: in line; 1 is the first.
     """
-    for place, claim in claims:
-        thing = thing_of(claim.owner)
-        access = next(access for lock, access in claim.accesses if lock is copy)
-        units = None if access.mode == 'exclusive' else access.count
-        row = owner_row(thing, copy, ids, units)
-        row['waiterid'] = facts_of(thing).name
-        row['since_at'] = epoch2datetime(waits_since(thing))
-        row['place'] = place
-        row['nested'] = any(pool.holding is not None for pool in claim.pools)
-        yield row
+    thing = thing_of(claim.owner)
+    access = next(access for lock, access in claim.accesses if lock is copy)
+    row = owner_row(thing, copy, ids, access.mode == 'exclusive', access.count)
+    row['waiterid'] = facts_of(thing).name
+    row['since_at'] = epoch2datetime(waits_since(thing))
+    row['place'] = place
+    row['nested'] = claim.is_nested
+    return row

@@ -74,6 +74,6 @@ def use_of(thing: Any, copy: BaseLock, access: Any) -> Use:
         facts,
         short_name(thing),
         access.mode,
-        copy.maxCount if access.mode == 'exclusive' else access.count,
+        copy.units_of(access.mode == 'exclusive', access.count),
         copy.is_shared_with(thing),
     )
