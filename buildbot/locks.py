@@ -142,6 +142,11 @@ class BaseLockId(util.ComparableMixin):
             # to go on would be to compare units with these
             raise config.ConfigErrors([self._sentence(problem) for problem in problems])
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether it matters how those who held it ended."""
+        return self.quarantineAfter is not None or self.repairBuilder is not None
+
     def _take_rules(self, rules: dict[str, Any]) -> None:
         # those of RULES that were given, and are not what they are anyway
         problems = []

@@ -17,6 +17,7 @@ from buildbot.locking.queue import Line
 from buildbot.locking.queue import Waiter
 from buildbot.locking.queue import be_passed
 from buildbot.locking.queue import overtaken
+from buildbot.locking.queue import place_in_front
 from buildbot.locking.queue import serve
 
 
@@ -95,7 +96,7 @@ class Claim(Waiter):
                 lock.latest = age
         self.place = (-priority, age, number)
         if moved_at is not None:
-            self.place = self.place_in_front(moved_at)
+            self.place = place_in_front(moved_at, self.place)
 
     def __repr__(self) -> str:
         return f'<Claim of {self.owner}, {self.state.value}>'

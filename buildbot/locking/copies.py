@@ -207,11 +207,11 @@ class RealBranchLock(FoundByName):
                     ' of which this build has no source'
                 )
         default = self.lockid.defaultBranch
-        return [self._copy(codebase, branch or default) for codebase, branch in pairs]
+        return [self.copy_for(codebase, branch or default) for codebase, branch in pairs]
 
     def lock_for_key(self, key: Any) -> BaseLock:
         """Return the copy for what the lock's ``key`` was rendered to."""
-        return self._copy('', key if key is None else str(key))
+        return self.copy_for('', key if key is None else str(key))
 
     def all_copies(self) -> list[BaseLock]:
         """Return the copies that are in use."""
@@ -224,7 +224,8 @@ class RealBranchLock(FoundByName):
             return {'scope': 'key', 'key': of}
         return {'scope': 'branch', 'codebase': codebase, 'branch': of}
 
-    def _copy(self, codebase: str, branch: str | None) -> BaseLock:
+    def copy_for(self, codebase: str, branch: str | None) -> BaseLock:
+        """Return the copy for a branch, or for what the lock's ``key`` was rendered to."""
         lock = self.copies.get((codebase, branch))
         if lock is None:
             of = f'{codebase}:{branch}' if codebase else f'{branch}'

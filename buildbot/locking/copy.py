@@ -30,6 +30,7 @@ from buildbot.locking.pool import Holding
 from buildbot.locking.pool import Lock
 from buildbot.locking.pool import Want
 from buildbot.locking.queue import is_available
+from buildbot.locking.queue import place_in_front
 from buildbot.util import subscription
 from buildbot.util.eventual import eventually
 
@@ -166,15 +167,19 @@ class LockClaim(Claim):
         :param moved_at: when a person moved it to the front, in seconds of the master's clock; None
             if it is to have its own place.
         """
-        place = self.place_of_its_own
-        self.place = place
-        self.stand_at(place if moved_at is None else self.place_in_front(moved_at))
+        own = self.place_of_its_own
+        self.stand_at(own if moved_at is None else place_in_front(moved_at, own))
         self.announce(CHANGED)
+
+    @property
+    def thing(self) -> Any:
+        """Its owner itself, not the key that stands for it."""
+        return thing_of(self.owner)
 
     def join_quarantine(self) -> None:
         """Wait inside the quarantine that has begun to hold one of its copies, if it may."""
-        around = [key_of(thing) for thing in owners_around(thing_of(self.owner))]
-        self.ancestors = [*around, *quarantines_open_to(thing_of(self.owner), self.accesses)]
+        around = [key_of(thing) for thing in owners_around(self.thing)]
+        self.ancestors = [*around, *quarantines_open_to(self.thing, self.accesses)]
         self.stand_at(self.place)
 
     def refused(self) -> list[BaseLock]:
@@ -305,11 +310,13 @@ class BaseLock:
     :ivar label: the name of this copy in messages.
     :ivar in_use: told of what happens to this copy; None if nobody is.
     :ivar key: that by which its family knows it.
+    :ivar by_hand: the owners that are people, whether they hold it or wait.
     :ivar quarantine: the owner that keeps it out of use; None if it is in use.
     """
 
     kind = 'BaseLock'
     quarantine: Any = None
+    by_hand: Sequence[Any] = ()
     in_use: InUse | None = None
     key: Any = None
 

@@ -87,10 +87,6 @@ class Waiter:
                 return not is_closed_for_it and pool.fits(want.exclusive, want.units)
         return False
 
-    def place_in_front(self, moved_at: float) -> tuple[Any, ...]:
-        """Return the place in front of all that were not moved there after this time."""
-        return (-math.inf, -moved_at, self.place[2], self.place)
-
     @property
     def place_of_its_own(self) -> tuple[Any, ...]:
         """The place that it has, or had before it was moved to the front."""
@@ -127,6 +123,14 @@ class Waiter:
         for pool in self.pools:
             pool.draining.add(self)
         self.drains()
+
+
+def place_in_front(moved_at: float, own: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the place in front of all that were not moved there after this time.
+
+    :param own: the place that the claim has otherwise.
+    """
+    return (-math.inf, -moved_at, own[2], own)
 
 
 class Line(Order):
