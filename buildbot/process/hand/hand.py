@@ -100,6 +100,13 @@ class Hand(SharedService):
         except Exception as e:
             log.err(e, f'what was done by hand with lock {row.lock!r} cannot be restored')
 
+    def person_of(self, holdid: Any, holderid: Any = None) -> str | None:
+        """Return who holds by hand, by the id of the hold or as in the rows of those who hold.
+
+        :returns: the person; None if there is no such hold.
+        """
+        return self._holds.person_of(holdid, holderid)
+
     def hold(
         self, copy: BaseLock, by: By, until: Any, mode: Any = 'exclusive', units: Any = None
     ) -> defer.Deferred[Hold]:

@@ -26,6 +26,7 @@ from buildbot.process.hand.wishes import check_running
 from buildbot.process.hand.wishes import check_seen
 from buildbot.process.hand.wishes import check_text
 from buildbot.process.hand.wishes import taking_of
+from buildbot.process.lockfacts import facts_of
 
 if TYPE_CHECKING:
     from buildbot.process.hand.journal import Journal
@@ -50,6 +51,12 @@ class Holds:
     @property
     def _now(self) -> float:
         return self._master.reactor.seconds()
+
+    def person_of(self, holdid: Any, holderid: Any) -> str | None:
+        for hold in self._holds.values():
+            if hold.holdid == holdid or facts_of(hold).name == holderid:
+                return hold.person
+        return None
 
     @defer.inlineCallbacks
     def hold(self, copy: BaseLock, by: By, until: Any, mode: Any, units: Any) -> Any:

@@ -8,7 +8,6 @@ from typing import Any
 from parameterized import parameterized
 from twisted.internet import defer
 
-from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import SUCCESS
