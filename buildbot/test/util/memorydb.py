@@ -21,8 +21,9 @@ class KeptConnection(sa.engine.Connection):
     """A connection that stays open for whoever asks for one next."""
 
     def close(self) -> None:
-        if self.in_transaction():
-            self.get_transaction().close()
+        transaction = self.get_transaction()
+        if transaction is not None:
+            transaction.close()
 
     def end(self) -> None:
         super().close()
