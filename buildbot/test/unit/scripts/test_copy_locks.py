@@ -11,7 +11,6 @@ from buildbot.test import fakedb
 from buildbot.test.fake import fakemaster
 from buildbot.test.reactor import TestReactorMixin
 
-
 ACTION = {
     **{'masterid': 1, 'copy': 'jtag[a]', 'at': 1.0, 'action': 'kick', 'who': 'ann'},
     **{'reason': 'why not', 'text': 'x', 'person': None, 'until': None},
