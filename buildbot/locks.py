@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from fnmatch import fnmatchcase
 from typing import Any
 from typing import ClassVar
@@ -64,17 +65,30 @@ class BaseLockId(util.ComparableMixin):
     """What a configuration says of a lock. The master finds the lock that is meant by its name.
 
     :cvar lockClass: class of the service that has the copies.
+    :ivar maxWait: seconds for which an owner may wait for it; None if there is no limit.
+    :ivar maxHold: seconds for which an owner may hold it; None if there is no limit.
+    :ivar whenTooLong: ``fail`` or ``report``: whether an owner that waits or holds longer fails, or
+        is only told of.
     :ivar written_at: the line of the configuration that made it; None if no line did.
     """
 
+    compare_attrs: ClassVar[Sequence[str]] = ('maxWait', 'maxHold', 'whenTooLong')
     lockClass: ClassVar[Any]
     name: str
     maxCount: int
+    maxWait: float | None = None
+    maxHold: float | None = None
+    whenTooLong: str = 'fail'
     written_at: FileLine | None = None
 
     def __repr__(self) -> str:
-        given = [(attr.lstrip('_'), getattr(self, attr)) for attr in self.compare_attrs]
-        words = [f'{attr}={value!r}' for attr, value in given[1:] if value not in (None, ())]
+        attrs = (*type(self).compare_attrs[1:], *BaseLockId.compare_attrs)
+        given = [(attr.lstrip('_'), getattr(self, attr)) for attr in attrs]
+        words = [
+            f'{attr}={value!r}'
+            for attr, value in given
+            if value not in (None, ()) and (attr, value) != ('whenTooLong', 'fail')
+        ]
         return f'{type(self).__name__}({", ".join([repr(self.name), *words])})'
 
     def _check(self, limits_name: str = '', limits: Any = None) -> None:
@@ -99,6 +113,12 @@ class BaseLockId(util.ComparableMixin):
                     problems.append(
                         f'{limits_name}[{key!r}] must be a number of units, not {units!r}'
                     )
+        for what in ('maxWait', 'maxHold'):
+            seconds = getattr(self, what)
+            if seconds is not None and not is_number_of_seconds(seconds):
+                problems.append(f'{what} must be a number of seconds above 0, not {seconds!r}')
+        if self.whenTooLong not in ('fail', 'report'):
+            problems.append(f"whenTooLong must be 'fail' or 'report', not {self.whenTooLong!r}")
         if problems:
             # to go on would be to compare units with these
             raise config.ConfigErrors([self._sentence(problem) for problem in problems])
@@ -127,14 +147,27 @@ class MasterLock(BaseLockId):
 
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units: how many ``counting`` holders of one unit there may be.
-    :raises ConfigErrors: this is no name, or no number of units.
+    :param maxWait: seconds for which an owner may wait for it.
+    :param maxHold: seconds for which an owner may hold it, besides any ``timeout`` of a step.
+    :param whenTooLong: what comes of an owner that waits or holds longer: it fails (``fail``), or
+        people are only told of it (``report``).
+    :raises ConfigErrors: one of these is not what it must be.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount')
     lockClass = RealMasterLock
 
-    def __init__(self, name: str, maxCount: int = 1) -> None:
+    def __init__(
+        self,
+        name: str,
+        maxCount: int = 1,
+        *,
+        maxWait: float | None = None,
+        maxHold: float | None = None,
+        whenTooLong: str = 'fail',
+    ) -> None:
         self.name, self.maxCount = name, maxCount
+        self.maxWait, self.maxHold, self.whenTooLong = maxWait, maxHold, whenTooLong
         self._check()
 
 
@@ -144,6 +177,10 @@ class WorkerLock(BaseLockId):
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units of a copy: how many ``counting`` holders of one unit there may be.
     :param maxCountForWorker: units by worker name, where they differ from ``maxCount``.
+    :param maxWait: seconds for which an owner may wait for it.
+    :param maxHold: seconds for which an owner may hold it, besides any ``timeout`` of a step.
+    :param whenTooLong: what comes of an owner that waits or holds longer: it fails (``fail``), or
+        people are only told of it (``report``).
     :raises ConfigErrors: one of these is not what it must be.
     """
 
@@ -155,8 +192,13 @@ class WorkerLock(BaseLockId):
         name: str,
         maxCount: int = 1,
         maxCountForWorker: dict[str, int] | None = None,
+        *,
+        maxWait: float | None = None,
+        maxHold: float | None = None,
+        whenTooLong: str = 'fail',
     ) -> None:
         self.name, self.maxCount = name, maxCount
+        self.maxWait, self.maxHold, self.whenTooLong = maxWait, maxHold, whenTooLong
         self._check('maxCountForWorker', maxCountForWorker)
         self.maxCountForWorker = dict(maxCountForWorker or {})
         self._maxCountForWorkerList = tuple(sorted(self.maxCountForWorker.items()))
@@ -214,6 +256,10 @@ class BranchLock(BaseLockId):
         copy of their own.
     :param key: a renderable of what takes the place of the branch, for anything else that a copy is
         wanted for: ``Interpolate('%(src::repository)s#%(src::branch)s')``, a property.
+    :param maxWait: seconds for which an owner may wait for it.
+    :param maxHold: seconds for which an owner may hold it, besides any ``timeout`` of a step.
+    :param whenTooLong: what comes of an owner that waits or holds longer: it fails (``fail``), or
+        people are only told of it (``report``).
     :raises ConfigErrors: one of these is not what it must be.
     """
 
@@ -235,8 +281,13 @@ class BranchLock(BaseLockId):
         codebase: str | None = None,
         defaultBranch: str | None = None,
         key: Any = None,
+        *,
+        maxWait: float | None = None,
+        maxHold: float | None = None,
+        whenTooLong: str = 'fail',
     ) -> None:
         self.name, self.maxCount = name, maxCount
+        self.maxWait, self.maxHold, self.whenTooLong = maxWait, maxHold, whenTooLong
         self._check('maxCountForBranch', maxCountForBranch)
         self.maxCountForBranch = dict(maxCountForBranch or {})
         self.codebase = codebase
@@ -293,6 +344,11 @@ def SlaveLock(
     if maxCountForWorker:
         config.error(lock._sentence('it has both maxCountForWorker and maxCountForSlave'))
     return WorkerLock(name, maxCount, maxCountForSlave)
+
+
+def is_number_of_seconds(value: Any) -> bool:
+    """Tell whether something can last for so long, and no longer."""
+    return type(value) in (int, float) and 0 < value < math.inf
 
 
 def in_access(lock: Any) -> LockAccess:

@@ -30,6 +30,8 @@ class LocksInUse(service.SharedService):
     :ivar tell: called with a copy and what has happened to it, one of ``locking.copy.NEWS``; None
         if nobody is to be told.
     :ivar record: called with a use of a copy that has ended; None if nobody keeps them.
+    :ivar tell_people: called with a copy, a word for what people are told of it, and a sentence;
+        returns a Deferred. None if nobody tells them.
     """
 
     def __init__(self) -> None:
@@ -37,6 +39,7 @@ class LocksInUse(service.SharedService):
         self.locks: WeakValueDictionary[tuple[type, str], Any] = WeakValueDictionary()
         self.tell: Callable[[BaseLock, str], Any] | None = None
         self.record: Callable[[Any], Any] | None = None
+        self.tell_people: Callable[[BaseLock, str, str], Any] | None = None
 
     def by_name(self) -> list[Any]:
         """Return the locks, in the order of their names."""
@@ -49,6 +52,18 @@ class LocksInUse(service.SharedService):
                 self.tell(lock, news)
             except Exception as e:  # who claims or releases it must not suffer from that
                 log.err(e, f'while telling what happens to {lock}')
+
+    def report(self, lock: BaseLock, what: str, text: str) -> None:
+        """Tell people of a copy, or only the log if nobody does.
+
+        :param what: ``long_wait``, ``long_hold`` or ``circle``.
+        :param text: a sentence.
+        """
+        if self.tell_people is None:
+            log.msg(text)
+            return
+        d = defer.maybeDeferred(self.tell_people, lock, what, text)
+        d.addErrback(log.err, f'while people were told: {text}')
 
 
 class FoundByName:

@@ -61,6 +61,13 @@ class InUse(Protocol):
         :param news: what has happened, one of ``NEWS``.
         """
 
+    def report(self, lock: BaseLock, what: str, text: str) -> None:
+        """Tell people of a copy.
+
+        :param what: a word for what is told.
+        :param text: a sentence.
+        """
+
 
 class LockError(Exception):
     """A lock cannot be had as it is asked for, now or ever; the text says which and why."""
@@ -71,7 +78,14 @@ class UnitsError(LockError):
 
 
 class CircleError(LockError):
-    """To wait would close a circle of those who wait for one another."""
+    """To wait would close a circle of those who wait for one another.
+
+    :param lock: a copy for which that wait would be.
+    """
+
+    def __init__(self, text: str, lock: BaseLock) -> None:
+        super().__init__(text)
+        self.lock = lock
 
 
 class LockClaim(Claim):
@@ -172,9 +186,10 @@ class LockClaim(Claim):
             # what keeps no claims is in the way, but nobody can do anything about it
             claims: list[Any] = [c for c in circle if c is self or claims_of(c.owner) is not None]
             why = '; '.join(claim.describe() for claim in claims)
+            lock = (self.refused() or [self.accesses[0][0]])[0]
             self.deferred = None
             self.end()
-            raise CircleError(f'these would wait for one another for ever: {why}')
+            raise CircleError(f'these would wait for one another for ever: {why}', lock)
 
     def _yields(self, claim: Claim) -> bool:
         thing = thing_of(claim.owner)
@@ -284,11 +299,13 @@ class BaseLock:
     :ivar label: the name of this copy in messages.
     :ivar in_use: told of what happens to this copy; None if nobody is.
     :ivar key: that by which its family knows it.
+    :ivar lockid: what the configuration says of the lock, if this is the only copy.
     """
 
     kind = 'BaseLock'
     in_use: InUse | None = None
     key: Any = None
+    lockid: Any = None
 
     def __init__(
         self, name: str, maxCount: int = 1, of: str | None = None, family: Any = None
@@ -310,6 +327,11 @@ class BaseLock:
         """What the release calls it; people are told its label."""
         kind = self.kind if self.family is None else self.family.kind
         return f'<{kind}({self.lockName}, {self.maxCount}){self.label[len(self.lockName) :]}>'
+
+    @property
+    def definition(self) -> Any:
+        """What the newest configuration says of the lock; None if it is in none."""
+        return self.lockid if self.family is None else self.family.lockid
 
     @property
     def is_idle(self) -> bool:
@@ -472,6 +494,15 @@ class BaseLock:
         """
         if self.in_use is not None:
             self.in_use.announce(self, news)
+
+    def report(self, what: str, text: str) -> None:
+        """Tell people of it.
+
+        :param what: a word for what is told.
+        :param text: a sentence.
+        """
+        if self.in_use is not None:
+            self.in_use.report(self, what, text)
 
     def announce_release(self) -> None:
         """Tell the subscribers that an owner that was refused may ask again."""

@@ -74,7 +74,7 @@ class Builder(upstream.Builder):
             is_idle_but=self._is_idle_but,
             wake=self.wake,
             wake_granted=self.wake_granted,
-            now=self._now,
+            clock=self._find_clock,
         )
         self.worker_choice = WorkerChoice(
             self.wake, lambda: self.master.config.lateBinding, self._needs_of_others
@@ -105,10 +105,13 @@ class Builder(upstream.Builder):
             locks.append((yield self.botmaster.getLockByID(lockid, self.config_version)))
         self.configured_locks = locks
 
-    def _now(self) -> float:
+    def _find_clock(self) -> Any:
         if self._clock is None:
             self._clock = self.master.reactor  # when it has been removed it has no master
-        return self._clock.seconds()
+        return self._clock
+
+    def _now(self) -> float:
+        return self._find_clock().seconds()
 
     @defer.inlineCallbacks
     def _read_pending(self) -> Any:

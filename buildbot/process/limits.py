@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: limits of the time for which an owner may wait for its locks, or hold them.
+
+Nothing is looked at again and again. A claim of which some lock has a limit has one delayed call at
+a time, and a claim of other locks has none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Callable
+from typing import Iterable
+from typing import NamedTuple
+from typing import Protocol
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
+    from buildbot.locking.copy import BaseLock
+    from buildbot.locking.copy import LockClaim
+
+#: the arguments of a lock that limit a wait and a hold
+MAX_WAIT, MAX_HOLD = 'maxWait', 'maxHold'
+
+
+class Owner(Protocol):
+    """What a limit needs of an owner of locks that has begun."""
+
+    master: Any
+
+    def lock_name(self) -> str:
+        """Return the name of this owner for messages."""
+
+    def give_up(self, why: str) -> Any:
+        """Wait for its locks no longer, and fail."""
+
+    def end_hold(self, why: str) -> Any:
+        """End what it does with its locks, and fail."""
+
+
+class Due(NamedTuple):
+    """When an owner has waited for one copy, or held it, for as long as it may.
+
+    :param at: the time, in seconds of the master's clock.
+    :param fails: whether the owner fails then; else it is only told.
+    """
+
+    at: float
+    seconds: float
+    copy: BaseLock
+    fails: bool
+
+
+class Limit:
+    """The limits of one wait or one hold: says when each of them is over. It ends nothing.
+
+    :param clock: the master's reactor.
+    :param since: when the wait or the hold began, in seconds of that.
+    :param name: ``MAX_WAIT`` or ``MAX_HOLD``.
+    :param copies: what is waited for, or held.
+    :param is_over: called with each ``Due`` whose time has come; returns whether the owner did not
+        lack the copy then, so that its time begins anew.
+    """
+
+    def __init__(
+        self,
+        clock: Any,
+        since: float,
+        name: str,
+        copies: Iterable[BaseLock],
+        is_over: Callable[[Due], bool],
+    ) -> None:
+        self._clock = clock
+        self._is_over = is_over
+        self._call: IDelayedCall | None = None
+        self._due: list[Due] = []
+        for copy in copies:
+            # a plugin's lock has none of these
+            seconds = getattr(copy.definition, name, None)
+            if seconds is not None:
+                fails = copy.definition.whenTooLong == 'fail'
+                self._due.append(Due(since + seconds, seconds, copy, fails))
+        if self._due:
+            self._wait_for_next()
+
+    def _wait_for_next(self) -> None:
+        self._due.sort(key=lambda due: due.at)
+        after = max(0, self._due[0].at - self._clock.seconds())
+        self._call = self._clock.callLater(after, self._has_come)
+
+    def _has_come(self) -> None:
+        self._call = None
+        due = self._due.pop(0)
+        if self._is_over(due):
+            self._due.append(due._replace(at=self._clock.seconds() + due.seconds))
+        if self._due:
+            self._wait_for_next()
+
+    def stop(self) -> None:
+        """Say nothing any more. Done again, it does nothing."""
+        self._due.clear()
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+
+
+def limit_wait(owner: Owner, claim: LockClaim, since: float) -> Limit:
+    """Limit the wait of an owner that has begun.
+
+    :param claim: its claim that waits.
+    :param since: when it began to wait, in seconds of the master's clock.
+    """
+
+    def is_over(due: Due) -> bool:
+        if not claim.waiting:
+            return False  # it has been granted, and hears of it in a moment
+        if due.copy not in claim.refused():
+            return True
+        why = why_not_longer(owner, due)
+        due.copy.report('long_wait', f'{owner.lock_name()}: {why}')
+        if due.fails:
+            owner.give_up(why)
+        return False
+
+    copies = [copy for copy, _ in claim.accesses]
+    return Limit(owner.master.reactor, since, MAX_WAIT, copies, is_over)
+
+
+def limit_hold(owner: Owner, claim: LockClaim, since: float) -> Limit:
+    """Limit how long an owner holds its locks.
+
+    What it shares with an owner around it is that one's to limit.
+
+    :param claim: its claim that is held.
+    :param since: when it began to hold it, in seconds of the master's clock.
+    """
+
+    def is_over(due: Due) -> bool:
+        why = f'lock {due.copy.lockName!r}: it held {due.copy} longer than {due.seconds} s'
+        due.copy.report('long_hold', f'{owner.lock_name()}: {why}')
+        if due.fails:
+            owner.end_hold(why)
+        return False
+
+    held = zip(claim.accesses, claim.holdings)
+    copies = [copy for (copy, _), holding in held if not holding.is_nested]
+    return Limit(owner.master.reactor, since, MAX_HOLD, copies, is_over)
+
+
+def why_not_longer(owner: Any, due: Due) -> str:
+    """Say that an owner has waited too long for a copy that it lacks, and who kept it from it."""
+    name, in_the_way = due.copy.lockName, due.copy.describe_holders(owner)
+    return f'lock {name!r}: it waited longer than {due.seconds} s for {in_the_way}'
