@@ -6,7 +6,9 @@ from __future__ import annotations
 import math
 from fnmatch import fnmatchcase
 from typing import Any
+from typing import Callable
 from typing import ClassVar
+from typing import NamedTuple
 from typing import Sequence
 
 from twisted.python.reflect import accumulateClassList
@@ -61,34 +63,63 @@ class LockAccess(util.ComparableMixin):
         return f'{self.lockid!r}.access({self.mode!r}{units})'
 
 
+def is_span(value: Any) -> bool:
+    """Tell whether a value is a number of seconds that can pass."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and 0 < value < math.inf
+
+
+class Rule(NamedTuple):
+    """One more thing that a configuration may say of a lock.
+
+    :param default: what it is if nothing is said.
+    :param is_right: tells whether a value that is not the default is one that it can have.
+    :param must_be: what it must be, for the message that says that it is not.
+    """
+
+    default: Any
+    is_right: Callable[[Any], bool]
+    must_be: str
+
+
+#: what may be said of a lock of any kind, by name of the argument
+RULES = {
+    'whenOverdue': Rule('keep', lambda v: v == 'release', "'keep' or 'release'"),
+    'quarantineAfter': Rule(
+        None, lambda v: is_number_of_units(v) and v > 0, 'a number of failures, or None'
+    ),
+    'quarantineWhen': Rule(None, callable, 'a function of the results of a build or step, or None'),
+    'repairBuilder': Rule(None, lambda v: isinstance(v, str) and bool(v), 'the name of a builder'),
+    'maxWait': Rule(None, is_span, 'a number of seconds above 0, or None'),
+    'maxHold': Rule(None, is_span, 'a number of seconds above 0, or None'),
+    'whenTooLong': Rule('fail', lambda v: v == 'report', "'fail' or 'report'"),
+}
+
+
 class BaseLockId(util.ComparableMixin):
     """What a configuration says of a lock. The master finds the lock that is meant by its name.
 
     :cvar lockClass: class of the service that has the copies.
-    :ivar maxWait: seconds for which an owner may wait for it; None if there is no limit.
-    :ivar maxHold: seconds for which an owner may hold it; None if there is no limit.
-    :ivar whenTooLong: ``fail`` or ``report``: whether an owner that waits or holds longer fails, or
-        is only told of.
     :ivar written_at: the line of the configuration that made it; None if no line did.
     """
 
-    compare_attrs: ClassVar[Sequence[str]] = ('maxWait', 'maxHold', 'whenTooLong')
     lockClass: ClassVar[Any]
     name: str
     maxCount: int
+    written_at: FileLine | None = None
+    whenOverdue = 'keep'
+    quarantineAfter: int | None = None
+    quarantineWhen: Callable[[int], Any] | None = None
+    repairBuilder: str | None = None
     maxWait: float | None = None
     maxHold: float | None = None
-    whenTooLong: str = 'fail'
-    written_at: FileLine | None = None
+    whenTooLong = 'fail'
 
     def __repr__(self) -> str:
-        attrs = (*type(self).compare_attrs[1:], *BaseLockId.compare_attrs)
-        given = [(attr.lstrip('_'), getattr(self, attr)) for attr in attrs]
-        words = [
-            f'{attr}={value!r}'
-            for attr, value in given
-            if value not in (None, ()) and (attr, value) != ('whenTooLong', 'fail')
-        ]
+        named = [attr for attr in self.compare_attrs if attr != '_rules']
+        given = [(attr.lstrip('_'), getattr(self, attr)) for attr in named]
+        words = [f'{attr}={value!r}' for attr, value in given[1:] if value not in (None, ())]
+        words += [f'{name}={value!r}' for name, value in self._rules]
         return f'{type(self).__name__}({", ".join([repr(self.name), *words])})'
 
     def _check(self, limits_name: str = '', limits: Any = None) -> None:
@@ -113,14 +144,29 @@ class BaseLockId(util.ComparableMixin):
                     problems.append(
                         f'{limits_name}[{key!r}] must be a number of units, not {units!r}'
                     )
-        for what in ('maxWait', 'maxHold'):
-            seconds = getattr(self, what)
-            if seconds is not None and not is_number_of_seconds(seconds):
-                problems.append(f'{what} must be a number of seconds above 0, not {seconds!r}')
-        if self.whenTooLong not in ('fail', 'report'):
-            problems.append(f"whenTooLong must be 'fail' or 'report', not {self.whenTooLong!r}")
         if problems:
             # to go on would be to compare units with these
+            raise config.ConfigErrors([self._sentence(problem) for problem in problems])
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it matters how those who held it ended."""
+        return self.quarantineAfter is not None or self.repairBuilder is not None
+
+    def _take_rules(self, rules: dict[str, Any]) -> None:
+        # those of RULES that were given, and are not what they are anyway
+        problems = []
+        for name, value in rules.items():
+            if name not in RULES:
+                raise TypeError(
+                    f'{type(self).__name__}() got an unexpected keyword argument {name!r}'
+                )
+            rule = RULES[name]
+            if value != rule.default and not rule.is_right(value):
+                problems.append(f'{name} must be {rule.must_be}, not {value!r}')
+            setattr(self, name, value)
+        self._rules = tuple((n, getattr(self, n)) for n in RULES if getattr(self, n) != RULES[n].default)
+        if problems:
             raise config.ConfigErrors([self._sentence(problem) for problem in problems])
 
     def _sentence(self, problem: str) -> str:
@@ -147,28 +193,17 @@ class MasterLock(BaseLockId):
 
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units: how many ``counting`` holders of one unit there may be.
-    :param maxWait: seconds for which an owner may wait for it.
-    :param maxHold: seconds for which an owner may hold it, besides any ``timeout`` of a step.
-    :param whenTooLong: what comes of an owner that waits or holds longer: it fails (``fail``), or
-        people are only told of it (``report``).
-    :raises ConfigErrors: one of these is not what it must be.
+    :param rules: what else is said of it; see ``RULES``.
+    :raises ConfigErrors: this is no name, or no number of units.
     """
 
-    compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount')
+    compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount', '_rules')
     lockClass = RealMasterLock
 
-    def __init__(
-        self,
-        name: str,
-        maxCount: int = 1,
-        *,
-        maxWait: float | None = None,
-        maxHold: float | None = None,
-        whenTooLong: str = 'fail',
-    ) -> None:
+    def __init__(self, name: str, maxCount: int = 1, **rules: Any) -> None:
         self.name, self.maxCount = name, maxCount
-        self.maxWait, self.maxHold, self.whenTooLong = maxWait, maxHold, whenTooLong
         self._check()
+        self._take_rules(rules)
 
 
 class WorkerLock(BaseLockId):
@@ -177,14 +212,11 @@ class WorkerLock(BaseLockId):
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units of a copy: how many ``counting`` holders of one unit there may be.
     :param maxCountForWorker: units by worker name, where they differ from ``maxCount``.
-    :param maxWait: seconds for which an owner may wait for it.
-    :param maxHold: seconds for which an owner may hold it, besides any ``timeout`` of a step.
-    :param whenTooLong: what comes of an owner that waits or holds longer: it fails (``fail``), or
-        people are only told of it (``report``).
+    :param rules: what else is said of it; see ``RULES``.
     :raises ConfigErrors: one of these is not what it must be.
     """
 
-    compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount', '_maxCountForWorkerList')
+    compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount', '_maxCountForWorkerList', '_rules')
     lockClass = RealWorkerLock
 
     def __init__(
@@ -192,14 +224,11 @@ class WorkerLock(BaseLockId):
         name: str,
         maxCount: int = 1,
         maxCountForWorker: dict[str, int] | None = None,
-        *,
-        maxWait: float | None = None,
-        maxHold: float | None = None,
-        whenTooLong: str = 'fail',
+        **rules: Any,
     ) -> None:
         self.name, self.maxCount = name, maxCount
-        self.maxWait, self.maxHold, self.whenTooLong = maxWait, maxHold, whenTooLong
         self._check('maxCountForWorker', maxCountForWorker)
+        self._take_rules(rules)
         self.maxCountForWorker = dict(maxCountForWorker or {})
         self._maxCountForWorkerList = tuple(sorted(self.maxCountForWorker.items()))
 
@@ -256,10 +285,7 @@ class BranchLock(BaseLockId):
         copy of their own.
     :param key: a renderable of what takes the place of the branch, for anything else that a copy is
         wanted for: ``Interpolate('%(src::repository)s#%(src::branch)s')``, a property.
-    :param maxWait: seconds for which an owner may wait for it.
-    :param maxHold: seconds for which an owner may hold it, besides any ``timeout`` of a step.
-    :param whenTooLong: what comes of an owner that waits or holds longer: it fails (``fail``), or
-        people are only told of it (``report``).
+    :param rules: what else is said of it; see ``RULES``.
     :raises ConfigErrors: one of these is not what it must be.
     """
 
@@ -270,6 +296,7 @@ class BranchLock(BaseLockId):
         'codebase',
         'defaultBranch',
         '_key',
+        '_rules',
     )
     lockClass = RealBranchLock
 
@@ -281,14 +308,11 @@ class BranchLock(BaseLockId):
         codebase: str | None = None,
         defaultBranch: str | None = None,
         key: Any = None,
-        *,
-        maxWait: float | None = None,
-        maxHold: float | None = None,
-        whenTooLong: str = 'fail',
+        **rules: Any,
     ) -> None:
         self.name, self.maxCount = name, maxCount
-        self.maxWait, self.maxHold, self.whenTooLong = maxWait, maxHold, whenTooLong
         self._check('maxCountForBranch', maxCountForBranch)
+        self._take_rules(rules)
         self.maxCountForBranch = dict(maxCountForBranch or {})
         self.codebase = codebase
         self.defaultBranch = defaultBranch
@@ -330,25 +354,21 @@ def SlaveLock(
     maxCount: int = 1,
     maxCountForWorker: dict[str, int] | None = None,
     maxCountForSlave: dict[str, int] | None = None,
+    **rules: Any,
 ) -> WorkerLock:
     """Return a ``WorkerLock``, and say that this is its name today.
 
     :param maxCountForSlave: the name of ``maxCountForWorker`` when a worker was called a slave.
     """
     old_word('SlaveLock', 'WorkerLock', f'lock {name!r}')
-    lock = WorkerLock(name, maxCount, maxCountForWorker)
+    lock = WorkerLock(name, maxCount, maxCountForWorker, **rules)
     if maxCountForSlave is None:
         return lock
     old_word('maxCountForSlave', 'maxCountForWorker', f'lock {name!r}')
     lock._check('maxCountForSlave', maxCountForSlave)
     if maxCountForWorker:
         config.error(lock._sentence('it has both maxCountForWorker and maxCountForSlave'))
-    return WorkerLock(name, maxCount, maxCountForSlave)
-
-
-def is_number_of_seconds(value: Any) -> bool:
-    """Tell whether something can last for so long, and no longer."""
-    return type(value) in (int, float) and 0 < value < math.inf
+    return WorkerLock(name, maxCount, maxCountForSlave, **rules)
 
 
 def in_access(lock: Any) -> LockAccess:

@@ -30,8 +30,9 @@ class LocksInUse(service.SharedService):
     :ivar tell: called with a copy and what has happened to it, one of ``locking.copy.NEWS``; None
         if nobody is to be told.
     :ivar record: called with a use of a copy that has ended; None if nobody keeps them.
-    :ivar tell_people: called with a copy, a word for what people are told of it, and a sentence;
-        returns a Deferred. None if nobody tells them.
+    :ivar judge: called with a copy and the owner that has released it; None if nobody judges.
+    :ivar tell_people: called with a copy, a word for what people are told of it, and a sentence
+        without its name; None if nobody tells them.
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,7 @@ class LocksInUse(service.SharedService):
         self.locks: WeakValueDictionary[tuple[type, str], Any] = WeakValueDictionary()
         self.tell: Callable[[BaseLock, str], Any] | None = None
         self.record: Callable[[Any], Any] | None = None
+        self.judge: Callable[[BaseLock, Any], Any] | None = None
         self.tell_people: Callable[[BaseLock, str, str], Any] | None = None
 
     def by_name(self) -> list[Any]:
@@ -56,14 +58,26 @@ class LocksInUse(service.SharedService):
     def report(self, lock: BaseLock, what: str, text: str) -> None:
         """Tell people of a copy, or only the log if nobody does.
 
-        :param what: ``long_wait``, ``long_hold`` or ``circle``.
-        :param text: a sentence.
+        :param what: a word for what is told.
+        :param text: a sentence, without the name of the copy and its full stop.
         """
         if self.tell_people is None:
-            log.msg(text)
+            log.msg(f'{lock}: {text}')
             return
-        d = defer.maybeDeferred(self.tell_people, lock, what, text)
-        d.addErrback(log.err, f'while people were told: {text}')
+        try:
+            self.tell_people(lock, what, text)
+        except Exception as e:  # who waits for it or holds it must not suffer from that
+            log.err(e, f'while people were told of {lock}: {text}')
+
+
+def lock_of(copy: BaseLock) -> Any:
+    """Return the lock that something is a copy of."""
+    return copy if copy.family is None else copy.family
+
+
+def definition_of(copy: BaseLock) -> Any:
+    """Return what the configuration says of the lock of a copy; None if it says nothing (yet)."""
+    return getattr(lock_of(copy), 'lockid', None)
 
 
 class FoundByName:
@@ -210,11 +224,11 @@ class RealBranchLock(FoundByName):
                     ' of which this build has no source'
                 )
         default = self.lockid.defaultBranch
-        return [self._copy(codebase, branch or default) for codebase, branch in pairs]
+        return [self.copy_for(codebase, branch or default) for codebase, branch in pairs]
 
     def lock_for_key(self, key: Any) -> BaseLock:
         """Return the copy for what the lock's ``key`` was rendered to."""
-        return self._copy('', key if key is None else str(key))
+        return self.copy_for('', key if key is None else str(key))
 
     def all_copies(self) -> list[BaseLock]:
         """Return the copies that are in use."""
@@ -223,16 +237,17 @@ class RealBranchLock(FoundByName):
     def scope_of(self, copy: BaseLock) -> dict[str, str | None]:
         """Say whose copy one is."""
         codebase, of = copy.key
-        if self.lockid.key is not None:
+        if self.lockid is not None and self.lockid.key is not None:
             return {'scope': 'key', 'key': of}
         return {'scope': 'branch', 'codebase': codebase, 'branch': of}
 
-    def _copy(self, codebase: str, branch: str | None) -> BaseLock:
-        assert self.lockid is not None
+    def copy_for(self, codebase: str, branch: str | None) -> BaseLock:
+        """Return the copy for a branch, or for what the lock's ``key`` was rendered to."""
         lock = self.copies.get((codebase, branch))
         if lock is None:
             of = f'{codebase}:{branch}' if codebase else f'{branch}'
-            limit = self.lockid.max_count_for(branch)
+            # it may be held by hand before a configuration defines it
+            limit = self.lockid.max_count_for(branch) if self.lockid is not None else 0
             lock = BaseLock(self.lockName, limit, of, self)
             lock.in_use, lock.key = self.in_use, (codebase, branch)
             self.copies[codebase, branch] = lock

@@ -27,6 +27,7 @@ from buildbot.process import metrics
 from buildbot.process.buildstep import first_cause
 from buildbot.process.buildstep import step_that_runs
 from buildbot.process.eye.waitrows import WaitRows
+from buildbot.process.hand.failures import tell_release
 from buildbot.process.limits import Limit
 from buildbot.process.limits import limit_hold
 from buildbot.process.limits import limit_wait
@@ -355,6 +356,7 @@ class Build(upstream.Build, LockOwner):
     def releaseLocks(self) -> None:
         self._end_limit()
         if self._claim is not None:
+            tell_release(self, self._claim)
             self._claim.end()
         self._log_locks(self.lock_log.ended, lost=self.is_lost)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)
@@ -395,7 +397,7 @@ class Build(upstream.Build, LockOwner):
             result = first_cause(result)
             log.err(result, f'{self} could not begin')
             if result.check(CircleError):
-                result.value.lock.report('circle', f'{self.lock_name()}: {result.value}')
+                result.value.lock.report('circle', f'{self.lock_name()} fails: {result.value}')
             # a worker is not to be suspected for locks that cannot be found out, or had
             is_of_locks = self._cannot_claim is not None or result.check(LockError)
             results = FAILURE if is_of_locks else EXCEPTION

@@ -25,6 +25,7 @@ from buildbot.locks import LockError
 from buildbot.locks import LockOwner
 from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.eye.words import plain
+from buildbot.process.hand.failures import tell_release
 from buildbot.process.limits import Limit
 from buildbot.process.limits import limit_hold
 from buildbot.process.limits import limit_wait
@@ -434,7 +435,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
             raise upstream.BuildStepCancelled
         self.why_not_run = str(cause.value)
         if cause.check(CircleError):
-            cause.value.lock.report('circle', f'{self.lock_name()}: {self.why_not_run}')
+            cause.value.lock.report('circle', f'{self.lock_name()} fails: {self.why_not_run}')
         if not cause.check(LockError):
             self.why_not_run = f'its locks cannot be found out: {name_and_message(cause)}'
         return why
@@ -449,6 +450,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """Release the locks that the step holds; doing it again does nothing."""
         self._end_limit()
         if self._claim is not None:
+            tell_release(self, self._claim)
             self._claim.end()
         self._log_locks(self.lock_log.ended, lost=getattr(self.build, 'is_lost', False))
 

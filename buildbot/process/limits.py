@@ -14,6 +14,8 @@ from typing import Iterable
 from typing import NamedTuple
 from typing import Protocol
 
+from buildbot.locking.copies import definition_of
+
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
@@ -76,10 +78,10 @@ class Limit:
         self._call: IDelayedCall | None = None
         self._due: list[Due] = []
         for copy in copies:
-            # a plugin's lock has none of these
-            seconds = getattr(copy.definition, name, None)
+            definition = definition_of(copy)
+            seconds = getattr(definition, name, None)  # a plugin's lock has none of these
             if seconds is not None:
-                fails = copy.definition.whenTooLong == 'fail'
+                fails = definition.whenTooLong == 'fail'
                 self._due.append(Due(since + seconds, seconds, copy, fails))
         if self._due:
             self._wait_for_next()
@@ -117,10 +119,9 @@ def limit_wait(owner: Owner, claim: LockClaim, since: float) -> Limit:
             return False  # it has been granted, and hears of it in a moment
         if due.copy not in claim.refused():
             return True
-        why = why_not_longer(owner, due)
-        due.copy.report('long_wait', f'{owner.lock_name()}: {why}')
+        tell_long_wait(owner, due)
         if due.fails:
-            owner.give_up(why)
+            owner.give_up(why_not_longer(owner, due))
         return False
 
     copies = [copy for copy, _ in claim.accesses]
@@ -137,15 +138,22 @@ def limit_hold(owner: Owner, claim: LockClaim, since: float) -> Limit:
     """
 
     def is_over(due: Due) -> bool:
-        why = f'lock {due.copy.lockName!r}: it held {due.copy} longer than {due.seconds} s'
-        due.copy.report('long_hold', f'{owner.lock_name()}: {why}')
+        name, copy, seconds = owner.lock_name(), due.copy, due.seconds
+        copy.report('long_hold', f'{name} held it longer than {seconds} s')
         if due.fails:
-            owner.end_hold(why)
+            owner.end_hold(f'lock {copy.lockName!r}: it held {copy} longer than {seconds} s')
         return False
 
     held = zip(claim.accesses, claim.holdings)
     copies = [copy for (copy, _), holding in held if not holding.is_nested]
     return Limit(owner.master.reactor, since, MAX_HOLD, copies, is_over)
+
+
+def tell_long_wait(owner: Any, due: Due) -> None:
+    """Tell people that an owner has waited too long for a copy that it lacks."""
+    name, in_the_way = owner.lock_name(), due.copy.who_was_in_the_way(owner)
+    text = f'{name} waited longer than {due.seconds} s for it, {in_the_way}'
+    due.copy.report('long_wait', text)
 
 
 def why_not_longer(owner: Any, due: Due) -> str:

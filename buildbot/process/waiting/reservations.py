@@ -80,6 +80,8 @@ class Reservations(ReservationBook):
         self._clock = clock
         # a request leaves the line and comes back, and the log tells once that it waits
         self._logs: dict[int, LockLog] = {}
+        # when a person moved a request to the front
+        self._moved_at: dict[int, float] = {}
         self._limits = WaitLimits(clock, self.in_line, self._give_up)
 
     @defer.inlineCallbacks
@@ -233,8 +235,21 @@ class Reservations(ReservationBook):
         if self.held(brid) is None and not self._is_pending(brid):
             self.end_wait(brid)
 
+    def move(self, brid: int, moved_at: float | None) -> None:
+        """Move a request to the front of the lines in which it waits, or back to its own place.
+
+        :param moved_at: when it is moved to the front, in seconds; None moves it back.
+        """
+        if moved_at is None:
+            self._moved_at.pop(brid, None)
+        else:
+            self._moved_at[brid] = moved_at
+        for reservation in self.in_line(brid):
+            reservation.stand_in_front(moved_at)
+
     def end_wait(self, brid: int) -> None:
         """Note that a request waits no longer; if nothing came of its wait, that was in vain."""
+        self._moved_at.pop(brid, None)
         self._limits.forget(brid)
         log = self._logs.pop(brid, None)
         if log is not None:
@@ -249,6 +264,7 @@ class Reservations(ReservationBook):
         for log in self._logs.values():
             log.left(self._now(), lost=True)
         self._logs.clear()
+        self._moved_at.clear()
         self._limits.clear()
         super().clear()
 
@@ -315,6 +331,7 @@ class Reservations(ReservationBook):
                 reservation = None
         if reservation is None:
             reservation = Reservation(buildrequest, self._name, resolved, self._wake_granted)
+            reservation.lock_moved_at = self._moved_at.get(brid)
         reservation.resolved = resolved
         reservation.why_never = resolved.why_never or self._limits.why_gave_up(brid)
         return reservation

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from buildbot.locking.copy import LockError
 from buildbot.process.limits import MAX_WAIT
 from buildbot.process.limits import Limit
+from buildbot.process.limits import tell_long_wait
 from buildbot.process.limits import why_not_longer
 
 if TYPE_CHECKING:
@@ -64,15 +65,15 @@ class WaitLimits:
             return False  # it has been granted, and its builder hears of it in a moment
         if due.copy not in claim.refused():
             return True
-        brid, why = reservation.request.id, why_not_longer(reservation, due)
+        brid = reservation.request.id
         told = self._told.setdefault(brid, set())
         if due.copy.lockName not in told:
             told.add(due.copy.lockName)
-            due.copy.report('long_wait', f'{reservation.lock_name()}: {why}')
+            tell_long_wait(reservation, due)
         if due.fails:
             reservation.waits_in_vain = True
             if all(other.waits_in_vain for other in self._in_line(brid)):
-                self._gave_up[brid] = Failure(LockError(why))
+                self._gave_up[brid] = Failure(LockError(why_not_longer(reservation, due)))
                 self._give_up(brid)
         return False
 

@@ -112,12 +112,12 @@ class Waiting(Limited):
         self.after(10)
         self.assertEqual((yield self.owners(self.lock)), (1, 0))
         name = {'step': 'work', 'group': 'g'}[level]
-        why = (
-            f"lock 'L': it waited longer than 600 s for {copy}, which was held by step 'work' of b #1"
-        )
+        holder = "which was held by step 'work' of b #1"
+        why = f"lock 'L': it waited longer than 600 s for {copy}, {holder}"
         self.assertEqual((yield self.state(2, name)), f'{why} (failure)')
         kind = {'step': 'step', 'group': 'step group'}[level]
-        self.assertEqual(self.told, [(copy, 'long_wait', f"{kind} '{name}' of a #1: {why}")])
+        text = f"{kind} '{name}' of a #1 waited longer than 600 s for it, {holder}"
+        self.assertEqual(self.told, [(copy, 'long_wait', text)])
         self.finish()
         self.assertEqual((yield self.builds()), [SUCCESS, FAILURE])
         self.assertEqual(self.gates['a'].seen, 0)
@@ -136,7 +136,8 @@ class Waiting(Limited):
         self.assertEqual((yield self.builds()), [None, FAILURE])
         why = f"lock 'L': it waited longer than 600 s for {copy}, which was held by b #1"
         self.assertEqual((yield self.build_state(2)), f'could not begin: {why}')
-        self.assertEqual(self.told, [(copy, 'long_wait', f'build request 2 of a: {why}')])
+        text = 'build request 2 of a waited longer than 600 s for it, which was held by b #1'
+        self.assertEqual(self.told, [(copy, 'long_wait', text)])
         self.finish()
         self.flushLoggedErrors()
         yield self.nothing_is_left()
@@ -324,7 +325,8 @@ class Holding(Limited):
         self.assertEqual((yield self.builds()), [FAILURE])
         why = f"lock 'L': it held {copy} longer than 600 s"
         name = {'builder': 'a #1', 'step': "step 'work' of a #1", 'group': "step group 'g' of a #1"}
-        self.assertEqual(self.told, [(copy, 'long_hold', f'{name[level]}: {why}')])
+        text = f'{name[level]} held it longer than 600 s'
+        self.assertEqual(self.told, [(copy, 'long_hold', text)])
         if level == 'builder':
             state = yield self.build_state(1)
             self.assertIn(f'failed ({why})', state)
@@ -425,7 +427,7 @@ class Holding(Limited):
 
     @defer.inlineCallbacks
     def test_reconfig(self):
-        """What is held when a limit is changed is held under the old one; the next under the new."""
+        """What is held when a limit changes is held under the old one; the next under the new."""
         yield self.start(MasterLock('L', maxHold=600), 'step')
         yield self.request('a', 'x')
         self.lock = MasterLock('L', maxHold=60)
@@ -477,7 +479,7 @@ class Circles(LabTestCase):
         self.assertEqual((copy, what), ('A', 'circle'))
         self.assertEqual(
             text,
-            "step 'g/generic_1' of b1 #1: these would wait for one another for ever: step"
+            "step 'g/generic_1' of b1 #1 fails: these would wait for one another for ever: step"
             " 'g/generic_1' of b1 #1 waits for A held by step group 'g' of b0 #1; step"
             " 'g/generic_1' of b0 #1 waits for B held by step group 'g' of b1 #1",
         )
