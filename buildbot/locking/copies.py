@@ -30,6 +30,7 @@ class LocksInUse(service.SharedService):
     :ivar tell: called with a copy and what has happened to it, one of ``locking.copy.NEWS``; None
         if nobody is to be told.
     :ivar record: called with a use of a copy that has ended; None if nobody keeps them.
+    :ivar long_waits: told of each wait, see ``InUse``; None if nobody wants to hear of long ones.
     :ivar judge: called with a copy and the owner that has released it; None if nobody judges.
     :ivar tell_people: called with a copy, a word for what people are told of it, and a sentence
         without its name; None if nobody tells them.
@@ -41,6 +42,7 @@ class LocksInUse(service.SharedService):
         self.tell: Callable[[BaseLock, str], Any] | None = None
         self.record: Callable[[Any], Any] | None = None
         self.judge: Callable[[BaseLock, Any], Any] | None = None
+        self.long_waits: Any = None
         self.tell_people: Callable[[BaseLock, str, str], Any] | None = None
 
     def by_name(self) -> list[Any]:
