@@ -55,7 +55,7 @@ class InUse(Protocol):
     """Those who want to know what happens to copies of locks.
 
     :ivar record: called with a use of a copy that has ended; None if nobody keeps them.
-    :ivar long_waits: its ``begin`` is called when an owner waits, its ``end`` when that is over; None
+    :ivar long_waits: its ``begin`` is called when an owner waits, and ``end`` when that is over; None
         if nobody wants to hear of long waits.
     """
 

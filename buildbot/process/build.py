@@ -163,7 +163,7 @@ class Build(upstream.Build, LockOwner):
 
     def _limit_hold(self) -> None:
         if self._claim is not None and self._claim.holds:
-            self._limit = limit_hold(self, self._claim, self.master.reactor.seconds())
+            self._limit = limit_hold(self, self._claim)
 
     def _end_limit(self) -> None:
         if self._limit is not None:
@@ -292,7 +292,7 @@ class Build(upstream.Build, LockOwner):
         except LockError:
             return defer.fail()
         self._acquiringLock = (claim, None, d)
-        self._limit = limit_wait(self, claim, self.master.reactor.seconds())
+        self._limit = limit_wait(self, claim)
         self._tell_wait(claim)
         return d.addBoth(self._has_waited)
 

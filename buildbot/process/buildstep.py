@@ -342,7 +342,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
             self._begin_to_wait()
             d = claim.wait()
             self._acquiringLocks = [(claim, None, d)]
-            self._limit = limit_wait(self, claim, self.master.reactor.seconds())
+            self._limit = limit_wait(self, claim)
             self._tell_wait(claim)
         except LockError:
             d = defer.fail()
@@ -386,7 +386,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     def _begin_to_hold(self, claim: LockClaim) -> None:
         self._log_locks(self.lock_log.granted)
-        self._limit = limit_hold(self, claim, self.master.reactor.seconds())
+        self._limit = limit_hold(self, claim)
 
     def give_up(self, why: str) -> None:
         """Wait for its locks no longer, and fail.

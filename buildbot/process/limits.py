@@ -54,37 +54,36 @@ class Due(NamedTuple):
     fails: bool
 
 
+def all_due(name: str, copies: Iterable[BaseLock], since: float) -> list[Due]:
+    """Return when the limits of copies are over; none of those that have none.
+
+    :param name: ``MAX_WAIT`` or ``MAX_HOLD``.
+    :param since: when the wait or the hold began, in seconds of the master's clock.
+    """
+    found = []
+    for copy in copies:
+        definition = definition_of(copy)
+        seconds = getattr(definition, name, None)  # a plugin's lock has none of these
+        if seconds is not None:
+            found.append(Due(since + seconds, seconds, copy, definition.whenTooLong == 'fail'))
+    return found
+
+
 class Limit:
     """The limits of one wait or one hold: says when each of them is over. It ends nothing.
 
     :param clock: the master's reactor.
-    :param since: when the wait or the hold began, in seconds of that.
-    :param name: ``MAX_WAIT`` or ``MAX_HOLD``.
-    :param copies: what is waited for, or held.
-    :param is_over: called with each ``Due`` whose time has come; returns whether the owner did not
-        lack the copy then, so that its time begins anew.
+    :param due: when they are over, at least one.
+    :param is_over: called with each whose time has come; returns whether the owner did not lack the
+        copy then, so that its time begins anew.
     """
 
-    def __init__(
-        self,
-        clock: Any,
-        since: float,
-        name: str,
-        copies: Iterable[BaseLock],
-        is_over: Callable[[Due], bool],
-    ) -> None:
+    def __init__(self, clock: Any, due: list[Due], is_over: Callable[[Due], bool]) -> None:
         self._clock = clock
+        self._due = due
         self._is_over = is_over
         self._call: IDelayedCall | None = None
-        self._due: list[Due] = []
-        for copy in copies:
-            definition = definition_of(copy)
-            seconds = getattr(definition, name, None)  # a plugin's lock has none of these
-            if seconds is not None:
-                fails = definition.whenTooLong == 'fail'
-                self._due.append(Due(since + seconds, seconds, copy, fails))
-        if self._due:
-            self._wait_for_next()
+        self._wait_for_next()
 
     def _wait_for_next(self) -> None:
         self._due.sort(key=lambda due: due.at)
@@ -107,11 +106,11 @@ class Limit:
             call.cancel()
 
 
-def limit_wait(owner: Owner, claim: LockClaim, since: float) -> Limit:
-    """Limit the wait of an owner that has begun.
+def limit_wait(owner: Owner, claim: LockClaim) -> Limit | None:
+    """Limit the wait of an owner, which begins now.
 
     :param claim: its claim that waits.
-    :param since: when it began to wait, in seconds of the master's clock.
+    :returns: the limit; None if there is none.
     """
 
     def is_over(due: Due) -> bool:
@@ -124,17 +123,18 @@ def limit_wait(owner: Owner, claim: LockClaim, since: float) -> Limit:
             owner.give_up(why_not_longer(owner, due))
         return False
 
-    copies = [copy for copy, _ in claim.accesses]
-    return Limit(owner.master.reactor, since, MAX_WAIT, copies, is_over)
+    reactor = owner.master.reactor
+    due = all_due(MAX_WAIT, (copy for copy, _ in claim.accesses), reactor.seconds())
+    return Limit(reactor, due, is_over) if due else None
 
 
-def limit_hold(owner: Owner, claim: LockClaim, since: float) -> Limit:
-    """Limit how long an owner holds its locks.
+def limit_hold(owner: Owner, claim: LockClaim) -> Limit | None:
+    """Limit how long an owner holds its locks, from now on.
 
     What it shares with an owner around it is that one's to limit.
 
     :param claim: its claim that is held.
-    :param since: when it began to hold it, in seconds of the master's clock.
+    :returns: the limit; None if there is none.
     """
 
     def is_over(due: Due) -> bool:
@@ -144,9 +144,10 @@ def limit_hold(owner: Owner, claim: LockClaim, since: float) -> Limit:
             owner.end_hold(f'lock {copy.lockName!r}: it held {copy} longer than {seconds} s')
         return False
 
-    held = zip(claim.accesses, claim.holdings)
-    copies = [copy for (copy, _), holding in held if not holding.is_nested]
-    return Limit(owner.master.reactor, since, MAX_HOLD, copies, is_over)
+    reactor, held = owner.master.reactor, zip(claim.accesses, claim.holdings)
+    own = (copy for (copy, _), holding in held if not holding.is_nested)
+    due = all_due(MAX_HOLD, own, reactor.seconds())
+    return Limit(reactor, due, is_over) if due else None
 
 
 def tell_long_wait(owner: Any, due: Due) -> None:

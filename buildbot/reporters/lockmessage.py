@@ -36,10 +36,8 @@ SUBJECT = '{{ copy }}: {{ words }} ({{ buildbot_title }})'
 
 PLAIN = """\
 {{ copy }}: {{ text }}.
-{% if reason %}
-Reason: {{ reason }}
-{% endif %}{% if until_at %}
-The hold is until {{ until_at }}.
+{% if reason %}Reason: {{ reason }}
+{% endif %}{% if until_at %}The hold is until {{ until_at }}.
 {% endif %}
 The locks: {{ url }}
 """

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from buildbot.locking.copy import LockError
 from buildbot.process.limits import MAX_WAIT
 from buildbot.process.limits import Limit
+from buildbot.process.limits import all_due
 from buildbot.process.limits import tell_long_wait
 from buildbot.process.limits import why_not_longer
 
@@ -55,9 +56,11 @@ class WaitLimits:
         :param since: when its request began to wait, in seconds.
         """
         if reservation.limit is None:
-            copies = [copy for copy, access in reservation.asked if access.count]
-            is_over = partial(self._is_over, reservation)
-            reservation.limit = Limit(self._clock(), since, MAX_WAIT, copies, is_over)
+            copies = (copy for copy, access in reservation.asked if access.count)
+            due = all_due(MAX_WAIT, copies, since)
+            if due:
+                is_over = partial(self._is_over, reservation)
+                reservation.limit = Limit(self._clock(), due, is_over)
 
     def _is_over(self, reservation: Reservation, due: Due) -> bool:
         claim = reservation.claim

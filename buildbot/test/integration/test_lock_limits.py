@@ -8,6 +8,7 @@ from twisted.internet import defer
 
 from buildbot.locking.copies import LocksInUse
 from buildbot.locks import BranchLock
+from buildbot.locks import LockError
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import schedulers
@@ -185,6 +186,7 @@ class Waiting(Limited):
         else:
             self.lose_worker()
         self.finish()
+        self.flushLoggedErrors(LockError)  # of a step that began right then
         self.assertEqual((yield self.builds())[1], result)
         self.after(6000)
         self.assertEqual(self.told, [])
@@ -379,6 +381,7 @@ class Holding(Limited):
         else:
             self.lose_worker()
         self.finish()
+        self.flushLoggedErrors(LockError)  # of a step that began right then
         self.assertEqual((yield self.builds())[0], result)
         self.after(6000)
         self.assertEqual(self.told, [])
