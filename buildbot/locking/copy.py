@@ -55,8 +55,8 @@ class InUse(Protocol):
     """Those who want to know what happens to copies of locks.
 
     :ivar record: called with a use of a copy that has ended; None if nobody keeps them.
-    :ivar long_waits: its ``begin`` is called when an owner waits, and ``end`` when that is over; None
-        if nobody wants to hear of long waits.
+    :ivar long_waits: its ``begin`` is called when an owner waits, and ``end`` when that is over;
+        None if nobody wants to hear of long waits.
     """
 
     record: Callable[[Any], Any] | None
