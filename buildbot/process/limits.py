@@ -14,6 +14,8 @@ from typing import Iterable
 from typing import NamedTuple
 from typing import Protocol
 
+from twisted.python import log
+
 from buildbot.locking.copies import definition_of
 
 if TYPE_CHECKING:
@@ -93,7 +95,12 @@ class Limit:
     def _has_come(self) -> None:
         self._call = None
         due = self._due.pop(0)
-        if self._is_over(due):
+        begins_anew = False
+        try:
+            begins_anew = self._is_over(due)
+        except Exception as e:  # the limits of other copies hold all the same
+            log.err(e, f'at the end of what the limit of {due.copy} allows')
+        if begins_anew:
             self._due.append(due._replace(at=self._clock.seconds() + due.seconds))
         if self._due:
             self._wait_for_next()
