@@ -29,7 +29,6 @@ class BotMaster(upstream.BotMaster):
         yield Watch.getService(self)
         yield History.getService(self)
         yield Hand.getService(self)
-        yield LongWaits.getService(self)
 
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:

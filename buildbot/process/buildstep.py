@@ -417,10 +417,10 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     @defer.inlineCallbacks
     def _cleanup_logs(self) -> Any:
-        success = yield super()._cleanup_logs()
+        are_whole = yield super()._cleanup_logs()
         if self._held_too_long and self.results != RETRY:
             self.results = FAILURE  # not as one that a person has stopped
-        return success
+        return are_whole
 
     def _end_limit(self) -> None:
         if self._limit is not None:

@@ -13,6 +13,7 @@ from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import schedulers
 from buildbot.plugins import steps
+from buildbot.process.build import Build
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import Property
 from buildbot.process.results import CANCELLED
@@ -212,6 +213,66 @@ class Waiting(Limited):
         self.open(gates[0], SUCCESS)
         self.open(gates[1], SUCCESS)
         self.assertEqual((yield self.builds()), [SUCCESS, SUCCESS])
+
+    @defer.inlineCallbacks
+    def test_lacked_later(self):
+        """The time for a lock that was free begins anew, and is over if it is lacked then."""
+        free, held = MasterLock('F', maxWait=60), MasterLock('H')
+        gates = [Gate(), Gate(), Gate()]
+        h, f = held.access('exclusive'), free.access('exclusive')
+        yield self.setup_lab(
+            {
+                'h': {'steps': [GatedStep(gates[0], locks=[h])]},
+                'both': {'steps': [GatedStep(gates[1], name='both', locks=[h, f])]},
+                'f': {'steps': [GatedStep(gates[2], locks=[f])]},
+            }
+        )
+        yield self.request('h')
+        yield self.request('both')
+        self.after(61)
+        yield self.request('f')
+        self.assertEqual((yield self.owners(free)), (1, 1))
+        self.after(50)
+        self.assertEqual((yield self.owners(free)), (1, 1))
+        self.after(10)
+        self.assertEqual((yield self.owners(free)), (1, 0))
+        self.assertEqual(
+            (yield self.state(2, 'both')),
+            "lock 'F': it waited longer than 60 s for F, which was held by step 'generic' of f #1"
+            ' (failure)',
+        )
+        self.open(gates[0], SUCCESS)
+        self.open(gates[2], SUCCESS)
+
+    @defer.inlineCallbacks
+    def test_build_that_has_begun(self):
+        """A build that has begun without its locks fails, too, when it has waited too long."""
+        adopt = Build.adopt
+
+        def begin_without(build, reservation, workerforbuilder):
+            if build.builder.name == 'a':
+                build._bind(workerforbuilder)
+                reservation.give_back()
+            else:
+                adopt(build, reservation, workerforbuilder)
+
+        self.patch(Build, 'adopt', begin_without)
+        yield self.start(MasterLock('L', maxWait=600), 'builder')
+        for name in 'bab':
+            yield self.request(name, 'x')
+        for gate in (self.gates['b'], self.clean):
+            self.open(gate, SUCCESS)
+        self.assertEqual((yield self.owners(self.lock)), (1, 1))
+        self.after(600)
+        self.assertEqual((yield self.owners(self.lock)), (1, 0))
+        row = yield self.master.data.get(('builders', 'a', 'builds', 1))
+        why = "lock 'L': it waited longer than 600 s for L, which was held by b #2"
+        self.assertEqual(
+            (row['results'], row['state_string']), (FAILURE, f'could not begin: {why}')
+        )
+        self.flushLoggedErrors(LockError)
+        self.finish()
+        yield self.nothing_is_left()
 
     @defer.inlineCallbacks
     def test_another_worker_may_do(self):
