@@ -11,9 +11,11 @@ from twisted.internet import defer
 from twisted.python import log
 
 from buildbot.locking.copies import LocksInUse
+from buildbot.process.lockfacts import facts_of
 from buildbot.reporters.generators.lock import LockGenerator
 from buildbot.reporters.generators.lock import key_of_long_wait
 from buildbot.util import epoch2datetime
+from buildbot.util.eventual import eventually
 from buildbot.util.service import SharedService
 
 if TYPE_CHECKING:
@@ -106,11 +108,15 @@ class WaitLine:
 
     def begin(self, wait: LockLog, owner: LockOwner) -> None:
         if wait in self._late:
-            self._late[wait] = self._late[wait] or self._tell(owner)
+            eventually(self._tell_late, wait, owner)  # when its claim is in line
         else:
             self._early[wait] = owner
             if self._call is None:
                 self._wait_for_first()
+
+    def _tell_late(self, wait: LockLog, owner: LockOwner) -> None:
+        if self._late.get(wait) is False:
+            self._late[wait] = self._tell(owner)
 
     def end(self, wait: LockLog) -> None:
         self._early.pop(wait, None)
@@ -150,7 +156,7 @@ class WaitLine:
             'reason': '',
             'text': f'{name} waited longer than {self._seconds} s for it,'
             f' {copy.who_was_in_the_way(owner)}',
-            'person': None,
+            'person': facts_of(owner).person,
             'until_at': None,
         }
         try:

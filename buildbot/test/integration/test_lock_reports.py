@@ -84,6 +84,19 @@ class ByHand(Reports, HandTestCase):
         )
 
     @defer.inlineCallbacks
+    def test_person_waits(self):
+        """A person who waits long for a copy is told of it, too."""
+        self.record()
+        services = [Recorder(generators=[reporters.LockGenerator(events=[], wait_over=600)])]
+        yield self.start(WorkerLock('board'), services=services)
+        yield self.request('fw')
+        yield self.hold('ann@example.org')
+        self.after(600)
+        [report] = Recorder.sent
+        self.assertEqual(report['users'], ['ann@example.org'])
+        self.assertIn('ann@example.org, by hand', report['body'])
+
+    @defer.inlineCallbacks
     def test_mail(self):
         """A mail goes to the person, and a copy of it to all who are named."""
         mails = []

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from buildbot.locking.copies import LocksInUse
@@ -18,6 +17,7 @@ from buildbot.process.limits import Limit
 from buildbot.process.limits import all_due
 from buildbot.process.limits import limit_hold
 from buildbot.process.limits import limit_wait
+from buildbot.test.reactor import TestReactorMixin
 
 
 class Owner(LockOwner):
@@ -41,9 +41,10 @@ class Owner(LockOwner):
     end_hold = give_up
 
 
-class Limits(unittest.SynchronousTestCase):
+class Limits(TestReactorMixin, unittest.TestCase):
     def setUp(self):
-        self.clock = Clock()
+        self.setup_test_reactor()
+        self.clock = self.reactor
         self.told = []
         self.in_use = LocksInUse()
         self.in_use.tell_people = lambda copy, what, text: self.told.append(
