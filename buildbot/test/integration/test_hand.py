@@ -232,6 +232,14 @@ class Holds(HandTestCase):
         yield self.request('two')
         self.open('two')
         self.open('one')  # now each of the three waits for the next
+        self.assertEqual(
+            (yield self.actions())[-1],
+            (
+                'aside',
+                'ann stands aside for those in line, of whom some would wait for others for ever,'
+                ' until it is released',
+            ),
+        )
         self.open('two')
         self.open('one')
         rows = yield self.get('builds')
@@ -289,6 +297,23 @@ class Holds(HandTestCase):
         self.master.config.handForAnonymous = True
         answer = yield self.hold('anonymous')
         self.assertEqual(answer['state'], 'held')
+
+    @defer.inlineCallbacks
+    def test_stop(self) -> Any:
+        """When the master is stopped, no build has what was held or in quarantine meanwhile."""
+        yield self.start(MasterLock('board'), builders=('fw', 'fw2'))
+        other = MasterLock('other')
+        yield self.add_builders(other={'of_step': [other.access('exclusive')]})
+        yield self.hold('ann', of=None)
+        self.board, board = other, self.board
+        yield self.act('ann', 'quarantine', of=None)
+        self.board = board
+        yield self.request('fw')
+        yield self.request('other')
+        self.open('other')
+        yield self.tested_master.shutdown()
+        self.settle()
+        self.assertEqual(self.gate.running, [])
 
 
 class Precedence(HandTestCase):
