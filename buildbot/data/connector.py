@@ -1,11 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The data API knows locks, and why something waits."""
+"""The data API knows locks, and why something waits; a number that no id can be leads nowhere."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from buildbot.data.resultspec import LARGEST
+from buildbot.util import pathmatch
 from buildbot_overlay import release
 
 upstream = release(__name__)
+
+
+def number(text: Any) -> int:
+    """Return a number of a path.
+
+    :raises ValueError: it is none that a database can be asked for.
+    """
+    found = int(text)
+    if abs(found) > LARGEST:
+        raise ValueError('the number is too large')
+    return found
+
+
+class Matcher(pathmatch.Matcher):
+    """Finds the endpoint of a path; there is none for a number that no id can be."""
+
+    type_fns = {**pathmatch.Matcher.type_fns, 'n': number}
 
 
 class DataConnector(upstream.DataConnector):
@@ -15,3 +36,7 @@ class DataConnector(upstream.DataConnector):
         'buildbot.data.lockuses',
         'buildbot.data.reasons',
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.matcher = Matcher()
