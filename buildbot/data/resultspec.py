@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A filter fails on no value: times are compared with numbers, and what cannot be does not match."""
+"""A filter fails on no value: a time is compared as seconds, and what cannot be never matches."""
 
 from __future__ import annotations
 

@@ -16,6 +16,9 @@ from typing import Any
 #: compares with all others when it comes
 WAITING, PENDING = 5000, 500
 
+#: builders of those who wait
+BUILDERS = 20
+
 
 def run_lab() -> dict[str, float]:
     """Run a master with many who wait, in this process.
@@ -29,19 +32,37 @@ def run_lab() -> dict[str, float]:
     from buildbot.locking.copy import LockClaim
     from buildbot.locking.owner import LockOwner
     from buildbot.locks import MasterLock
+    from buildbot.process.eye.history import History
+    from buildbot.process.lockfacts import Facts
 
     lock = MasterLock('lab')
+
+    class Waiting(LockOwner):
+        """Who waits, of whose builder it is known for how long it holds the lock.
+
+        :param number: different for each of them.
+        """
+
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def lock_facts(self) -> Facts:
+            return Facts('request', f'b{self.number % BUILDERS}', self.number)
 
     @defer.inlineCallbacks
     def play(lab: Any) -> Any:
         access = lock.access('exclusive')
         yield lab.start({'b': {'steps': [], 'locks': [access]}}, 1)
         real = yield lab.master.botmaster.getLockByID(lock, 0)
-        owners = [LockOwner() for _ in range(WAITING + 1)]
+        owners = [Waiting(number) for number in range(WAITING + 1)]
         claims = [LockClaim(owner, ((real, access),)) for owner in owners]
         claims[0].take_at_once()
         for claim in claims[1:]:
             claim.wait()
+        history = yield History.getService(lab.master.botmaster)
+        holds = yield history.known_holds()
+        for number in range(20 * BUILDERS):
+            holds.add('lab', f'b{number % BUILDERS}', None, 60 + number)
         [row] = yield lab.master.data.get(('locks',))
         lockid = row['lockid']
         [copy] = yield lab.master.data.get(('locks', lockid, 'copies'))
