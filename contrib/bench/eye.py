@@ -16,9 +16,6 @@ from typing import Any
 #: compares with all others when it comes
 WAITING, PENDING = 5000, 500
 
-#: builders of those who wait
-BUILDERS = 20
-
 
 def run_lab() -> dict[str, float]:
     """Run a master with many who wait, in this process.
@@ -28,52 +25,26 @@ def run_lab() -> dict[str, float]:
     from simulation import simulate
     from twisted.internet import defer
 
-    from buildbot.locking.copy import LockClaim
-    from buildbot.locking.owner import LockOwner
     from buildbot.locks import MasterLock
-    from buildbot.process.eye.history import History
-    from buildbot.process.lockfacts import Facts
+    from buildbot.test.util.crowd import gather
 
     lock = MasterLock('lab')
-
-    class Waiting(LockOwner):
-        """Who waits, of whose builder it is known for how long it holds the lock.
-
-        :param number: different for each of them.
-        """
-
-        def __init__(self, number: int) -> None:
-            self.number = number
-
-        def lock_facts(self) -> Facts:
-            return Facts('request', f'b{self.number % BUILDERS}', self.number)
 
     @defer.inlineCallbacks
     def play(lab: Any) -> Any:
         access = lock.access('exclusive')
         yield lab.start({'b': {'steps': [], 'locks': [access]}}, 1)
-        real = yield lab.master.botmaster.getLockByID(lock, 0)
-        owners = [Waiting(number) for number in range(WAITING + 1)]
-        claims = [LockClaim(owner, ((real, access),)) for owner in owners]
-        claims[0].take_at_once()
-        for claim in claims[1:]:
-            claim.wait()
-        history = yield History.getService(lab.master.botmaster)
-        holds = yield history.known_holds()
-        for number in range(20 * BUILDERS):
-            holds.add('lab', f'b{number % BUILDERS}', None, 60 + number)
-        [row] = yield lab.master.data.get(('locks',))
-        lockid = row['lockid']
-        [copy] = yield lab.master.data.get(('locks', lockid, 'copies'))
-        waiters = ('copies', copy['copyid'], 'waiters')
+        crowd = yield gather(lab.master, lock, WAITING + 1)
+        copyid = crowd.path.rpartition('/')[2]
+        copy = ('copies', int(copyid))
         for _ in range(PENDING):
             yield lab.request('b')
         asked = {
             'the list of locks': (('locks',), {}),
-            'one copy': (('copies', copy['copyid']), {}),
-            'the first 50 waiters': (waiters, {'limit': 50}),
-            'the waiters 4,000 to 4,050': (waiters, {'limit': 50, 'offset': 4000}),
-            'all waiters': (waiters, {}),
+            'one copy': (copy, {}),
+            'the first 50 waiters': ((*copy, 'waiters'), {'limit': 50}),
+            'the waiters 4,000 to 4,050': ((*copy, 'waiters'), {'limit': 50, 'offset': 4000}),
+            'all waiters': ((*copy, 'waiters'), {}),
             'reasons of one request': (('buildrequests', PENDING // 2, 'reasons'), {}),
             'reasons of a builder': (('builders', lab.ids['b'], 'reasons'), {}),
         }
@@ -84,8 +55,7 @@ def run_lab() -> dict[str, float]:
                 yield lab.master.data.get(path, **words)
                 took.append(time.process_time() - began)
             measured[what] = round(statistics.median(took) * 1000, 1)
-        for claim in reversed(claims):
-            claim.end()
+        crowd.leave()
         return measured
 
     measured: dict[str, float] = {}
