@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from buildbot.data.exceptions import InvalidQueryParameter
 from buildbot.data.resultspec import LARGEST
 from buildbot.util import pathmatch
 from buildbot_overlay import release
@@ -40,3 +41,14 @@ class DataConnector(upstream.DataConnector):
     def __init__(self) -> None:
         super().__init__()
         self.matcher = Matcher()
+
+    def resultspec_from_jsonapi(self, req_args: Any, entityType: Any, is_collection: bool) -> Any:
+        """Return what the query of an address asks for.
+
+        :raises InvalidQueryParameter: it asks for what there cannot be.
+        """
+        rspec = super().resultspec_from_jsonapi(req_args, entityType, is_collection)
+        for name, value in (('limit', rspec.limit), ('offset', rspec.offset)):
+            if value is not None and abs(value) > LARGEST:
+                raise InvalidQueryParameter(f'{name} is too large: {value}')
+        return rspec

@@ -83,6 +83,16 @@ class Rest(LabTestCase):
         code, answer = yield self.get(f'/locks/{lock["lockid"]}/{what}?{query}')
         self.assertEqual(code, 200, answer)
 
+    @parameterized.expand([('locks/%d/uses',), ('locks/%d/waiters',), ('builders/%d/builds',)])
+    @defer.inlineCallbacks
+    def test_large_page(self, path: str) -> Any:
+        """A page that no database can be asked for is refused."""
+        yield self.start()
+        for name in ('limit', 'offset'):
+            for value in (EDGE, -LARGE):
+                expected = (400, {'error': f'{name} is too large: {value}'})
+                self.assertEqual((yield self.get(f'/{path % 1}?{name}={value}')), expected)
+
     @parameterized.expand(
         [
             ('locks/%d',),
