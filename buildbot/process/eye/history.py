@@ -89,6 +89,7 @@ class History(SharedService):
         if lost:
             log.msg(f'{in_uses(lost)} missing in the history{why}')
         self._unwritten.clear()  # should it answer yet, nothing more is written
+        self._do_not_write()
 
     def keep(self, use: Use) -> None:
         """Keep a use that has ended, and write it soon."""

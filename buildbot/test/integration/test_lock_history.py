@@ -458,10 +458,13 @@ class Unused(HistoryCase):
 
         return (yield self.master.db.pool.do(read))
 
-    @defer.inlineCallbacks
-    def let_days_pass(self, days: int = 31) -> Any:
+    def wait(self, days: int) -> None:
         self.reactor.advance(days * 86400)
         gc.collect()  # what is in a cycle is still in use
+
+    @defer.inlineCallbacks
+    def let_days_pass(self, days: int = 31) -> Any:
+        self.wait(days)
         yield self.use('a', 'main')
 
     @defer.inlineCallbacks
@@ -528,7 +531,6 @@ class Unused(HistoryCase):
         yield self.start()
         [_, before] = yield self.ids()
         delete = self.master.db.locks.delete_unused
-        asked: list[Any] = []
         held: defer.Deferred[None] = defer.Deferred()
 
         @defer.inlineCallbacks
@@ -538,7 +540,7 @@ class Unused(HistoryCase):
             return deleted
 
         self.patch(self.master.db.locks, 'delete_unused', delete_slowly)
-        self.reactor.advance(31 * 86400)
+        self.wait(31)
         yield self.request('a', 'main')
         self.open(self.gate, SUCCESS)
         written = (yield self.history()).write()
@@ -562,9 +564,9 @@ class Unused(HistoryCase):
         config = self.lab_config(self.config)
         config['configurators'] = [JanitorConfigurator(lock_history_horizon=timedelta(days=7))]
         yield self.reconfig_master(config)
-        self.reactor.advance(8 * 86400)
+        self.wait(8)
         yield self.use('a', 'main')
-        self.reactor.advance(86400)
+        self.wait(1)
         self.settle()
         [_, copies] = yield self.ids()
         self.assertNotIn('v[dead]', copies)
