@@ -13,6 +13,7 @@ from buildbot.plugins import util
 from buildbot.process.results import SUCCESS
 from buildbot.test.util import browser
 from buildbot.test.util.browser import Browser
+from buildbot.test.util.crowd import gather
 from buildbot.test.util.integration import RunMasterBase
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
@@ -33,6 +34,21 @@ BEYOND = """
     return [document.documentElement, ...document.querySelectorAll('.bb-locks-listing')]
         .filter(each => each.scrollWidth > each.clientWidth)
         .map(each => each.className);
+"""
+
+
+# Which pages of those who wait have been asked for.
+ASKED = """
+    return performance.getEntriesByType('resource')
+        .map(({name}) => new URL(name))
+        .filter(({pathname}) => pathname.endsWith('/waiters'))
+        .map(({searchParams}) => [searchParams.get('offset'), searchParams.get('limit')]);
+"""
+
+PRESS = """
+    const [where, words] = arguments;
+    const named = each => each.innerText.trim() === words;
+    [...document.querySelectorAll(`[aria-label="${where}"] button`)].find(named).click();
 """
 
 
@@ -61,7 +77,7 @@ class PageCase(RunMasterBase):
     def setUp(self):
         use_known_database(self)
         self.gate = AwaitedGate()
-        board = util.MasterLock('board')
+        self.board = board = util.MasterLock('board')
         version = util.BranchLock('version')
 
         def builder(name, **words):
@@ -224,6 +240,22 @@ class Pages(PageCase):
         yield window.click('version')
         yield window.see('Held by 500', 'Waiting 500', '1–20 of 500')
         yield self.fits(window, f'copies-{name}')
+
+    @defer.inlineCallbacks
+    def test_crowd(self):
+        """Of 5,000 who wait only those are fetched and drawn that are seen, the last ones too."""
+        crowd = yield gather(self.master, self.board, 5001)
+        self.addCleanup(crowd.leave)
+        window = yield self.look()
+        yield window.visit(crowd.path)
+        yield window.see('Waiting 5,000', '1–50 of 5,000', '50. request 50 of b10')
+        yield window.see(without=('51. request',))
+        yield window.run(PRESS, 'Pages of who waits for it', 'Last')
+        yield window.see('4,951–5,000 of 5,000', '5000. request 5000 of b0')
+        yield self.fits(window, 'crowd')
+        asked = yield window.run(ASKED)
+        self.assertLessEqual({'0', '4950'}, {offset for offset, _ in asked})
+        self.assertEqual({limit for _, limit in asked}, {'50'})
 
     @defer.inlineCallbacks
     def fits(self, window, name):
