@@ -15,6 +15,8 @@ from buildbot.config.locks import unlike_locks
 from buildbot.config.locks import warn_of_workers
 from buildbot.config.oldwords import warned_once
 from buildbot.config.oldwords import with_todays_keys
+from buildbot.config.orders import warn_of_orders
+from buildbot.config.steps import FoundStep
 from buildbot.config.steps import check_steps
 from buildbot.locks import BaseLockId
 from buildbot_overlay import release
@@ -67,14 +69,14 @@ class MasterConfig(upstream.MasterConfig):
         """
         problems: list[str] = []
         mentions: list[tuple[BaseLockId, object]] = []
-        factories: list[Any] = []
+        walked: list[tuple[Any, list[FoundStep]]] = []
         for builder in self.builders:
             where = f'builder {builder.name!r}'
             problems += [f'{where}: {problem}' for problem in problems_of(builder.locks)]
             steps = []
-            if not any(builder.factory is factory for factory in factories):
+            if not any(builder.factory is factory for factory, _ in walked):
                 steps = check_steps(builder, problems.append)
-                factories.append(builder.factory)
+                walked.append((builder.factory, steps))
             mentions += locks_of_builder(builder, steps)
         for worker in self.workers:
             where = f'worker {worker.name!r}'
@@ -87,3 +89,5 @@ class MasterConfig(upstream.MasterConfig):
         warn_of_workers(
             [lockid for lockid, _ in mentions], [worker.name for worker in self.workers]
         )
+        if not problems:
+            warn_of_orders(self, lambda b: next(s for f, s in walked if f is b.factory))

@@ -27,7 +27,8 @@ make = Shell(name='make', command='make')
 
 def build(*inner, name='a', factory=None, **words):
     factory = factory or util.BuildFactory(inner)
-    c['builders'].append(util.BuilderConfig(name, workername='w', factory=factory, **words))
+    words.setdefault('workername', 'w')
+    c['builders'].append(util.BuilderConfig(name, factory=factory, **words))
 
 
 """
