@@ -19,6 +19,7 @@ from buildbot.config.orders import warn_of_orders
 from buildbot.config.steps import FoundStep
 from buildbot.config.steps import check_steps
 from buildbot.locks import BaseLockId
+from buildbot.locks import is_span
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -37,11 +38,14 @@ class MasterConfig(upstream.MasterConfig):
     #: where in line people stand who want to hold a lock by hand: among builds of this priority
     holdPriority = 0
 
+    #: after how many seconds it is looked again whether locks are held by what has ended; or None
+    lockSweep: float | None = 60
+
     #: whether who has not logged in may do by hand what those may who have
     handForAnonymous = False
 
     _known_config_keys = upstream.MasterConfig._known_config_keys | {
-        *('lateBinding', 'holdPriority', 'handForAnonymous'),
+        *('lateBinding', 'holdPriority', 'handForAnonymous', 'lockSweep'),
     }
 
     @classmethod
@@ -59,6 +63,13 @@ class MasterConfig(upstream.MasterConfig):
         self.holdPriority = config_dict.get('holdPriority', 0)
         if not isinstance(self.holdPriority, int) or isinstance(self.holdPriority, bool):
             error(f"c['holdPriority'] must be a whole number, not {self.holdPriority!r}")
+
+        self.lockSweep = config_dict.get('lockSweep', 60)
+        if self.lockSweep is not None and not is_span(self.lockSweep):
+            error(
+                "c['lockSweep'] must be a number of seconds above 0, or None, not"
+                f' {self.lockSweep!r}'
+            )
 
         super().load_global(filename, config_dict)
 

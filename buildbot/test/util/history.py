@@ -28,6 +28,7 @@ from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import renderer
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
+from buildbot.process.sweep import Sweep
 from buildbot.test.util.idle import Holders
 from buildbot.test.util.idle import Startable
 from buildbot.test.util.idle import Wish
@@ -776,6 +777,9 @@ class HistoryCase(PacedCase):
         """Fail unless all is as it must be when all that is due has happened."""
         if not self.versions:
             self.keep_version()
+        sweep = self.at_once(Sweep.getService(self.master.botmaster))
+        found = [leftover.tell(0, False) for leftover in self.at_once(sweep.look())]
+        self.assertEqual(found, [], 'has no living owner')
         holders = Holders(self.accesses_of, self.parent_of)
         for copy in copies_of(self.master, self.lockids()):
             self._check_copy(copy, holders)

@@ -14,6 +14,7 @@ from buildbot.config import BuilderConfig
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.results import CANCELLED
+from buildbot.process.sweep import Sweep
 from buildbot.test.util.depth import with_room
 from buildbot.test.util.integration import RunFakeMasterTestCase
 from buildbot.test.util.memorydb import use_known_database
@@ -113,8 +114,15 @@ class LabTestCase(RunFakeMasterTestCase):
         """
         self.lab_workers = [self.createLocalWorker(w) if isinstance(w, str) else w for w in workers]
         yield self.setup_master(self.lab_config(builders, **config))
+        self.addCleanup(self._check_leftovers, self.master)
         # all paths are known now: the release would put them in order again at each look
         self.master.data.matcher._dirty = False
+
+    @defer.inlineCallbacks
+    def _check_leftovers(self, master: Any) -> Any:
+        sweep = yield Sweep.getService(master.botmaster)
+        found = yield sweep.look()
+        self.assertEqual([leftover.tell(0, False) for leftover in found], [])
 
     def lab_config(self, builders: dict[str, dict[str, Any]], **config: Any) -> dict[str, Any]:
         return {
