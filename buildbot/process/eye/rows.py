@@ -97,8 +97,9 @@ def owner_row(
     :param ids: of the lock and of the copy.
     :param units: how many units; of no meaning for an exclusive access.
     """
-    facts = facts_of(thing)._asdict()
-    facts['until_at'] = epoch2datetime(facts.pop('until'))
+    facts = facts_of(thing)
+    fields = facts._asdict()
+    fields['until_at'] = epoch2datetime(fields.pop('until'))
     lockid, copyid = ids
     return {
         known_by: facts.name,
@@ -106,7 +107,7 @@ def owner_row(
         'lockid': lockid,
         'copy': copy.label,
         'text': short_name(thing),
-        **facts,
+        **fields,
         'mode': 'exclusive' if exclusive else 'counting',
         'units': copy.units_of(exclusive, units),
         'priority': getattr(thing, 'lock_priority', 0),
