@@ -21,7 +21,7 @@ upstream = release(__name__)
 
 
 class LockHistoryJanitor(BuildStep):
-    """Deletes the uses of locks that ended longer ago than the horizon.
+    """Deletes the uses of locks that ended longer ago than the horizon, and what was done by hand.
 
     :param lock_history_horizon: a ``timedelta``.
     """
@@ -37,16 +37,17 @@ class LockHistoryJanitor(BuildStep):
     @defer.inlineCallbacks
     def run(self) -> Any:
         horizon = self.master.reactor.seconds() - self.lock_history_horizon.total_seconds()
-        deleted = yield self.master.db.lock_uses.delete_before(horizon)
-        self.descriptionDone = [f'uses of locks deleted: {deleted}']
+        uses = yield self.master.db.lock_uses.delete_before(horizon)
+        actions = yield self.master.db.lock_hand.delete_before(horizon)
+        self.descriptionDone = [f'uses of locks deleted: {uses}, actions: {actions}']
         return SUCCESS
 
 
 class JanitorConfigurator(upstream.JanitorConfigurator):
     """Adds a builder that deletes what is old, and what starts it.
 
-    :param lock_history_horizon: for how long uses of locks are kept, a ``timedelta``; None leaves
-        that to the master.
+    :param lock_history_horizon: for how long uses of locks are kept, and what was done by hand, a
+        ``timedelta``; None leaves that to the master.
     """
 
     def __init__(
