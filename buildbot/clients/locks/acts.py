@@ -79,7 +79,7 @@ async def handover(asked: Asked, config: Any, users: Users) -> Act:
 
 
 async def first(asked: Asked, config: Any, users: Users) -> Act:
-    row = find_user(users.waiters, config['who'], 'waiterid', 'waits for')
+    row = find_user(users.waiters, config['who'], 'waiterid')
     name = plain(row['text'])
     return Act(
         {'waiterid': row['waiterid']}, f'let {name} go first', lambda _: f'{name} goes first'
@@ -87,7 +87,7 @@ async def first(asked: Asked, config: Any, users: Users) -> Act:
 
 
 async def back(asked: Asked, config: Any, users: Users) -> Act:
-    row = find_user(users.waiters, config['who'], 'waiterid', 'waits for')
+    row = find_user(users.waiters, config['who'], 'waiterid')
     name = plain(row['text'])
     words = {'waiterid': row['waiterid']}
     wish = f'give {name} its own place again'
@@ -95,7 +95,7 @@ async def back(asked: Asked, config: Any, users: Users) -> Act:
 
 
 async def kick(asked: Asked, config: Any, users: Users) -> Act:
-    row = find_user(users.holders, config['who'], 'holderid', 'holds')
+    row = find_user(users.holders, config['who'], 'holderid')
     name = plain(row['text'])
     is_person = row['kind'] == 'person'
     wish = f'end the hold of {name}' if is_person else f'stop the build of {name}'

@@ -21,6 +21,9 @@ UNUSED = '0-0-0'
 #: how the copy of a lock is named, by kind of the lock
 NAMED_BY = {'master': '', 'worker': '--worker', 'branch': '--branch'}
 
+#: what those do whose id has a name, and what others do not
+DOES = {'holderid': ('holds', 'does not hold'), 'waiterid': ('waits for', 'does not wait for')}
+
 #: how many of several that may be meant are named
 NAMED = 5
 
@@ -184,13 +187,12 @@ async def users_of(api: Api, copy: Copy) -> Users:
     return Users(holders, waiters, waiting)
 
 
-def find_user(rows: Sequence[Row], who: str, idname: str, does: str) -> Row:
+def find_user(rows: Sequence[Row], who: str, idname: str) -> Row:
     """Return the row of somebody who holds a copy or waits for it.
 
     :param who: its name as it is shown, or the beginning of that, or its id; empty for the only
         one.
-    :param idname: the name of the id.
-    :param does: what those in the rows do, for messages.
+    :param idname: the name of the id: ``holderid`` or ``waiterid``.
     """
     rows = [row for row in rows if row['kind'] != 'quarantine']
     outer = [row for row in rows if not row['nested']] or rows
@@ -199,11 +201,12 @@ def find_user(rows: Sequence[Row], who: str, idname: str, does: str) -> Row:
     else:
         found = [row for row in rows if who in (row['text'], plain(row['text']), row[idname])]
         found = found or [row for row in outer if is_begun(row['text'], who)]
-    found = one_of_build(found) if does == 'holds' else found
+    found = one_of_build(found) if idname == 'holderid' else found
     if len(found) == 1:
         return found[0]
     if not found:
-        raise NoAnswer(f'nobody called {plain(who)} {does} it' if who else f'nobody {does} it')
+        does, does_not = DOES[idname]
+        raise NoAnswer(f'{plain(who)} {does_not} it' if who else f'nobody {does} it')
     names = [f'{plain(row["text"])} ({plain(row[idname])})' for row in found[:NAMED]]
     more = f' or another of {len(found)}' if len(found) > NAMED else ''
     raise NoAnswer(f'say who: {", ".join(names)}{more}')

@@ -313,7 +313,7 @@ class Done(BenchCase):
             (
                 'nobody',
                 ['kick', 'jtag[board-1]', 'fw #1'],
-                'jtag[board-1]: nobody called fw #1 holds it',
+                'jtag[board-1]: fw #1 does not hold it',
             ),
             ('no_holder', ['kick', 'jtag[board-9]'], 'jtag[board-9]: nobody holds it'),
             ('no_waiter', ['first', 'jtag[board-2]'], 'jtag[board-2]: nobody waits for it'),
