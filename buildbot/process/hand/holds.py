@@ -90,7 +90,7 @@ class Holds:
         text = f'{by.who} wants {taking.words} until {time_of_day(until)}'
         words = {'person': by.who, 'until': until}
         self._journal.tell(copy, 'hold', text, who=by.who, reason=reason, **words)
-        return self._enter(holdid, copy, by.who, reason, taking, now, until)
+        return self._enter(self._make(holdid, copy, by.who, reason, taking, now, until))
 
     def restore(self, row: Any, copy: BaseLock) -> None:
         """Take, or wait for, what a person held or waited for when the master was stopped.
@@ -100,9 +100,11 @@ class Holds:
         taking = Taking(row.mode, row.units)
         if row.mode == 'counting' and row.units > copy.maxCount:
             taking = Taking()  # whatever the lock is now, nobody else is to have what was held
-        self._enter(row.id, copy, row.person, row.reason, taking, row.asked_at, row.until, row.told)
+        hold = self._make(row.id, copy, row.person, row.reason, taking, row.asked_at, row.until)
+        hold.held_since, hold.told = row.held_since, row.told
+        self._enter(hold)
 
-    def _enter(
+    def _make(
         self,
         holdid: int,
         copy: BaseLock,
@@ -111,9 +113,8 @@ class Holds:
         taking: Taking,
         asked_at: float,
         until: float,
-        told: str = '',
     ) -> Hold:
-        hold = self._holds[holdid] = Hold(
+        return Hold(
             holdid,
             copy,
             person,
@@ -125,17 +126,21 @@ class Holds:
             now=self._master.reactor.seconds,
             begins=self._begins,
             fails=self._fails,
+            yields=self._yields,
         )
-        hold.told = told
+
+    def _enter(self, hold: Hold) -> Hold:
+        self._holds[hold.holdid] = hold
         self._ends.watch(hold)
         hold.enter()
-        copy.announce(CHANGED)
+        hold.copy.announce(CHANGED)
         return hold
 
     def _begins(self, hold: Hold) -> None:
         self._ends.watch(hold)
-        self._write_later(hold, 'held', held_since=self._now)
-        if not hold.told:
+        if hold.held_since is None:  # else it was held before a restart
+            hold.held_since = self._now
+            self._write_later(hold, 'held', held_since=hold.held_since)
             text = f'{hold.person} holds {hold.taking.words} until {time_of_day(hold.until)}'
             self._tell(hold, 'held', text)
 
@@ -143,6 +148,11 @@ class Holds:
         write = self._master.db.lock_hand.change_hold(hold.holdid, **columns)
         name = f'hold {hold.holdid} of {hold.person}'
         write.addErrback(log.err, f'{hold.copy}: it cannot be written that {name} is {what}')
+
+    def _yields(self, hold: Hold) -> None:
+        why = 'of whom some would wait for others for ever'
+        text = f'{hold.person} stands aside for those in line, {why}, until it is released'
+        self._tell(hold, 'aside', text)
 
     def _fails(self, hold: Hold, why: str) -> None:
         self._end_later(hold, 'ended', f'{hold.person} cannot hold it any more: {why}')
@@ -153,8 +163,8 @@ class Holds:
         if until == hold.until:
             return hold
         check_seen(copy, by)
-        since = hold.lock_log.holds_since
-        until = check_end(copy, until, self._now if since is None else since, self._now)
+        since = self._now if hold.held_since is None else hold.held_since
+        until = check_end(copy, until, since, self._now)
         yield self._master.db.lock_hand.change_hold(hold.holdid, until=until, told='')
         hold.until, hold.told = until, ''
         self._ends.watch(hold)
@@ -266,11 +276,10 @@ class Holds:
         self._journal.tell(hold.copy, what, text, who=who, reason=reason, **words)
 
     def stop(self) -> None:
-        """End all holds in this process; they are taken again when the master starts."""
+        """Call back for no hold any more; they are taken again when the master starts."""
         self._ends.stop()
         for hold in self._holds.values():
-            hold.end(lost=True)
-        self._holds.clear()
+            hold.stop()
 
 
 def known_names(checker: Any) -> Iterator[str]:

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from twisted.internet import defer
 
 from buildbot.data import resultspec
 from buildbot.plugins import steps
+from buildbot.process.results import SUCCESS
+from buildbot.test.util.integration import TestedMaster
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase
@@ -26,17 +29,75 @@ class HandTestCase(LabTestCase):
         """Start a master whose builders have a group that takes a board exclusively."""
         self.gate = Gate()
         self.board = board
-        group = steps.StepGroup(
-            name='test',
-            locks=[board.access('exclusive')],
-            steps=[GatedStep(self.gate, name='flash')],
-        )
-        self.lab = {name: {'steps': [group]} for name in builders}
+        self.words: dict[str, Any] = {'lateBinding': False, **config}
+        self.lab: dict[str, dict[str, Any]] = {name: {'steps': [self.group()]} for name in builders}
         yield self.setup_lab(
             self.lab,
             workers=[self.createLocalWorker(w, max_builds=200) for w in workers],
-            **{'lateBinding': False, **config},
+            **self.words,
         )
+
+    def start_anew(self, board: Any) -> Any:
+        """Read a configuration that says something else of the board."""
+        self.board = board
+        self.lab = {name: {'steps': [self.group()]} for name in self.lab}
+        return self.reconfig_master(self.lab_config(self.lab, **self.words))
+
+    def group(self) -> Any:
+        return steps.StepGroup(
+            name='test',
+            locks=[self.board.access('exclusive')],
+            steps=[GatedStep(self.gate, name='flash')],
+        )
+
+    def add_builders(self, **builders: Any) -> Any:
+        """Add builders.
+
+        :param builders: for each name, its ``locks``, and those of its second step, ``of_step``.
+        """
+        for name, words in builders.items():
+            first = GatedStep(self.gate, name='first')
+            second = GatedStep(self.gate, name='second', locks=words.get('of_step', []))
+            self.lab[name] = {'steps': [first, second], 'locks': words.get('locks', [])}
+        return self.reconfig_master(self.lab_config(self.lab, **self.words))
+
+    @defer.inlineCallbacks
+    def restart(self, **config: Any) -> Any:
+        """Stop the master and start another one with its database, which must be a file."""
+        basedir = self.master.basedir
+        yield self.tested_master.shutdown()
+        self.gate.running.clear()
+        self.lab_workers = [
+            self.createLocalWorker(w.name, max_builds=200) for w in self.lab_workers
+        ]
+        words = {**self.words, **config}
+        self.tested_master = TestedMaster()
+        self.master = yield self.tested_master.create_master(
+            self, self.reactor, self.lab_config(self.lab, **words), basedir
+        )
+        self.settle()
+
+    def open(self, *builders: str) -> None:
+        """Let the running step of each of these builders end."""
+        for name in builders:
+            [at] = [at for at in self.gate.running if at[0].builder.name == name]
+            self.gate.running.remove(at)
+            at[1].callback(SUCCESS)
+            self.settle()
+
+    @defer.inlineCallbacks
+    def assert_untouched(self, of: str | None = 'w1') -> Any:
+        """Fail if anybody holds the copy or waits for it, by hand or not."""
+        row = yield self.copy_row(of)
+        if row is not None:  # something may keep it in use a little longer
+            self.assertEqual((row['version'], row['waiting']), ('0-0-0', 0))
+
+    @property
+    def database(self) -> str:
+        """The address of a database that is left by one master to the next."""
+        if not hasattr(self, '_path'):
+            self._path = os.path.abspath(self.mktemp())
+        return f'sqlite:///{self._path}'
 
     @defer.inlineCallbacks
     def get(self, *path: Any, **words: Any) -> Any:
@@ -46,8 +107,7 @@ class HandTestCase(LabTestCase):
 
     @defer.inlineCallbacks
     def lockid(self) -> Any:
-        rows = yield self.get('locks')
-        return next(row['lockid'] for row in rows if row['name'] == self.board.name)
+        return (yield self.master.db.locks.find_lock_id(self.board.name))
 
     @defer.inlineCallbacks
     def copy_row(self, of: str | None = 'w1') -> Any:

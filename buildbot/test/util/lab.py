@@ -14,6 +14,7 @@ from buildbot.config import BuilderConfig
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.results import CANCELLED
+from buildbot.test.util.depth import with_room
 from buildbot.test.util.integration import RunFakeMasterTestCase
 from buildbot.test.util.memorydb import use_known_database
 
@@ -37,6 +38,19 @@ class Gate:
     def open(self, result: int) -> None:
         _, d = self.running.pop(0)
         d.callback(result)
+
+
+class AwaitedGate(Gate):
+    """A gate of which a test can await that a step has come to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrivals: defer.DeferredQueue[BuildStep] = defer.DeferredQueue()
+
+    def wait(self, step: BuildStep) -> defer.Deferred[int]:
+        d = super().wait(step)
+        self.arrivals.put(step)
+        return d
 
 
 class GatedStep(BuildStep):
@@ -90,6 +104,9 @@ class LabTestCase(RunFakeMasterTestCase):
         self.addCleanup(self._forget, set(vars(self)))
         super().setUp()
         use_known_database(self)
+
+    def run(self, result: Any) -> Any:
+        return with_room(lambda: super(LabTestCase, self).run(result))
 
     def _forget(self, known: set[str]) -> None:
         # trial keeps each test to the end, and it would keep its master
