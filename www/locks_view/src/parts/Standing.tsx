@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import React, {useId} from 'react';
 import {Holder, Owner, Waiter} from '../entities';
+import {Deed} from '../hand/deed';
+import {Deeds} from '../hand/Deeds';
+import {deedsOfHolder, deedsOfWaiter} from '../hand/deeds';
+import {useHand} from '../hand/Hand';
 import {Listing} from '../listing';
 import {plural} from '../text';
-import {BuilderLink, CopyLink, OwnerLink, WhyLink, WorkerLink} from './links';
+import {BuilderLink, CopyLink, WhyLink, WorkerLink} from './links';
 import {Name} from './Name';
 import {Column, Table} from './Table';
 import {Age, Clock} from './Time';
+import {HolderCell, WaiterCell} from './Who';
 
 function takes(owner: Owner): string {
   const units = owner.mode === 'exclusive' ? 'all of it' : plural(owner.units, 'unit', 'units');
@@ -47,6 +52,15 @@ function since({since_at}: Owner) {
   return since_at === null ? null : <Age since={since_at} />;
 }
 
+/** What can be done to each, if anything can be. */
+function acts<T extends Owner>(mayAct: boolean, deeds: (row: T) => Deed[]): Column<T>[] {
+  const cell = (row: T) => {
+    const possible = deeds(row);
+    return possible.length === 0 ? null : <Deeds deeds={possible} />;
+  };
+  return mayAct ? [{name: 'Act', cell}] : [];
+}
+
 interface Props {
   holders: Listing<Holder>;
   waiters: Listing<Waiter>;
@@ -58,6 +72,7 @@ interface Props {
 export function Standing({holders, waiters, many}: Props) {
   const held = useId();
   const waits = useId();
+  const {mayAct} = useHand();
   return (
     <>
       <section aria-labelledby={held}>
@@ -68,9 +83,10 @@ export function Standing({holders, waiters, many}: Props) {
           id={row => row.holderid}
           nothing="Nobody holds it."
           columns={[
-            {name: 'Who', key: 'text', cell: row => <OwnerLink owner={row} />},
+            {name: 'Who', key: 'text', cell: row => <HolderCell holder={row} />},
             ...place<Holder>(many),
             {name: 'Since', key: 'since_at', cell: since},
+            ...acts<Holder>(mayAct, deedsOfHolder),
           ]}
         />
       </section>
@@ -83,15 +99,7 @@ export function Standing({holders, waiters, many}: Props) {
           nothing="Nobody waits for it."
           seek="Search those who wait"
           columns={[
-            {
-              name: 'Who',
-              key: 'text',
-              cell: row => (
-                <>
-                  <span className="bb-locks-place">{row.place}.</span> <OwnerLink owner={row} />
-                </>
-              ),
-            },
+            {name: 'Who', key: 'text', cell: row => <WaiterCell waiter={row} />},
             ...place<Waiter>(many),
             {name: 'Priority', key: 'priority', figure: true, cell: row => row.priority},
             {name: 'For', key: 'since_at', cell: since},
@@ -104,6 +112,7 @@ export function Standing({holders, waiters, many}: Props) {
                 ),
             },
             {name: 'Reasons', cell: row => <WhyLink owner={row} />},
+            ...acts<Waiter>(mayAct, deedsOfWaiter),
           ]}
         />
       </section>

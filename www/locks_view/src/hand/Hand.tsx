@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import React, {createContext, ReactNode, useContext, useMemo, useState} from 'react';
+import {Deed} from './deed';
+import {DeedDialog} from './DeedDialog';
+import {usePerson} from './person';
+
+interface Acting {
+  mayAct: boolean;
+  open(deed: Deed): void;
+}
+
+const HandContext = createContext<Acting>({mayAct: false, open: () => undefined});
+
+export function useHand(): Acting {
+  return useContext(HandContext);
+}
+
+interface Props {
+  /** What is on the page is not true any more. */
+  changed(): void;
+  children: ReactNode;
+}
+
+/**
+ * A page on which things can be done: one dialog at a time, which stays whatever becomes of the row
+ * in which it was opened.
+ */
+export function Hand({changed, children}: Props) {
+  const {mayAct, login} = usePerson();
+  const [deed, setDeed] = useState<Deed | null>(null);
+  const [said, setSaid] = useState('');
+  const acting = useMemo(
+    () => ({
+      mayAct,
+      open: (deed: Deed) => {
+        setSaid('');
+        setDeed(deed);
+      },
+    }),
+    [mayAct],
+  );
+  return (
+    <HandContext.Provider value={acting}>
+      <p role="status" className="bb-locks-done">
+        {said}
+      </p>
+      {!mayAct && <LogIn address={login} />}
+      {children}
+      {deed !== null && (
+        <DeedDialog
+          deed={deed}
+          closed={() => setDeed(null)}
+          done={answer => {
+            setDeed(null);
+            setSaid(deed.done(answer));
+            changed();
+          }}
+          stale={changed}
+        />
+      )}
+    </HandContext.Provider>
+  );
+}
+
+function LogIn({address}: {address: string | null}) {
+  return (
+    <p className="bb-locks-faint">
+      {address === null ? (
+        'Nobody can log in to this master, so nothing can be done by hand here.'
+      ) : (
+        <>
+          <a href={address}>Log in</a> to hold a lock, to let somebody go first or to take a copy out of
+          use.
+        </>
+      )}
+    </p>
+  );
+}
