@@ -68,7 +68,8 @@ export const DeedDialog = observer(({deed, closed, done, stale}: Props) => {
     const seen = present?.target ?? aimed();
     const {path, words} = addressOf(seen);
     try {
-      done(await client.control(path, deed.method, Object.assign(words, deed.params, ...params)));
+      const asked = Object.assign(words, deed.params, ...params);
+      done((await client.control(path, deed.method, asked)).result);
     } catch (reason) {
       const {sentence, isStale} = refusalOf(reason);
       if (isStale) {

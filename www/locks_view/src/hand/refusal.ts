@@ -8,7 +8,7 @@ export interface Refusal {
 }
 
 const NO_ANSWER =
-  'The master did not answer. It may be done all the same: to do it again does nothing twice.';
+  'The master did not answer. It may be done all the same; pressed again, it is not done twice.';
 
 export function refusalOf(reason: any): Refusal {
   const response = reason?.response;
