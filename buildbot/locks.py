@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import math
 from fnmatch import fnmatchcase
 from typing import Any
+from typing import Callable
 from typing import ClassVar
+from typing import NamedTuple
 from typing import Sequence
 
 from twisted.python.reflect import accumulateClassList
@@ -60,6 +63,36 @@ class LockAccess(util.ComparableMixin):
         return f'{self.lockid!r}.access({self.mode!r}{units})'
 
 
+def is_span(value: Any) -> bool:
+    """Tell whether a value is a number of seconds that can pass."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and 0 < value < math.inf
+
+
+class Rule(NamedTuple):
+    """One more thing that a configuration may say of a lock.
+
+    :param default: what it is if nothing is said.
+    :param is_right: tells whether a value that is not the default is one that it can have.
+    :param must_be: what it must be, for the message that says that it is not.
+    """
+
+    default: Any
+    is_right: Callable[[Any], bool]
+    must_be: str
+
+
+#: what may be said of a lock of any kind, by name of the argument
+RULES = {
+    'whenOverdue': Rule('keep', lambda v: v == 'release', "'keep' or 'release'"),
+    'quarantineAfter': Rule(
+        None, lambda v: is_number_of_units(v) and v > 0, 'a number of failures, or None'
+    ),
+    'quarantineWhen': Rule(None, callable, 'a function of the results of a build or step, or None'),
+    'repairBuilder': Rule(None, lambda v: isinstance(v, str) and bool(v), 'the name of a builder'),
+}
+
+
 class BaseLockId(util.ComparableMixin):
     """What a configuration says of a lock. The master finds the lock that is meant by its name.
 
@@ -71,10 +104,16 @@ class BaseLockId(util.ComparableMixin):
     name: str
     maxCount: int
     written_at: FileLine | None = None
+    whenOverdue = 'keep'
+    quarantineAfter: int | None = None
+    quarantineWhen: Callable[[int], Any] | None = None
+    repairBuilder: str | None = None
 
     def __repr__(self) -> str:
-        given = [(attr.lstrip('_'), getattr(self, attr)) for attr in self.compare_attrs]
+        named = [attr for attr in self.compare_attrs if attr != '_rules']
+        given = [(attr.lstrip('_'), getattr(self, attr)) for attr in named]
         words = [f'{attr}={value!r}' for attr, value in given[1:] if value not in (None, ())]
+        words += [f'{name}={value!r}' for name, value in self._rules]
         return f'{type(self).__name__}({", ".join([repr(self.name), *words])})'
 
     def _check(self, limits_name: str = '', limits: Any = None) -> None:
@@ -103,6 +142,27 @@ class BaseLockId(util.ComparableMixin):
             # to go on would be to compare units with these
             raise config.ConfigErrors([self._sentence(problem) for problem in problems])
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether it matters how those who held it ended."""
+        return self.quarantineAfter is not None or self.repairBuilder is not None
+
+    def _take_rules(self, rules: dict[str, Any]) -> None:
+        # those of RULES that were given, and are not what they are anyway
+        problems = []
+        for name, value in rules.items():
+            if name not in RULES:
+                raise TypeError(
+                    f'{type(self).__name__}() got an unexpected keyword argument {name!r}'
+                )
+            rule = RULES[name]
+            if value != rule.default and not rule.is_right(value):
+                problems.append(f'{name} must be {rule.must_be}, not {value!r}')
+            setattr(self, name, value)
+        self._rules = tuple((n, getattr(self, n)) for n in RULES if getattr(self, n) != RULES[n].default)
+        if problems:
+            raise config.ConfigErrors([self._sentence(problem) for problem in problems])
+
     def _sentence(self, problem: str) -> str:
         return f'lock {self.name!r}: {problem}{at(self.written_at)}'
 
@@ -127,15 +187,17 @@ class MasterLock(BaseLockId):
 
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units: how many ``counting`` holders of one unit there may be.
+    :param rules: what else is said of it; see ``RULES``.
     :raises ConfigErrors: this is no name, or no number of units.
     """
 
-    compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount')
+    compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount', '_rules')
     lockClass = RealMasterLock
 
-    def __init__(self, name: str, maxCount: int = 1) -> None:
+    def __init__(self, name: str, maxCount: int = 1, **rules: Any) -> None:
         self.name, self.maxCount = name, maxCount
         self._check()
+        self._take_rules(rules)
 
 
 class WorkerLock(BaseLockId):
@@ -144,10 +206,11 @@ class WorkerLock(BaseLockId):
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units of a copy: how many ``counting`` holders of one unit there may be.
     :param maxCountForWorker: units by worker name, where they differ from ``maxCount``.
+    :param rules: what else is said of it; see ``RULES``.
     :raises ConfigErrors: one of these is not what it must be.
     """
 
-    compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount', '_maxCountForWorkerList')
+    compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount', '_maxCountForWorkerList', '_rules')
     lockClass = RealWorkerLock
 
     def __init__(
@@ -155,9 +218,11 @@ class WorkerLock(BaseLockId):
         name: str,
         maxCount: int = 1,
         maxCountForWorker: dict[str, int] | None = None,
+        **rules: Any,
     ) -> None:
         self.name, self.maxCount = name, maxCount
         self._check('maxCountForWorker', maxCountForWorker)
+        self._take_rules(rules)
         self.maxCountForWorker = dict(maxCountForWorker or {})
         self._maxCountForWorkerList = tuple(sorted(self.maxCountForWorker.items()))
 
@@ -214,6 +279,7 @@ class BranchLock(BaseLockId):
         copy of their own.
     :param key: a renderable of what takes the place of the branch, for anything else that a copy is
         wanted for: ``Interpolate('%(src::repository)s#%(src::branch)s')``, a property.
+    :param rules: what else is said of it; see ``RULES``.
     :raises ConfigErrors: one of these is not what it must be.
     """
 
@@ -224,6 +290,7 @@ class BranchLock(BaseLockId):
         'codebase',
         'defaultBranch',
         '_key',
+        '_rules',
     )
     lockClass = RealBranchLock
 
@@ -235,9 +302,11 @@ class BranchLock(BaseLockId):
         codebase: str | None = None,
         defaultBranch: str | None = None,
         key: Any = None,
+        **rules: Any,
     ) -> None:
         self.name, self.maxCount = name, maxCount
         self._check('maxCountForBranch', maxCountForBranch)
+        self._take_rules(rules)
         self.maxCountForBranch = dict(maxCountForBranch or {})
         self.codebase = codebase
         self.defaultBranch = defaultBranch
@@ -279,20 +348,21 @@ def SlaveLock(
     maxCount: int = 1,
     maxCountForWorker: dict[str, int] | None = None,
     maxCountForSlave: dict[str, int] | None = None,
+    **rules: Any,
 ) -> WorkerLock:
     """Return a ``WorkerLock``, and say that this is its name today.
 
     :param maxCountForSlave: the name of ``maxCountForWorker`` when a worker was called a slave.
     """
     old_word('SlaveLock', 'WorkerLock', f'lock {name!r}')
-    lock = WorkerLock(name, maxCount, maxCountForWorker)
+    lock = WorkerLock(name, maxCount, maxCountForWorker, **rules)
     if maxCountForSlave is None:
         return lock
     old_word('maxCountForSlave', 'maxCountForWorker', f'lock {name!r}')
     lock._check('maxCountForSlave', maxCountForSlave)
     if maxCountForWorker:
         config.error(lock._sentence('it has both maxCountForWorker and maxCountForSlave'))
-    return WorkerLock(name, maxCount, maxCountForSlave)
+    return WorkerLock(name, maxCount, maxCountForSlave, **rules)
 
 
 def in_access(lock: Any) -> LockAccess:

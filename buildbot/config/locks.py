@@ -6,6 +6,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Collection
 from typing import Iterable
 from typing import Iterator
 
@@ -105,6 +106,15 @@ def unlike_locks(mentions: Iterable[Mention]) -> Iterator[str]:
                 f' {lockid!r}{at(lockid.written_at)}, and'
                 f' {first!r} of {first_where}{at(first.written_at)}'
             )
+
+
+def missing_repairs(mentions: Iterable[Mention], builders: Collection[str]) -> Iterator[str]:
+    """Yield a sentence for each lock whose copies a builder repairs that there is not."""
+    for lockid, _ in mentions:
+        name = lockid.repairBuilder
+        if name is not None and name not in builders:
+            where = at(lockid.written_at)
+            yield f'lock {lockid.name!r}: its repairBuilder {name!r} is no builder{where}'
 
 
 def warn_of_workers(lockids: Iterable[BaseLockId], workers: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from buildbot.config.errors import error
 from buildbot.config.locks import locks_of_builder
 from buildbot.config.locks import locks_of_worker
+from buildbot.config.locks import missing_repairs
 from buildbot.config.locks import problems_of
 from buildbot.config.locks import unlike_locks
 from buildbot.config.locks import warn_of_workers
@@ -31,7 +32,15 @@ class MasterConfig(upstream.MasterConfig):
     #: whether a request waits for a worker on which its steps would not only wait for their locks
     lateBinding = True
 
-    _known_config_keys = upstream.MasterConfig._known_config_keys | {'lateBinding'}
+    #: where in line people stand who want to hold a lock by hand: among builds of this priority
+    holdPriority = 0
+
+    #: whether who has not logged in may do by hand what those may who have
+    handForAnonymous = False
+
+    _known_config_keys = upstream.MasterConfig._known_config_keys | {
+        *('lateBinding', 'holdPriority', 'handForAnonymous'),
+    }
 
     @classmethod
     def loadFromDict(cls, config_dict: dict[str, Any], filename: str) -> Any:
@@ -40,9 +49,14 @@ class MasterConfig(upstream.MasterConfig):
             return super().loadFromDict(config_dict, filename)
 
     def load_global(self, filename: str, config_dict: dict[str, Any]) -> None:
-        self.lateBinding = config_dict.get('lateBinding', True)
-        if not isinstance(self.lateBinding, bool):
-            error(f"c['lateBinding'] must be True or False, not {self.lateBinding!r}")
+        for key in ('lateBinding', 'handForAnonymous'):
+            value = config_dict.get(key, getattr(type(self), key))
+            setattr(self, key, value)
+            if not isinstance(value, bool):
+                error(f"c['{key}'] must be True or False, not {value!r}")
+        self.holdPriority = config_dict.get('holdPriority', 0)
+        if not isinstance(self.holdPriority, int) or isinstance(self.holdPriority, bool):
+            error(f"c['holdPriority'] must be a whole number, not {self.holdPriority!r}")
 
         super().load_global(filename, config_dict)
 
@@ -67,6 +81,7 @@ class MasterConfig(upstream.MasterConfig):
             problems += [f'{where}: {problem}' for problem in problems_of(worker.access, False)]
             mentions += locks_of_worker(worker)
         problems += unlike_locks(mentions)
+        problems += missing_repairs(mentions, {builder.name for builder in self.builders})
         for problem in dict.fromkeys(problems):  # a step may stand in several builders
             error(problem)
         warn_of_workers(

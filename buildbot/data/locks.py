@@ -12,6 +12,7 @@ from twisted.internet import defer
 from buildbot.data import base
 from buildbot.data import types
 from buildbot.data.exceptions import InvalidPathError
+from buildbot.data.lockhand import ControlMixin
 from buildbot.locking.copies import LocksInUse
 from buildbot.locking.copy import BaseLock
 from buildbot.process.eye.forecast import Forecast
@@ -71,6 +72,23 @@ class OwnerEntity(UserEntity):
     workerid = types.NoneOk(types.Integer())
     since_at = types.NoneOk(types.DateTime())
     priority = types.Integer()
+    holdid = types.NoneOk(types.Integer())
+    person = types.NoneOk(types.String())
+    reason = types.NoneOk(types.String())
+    until_at = types.NoneOk(types.DateTime())
+    overdue = types.Boolean()
+
+
+class Number(types.Instance):
+    """A number that need not be whole."""
+
+    name = 'number'
+    types = (float, int)
+    ramlType = 'number'
+    graphQLType = 'Float'
+
+    def valueFromString(self, arg: Any) -> float:
+        return float(arg)
 
 
 class LocksMixin:
@@ -151,7 +169,7 @@ class LocksMixin:
         return rows
 
 
-class LockEndpoint(LocksMixin, base.Endpoint):
+class LockEndpoint(ControlMixin, LocksMixin, base.Endpoint):
     kind = base.EndpointKind.SINGLE
     pathPatterns = ['/locks/n:lockid']
 
@@ -186,11 +204,12 @@ class Lock(base.ResourceType):
         capacity = types.Integer()
         waiting = types.Integer()
         oldest_wait_at = types.NoneOk(types.DateTime())
+        quarantined = types.Integer()
 
     entityType = EntityType(name)
 
 
-class CopyEndpoint(LocksMixin, base.Endpoint):
+class CopyEndpoint(ControlMixin, LocksMixin, base.Endpoint):
     kind = base.EndpointKind.SINGLE
     pathPatterns = ['/copies/n:copyid']
 
@@ -238,6 +257,11 @@ class Copy(base.ResourceType):
         exclusive = types.Boolean()
         waiting = types.Integer()
         oldest_wait_at = types.NoneOk(types.DateTime())
+        version = types.String()
+        quarantined_at = types.NoneOk(types.DateTime())
+        quarantined_by = types.NoneOk(types.String())
+        quarantine_reason = types.NoneOk(types.String())
+        max_hold = types.NoneOk(Number())
 
     entityType = EntityType(name)
 
@@ -337,6 +361,7 @@ class Waiter(base.ResourceType):
     class EntityType(OwnerEntity):
         waiterid = types.String()
         place = types.Integer()
+        first_at = types.NoneOk(types.DateTime())
         estimate_at = types.NoneOk(types.DateTime())
         estimate_from = types.NoneOk(types.DateTime())
         estimate_until = types.NoneOk(types.DateTime())

@@ -12,6 +12,7 @@ from buildbot.data import base
 from buildbot.data import types
 from buildbot.data.exceptions import InvalidPathError
 from buildbot.data.locks import LocksMixin
+from buildbot.data.locks import Number
 from buildbot.data.locks import UserEntity
 from buildbot.db.lockuses import Span
 from buildbot.locking.owner import holds_since
@@ -30,18 +31,6 @@ HOUR, DAY = 3600, 86400
 MOST_DAYS = 366
 
 
-class Number(types.Instance):
-    """A number that need not be whole."""
-
-    name = 'number'
-    types = (float, int)
-    ramlType = 'number'
-    graphQLType = 'Float'
-
-    def valueFromString(self, arg: Any) -> float:
-        return float(arg)
-
-
 class HistoryMixin(LocksMixin):
     """Finds what is known of the past of locks, in use or not."""
 
@@ -52,18 +41,21 @@ class HistoryMixin(LocksMixin):
         yield history.write()
 
     @defer.inlineCallbacks
-    def check(self, kwargs: dict[str, Any]) -> Any:
-        """Check that a path names a lock or a copy that there is or was.
+    def names_of(self, kwargs: dict[str, Any]) -> Any:
+        """Return the name of the lock of a path, and that of the copy, which may be None.
 
-        :raises InvalidPathError: it does not.
+        :returns: Deferred of a pair of names.
+        :raises InvalidPathError: there neither is nor was such a lock or copy.
         """
         uses = self.master.db.lock_uses
         if 'lockid' in kwargs:
-            what, found = 'lock', (yield uses.name_of_lock(kwargs['lockid']))
+            what, lock, copy = 'lock', (yield uses.name_of_lock(kwargs['lockid'])), None
         else:
-            what, found = 'copy', (yield uses.name_of_copy(kwargs['copyid']))
-        if found is None:
+            what = 'copy'
+            lock, copy = yield uses.names_of_copy(kwargs['copyid'])
+        if lock is None:
             raise InvalidPathError(f'Invalid path: no {what} has the id {kwargs[what + "id"]}')
+        return lock, copy
 
 
 def number_of(kwargs: dict[str, Any], what: str, most: int) -> int:
@@ -98,7 +90,7 @@ class UsesEndpoint(HistoryMixin, base.Endpoint):
 
     @defer.inlineCallbacks
     def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
-        yield self.check(kwargs)
+        yield self.names_of(kwargs)
         yield self.settle()
         if resultSpec is not None:
             resultSpec.fieldMapping = self.fieldMapping
@@ -134,7 +126,7 @@ class TimelineEndpoint(HistoryMixin, base.Endpoint):
         lockid = kwargs['lockid']
         lock = yield self.find_lock(lockid)
         if lock is None:
-            yield self.check({'lockid': lockid})
+            yield self.names_of({'lockid': lockid})
         yield self.settle()
         now = self.master.reactor.seconds()
         start = now - hours * HOUR

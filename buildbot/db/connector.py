@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet import defer
 from twisted.python import log
 
+from buildbot.db.lockhand import LockHandConnectorComponent
 from buildbot.db.locks import LocksConnectorComponent
 from buildbot.db.lockuses import LockUsesConnectorComponent
 from buildbot_overlay import release
@@ -21,6 +22,8 @@ class DBConnector(upstream.DBConnector):
         yield super().set_master(master)
         self.locks = LocksConnectorComponent(self)
         yield self.locks.setServiceParent(self)
+        self.lock_hand = LockHandConnectorComponent(self)
+        yield self.lock_hand.setServiceParent(self)
         self.lock_uses = LockUsesConnectorComponent(self)
         yield self.lock_uses.setServiceParent(self)
 

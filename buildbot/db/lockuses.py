@@ -56,10 +56,19 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
         locks = self.db.model.locks
         return self._first(sa.select(locks.c.name).where(locks.c.id == lockid))
 
-    def name_of_copy(self, copyid: int) -> defer.Deferred[str | None]:
-        """Return the name of a copy with an id, in use or not; None if there never was one."""
-        copies = self.db.model.lock_copies
-        return self._first(sa.select(copies.c.name).where(copies.c.id == copyid))
+    def names_of_copy(self, copyid: int) -> defer.Deferred[tuple[str | None, str | None]]:
+        """Return the names of the lock and of a copy with an id, in use or not; None for both if
+        there never was one.
+        """
+        locks, copies = self.db.model.locks, self.db.model.lock_copies
+        query = sa.select(locks.c.name, copies.c.name)
+        query = query.where(copies.c.id == copyid, copies.c.lockid == locks.c.id)
+
+        def names(conn: Any) -> tuple[str | None, str | None]:
+            row = conn.execute(query).first()
+            return (None, None) if row is None else tuple(row)
+
+        return self.db.pool.do(names)
 
     def _first(self, query: Any) -> defer.Deferred[Any]:
         return self.db.pool.do(lambda conn: conn.execute(query).scalar())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Tables for locks, their copies, and who waited for them and held them."""
+"""Tables for locks, their copies, who waited for them and held them, and what people did."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ upstream = release(__name__)
 #: so the release can use the database with our tables in it, and without. For the same reason no
 #: row of these refers to one of the release's, which it must be able to delete.
 VERSION_TABLE = 'alembic_version_locks'
+
+
+#: behind those that they refer to comes none
+OWN_TABLES = (
+    *('lock_uses', 'lock_copies', 'locks'),
+    *('lock_holds', 'lock_quarantines', 'lock_actions'),
+)
 
 
 class Model(upstream.Model):
@@ -80,6 +87,61 @@ class Model(upstream.Model):
         sa.Index('lock_uses_until', 'until'),
     )
 
+    # What people hold by hand now, or wait for. A copy is named, for nobody may have used it yet.
+    lock_holds = sautils.Table(
+        'lock_holds',
+        upstream.Model.metadata,
+        sa.Column('id', sa.Integer, primary_key=True),
+        sa.Column('masterid', sa.Integer, nullable=False),
+        sa.Column('kind', sa.String(20), nullable=False),
+        sa.Column('lock', sa.Text, nullable=False),
+        sa.Column('copy_of', sa.Text, nullable=True),
+        sa.Column('codebase', sa.Text, nullable=False),
+        sa.Column('person', sa.Text, nullable=False),
+        sa.Column('reason', sa.Text, nullable=False),
+        sa.Column('mode', sa.String(10), nullable=False),
+        sa.Column('units', sa.Integer, nullable=False),
+        sa.Column('asked_at', sa.Float(53), nullable=False),
+        sa.Column('held_since', sa.Float(53), nullable=True),
+        sa.Column('until', sa.Float(53), nullable=False),
+        sa.Column('told', sa.String(10), nullable=False),
+    )
+
+    # Copies that are out of use.
+    lock_quarantines = sautils.Table(
+        'lock_quarantines',
+        upstream.Model.metadata,
+        sa.Column('id', sa.Integer, primary_key=True),
+        sa.Column('masterid', sa.Integer, nullable=False),
+        sa.Column('kind', sa.String(20), nullable=False),
+        sa.Column('lock', sa.Text, nullable=False),
+        sa.Column('copy_of', sa.Text, nullable=True),
+        sa.Column('codebase', sa.Text, nullable=False),
+        sa.Column('who', sa.Text, nullable=False),
+        sa.Column('reason', sa.Text, nullable=False),
+        sa.Column('since', sa.Float(53), nullable=False),
+    )
+
+    # What people did with copies of locks, and what came of it.
+    lock_actions = sautils.Table(
+        'lock_actions',
+        upstream.Model.metadata,
+        sa.Column('id', sa.Integer, primary_key=True),
+        sa.Column('masterid', sa.Integer, nullable=False),
+        sa.Column('lock_hash', sa.String(40), nullable=False),
+        sa.Column('lock', sa.Text, nullable=False),
+        sa.Column('copy', sa.Text, nullable=False),
+        sa.Column('at', sa.Float(53), nullable=False),
+        sa.Column('action', sa.String(20), nullable=False),
+        sa.Column('who', sa.Text, nullable=True),
+        sa.Column('reason', sa.Text, nullable=False),
+        sa.Column('text', sa.Text, nullable=False),
+        sa.Column('person', sa.Text, nullable=True),
+        sa.Column('until', sa.Float(53), nullable=True),
+        sa.Index('lock_actions_lock_hash', 'lock_hash'),
+        sa.Index('lock_actions_at', 'at'),
+    )
+
     alembic_version_locks = sautils.Table(
         VERSION_TABLE,
         upstream.Model.metadata,
@@ -116,7 +178,7 @@ class Model(upstream.Model):
                 conn, opts={'fn': steps, 'version_table': VERSION_TABLE}
             )
             revision = context.get_current_revision()
-            if revision is None and self.table_exists(conn, 'lock_uses'):
+            if revision is None and self.table_exists(conn, 'lock_actions'):
                 # the database is new, and was made with all tables
                 context.stamp(scripts, newest)
                 conn.commit()
@@ -127,7 +189,7 @@ class Model(upstream.Model):
                         context.run_migrations()
                 except sa.exc.DatabaseError:
                     conn.rollback()
-                    if not self.table_exists(conn, 'lock_uses'):
+                    if not self.table_exists(conn, 'lock_actions'):
                         raise
                     # another master, which starts at the same time, was first
 
@@ -137,7 +199,7 @@ class Model(upstream.Model):
         """Drop our tables with all that is in them, as before the fork is uninstalled for good."""
 
         def drop(conn: Any) -> None:
-            for table in ('lock_uses', 'lock_copies', 'locks', VERSION_TABLE):
+            for table in (*OWN_TABLES, VERSION_TABLE):
                 if self.table_exists(conn, table):
                     conn.execute(sa.text(f'drop table {table}'))
             conn.commit()

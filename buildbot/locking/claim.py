@@ -17,6 +17,7 @@ from buildbot.locking.queue import Line
 from buildbot.locking.queue import Waiter
 from buildbot.locking.queue import be_passed
 from buildbot.locking.queue import overtaken
+from buildbot.locking.queue import place_in_front
 from buildbot.locking.queue import serve
 
 
@@ -42,6 +43,8 @@ class Claim(Waiter):
     :param age: when it was made, in seconds of a clock that all claims share; among claims of equal
         priority the lowest goes first. None puts it behind all earlier claims of its locks.
     :param choice: equal for claims of which one will do; they do not hinder each other.
+    :param moved_at: when it was moved to the front; None if it was not. Of several, the one that
+        was moved last goes first.
     :ivar holdings: its units of each lock while it is held.
     :raises ValueError: a lock is named twice, or a want is more than its lock will ever have.
     """
@@ -56,6 +59,7 @@ class Claim(Waiter):
         ancestors: Sequence[Any] = (),
         age: float | None = None,
         choice: Any = None,
+        moved_at: float | None = None,
     ) -> None:
         if len(wants) > 1 and len({want.lock for want in wants}) < len(wants):
             raise ValueError('a lock is named twice')
@@ -91,6 +95,8 @@ class Claim(Waiter):
             if age > lock.latest:
                 lock.latest = age
         self.place = (-priority, age, number)
+        if moved_at is not None:
+            self.place = place_in_front(moved_at, self.place)
 
     def __repr__(self) -> str:
         return f'<Claim of {self.owner}, {self.state.value}>'
@@ -212,6 +218,13 @@ class Claim(Waiter):
         assert self.line is not None
         self.line.leave(self)
         self.enter_line()
+
+    def stand_at(self, place: tuple[Any, ...]) -> None:
+        """Wait at another place in line; what can be granted now is granted."""
+        left = self.pools
+        self.place = place
+        self._move()
+        serve([*left, *(pool for pool in self.pools if pool not in left)])
 
 
 def end_hopeless(claims: Iterable[Claim], pools: Sequence[Pool]) -> None:

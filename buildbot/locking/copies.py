@@ -30,6 +30,7 @@ class LocksInUse(service.SharedService):
     :ivar tell: called with a copy and what has happened to it, one of ``locking.copy.NEWS``; None
         if nobody is to be told.
     :ivar record: called with a use of a copy that has ended; None if nobody keeps them.
+    :ivar judge: called with a copy and the owner that has released it; None if nobody judges.
     """
 
     def __init__(self) -> None:
@@ -37,6 +38,7 @@ class LocksInUse(service.SharedService):
         self.locks: WeakValueDictionary[tuple[type, str], Any] = WeakValueDictionary()
         self.tell: Callable[[BaseLock, str], Any] | None = None
         self.record: Callable[[Any], Any] | None = None
+        self.judge: Callable[[BaseLock, Any], Any] | None = None
 
     def by_name(self) -> list[Any]:
         """Return the locks, in the order of their names."""
@@ -49,6 +51,16 @@ class LocksInUse(service.SharedService):
                 self.tell(lock, news)
             except Exception as e:  # who claims or releases it must not suffer from that
                 log.err(e, f'while telling what happens to {lock}')
+
+
+def lock_of(copy: BaseLock) -> Any:
+    """Return the lock that something is a copy of."""
+    return copy if copy.family is None else copy.family
+
+
+def definition_of(copy: BaseLock) -> Any:
+    """Return what the configuration says of the lock of a copy; None if it says nothing (yet)."""
+    return getattr(lock_of(copy), 'lockid', None)
 
 
 class FoundByName:
@@ -195,11 +207,11 @@ class RealBranchLock(FoundByName):
                     ' of which this build has no source'
                 )
         default = self.lockid.defaultBranch
-        return [self._copy(codebase, branch or default) for codebase, branch in pairs]
+        return [self.copy_for(codebase, branch or default) for codebase, branch in pairs]
 
     def lock_for_key(self, key: Any) -> BaseLock:
         """Return the copy for what the lock's ``key`` was rendered to."""
-        return self._copy('', key if key is None else str(key))
+        return self.copy_for('', key if key is None else str(key))
 
     def all_copies(self) -> list[BaseLock]:
         """Return the copies that are in use."""
@@ -208,16 +220,17 @@ class RealBranchLock(FoundByName):
     def scope_of(self, copy: BaseLock) -> dict[str, str | None]:
         """Say whose copy one is."""
         codebase, of = copy.key
-        if self.lockid.key is not None:
+        if self.lockid is not None and self.lockid.key is not None:
             return {'scope': 'key', 'key': of}
         return {'scope': 'branch', 'codebase': codebase, 'branch': of}
 
-    def _copy(self, codebase: str, branch: str | None) -> BaseLock:
-        assert self.lockid is not None
+    def copy_for(self, codebase: str, branch: str | None) -> BaseLock:
+        """Return the copy for a branch, or for what the lock's ``key`` was rendered to."""
         lock = self.copies.get((codebase, branch))
         if lock is None:
             of = f'{codebase}:{branch}' if codebase else f'{branch}'
-            limit = self.lockid.max_count_for(branch)
+            # it may be held by hand before a configuration defines it
+            limit = self.lockid.max_count_for(branch) if self.lockid is not None else 0
             lock = BaseLock(self.lockName, limit, of, self)
             lock.in_use, lock.key = self.in_use, (codebase, branch)
             self.copies[codebase, branch] = lock

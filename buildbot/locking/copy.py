@@ -30,6 +30,7 @@ from buildbot.locking.pool import Holding
 from buildbot.locking.pool import Lock
 from buildbot.locking.pool import Want
 from buildbot.locking.queue import is_available
+from buildbot.locking.queue import place_in_front
 from buildbot.util import subscription
 from buildbot.util.eventual import eventually
 
@@ -43,8 +44,11 @@ class Access(Protocol):
 
 
 #: what can happen to a copy: units of it are claimed or released; somebody begins to wait for it,
-#: or waits no longer and has not got it; it has more or fewer units
-NEWS = CLAIMED, RELEASED, WAITING, LEFT, LIMIT = 'claimed', 'released', 'waiting', 'left', 'limit'
+#: or waits no longer and has not got it; it has more or fewer units; a person has changed the order
+#: of those who wait, a hold by hand, or whether it is in use
+NEWS = CLAIMED, RELEASED, WAITING, LEFT, LIMIT, CHANGED = (
+    *('claimed', 'released', 'waiting', 'left', 'limit', 'changed'),
+)
 
 
 class InUse(Protocol):
@@ -105,8 +109,9 @@ class LockClaim(Claim):
         if isinstance(owner, LockOwner):
             ancestors = [key_of(thing) for thing in owners_around(owner)]
             self._listed_in = [each.claims for each in (key, *ancestors)]
+            ancestors += quarantines_open_to(owner, accesses)
             standing = (owner.lock_priority, ancestors, owner.lock_age, owner.lock_choice)
-            super().__init__(key, wants, *standing)
+            super().__init__(key, wants, *standing, owner.lock_moved_at)
         else:
             super().__init__(key, wants)
 
@@ -155,6 +160,27 @@ class LockClaim(Claim):
             # else nothing waits for its owner, so it closes no circle
         self.announce(WAITING)
         return d
+
+    def stand_in_front(self, moved_at: float | None) -> None:
+        """Wait in front of all others, or at its own place again.
+
+        :param moved_at: when a person moved it to the front, in seconds of the master's clock; None
+            if it is to have its own place.
+        """
+        own = self.place_of_its_own
+        self.stand_at(own if moved_at is None else place_in_front(moved_at, own))
+        self.announce(CHANGED)
+
+    @property
+    def thing(self) -> Any:
+        """Its owner itself, not the key that stands for it."""
+        return thing_of(self.owner)
+
+    def join_quarantine(self) -> None:
+        """Wait inside the quarantine that has begun to hold one of its copies, if it may."""
+        around = [key_of(thing) for thing in owners_around(self.thing)]
+        self.ancestors = [*around, *quarantines_open_to(self.thing, self.accesses)]
+        self.stand_at(self.place)
 
     def refused(self) -> list[BaseLock]:
         """Return those of its copies that are not available now."""
@@ -284,9 +310,13 @@ class BaseLock:
     :ivar label: the name of this copy in messages.
     :ivar in_use: told of what happens to this copy; None if nobody is.
     :ivar key: that by which its family knows it.
+    :ivar by_hand: the owners that are people, whether they hold it or wait.
+    :ivar quarantine: the owner that keeps it out of use; None if it is in use.
     """
 
     kind = 'BaseLock'
+    quarantine: Any = None
+    by_hand: Sequence[Any] = ()
     in_use: InUse | None = None
     key: Any = None
 
@@ -419,6 +449,7 @@ class BaseLock:
         if not isinstance(requester, LockOwner):
             return is_available(self._rule, exclusive, access.count)
         ancestors = [key_of(owner) for owner in owners_around(requester)]
+        ancestors += quarantines_open_to(requester, ((self, access),))
         return is_available(
             self._rule,
             exclusive,
@@ -427,6 +458,7 @@ class BaseLock:
             requester.lock_priority,
             requester.lock_age,
             requester.lock_choice,
+            requester.lock_moved_at,
         )
 
     def claim(self, owner: Any, access: Access) -> None:
@@ -517,6 +549,14 @@ class BaseLock:
     def isOwner(self, owner: Any, access: Access) -> bool:
         """Tell whether the owner has claimed it with this access, and not released it."""
         return self._claim_of(key_of(owner), access) is not None
+
+
+def quarantines_open_to(
+    owner: LockOwner, accesses: Iterable[tuple[BaseLock, Access]]
+) -> list[Any]:
+    """Return the keys of the quarantines of copies in which an owner may hold them all the same."""
+    closed = [lock.quarantine for lock, _ in accesses if lock.quarantine is not None]
+    return [key_of(quarantine) for quarantine in closed if quarantine.lets_in(owner)]
 
 
 def would_do(

@@ -14,8 +14,8 @@ from typing import Iterable
 class Order(Dict[Any, None]):
     """Claims, of which the first in line is known, by the ``place`` of each; it grants nothing.
 
-    Below is a heap, in which claims that have gone stay until they are on top of it, or more than
-    half of it. So it is never larger than twice what there is and a bit, and to add, to discard
+    Below is a heap, in which claims that have gone, or have another place now, stay until they are
+    on top of it, or more than half of it. So it is never larger than twice what there is and a bit, and to add, to discard
     and to look at the first cost O(log n) for n claims, apart from the first time that a claim is
     on top when it has gone, which is paid for when it goes.
     """
@@ -42,8 +42,8 @@ class Order(Dict[Any, None]):
         """Return the claim that goes before all others; None if there is none."""
         heap = self._heap
         while heap:
-            claim = heap[0][1]
-            if claim in self:
+            place, claim = heap[0]
+            if claim in self and place is claim.place:
                 return claim
             heappop(heap)
         return None

@@ -33,7 +33,7 @@ class Waiter:
 
     wants: Sequence[Want]
     pools: Sequence[Pool]
-    place: tuple[float, ...]
+    place: tuple[Any, ...]
     choice: Any
     line: Line | None
     passed: int
@@ -87,10 +87,16 @@ class Waiter:
                 return not is_closed_for_it and pool.fits(want.exclusive, want.units)
         return False
 
+    @property
+    def place_of_its_own(self) -> tuple[Any, ...]:
+        """The place that it has, or had before it was moved to the front."""
+        return self.place[3] if self.place[0] == -math.inf else self.place
+
     def be_before(self, other: Waiter) -> None:
         """Have the place right before another claim, when this one enters the line."""
         priority, age, number = other.place[:3]
-        self.place = (priority, age, number - 0.5, self.place[2])  # of several, the last comes last
+        own = self.place_of_its_own if priority == -math.inf else self.place[2]
+        self.place = (priority, age, number - 0.5, own)  # of several, the last comes last
 
     def serve(self) -> None:
         """Grant all that can be granted, to any claim, where this one waits."""
@@ -117,6 +123,14 @@ class Waiter:
         for pool in self.pools:
             pool.draining.add(self)
         self.drains()
+
+
+def place_in_front(moved_at: float, own: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the place in front of all that were not moved there after this time.
+
+    :param own: the place that the claim has otherwise.
+    """
+    return (-math.inf, -moved_at, own[2], own)
 
 
 class Line(Order):
@@ -202,10 +216,13 @@ def is_available(
     priority: int = 0,
     age: float | None = None,
     choice: Any = None,
+    moved_at: float | None = None,
 ) -> bool:
     """Tell whether a claim of this lock alone would be granted at once."""
     pool = lock.pool_for(ancestors)
     place = (-priority, math.inf if age is None else age, math.inf)
+    if moved_at is not None:
+        place = (-math.inf, -moved_at, math.inf)
     return not is_closed(pool, place, choice) and pool.fits(exclusive, units)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which builders a worker builds for is known without a walk; uses of locks are told and kept."""
+"""Which builders a worker builds for is known without a walk; locks are told of, and held by hand."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from buildbot.process import metrics
 from buildbot.process.builder import Builder
 from buildbot.process.eye.history import History
 from buildbot.process.eye.watch import Watch
+from buildbot.process.hand.hand import Hand
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -26,6 +27,13 @@ class BotMaster(upstream.BotMaster):
         yield super().startService()
         yield Watch.getService(self)
         yield History.getService(self)
+        yield Hand.getService(self)
+
+    @defer.inlineCallbacks
+    def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
+        yield super().reconfigServiceWithBuildbotConfig(new_config)
+        hand = yield Hand.getService(self)
+        yield hand.restore()  # there is no worker before the first reconfig is through
 
     def is_in_progress(self, brid: int) -> bool:
         """Tell whether a request has been chosen and has no build yet, or is being given back."""

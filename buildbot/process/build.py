@@ -26,6 +26,7 @@ from buildbot.process import metrics
 from buildbot.process.buildstep import first_cause
 from buildbot.process.buildstep import step_that_runs
 from buildbot.process.eye.waitrows import WaitRows
+from buildbot.process.hand.failures import tell_release
 from buildbot.process.lockfacts import Facts
 from buildbot.process.lockfacts import branch_of
 from buildbot.process.locklog import LockLog
@@ -308,6 +309,7 @@ class Build(upstream.Build, LockOwner):
 
     def releaseLocks(self) -> None:
         if self._claim is not None:
+            tell_release(self, self._claim)
             self._claim.end()
         self._log_locks(self.lock_log.ended, lost=self.is_lost)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)

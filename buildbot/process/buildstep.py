@@ -24,6 +24,7 @@ from buildbot.locks import LockError
 from buildbot.locks import LockOwner
 from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.eye.words import plain
+from buildbot.process.hand.failures import tell_release
 from buildbot.process.lockfacts import Facts
 from buildbot.process.lockfacts import facts_of
 from buildbot.process.locklog import LockLog
@@ -384,6 +385,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
     def releaseLocks(self) -> None:
         """Release the locks that the step holds; doing it again does nothing."""
         if self._claim is not None:
+            tell_release(self, self._claim)
             self._claim.end()
         self._log_locks(self.lock_log.ended, lost=getattr(self.build, 'is_lost', False))
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 class Facts(NamedTuple):
     """What an owner of locks is part of. It says nothing of its locks.
 
-    :param kind: ``request``, ``build``, ``group``, ``step``; ``other`` if it is of a plugin.
+    :param kind: ``request``, ``build``, ``group``, ``step``; ``person`` if it is a hold by hand,
+        ``quarantine``; ``other`` if it is of a plugin.
     :param builder: name of its builder; None if it has none.
     :param buildrequestid: id of the (first) build request.
     :param number: of the build.
@@ -18,6 +19,11 @@ class Facts(NamedTuple):
     :param path: of the step or group: its name, behind those of the groups around it.
     :param worker: name of the worker; None if it has none yet.
     :param branch: of the first source that has one.
+    :param holdid: id of the hold by hand.
+    :param person: who holds by hand, or has made the quarantine.
+    :param reason: what that is for.
+    :param until: when the hold ends, in seconds.
+    :param overdue: whether it is held beyond that.
     """
 
     kind: str
@@ -30,11 +36,18 @@ class Facts(NamedTuple):
     path: str | None = None
     worker: str | None = None
     branch: str | None = None
+    holdid: int | None = None
+    person: str | None = None
+    reason: str | None = None
+    until: float | None = None
+    overdue: bool = False
 
     @property
     def name(self) -> str:
         """A name that no other owner has."""
-        ids = {'request': self.buildrequestid, 'build': self.buildid}
+        if self.kind == 'quarantine':
+            return self.kind  # of which a copy has but one
+        ids = {'request': self.buildrequestid, 'build': self.buildid, 'person': self.holdid}
         return f'{self.kind}-{ids.get(self.kind, self.stepid)}'
 
 

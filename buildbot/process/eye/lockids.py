@@ -11,13 +11,9 @@ from weakref import WeakValueDictionary
 
 from twisted.internet import defer
 
+from buildbot.locking.copies import lock_of
 from buildbot.locking.copy import BaseLock
 from buildbot.util.service import SharedService
-
-
-def lock_of(copy: BaseLock) -> Any:
-    """Return the lock that something is a copy of."""
-    return copy if copy.family is None else copy.family
 
 
 class LockIds(SharedService):

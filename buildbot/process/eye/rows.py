@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from buildbot.locking.copies import definition_of
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockClaim
 from buildbot.locking.owner import holds_since
@@ -12,6 +14,7 @@ from buildbot.locking.owner import thing_of
 from buildbot.locking.owner import waits_since
 from buildbot.locking.pool import Holding
 from buildbot.process.eye.words import short_name
+from buildbot.process.hand.version import version_of
 from buildbot.process.lockfacts import facts_of
 from buildbot.util import epoch2datetime
 
@@ -37,6 +40,7 @@ def lock_row(lock: Any, lockid: int) -> dict[str, Any]:
         'capacity': sum(copy.maxCount for copy in copies),
         'waiting': sum(copy.line_length for copy in copies),
         'oldest_wait_at': epoch2datetime(min(since, default=None)),
+        'quarantined': sum(copy.quarantine is not None for copy in copies),
     }
 
 
@@ -53,6 +57,20 @@ def copy_row(copy: BaseLock, lockid: int, copyid: int) -> dict[str, Any]:
         'exclusive': copy.is_held_exclusively,
         'waiting': copy.line_length,
         'oldest_wait_at': epoch2datetime(oldest_wait(copy)),
+        'version': version_of(copy),
+        'max_hold': getattr(definition_of(copy), 'maxHold', None),
+        **quarantine_of(copy),
+    }
+
+
+def quarantine_of(copy: BaseLock) -> dict[str, Any]:
+    """Say who has taken a copy out of use, when and why."""
+    quarantine = copy.quarantine
+    is_out = quarantine is not None
+    return {
+        'quarantined_at': epoch2datetime(quarantine.since) if is_out else None,
+        'quarantined_by': quarantine.who if is_out else None,
+        'quarantine_reason': quarantine.reason if is_out else None,
     }
 
 
@@ -78,18 +96,25 @@ def owner_row(
     :param ids: of the lock and of the copy.
     :param units: how many units; of no meaning for an exclusive access.
     """
-    facts = facts_of(thing)
+    facts = facts_of(thing)._asdict()
+    facts['until_at'] = epoch2datetime(facts.pop('until'))
     lockid, copyid = ids
     return {
         'copyid': copyid,
         'lockid': lockid,
         'copy': copy.label,
         'text': short_name(thing),
-        **facts._asdict(),
+        **facts,
         'mode': 'exclusive' if exclusive else 'counting',
         'units': copy.units_of(exclusive, units),
         'priority': getattr(thing, 'lock_priority', 0),
     }
+
+
+def moved_at(thing: Any) -> float | None:
+    """Return when who waits was moved to the front by hand; None if it was not."""
+    at = getattr(thing, 'lock_moved_at', None)
+    return None if at == math.inf else at
 
 
 def holder_rows(copy: BaseLock, ids: tuple[int, int]) -> list[dict[str, Any]]:
@@ -119,5 +144,6 @@ def waiter_row(
     row['waiterid'] = facts_of(thing).name
     row['since_at'] = epoch2datetime(waits_since(thing))
     row['place'] = place
+    row['first_at'] = epoch2datetime(moved_at(thing))
     row['nested'] = claim.is_nested
     return row

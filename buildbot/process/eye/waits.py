@@ -11,6 +11,7 @@ from buildbot.locking.copy import LockClaim
 from buildbot.locking.owner import holds_since
 from buildbot.locking.owner import thing_of
 from buildbot.process.eye.words import NAMED
+from buildbot.process.eye.words import plain
 from buildbot.process.eye.words import short_name
 from buildbot.process.eye.words import wait_on
 from buildbot.process.eye.words import waiting_for
@@ -86,10 +87,12 @@ def waits_of(claim: LockClaim, lines: Lines, now: float) -> list[Wait]:
 
 
 def wait_for(copy: BaseLock, owner: Any, ahead: Ahead, now: float) -> Wait:
-    holders = copy.holders_in_the_way(owner)
+    holders = [h for h in copy.holders_in_the_way(owner) if h is not copy.quarantine]
     names = [with_age(short_name(h), holds_since(h), now) for h in holders[:NAMED]]
     first = None if ahead.first is None else short_name(ahead.first)
-    words = wait_on(copy.label, names, len(holders) - len(names), ahead.count, first)
+    quarantine = copy.quarantine
+    why_out = None if quarantine is None else plain(quarantine.reason)
+    words = wait_on(copy.label, names, len(holders) - len(names), ahead.count, first, why_out)
     return Wait(copy, ahead.count + 1, words)
 
 

@@ -70,7 +70,14 @@ def with_age(name: str, since: float | None, now: float) -> str:
     return name if since is None else f'{name} ({age(now - since)})'
 
 
-def wait_on(copy: str, holders: Sequence[str], others: int, ahead: int, first: str | None) -> str:
+def wait_on(
+    copy: str,
+    holders: Sequence[str],
+    others: int,
+    ahead: int,
+    first: str | None,
+    why_out: str | None = None,
+) -> str:
     """Say on whom a wait for one copy of a lock depends.
 
     :param copy: its label.
@@ -78,11 +85,12 @@ def wait_on(copy: str, holders: Sequence[str], others: int, ahead: int, first: s
     :param others: how many others hold it.
     :param ahead: how many wait for it and go first.
     :param first: the name of the first of these; None if there are none.
+    :param why_out: why it is in quarantine; None if it is not.
     """
-    parts = []
+    parts = [] if why_out is None else [f'in quarantine ({why_out})']
     if holders:
         parts.append(f'held by {listed(holders, others)}')
-    elif first is not None:
+    elif first is not None and not parts:
         parts.append(f'kept for {first}')
     if ahead:
         parts.append(f'{ahead} ahead')

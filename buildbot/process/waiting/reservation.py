@@ -196,6 +196,12 @@ class Reservation(LockOwner):
         """Tell whether both claim a common copy of a lock."""
         return not {lock for lock, _ in self.asked}.isdisjoint(lock for lock, _ in other.asked)
 
+    def stand_in_front(self, moved_at: float | None) -> None:
+        """Wait in front of all others, or at its own place again; see ``LockClaim``."""
+        self.lock_moved_at = moved_at
+        if self.claim is not None and self.claim.waiting:
+            self.claim.stand_in_front(moved_at)
+
     def _wait_is_over(self, _: Any, claim: LockClaim) -> None:
         if self.claim is claim:
             if not claim.holds:

@@ -79,6 +79,8 @@ class Reservations(ReservationBook):
         self._now = now
         # a request leaves the line and comes back, and the log tells once that it waits
         self._logs: dict[int, LockLog] = {}
+        # when a person moved a request to the front
+        self._moved_at: dict[int, float] = {}
 
     @defer.inlineCallbacks
     def could_have_locks(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
@@ -222,8 +224,21 @@ class Reservations(ReservationBook):
         if self.held(brid) is None and not self._is_pending(brid):
             self.end_wait(brid)
 
+    def move(self, brid: int, moved_at: float | None) -> None:
+        """Move a request to the front of the lines in which it waits, or back to its own place.
+
+        :param moved_at: when it is moved to the front, in seconds; None moves it back.
+        """
+        if moved_at is None:
+            self._moved_at.pop(brid, None)
+        else:
+            self._moved_at[brid] = moved_at
+        for reservation in self.in_line(brid):
+            reservation.stand_in_front(moved_at)
+
     def end_wait(self, brid: int) -> None:
         """Note that a request waits no longer; if nothing came of its wait, that was in vain."""
+        self._moved_at.pop(brid, None)
         log = self._logs.pop(brid, None)
         if log is not None:
             log.left(self._now())
@@ -237,6 +252,7 @@ class Reservations(ReservationBook):
         for log in self._logs.values():
             log.left(self._now(), lost=True)
         self._logs.clear()
+        self._moved_at.clear()
         super().clear()
 
     def hold(self, reservation: Reservation) -> None:
@@ -302,5 +318,6 @@ class Reservations(ReservationBook):
                 reservation = None
         if reservation is None:
             reservation = Reservation(buildrequest, self._name, resolved, self._wake_granted)
+            reservation.lock_moved_at = self._moved_at.get(brid)
         reservation.resolved, reservation.why_never = resolved, resolved.why_never
         return reservation

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what people did with locks, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import defer
+
+from buildbot.data import base
+from buildbot.data import types
+from buildbot.data.lockuses import HistoryMixin
+from buildbot.util import epoch2datetime
+
+
+class ActionsEndpoint(HistoryMixin, base.Endpoint):
+    kind = base.EndpointKind.COLLECTION
+    pathPatterns = ['/locks/n:lockid/actions', '/copies/n:copyid/actions']
+
+    fieldMapping = {
+        'actionid': 'lock_actions.id',
+        **{
+            name: f'lock_actions.{name}'
+            for name in ('lock', 'copy', 'at', 'action', 'who', 'reason', 'text', 'person')
+        },
+        'until_at': 'lock_actions.until',
+    }
+
+    @defer.inlineCallbacks
+    def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
+        lock, copy = yield self.names_of(kwargs)
+        if resultSpec is not None:
+            resultSpec.fieldMapping = self.fieldMapping
+        rows = yield self.master.db.lock_hand.actions_of(lock, copy, resultSpec)
+        if isinstance(rows, base.ListResult) and resultSpec.fields:
+            fields, resultSpec.fields = resultSpec.fields, []
+            rows[:] = [{name: row[name] for name in fields} for row in rows]
+        return rows
+
+
+class LockAction(base.ResourceType):
+    name = 'lockaction'
+    plural = 'lockactions'
+    endpoints = [ActionsEndpoint]
+    eventPathPatterns = ['/lockactions/:actionid']
+
+    class EntityType(types.Entity):
+        actionid = types.Integer()
+        lock = types.String()
+        copy = types.String()
+        at = types.DateTime()
+        action = types.String()
+        who = types.NoneOk(types.String())
+        reason = types.String()
+        text = types.String()
+        person = types.NoneOk(types.String())
+        until_at = types.NoneOk(types.DateTime())
+
+    entityType = EntityType(name)
+
+    @base.updateMethod
+    def announce_lock_action(self, actionid: int, lock: str, columns: dict[str, Any]) -> None:
+        """Produce the event that something was done with a copy, or came of it.
+
+        :param actionid: its id in the history; 0 if it could not be written there.
+        :param columns: those of its row.
+        """
+        names = ('copy', 'action', 'who', 'reason', 'text', 'person')
+        row = {name: columns[name] for name in names}
+        row.update(actionid=actionid, lock=lock, at=epoch2datetime(columns['at']))
+        row['until_at'] = epoch2datetime(columns['until'])
+        self.produceEvent(row, columns['action'])

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what people may do with locks through the data API."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import Callable
+
+from twisted.internet import defer
+
+from buildbot.data.exceptions import InvalidControlException
+from buildbot.data.exceptions import InvalidPathError
+from buildbot.data.exceptions import InvalidQueryParameter
+from buildbot.locking.copy import BaseLock
+from buildbot.locking.copy import LockError
+from buildbot.process.hand.copyname import copy_of
+from buildbot.process.hand.hand import Hand
+from buildbot.process.hand.hold import Hold
+from buildbot.process.hand.version import version_of
+from buildbot.process.hand.wishes import By
+from buildbot.process.hand.wishes import Refused
+from buildbot.www.authz import Forbidden
+
+#: what each action does, and the names of the parameters that it takes
+ACTIONS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
+    'hold': (Hand.hold, ('until', 'mode', 'units')),
+    'extend': (Hand.extend, ('holdid', 'until')),
+    'release': (Hand.release, ('holdid',)),
+    'handover': (Hand.hand_over, ('holdid', 'person')),
+    'first': (Hand.first, ('waiterid',)),
+    'back': (Hand.back, ('waiterid',)),
+    'kick': (Hand.kick, ('holderid',)),
+    'quarantine': (Hand.quarantine, ()),
+    'restore': (Hand.restore_copy, ()),
+}
+
+#: parameters that need not be given
+OPTIONAL = {'mode': 'exclusive', 'units': None}
+
+#: parameters of any action: the last is set by the web server, those before name a copy
+COMMON = ('version', 'reason', 'of', 'codebase', 'owner')
+
+
+class ControlMixin:
+    """Does what a person asks for with a copy: the control methods of locks and copies."""
+
+    master: Any
+
+    @defer.inlineCallbacks
+    def control(self, action: str, args: dict[str, Any], kwargs: dict[str, Any]) -> Any:
+        """Do it.
+
+        :returns: Deferred of a dictionary with the copy's ``copyid`` and ``version`` after it, and
+            ``holdid`` and ``state`` of a hold.
+        :raises InvalidQueryParameter: it is refused; the text says why.
+        :raises Forbidden: the person has not logged in.
+        """
+        if action not in ACTIONS:
+            raise InvalidControlException(f'action: {action} is not supported')
+        who = args.get('owner')
+        if not who or (who == 'anonymous' and not self.master.config.handForAnonymous):
+            raise Forbidden(b'log in first: what is done by hand is done by somebody')
+        do, names = ACTIONS[action]
+        check_parameters(action, args, names)
+        try:
+            copy = yield self.copy_to_act_on(kwargs, args)
+            by = By(who, args.get('reason') or '', args.get('version'))
+            words = {name: args.get(name, OPTIONAL.get(name)) for name in names}
+            hand = yield Hand.getService(self.master.botmaster)
+            done = yield do(hand, copy, by, **words)
+            return (yield self._answer(copy, done))
+        except (Refused, LockError) as e:
+            raise InvalidQueryParameter(str(e)) from e
+
+    @defer.inlineCallbacks
+    def copy_to_act_on(self, kwargs: dict[str, Any], args: dict[str, Any]) -> Any:
+        """Return the copy that a path and the parameters name.
+
+        :returns: Deferred of the copy, which may be one that nobody uses.
+        :raises InvalidPathError: no lock or copy has this id.
+        :raises LockError: the lock can have no such copy.
+        """
+        if 'copyid' in kwargs:
+            return (yield self._copy_with_id(kwargs['copyid']))
+        lock = yield self.find_lock(kwargs['lockid'])  # type: ignore[attr-defined]
+        if lock is None:
+            raise InvalidPathError(f'Invalid path: no lock has the id {kwargs["lockid"]}')
+        workers = self.master.workers.workers
+        return copy_of(lock, args.get('of'), args.get('codebase') or '', workers)
+
+    @defer.inlineCallbacks
+    def _copy_with_id(self, copyid: int) -> Any:
+        copy = yield self.find_copy(copyid)  # type: ignore[attr-defined]
+        if copy is None:
+            raise InvalidPathError(f'Invalid path: no copy in use has the id {copyid}')
+        return copy
+
+    @defer.inlineCallbacks
+    def _answer(self, copy: BaseLock, done: Any) -> Any:
+        [(_, (_, copyid))] = yield self.with_ids([copy])  # type: ignore[attr-defined]
+        answer = {'copyid': copyid, 'version': version_of(copy)}
+        if isinstance(done, Hold):
+            answer.update(holdid=done.holdid, state='held' if done.is_held else 'waiting')
+        return answer
+
+
+def check_parameters(action: str, args: dict[str, Any], names: tuple[str, ...]) -> None:
+    """Check that an action is given what it takes.
+
+    :raises InvalidQueryParameter: something is missing, unknown, or no text where it must be one.
+    """
+    for name in names:
+        if name not in args and name not in OPTIONAL:
+            raise InvalidQueryParameter(f'{action}: {name} is missing')
+    for name in args:
+        if name not in names and name not in COMMON:
+            raise InvalidQueryParameter(f'{action}: it takes no {name}')
+    for name in ('reason', 'of', 'codebase'):
+        if not isinstance(args.get(name), (str, type(None))):
+            raise InvalidQueryParameter(f'{action}: {name} must be a text')

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what people hold by hand, which copies are in quarantine, and who did what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from twisted.internet import defer
+
+from buildbot.db import base
+from buildbot.util import epoch2datetime
+
+
+class LockHandConnectorComponent(base.DBConnectorComponent):
+    def holds_of(self, masterid: int) -> defer.Deferred[list[Any]]:
+        """Return the rows of the holds of a master, those that were granted first in front."""
+        holds = self.db.model.lock_holds
+        order = (holds.c.held_since.is_(None), holds.c.held_since, holds.c.asked_at, holds.c.id)
+        return self._rows(holds.select().where(holds.c.masterid == masterid).order_by(*order))
+
+    def add_hold(self, **columns: Any) -> defer.Deferred[int]:
+        """Add a hold.
+
+        :param columns: of ``lock_holds``, but its id.
+        :returns: Deferred of the id.
+        """
+        return self._add(self.db.model.lock_holds, columns)
+
+    def change_hold(self, holdid: int, **columns: Any) -> defer.Deferred[None]:
+        """Change columns of a hold."""
+        holds = self.db.model.lock_holds
+        return self._do(holds.update().where(holds.c.id == holdid).values(**columns))
+
+    def delete_hold(self, holdid: int) -> defer.Deferred[None]:
+        """Delete a hold that has ended."""
+        holds = self.db.model.lock_holds
+        return self._do(holds.delete().where(holds.c.id == holdid))
+
+    def quarantines_of(self, masterid: int) -> defer.Deferred[list[Any]]:
+        """Return the rows of the quarantines of a master, the oldest first."""
+        rows = self.db.model.lock_quarantines
+        return self._rows(rows.select().where(rows.c.masterid == masterid).order_by(rows.c.id))
+
+    def add_quarantine(self, **columns: Any) -> defer.Deferred[int]:
+        """Add a quarantine.
+
+        :param columns: of ``lock_quarantines``, but its id.
+        :returns: Deferred of the id.
+        """
+        return self._add(self.db.model.lock_quarantines, columns)
+
+    def delete_quarantines(self, **columns: Any) -> defer.Deferred[None]:
+        """Delete the quarantines of a copy.
+
+        :param columns: those of ``lock_quarantines`` that name the master and the copy.
+        """
+        rows = self.db.model.lock_quarantines
+        return self._do(rows.delete().where(*(rows.c[n] == v for n, v in columns.items())))
+
+    def add_action(self, lock: str, **columns: Any) -> defer.Deferred[int]:
+        """Add something that was done with a copy, or that came of it.
+
+        :param lock: name of the lock.
+        :param columns: of ``lock_actions``, but its id.
+        :returns: Deferred of the id.
+        """
+        columns.update(lock=lock, lock_hash=self.hashColumns(lock))
+        return self._add(self.db.model.lock_actions, columns)
+
+    def actions_of(
+        self, lock: str, copy: str | None = None, result_spec: Any = None
+    ) -> defer.Deferred[list[dict[str, Any]]]:
+        """Return what was done with a lock, as the data API has it.
+
+        :param copy: name of the copy; None for all of them.
+        :param result_spec: which of them, and in which order.
+        """
+        rows = self.db.model.lock_actions
+        query = rows.select().where(rows.c.lock_hash == self.hashColumns(lock))
+        if copy is not None:
+            query = query.where(rows.c.copy == copy)
+
+        def get(conn: Any) -> list[dict[str, Any]]:
+            if result_spec is not None:
+                return result_spec.thd_execute(conn, query, action_of)
+            return [action_of(row) for row in conn.execute(query.order_by(rows.c.id))]
+
+        return self.db.pool.do(get)
+
+    def is_known(self, person: str) -> defer.Deferred[bool]:
+        """Tell whether somebody of this name has ever done anything by hand."""
+        rows = self.db.model.lock_actions
+        query = sa.select(rows.c.id).where((rows.c.who == person) | (rows.c.person == person))
+        return self.db.pool.do(lambda conn: conn.execute(query.limit(1)).first() is not None)
+
+    def delete_before(self, time: float) -> defer.Deferred[int]:
+        """Delete what was done before a time; return how much that was."""
+        rows = self.db.model.lock_actions
+
+        def delete(conn: Any) -> int:
+            return conn.execute(rows.delete().where(rows.c.at < time)).rowcount
+
+        return self.db.pool.do_with_transaction(delete)
+
+    def _rows(self, query: Any) -> defer.Deferred[list[Any]]:
+        return self.db.pool.do(lambda conn: conn.execute(query).fetchall())
+
+    def _add(self, table: Any, columns: dict[str, Any]) -> defer.Deferred[int]:
+        def add(conn: Any) -> int:
+            return conn.execute(table.insert().values(**columns)).inserted_primary_key[0]
+
+        return self.db.pool.do_with_transaction(add)
+
+    def _do(self, statement: Any) -> defer.Deferred[None]:
+        def do(conn: Any) -> None:
+            conn.execute(statement)
+
+        return self.db.pool.do_with_transaction(do)
+
+
+def action_of(row: Any) -> dict[str, Any]:
+    return {
+        'actionid': row.id,
+        'lock': row.lock,
+        'copy': row.copy,
+        'at': epoch2datetime(row.at),
+        'action': row.action,
+        'who': row.who,
+        'reason': row.reason,
+        'text': row.text,
+        'person': row.person,
+        'until_at': epoch2datetime(row.until),
+    }

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: names of copies of locks, by which they are found when nobody uses them."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import NamedTuple
+
+from twisted.internet import defer
+
+from buildbot.locking.copies import LocksInUse
+from buildbot.locking.copies import RealBranchLock
+from buildbot.locking.copies import RealMasterLock
+from buildbot.locking.copies import RealWorkerLock
+from buildbot.locking.copies import lock_of
+from buildbot.locking.copy import BaseLock
+from buildbot.locking.copy import LockError
+
+KINDS = {kind.kind: kind for kind in (RealMasterLock, RealWorkerLock, RealBranchLock)}
+
+
+class CopyName(NamedTuple):
+    """Names a copy of a lock, also over a restart. It does not keep it in use.
+
+    :param kind: of the lock, as the configuration calls it: ``WorkerLock``.
+    :param lock: name of the lock.
+    :param of: the worker, branch or key whose copy it is; None for that of a master lock, and for
+        that of no branch.
+    :param codebase: of the branch.
+    """
+
+    kind: str
+    lock: str
+    of: str | None = None
+    codebase: str = ''
+
+
+def name_of(copy: BaseLock) -> CopyName:
+    """Return the name of a copy."""
+    lock, key = lock_of(copy), copy.key
+    codebase, of = key if isinstance(key, tuple) else ('', key)
+    return CopyName(lock.kind, copy.lockName, of, codebase)
+
+
+def copy_of(lock: Any, of: str | None, codebase: str, workers: Any) -> BaseLock:
+    """Return a copy of a lock, in use or not.
+
+    :param of: see ``CopyName``.
+    :param workers: the names of the workers that there are.
+    :raises LockError: the lock can have no such copy.
+    """
+    name = lock.lockName
+    if isinstance(lock, BaseLock):
+        if of is not None or codebase:
+            raise LockError(f'lock {name!r}: it has but one copy, and none of {of!r}')
+        return lock
+    if isinstance(lock, RealWorkerLock):
+        if of is None or codebase:
+            raise LockError(f'lock {name!r}: it has a copy for each worker; say which')
+        if of not in workers and of not in lock.locks:
+            raise LockError(f'lock {name!r}: there is no worker {of!r}, whose copy it could be')
+        return lock.getLockForWorker(of)
+    own = lock.lockid.codebase if lock.lockid is not None else None
+    if own is not None and codebase not in ('', own):
+        raise LockError(f'lock {name!r}: it is for the codebase {own!r}, not for {codebase!r}')
+    return lock.copy_for(own or codebase, of)
+
+
+@defer.inlineCallbacks
+def known_copy(botmaster: Any, name: CopyName) -> Any:
+    """Return the copy with a name, whatever the configuration says of its lock now.
+
+    :returns: Deferred of the copy; of None if a lock of another kind has the name today.
+    """
+    in_use = yield LocksInUse.getService(botmaster)
+    for lock in in_use.by_name():
+        if lock.lockName == name.lock and lock.kind != name.kind and lock.lockid is not None:
+            return None
+    lock = yield KINDS[name.kind].getService(botmaster, name.lock)
+    if name.kind == RealWorkerLock.kind:
+        return lock.getLockForWorker(name.of)
+    return lock if name.kind == RealMasterLock.kind else lock.copy_for(name.codebase, name.of)

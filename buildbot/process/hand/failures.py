@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: copies of locks whose builds fail one after another are taken out of use."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from typing import Callable
+
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot.locking.copies import definition_of
+from buildbot.locking.copy import BaseLock
+from buildbot.locking.owner import LockOwner
+from buildbot.process.lockfacts import facts_of
+from buildbot.process.results import EXCEPTION
+from buildbot.process.results import FAILURE
+from buildbot.process.results import SUCCESS
+from buildbot.process.results import WARNINGS
+
+
+def is_failure(results: int | None) -> bool | None:
+    """Tell whether results are those of a failure; None if they say nothing of a lock."""
+    if results in (FAILURE, EXCEPTION):
+        return True
+    return False if results in (SUCCESS, WARNINGS) else None
+
+
+class Failures:
+    """Counts, for each copy, the owners in a row that held it and failed.
+
+    It counts from the start of the master. Who shared what another one held is not counted; that
+    one is.
+
+    :param too_many: called with a copy and a sentence when there are as many as the lock's
+        ``quarantineAfter``.
+    """
+
+    def __init__(self, too_many: Callable[[BaseLock, str], Any]) -> None:
+        self._too_many = too_many
+        self._in_a_row: dict[str, int] = {}
+
+    def forget(self, copy: BaseLock) -> None:
+        """Begin to count anew."""
+        self._in_a_row.pop(copy.label, None)
+
+    def released(self, copy: BaseLock, owner: LockOwner) -> None:
+        """Take notice that an owner is about to release a copy."""
+        if definition_of(copy).quarantineAfter and not copy.is_shared_with(owner):
+            name = owner.short_name()
+            self.judge(copy, getattr(owner, 'results', None), partial(self._count, copy, name))
+
+    def judge(self, copy: BaseLock, results: int | None, take: Callable[[Any], Any]) -> None:
+        """Find out whether results are a failure, as the lock's ``quarantineWhen`` has it.
+
+        :param take: called with True or False; not called if the results say nothing, or if there
+            is no answer.
+        """
+        user = definition_of(copy).quarantineWhen or is_failure
+        d = defer.maybeDeferred(user, results)
+        d.addCallback(lambda failed: None if failed is None else take(bool(failed)))
+        d.addErrback(log.err, f'lock {copy.lockName!r}: quarantineWhen failed, and is not counted')
+
+    def _count(self, copy: BaseLock, name: str, failed: bool) -> None:
+        if not failed:
+            self.forget(copy)
+            return
+        count = self._in_a_row[copy.label] = self._in_a_row.get(copy.label, 0) + 1
+        if count >= definition_of(copy).quarantineAfter and copy.quarantine is None:
+            self._too_many(copy, f'{count} failures in a row, the last of {name}')
+
+
+def tell_release(owner: LockOwner, claim: Any) -> None:
+    """Have it judged how an owner ended, before anybody else has what it holds.
+
+    :param claim: its claim.
+    """
+    for copy, _ in claim.accesses if claim.holds else ():
+        judge = copy.in_use.judge if copy.in_use is not None else None
+        if judge is not None and getattr(definition_of(copy), 'is_judged', False):
+            try:
+                judge(copy, owner)
+            except Exception as e:  # it is released all the same
+                log.err(e, f'while judging how {facts_of(owner).name} held {copy}')

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: a person who holds a copy of a lock, or stands in line for it."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import Callable
+from typing import ClassVar
+from typing import NamedTuple
+
+from buildbot.locking.copy import BaseLock
+from buildbot.locking.copy import LockClaim
+from buildbot.locking.copy import LockError
+from buildbot.locking.copy import in_units
+from buildbot.locking.owner import LockOwner
+from buildbot.process.lockfacts import Facts
+from buildbot.process.locklog import LockLog
+from buildbot.process.waiting.firstrelease import FirstRelease
+
+
+class Taking(NamedTuple):
+    """How a person takes a copy; it is no access of a configuration.
+
+    :param mode: ``exclusive`` or ``counting``.
+    :param count: units; 1 for exclusive.
+    """
+
+    mode: str = 'exclusive'
+    count: int = 1
+    checked: ClassVar[bool] = True
+
+    @property
+    def words(self) -> str:
+        return 'all of it' if self.mode == 'exclusive' else in_units(self.count)
+
+
+class Hold(LockOwner):
+    """One person's hold of a copy, by hand: the owner of a claim, as a build is.
+
+    It has no clock: whoever made it ends it.
+
+    :param holdid: by which it is known, also after a restart.
+    :param copy: the copy.
+    :param person: who holds it.
+    :param reason: what for.
+    :param taking: how.
+    :param asked_at: when it was asked for, in seconds.
+    :param until: when it ends, in seconds.
+    :param priority: the higher, the further in front in line.
+    :param now: returns the time, in seconds.
+    :param begins: called with it when it has been granted its copy.
+    :param fails: called with it and a sentence when it can never be granted that.
+    :ivar told: what its person has been told of its end, ``ends_soon`` or ``overdue``; empty before
+        that.
+    """
+
+    # a build that waits for ever would be worse than a person who waits behind it
+    lock_may_yield = True
+
+    def __init__(
+        self,
+        holdid: int,
+        copy: BaseLock,
+        person: str,
+        reason: str,
+        taking: Taking,
+        asked_at: float,
+        until: float,
+        *,
+        priority: int = 0,
+        now: Callable[[], float],
+        begins: Callable[[Hold], Any],
+        fails: Callable[[Hold, str], Any],
+    ) -> None:
+        self.holdid = holdid
+        self.copy = copy
+        self.person = person
+        self.reason = reason
+        self.taking = taking
+        self.until = until
+        self.told = ''
+        self.lock_age = asked_at
+        self.lock_priority = priority
+        self.lock_log: LockLog = LockLog()
+        self._claim: LockClaim | None = None
+        self._now = now
+        self._begins = begins
+        self._fails = fails
+        self._first_release = FirstRelease(self._ask)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its person has the copy now."""
+        return self._claim is not None and self._claim.holds
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it is held beyond its end."""
+        return self.told == 'overdue'
+
+    @property
+    def _demand(self) -> Any:
+        return [(self.copy, self.taking)]
+
+    def lock_name(self) -> str:
+        return f'{self.person}, by hand ({self.reason})'
+
+    def short_name(self) -> str:
+        return f'{self.person}, by hand'
+
+    def lock_facts(self) -> Facts:
+        """Return what is known of it, besides its lock."""
+        return Facts(
+            'person',
+            holdid=self.holdid,
+            person=self.person,
+            reason=self.reason,
+            until=self.until,
+            overdue=self.is_overdue,
+        )
+
+    def enter(self) -> None:
+        """Take the copy, or wait in line for it."""
+        self.copy.by_hand = (*self.copy.by_hand, self)
+        self._ask()
+
+    def _ask(self) -> None:
+        try:
+            claim = self._claim = LockClaim(self, self._demand)
+            if claim.take_at_once():
+                self._has_it(claim)
+                return
+            self.lock_log.waits(self, self._demand, self._now())
+            d = claim.wait()
+        except LockError as e:
+            self._fail(e)
+            return
+        d.addCallbacks(lambda _: self._has_it(claim), lambda why: self._fail(why.value))
+
+    def _has_it(self, claim: LockClaim) -> None:
+        if claim is self._claim and claim.holds:
+            self.lock_log.granted(self, self._demand, self._now())
+            self._begins(self)
+
+    def _fail(self, why: Exception) -> None:
+        self._claim = None
+        self._fails(self, str(why))
+
+    def yield_place(self) -> None:
+        """Leave the line, where it keeps others waiting for ever, until its lock is released."""
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            claim.end()
+        self._first_release.wait_for([self.copy.subscribeToReleases])
+
+    def end(self, lost: bool = False) -> None:
+        """Give the copy back, or leave the line. Done again, it does nothing.
+
+        :param lost: whether that is because the master is stopped.
+        """
+        self._first_release.forget()
+        self.copy.by_hand = tuple(hold for hold in self.copy.by_hand if hold is not self)
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            claim.end()
+            self.lock_log.ended(self, self._demand, self._now(), lost=lost)

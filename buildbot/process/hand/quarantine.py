@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: a copy of a lock that is out of use."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from typing import Callable
+
+from buildbot.locking.copies import definition_of
+from buildbot.locking.copy import BaseLock
+from buildbot.locking.copy import LockClaim
+from buildbot.locking.owner import LockOwner
+from buildbot.process.hand.hold import Taking
+from buildbot.process.lockfacts import Facts
+from buildbot.process.lockfacts import facts_of
+from buildbot.process.locklog import LockLog
+
+
+class QuarantineClaim(LockClaim):
+    """The claim of a quarantine. It is refused for nobody's sake; others may be for its sake."""
+
+    __slots__ = ()
+
+    def check_circle(self) -> None:
+        """Do nothing: those behind it look whether they can go on."""
+
+
+class Quarantine(LockOwner):
+    """Keeps a copy out of use: it holds all of it, or waits for that in front of all others.
+
+    Who holds the copy when it begins is not interrupted, and shares it with what is nested in it.
+    Builds of the lock's ``repairBuilder`` are nested in the quarantine, so they may hold the copy.
+
+    :param copy: the copy.
+    :param who: who has taken it out of use.
+    :param reason: why.
+    :param since: when, in seconds.
+    :param now: returns the time, in seconds.
+    :ivar repairing: ids of builds that have held the copy inside it.
+    """
+
+    lock_moved_at = math.inf
+
+    def __init__(
+        self, copy: BaseLock, who: str, reason: str, since: float, now: Callable[[], float]
+    ) -> None:
+        self.copy = copy
+        self.who = who
+        self.reason = reason
+        self.since = since
+        self.lock_age = since
+        self.lock_log: LockLog = LockLog()
+        self.repairing: set[int] = set()
+        self._now = now
+        self._claim = QuarantineClaim(self, self._demand)
+
+    @property
+    def _demand(self) -> Any:
+        return [(self.copy, Taking())]
+
+    def lock_name(self) -> str:
+        return f'quarantine by {self.who} ({self.reason})'
+
+    def short_name(self) -> str:
+        return f'quarantine by {self.who}'
+
+    def lock_facts(self) -> Facts:
+        """Return what is known of it, besides its lock."""
+        return Facts('quarantine', person=self.who, reason=self.reason)
+
+    def lets_in(self, owner: Any) -> bool:
+        """Tell whether an owner may hold the copy all the same, because it repairs it."""
+        name = getattr(definition_of(self.copy), 'repairBuilder', None)
+        return name is not None and facts_of(owner).builder == name
+
+    def begin(self) -> None:
+        """Let nobody have the copy any more."""
+        self.copy.quarantine = self
+        if self._claim.take_at_once():
+            self._holds(None)
+            return
+        self.lock_log.waits(self, self._demand, self._now())
+        self._claim.wait().addCallback(self._holds)
+        for claim in self.copy.line():
+            if claim is not self._claim:
+                claim.fail_in_circle()
+
+    def _holds(self, _: Any) -> None:
+        if not self._claim.holds:
+            return  # it has ended
+        self.lock_log.granted(self, self._demand, self._now())
+        for claim in self.copy.line():
+            if self.lets_in(claim.thing):
+                claim.join_quarantine()
+
+    def end(self, lost: bool = False) -> None:
+        """Put the copy to use again. Done again, it does nothing.
+
+        :param lost: whether that is because the master is stopped.
+        """
+        if self.copy.quarantine is self:
+            self.copy.quarantine = None
+            self._claim.end()
+            self.lock_log.ended(self, self._demand, self._now(), lost=lost)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what people may ask for, and the sentence for what they may not."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from typing import NamedTuple
+
+from buildbot.config.words import UNWRITABLE
+from buildbot.config.words import can_be_written
+from buildbot.locking.copies import definition_of
+from buildbot.locking.copy import BaseLock
+from buildbot.locking.copy import in_units
+from buildbot.locking.copy import is_number_of_units
+from buildbot.process.hand.hold import Taking
+from buildbot.process.hand.version import time_of_day
+from buildbot.process.hand.version import what_has_changed
+
+#: the most characters of a name or a reason
+LONGEST = 1000
+
+DAY = 86400
+
+#: the most seconds until the end of a hold, if its lock has no ``maxHold``
+FURTHEST = 366 * DAY
+
+
+class Refused(Exception):
+    """What a person asked for is not done; the text says why. Nothing has changed."""
+
+
+class By(NamedTuple):
+    """Who does something, why, and what they saw.
+
+    :param who: name of the person, as the release's authentication gives it.
+    :param reason: why; it may be empty where none is needed.
+    :param version: of the copy that was looked at, see ``version_of``.
+    """
+
+    who: str
+    reason: str = ''
+    version: Any = None
+
+
+def check_seen(copy: BaseLock, by: By) -> None:
+    """Check that a copy has not changed since a person looked at it.
+
+    :raises Refused: it has, or it is not said what was looked at.
+    """
+    if not isinstance(by.version, str):
+        raise Refused(f'{copy}: it must be said which version of it was looked at')
+    news = what_has_changed(copy, by.version)
+    if news is not None:
+        raise Refused(news)
+
+
+def check_text(copy: BaseLock, what: str, text: Any) -> str:
+    """Return a reason or a name without what is around it.
+
+    :param what: what it is, for the message.
+    :raises Refused: it is empty, or none.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise Refused(f'{copy}: {what} must not be empty')
+    if len(text) > LONGEST:
+        raise Refused(f'{copy}: {what} is longer than {LONGEST} characters')
+    if not can_be_written(text):
+        raise Refused(f'{copy}: {what} has {UNWRITABLE}')
+    return text.strip()
+
+
+def check_end(copy: BaseLock, until: Any, since: float, now: float) -> float:
+    """Return the end of a hold.
+
+    :param until: in seconds of the clock, as a time of day and not as a span.
+    :param since: when the hold began or begins.
+    :raises Refused: it is in the past, or too far away.
+    """
+    is_number = isinstance(until, (int, float)) and not isinstance(until, bool)
+    if not is_number or not math.isfinite(until):
+        raise Refused(f'{copy}: the end must be a time in seconds, not {until!r}')
+    if until <= now:
+        raise Refused(f'{copy}: the end is in the past')
+    most = getattr(definition_of(copy), 'maxHold', None)
+    if most is not None and until > since + most:
+        latest = time_of_day(since + most)
+        raise Refused(f'{copy}: nobody may hold it for longer than {most:g} s, until {latest}')
+    if until > now + FURTHEST:
+        raise Refused(f'{copy}: the end is more than {FURTHEST // DAY} days away')
+    return float(until)
+
+
+def taking_of(copy: BaseLock, mode: Any, units: Any) -> Taking:
+    """Return how a copy is to be taken.
+
+    :raises Refused: it cannot be taken so.
+    """
+    if mode == 'exclusive':
+        if units not in (None, 1):
+            raise Refused(f'{copy}: an exclusive hold takes all of it, so units have no meaning')
+        return Taking()
+    if mode != 'counting':
+        raise Refused(f"{copy}: it can be held 'exclusive' or 'counting', not {mode!r}")
+    units = 1 if units is None else units
+    if not is_number_of_units(units) or not units:
+        raise Refused(f'{copy}: {units!r} is no number of units to hold')
+    if units > copy.maxCount:
+        raise Refused(f'{copy}: {in_units(units)} can never be had, for it has {copy.maxCount}')
+    return Taking('counting', units)
