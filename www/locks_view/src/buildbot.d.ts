@@ -46,7 +46,7 @@ declare module 'buildbot-ui' {
   export const TopbarContext: Context<TopbarStore>;
   export interface Config {
     auth: {name: string};
-    user: {anonymous: boolean};
+    user: {anonymous: boolean; email?: string; username?: string; full_name?: string};
     handForAnonymous?: boolean;
   }
   export const ConfigContext: Context<Config>;

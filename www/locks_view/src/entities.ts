@@ -114,12 +114,12 @@ export interface Use {
 /** What a person has done to a copy, or what has come of it. */
 export interface Action {
   actionid: number;
-  lockid: number;
+  lock: string;
   copy: string;
   at: number;
   who: string | null;
   action: string;
-  reason: string | null;
+  reason: string;
   text: string;
 }
 

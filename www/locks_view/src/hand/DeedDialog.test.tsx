@@ -79,7 +79,7 @@ describe('DeedDialog', () => {
     const master = lab();
     master.does = ({version}) => {
       if (version === 'v1') {
-        throw refused(409, 'jtag[board-1] is held by bob now.');
+        throw refused(400, 'jtag[board-1] is held by bob now.');
       }
       return {state: 'waiting'};
     };
@@ -104,11 +104,12 @@ describe('DeedDialog', () => {
   it('is not sent again by a press that came twice, or by a key that is kept down', async () => {
     const master = lab();
     master.does = () => {
-      throw refused(409, 'It has changed.');
+      throw refused(400, 'It has changed.');
     };
     await hold(master);
     press('Hold');
     await dialog().findByText('It has changed.');
+    await waitFor(() => expect(dialog().getByRole('button', {name: 'Hold'})).toHaveProperty('disabled', false));
     const button = dialog().getByRole('button', {name: 'Hold'});
     fireEvent.click(button, {detail: 2});
     expect(fireEvent.keyDown(button, {key: 'Enter', repeat: true})).toBe(false);
@@ -133,7 +134,7 @@ describe('DeedDialog', () => {
     press('Hold');
     await gone();
     expect(master.done[1][0]).toBe('locks/3');
-    expect(master.done[1][2]).toMatchObject({version: 'none', of: 'board-1'});
+    expect(master.done[1][2]).toMatchObject({version: '0-0-0', of: 'board-1'});
     expect(screen.getByText('It is yours.')).toBeTruthy();
   });
 
@@ -252,7 +253,7 @@ describe('a copy that nobody uses', () => {
     press('Quarantine');
     await gone();
     expect(master.done).toEqual([
-      ['locks/3', 'quarantine', {version: 'none', of: 'board-2', reason: 'it burns'}],
+      ['locks/3', 'quarantine', {version: '0-0-0', of: 'board-2', reason: 'it burns'}],
     ]);
   });
 
@@ -275,8 +276,8 @@ describe('a copy that nobody uses', () => {
       .knows('copies/8/holders', [HOLDER])
       .knows('copies/8/waiters', []);
     master.does = ({version}) => {
-      if (version === 'none') {
-        throw refused(409, 'jtag[board-2] is in use.');
+      if (version === '0-0-0') {
+        throw refused(400, 'jtag[board-2] is in use.');
       }
       return {};
     };
@@ -294,8 +295,8 @@ describe('a copy that nobody uses', () => {
     press('Quarantine');
     await gone();
     expect(master.done.map(([path, , {version}]) => [path, version])).toEqual([
-      ['locks/3', 'none'],
-      ['locks/3', 'none'],
+      ['locks/3', '0-0-0'],
+      ['locks/3', '0-0-0'],
       ['copies/8', 'v1'],
     ]);
   });

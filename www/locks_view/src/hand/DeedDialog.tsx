@@ -17,8 +17,8 @@ interface Props {
   closed(): void;
   /** The master has done it, and answers this. */
   done(answer: any): void;
-  /** The master has not done it, for what is on the page is not true any more. */
-  stale(): void;
+  /** The master has not done it; what is on the page may not be true any more. */
+  refused(): void;
 }
 
 /**
@@ -27,7 +27,7 @@ interface Props {
  * What is sent is the version of what its person has seen: on the page when the dialog was opened or,
  * after the master has said that this is not true any more, in the dialog itself.
  */
-export const DeedDialog = observer(({deed, closed, done, stale}: Props) => {
+export const DeedDialog = observer(({deed, closed, done, refused}: Props) => {
   const client = useContext(DataClientContext);
   const now = useCurrentTime();
   const [values, setValues] = useState<Record<string, any>>(() =>
@@ -71,12 +71,10 @@ export const DeedDialog = observer(({deed, closed, done, stale}: Props) => {
       const asked = Object.assign(words, deed.params, ...params);
       done((await client.control(path, deed.method, asked)).result);
     } catch (reason) {
-      const {sentence, isStale} = refusalOf(reason);
-      if (isStale) {
-        stale();
-        await presentOf(client.restClient, seen).then(setPresent, () => undefined);
-      }
-      setRefusal(sentence);
+      refused();
+      const news = await presentOf(client.restClient, seen).catch(() => null);
+      setPresent(old => news ?? old);
+      setRefusal(refusalOf(reason));
     }
   }
 

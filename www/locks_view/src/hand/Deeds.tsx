@@ -5,8 +5,8 @@ import {useHand} from './Hand';
 
 /** Buttons for what can be done here; none for one who cannot do anything. */
 export function Deeds({deeds}: {deeds: Deed[]}) {
-  const {mayAct, open} = useHand();
-  return !mayAct || deeds.length === 0 ? null : (
+  const {me, open} = useHand();
+  return me === null || deeds.length === 0 ? null : (
     <span className="bb-locks-deeds">
       {deeds.map(deed => (
         <button

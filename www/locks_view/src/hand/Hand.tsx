@@ -5,11 +5,12 @@ import {DeedDialog} from './DeedDialog';
 import {usePerson} from './person';
 
 interface Acting {
-  mayAct: boolean;
+  /** Who acts, as the master calls this person; null for one who can do nothing. */
+  me: string | null;
   open(deed: Deed): void;
 }
 
-const HandContext = createContext<Acting>({mayAct: false, open: () => undefined});
+const HandContext = createContext<Acting>({me: null, open: () => undefined});
 
 export function useHand(): Acting {
   return useContext(HandContext);
@@ -26,25 +27,25 @@ interface Props {
  * in which it was opened.
  */
 export function Hand({changed, children}: Props) {
-  const {mayAct, login} = usePerson();
+  const {me, login} = usePerson();
   const [deed, setDeed] = useState<Deed | null>(null);
   const [said, setSaid] = useState('');
   const acting = useMemo(
     () => ({
-      mayAct,
+      me,
       open: (deed: Deed) => {
         setSaid('');
         setDeed(deed);
       },
     }),
-    [mayAct],
+    [me],
   );
   return (
     <HandContext.Provider value={acting}>
       <p role="status" className="bb-locks-done">
         {said}
       </p>
-      {!mayAct && <LogIn address={login} />}
+      {me === null && <LogIn address={login} />}
       {children}
       {deed !== null && (
         <DeedDialog
@@ -55,7 +56,7 @@ export function Hand({changed, children}: Props) {
             setSaid(deed.done(answer));
             changed();
           }}
-          stale={changed}
+          refused={changed}
         />
       )}
     </HandContext.Provider>

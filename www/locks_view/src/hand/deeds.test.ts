@@ -11,10 +11,11 @@ describe('what can be done to one who holds', () => {
   it.each([
     ['a step', {}, ['Kick']],
     ['a request without a build', {kind: 'request', buildid: null}, []],
-    ['a person', PERSON_HOLDER, ['Extend', 'Release', 'Hand over']],
+    ['the person who looks', PERSON_HOLDER, ['Extend', 'Release', 'Hand over']],
+    ['another person', {...PERSON_HOLDER, person: 'bob'}, ['Kick']],
     ['a quarantine', {kind: 'quarantine', buildid: null}, ['Restore']],
   ])('%s', (_, words, expected) => {
-    expect(verbs(deedsOfHolder({...HOLDER, ...words} as Holder))).toEqual(expected);
+    expect(verbs(deedsOfHolder({...HOLDER, ...words} as Holder, 'alice'))).toEqual(expected);
   });
 });
 
@@ -23,10 +24,11 @@ describe('what can be done to one who waits', () => {
     ['the first', {}, []],
     ['the second', {place: 2}, ['First']],
     ['one that was put first', {first_at: 999_000}, ['Back']],
-    ['a person', {...PERSON_WAITER, place: 2}, ['First', 'Extend', 'Withdraw', 'Hand over']],
+    ['the person who looks', {...PERSON_WAITER, place: 2}, ['First', 'Extend', 'Withdraw', 'Hand over']],
+    ['another person', {...PERSON_WAITER, place: 2, person: 'bob'}, ['First']],
     ['a quarantine', {kind: 'quarantine'}, ['Restore']],
   ])('%s', (_, words, expected) => {
-    expect(verbs(deedsOfWaiter({...WAITER, ...words} as Waiter))).toEqual(expected);
+    expect(verbs(deedsOfWaiter({...WAITER, ...words} as Waiter, 'alice'))).toEqual(expected);
   });
 });
 

@@ -131,20 +131,23 @@ export function withdraw(owner: Owner): Deed {
   };
 }
 
+/** End what somebody holds: a build, or another person. */
 export function kick(holder: Holder): Deed {
-  const build = holder.number === null ? '' : `${plain(holder.builder ?? '')} #${holder.number}`;
+  const build = `${plain(holder.builder ?? '')} #${holder.number}`;
   const worker = holder.worker === null ? '' : ` on ${plain(holder.worker)}`;
+  const ofPerson = holder.kind === 'person';
   return {
     method: 'kick',
     verb: 'Kick',
-    object: plain(holder.text),
+    object: ofPerson ? ofHold(holder) : plain(holder.text),
     target: targetOfOwner(holder),
-    effect:
-      `The build ${build}${worker} will be stopped, because it holds ${plain(holder.copy)}.` +
-      ' Those of its steps that always run still do, and then it lets go.',
+    effect: ofPerson
+      ? 'It ends now, though it is not yours, and who waits gets what it held.'
+      : `The build ${build}${worker} will be stopped, because it holds ${plain(holder.copy)}.` +
+        ' Those of its steps that always run still do, and then it lets go.',
     fields: [REASON],
     params: {holderid: holder.holderid},
-    done: () => 'The build is being stopped.',
+    done: () => (ofPerson ? 'It has ended.' : 'The build is being stopped.'),
   };
 }
 
@@ -174,11 +177,13 @@ export function back(waiter: Waiter): Deed {
   };
 }
 
-/** What can be done to one who holds. */
-export function deedsOfHolder(holder: Holder): Deed[] {
+/** What somebody can do to one who holds. */
+export function deedsOfHolder(holder: Holder, me: string | null): Deed[] {
   switch (holder.kind) {
     case 'person':
-      return [extend(holder), release(holder), handOver(holder)];
+      return holder.person === me
+        ? [extend(holder), release(holder), handOver(holder)]
+        : [kick(holder)];
     case 'quarantine':
       return [restore(holder.copy, targetOfOwner(holder))];
     default:
@@ -186,14 +191,16 @@ export function deedsOfHolder(holder: Holder): Deed[] {
   }
 }
 
-/** What can be done to one who waits. */
-export function deedsOfWaiter(waiter: Waiter): Deed[] {
+/** What somebody can do to one who waits. */
+export function deedsOfWaiter(waiter: Waiter, me: string | null): Deed[] {
   if (waiter.kind === 'quarantine') {
     return [restore(waiter.copy, targetOfOwner(waiter))];
   }
   return [
     ...(waiter.first_at !== null ? [back(waiter)] : waiter.place > 1 ? [first(waiter)] : []),
-    ...(waiter.kind === 'person' ? [extend(waiter), withdraw(waiter), handOver(waiter)] : []),
+    ...(waiter.kind === 'person' && waiter.person === me
+      ? [extend(waiter), withdraw(waiter), handOver(waiter)]
+      : []),
   ];
 }
 

@@ -18,19 +18,20 @@ const NAMED = {limit: 5};
 /** By what a copy is found that had no row when it was seen. */
 const SCOPES = ['worker', 'branch', 'key'];
 
-/** Ask how a copy is that has been seen otherwise. */
-export async function presentOf(client: RestClient, seen: Target): Promise<Present> {
+/** Ask how a copy is now; null is answered if that is what was seen. */
+export async function presentOf(client: RestClient, seen: Target): Promise<Present | null> {
   const copy = seen.copyid === null ? await sought(client, seen) : await known(client, seen.copyid);
   if (copy === null) {
     const target = seen.of === null ? seen : {...seen, copyid: null, version: UNUSED};
-    return {target, copy, holders: [], waiters: []};
+    return seen.copyid === null ? null : {target, copy, holders: [], waiters: []};
   }
   const path = `copies/${copy.copyid}`;
   const [{holders}, {waiters}] = await Promise.all([
     client.get(`${path}/holders`, NAMED),
     client.get(`${path}/waiters`, NAMED),
   ]);
-  return {target: targetOf(copy, [...holders, ...waiters]), copy, holders, waiters};
+  const target = targetOf(copy, [...holders, ...waiters]);
+  return target.version === seen.version ? null : {target, copy, holders, waiters};
 }
 
 async function known(client: RestClient, copyid: number): Promise<Copy | null> {
@@ -46,9 +47,8 @@ async function known(client: RestClient, copyid: number): Promise<Copy | null> {
 
 async function sought(client: RestClient, {lockid, of, codebase}: Target): Promise<Copy | null> {
   const rest = {limit: 1, ...(codebase === null ? {} : {codebase})};
-  const queries = of === null ? [rest] : SCOPES.map(scope => ({...rest, [scope]: of}));
   const answers = await Promise.all(
-    queries.map(query => client.get(`locks/${lockid}/copies`, query)),
+    SCOPES.map(scope => client.get(`locks/${lockid}/copies`, {...rest, [scope]: of})),
   );
   return answers.flatMap(({copies}) => copies)[0] ?? null;
 }

@@ -14,8 +14,8 @@ export interface Target {
   version: string;
 }
 
-/** The version of a copy that nobody uses. */
-export const UNUSED = 'none';
+/** The version of a copy that nobody holds or has taken out of use. */
+export const UNUSED = '0-0-0';
 
 /**
  * A copy, of which somebody has seen these holders and waiters.

@@ -7,18 +7,18 @@ import {Actions} from './Actions';
 
 const ACTION = {
   actionid: 1,
-  lockid: 3,
+  lock: 'jtag',
   copy: 'jtag[board-1]',
   at: 999_000,
   who: 'alice',
   action: 'hold',
   reason: 'on my desk',
-  text: 'alice holds jtag[board-1].',
+  text: 'alice holds all of it until noon',
 };
 
 describe('Actions', () => {
   function show(master: Master) {
-    return visit(master, '/', '/', <Actions path="locks/3" lockid={3} />);
+    return visit(master, '/', '/', <Actions path="locks/3" lock="jtag" many />);
   }
 
   it('asks for the latest, one page at a time', async () => {
@@ -31,7 +31,7 @@ describe('Actions', () => {
   it('asks again when something is done to this lock', async () => {
     const master = new Master().knows('locks/3/actions', [ACTION]);
     show(master);
-    await screen.findByText('alice holds jtag[board-1].');
+    await screen.findByText('alice holds all of it until noon');
     expect(screen.getByRole('row', {name: /on my desk/}).textContent).toContain('alice');
     master.knows('locks/3/actions', [{...ACTION, text: 'It is overdue.', who: null, reason: ''}]);
     act(() => master.tell('lockactions/2/overdue', {...ACTION, actionid: 2}));

@@ -9,19 +9,22 @@ import {Clock} from './Time';
 
 interface Props {
   path: string;
-  lockid: number;
+  /** The name of the lock; null if it is not known. */
+  lock: string | null;
+  /** Of several copies: say of which. */
+  many: boolean;
 }
 
 /** What people did, the latest first. */
-export function Actions({path, lockid}: Props) {
+export function Actions({path, lock, many}: Props) {
   const label = useId();
-  const actions = useListing<Action>(`${path}/actions`, 'actions', {
+  const actions = useListing<Action>(`${path}/actions`, 'lockactions', {
     order: '-at',
     sought: 'text',
     most: 10,
   });
   useEvents(['lockactions/*/*'], (action: Action) => {
-    if (action.lockid === lockid) {
+    if (lock === null || action.lock === lock) {
       actions.refresh();
     }
   });
@@ -37,6 +40,9 @@ export function Actions({path, lockid}: Props) {
         seek="Search what people did"
         columns={[
           {name: 'What', key: 'text', cell: row => <Name text={row.text} most={160} />},
+          ...(many
+            ? [{name: 'Copy', key: 'copy', cell: (row: Action) => <Name text={row.copy} />}]
+            : []),
           {
             name: 'Who',
             key: 'who',
@@ -45,10 +51,7 @@ export function Actions({path, lockid}: Props) {
           {
             name: 'Why',
             key: 'reason',
-            cell: row =>
-              row.reason === null || row.reason === '' ? null : (
-                <Name text={row.reason} most={120} />
-              ),
+            cell: row => (row.reason === '' ? null : <Name text={row.reason} most={120} />),
           },
           {name: 'When', key: 'at', figure: true, cell: row => <Clock at={row.at} />},
         ]}

@@ -53,12 +53,15 @@ function since({since_at}: Owner) {
 }
 
 /** What can be done to each, if anything can be. */
-function acts<T extends Owner>(mayAct: boolean, deeds: (row: T) => Deed[]): Column<T>[] {
+function acts<T extends Owner>(
+  me: string | null,
+  deedsOf: (row: T, me: string | null) => Deed[],
+): Column<T>[] {
   const cell = (row: T) => {
-    const possible = deeds(row);
-    return possible.length === 0 ? null : <Deeds deeds={possible} />;
+    const deeds = deedsOf(row, me);
+    return deeds.length === 0 ? null : <Deeds deeds={deeds} />;
   };
-  return mayAct ? [{name: 'Act', cell}] : [];
+  return me === null ? [] : [{name: 'Act', cell}];
 }
 
 interface Props {
@@ -72,7 +75,7 @@ interface Props {
 export function Standing({holders, waiters, many}: Props) {
   const held = useId();
   const waits = useId();
-  const {mayAct} = useHand();
+  const {me} = useHand();
   return (
     <>
       <section aria-labelledby={held}>
@@ -86,7 +89,7 @@ export function Standing({holders, waiters, many}: Props) {
             {name: 'Who', key: 'text', cell: row => <HolderCell holder={row} />},
             ...place<Holder>(many),
             {name: 'Since', key: 'since_at', cell: since},
-            ...acts<Holder>(mayAct, deedsOfHolder),
+            ...acts<Holder>(me, deedsOfHolder),
           ]}
         />
       </section>
@@ -112,7 +115,7 @@ export function Standing({holders, waiters, many}: Props) {
                 ),
             },
             {name: 'Reasons', cell: row => <WhyLink owner={row} />},
-            ...acts<Waiter>(mayAct, deedsOfWaiter),
+            ...acts<Waiter>(me, deedsOfWaiter),
           ]}
         />
       </section>

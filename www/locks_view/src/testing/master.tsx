@@ -84,7 +84,7 @@ export class Master {
 function plural(path: string): string {
   const words = path.split('/').filter(word => !/^\d+$/.test(word));
   const last = words[words.length - 1];
-  return {timeline: 'points', lockcosts: 'costs'}[last] ?? last;
+  return {timeline: 'points', lockcosts: 'costs', actions: 'lockactions'}[last] ?? last;
 }
 
 /** Without these it warns of what another version of it will do. */
@@ -96,7 +96,7 @@ function Address() {
 
 /** Somebody who has not logged in, and somebody who has. */
 export const ANONYMOUS = {auth: {name: 'UserPasswordAuth'}, user: {anonymous: true}};
-export const ALICE = {auth: {name: 'UserPasswordAuth'}, user: {anonymous: false}};
+export const ALICE = {auth: {name: 'UserPasswordAuth'}, user: {anonymous: false, username: 'alice'}};
 
 /** A page as the release's interface draws it for somebody, at an address. */
 export function visit(

@@ -73,7 +73,7 @@ function CopyPage({lockid, copyid}: {lockid: number; copyid: number}) {
             <Standing holders={holders} waiters={waiters} many={false} />
           </>
         )}
-        <Actions path={path} lockid={lockid} />
+        <Actions path={path} lock={copy?.lock ?? null} many={false} />
         <Uses path={path} events={events} />
       </Hand>
     </Frame>

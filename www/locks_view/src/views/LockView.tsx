@@ -84,7 +84,7 @@ function LockPage({lockid}: {lockid: number}) {
               ))
             )}
             <Standing holders={holders} waiters={waiters} many={many} />
-            <Actions path={path} lockid={lockid} />
+            <Actions path={path} lock={lock.name} many={many} />
             <Timeline lockid={lockid} />
             <Uses path={path} events={`${path}/copies/*/*`} />
           </>
@@ -103,7 +103,7 @@ interface CopiesProps {
 
 function Copies({lock, copies, seen}: CopiesProps) {
   const label = useId();
-  const {mayAct} = useHand();
+  const {me} = useHand();
   return (
     <section aria-labelledby={label}>
       <h2 id={label}>Copies</h2>
@@ -134,12 +134,12 @@ function Copies({lock, copies, seen}: CopiesProps) {
             cell: row => <Scope copy={row} />,
           },
           ...USAGE,
-          ...(mayAct
+          ...(me !== null
             ? [{name: 'Act', cell: (row: Copy) => <Deeds deeds={deedsOfCopy(row, seen(row))} />}]
             : []),
         ]}
       />
-      {mayAct && (
+      {me !== null && (
         <p className="bb-locks-unlisted">
           A copy that is not listed, for nobody uses it:{' '}
           <Deeds deeds={[holdUnused(lock), quarantineUnused(lock)]} />
