@@ -13,6 +13,7 @@ from twisted.internet import threads
 try:
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
+    from selenium.webdriver.common.keys import Keys
 except ImportError:
     webdriver = None
 
@@ -43,10 +44,25 @@ SEE = """
     look();
 """
 
+# What is behind a dialog cannot be clicked.
 CLICK = """
     const [words] = arguments;
     const named = each => each.innerText.trim() === words || each.ariaLabel === words;
-    [...document.querySelectorAll('a, button')].find(named).click();
+    const seen = document.querySelector('dialog[open]') ?? document;
+    [...seen.querySelectorAll('a, button')].find(named).click();
+"""
+
+FOCUS = """
+    const [words] = arguments;
+    const label = [...document.querySelectorAll('label')].find(each => each.innerText.trim() === words);
+    label.control.focus();
+    label.control.select();
+"""
+
+LOG_IN = """
+    const [name, password, answer] = arguments;
+    const headers = {Authorization: 'Basic ' + btoa(`${name}:${password}`)};
+    fetch('auth/login', {headers, redirect: 'manual'}).then(() => answer(true));
 """
 
 AXE = """
@@ -89,8 +105,24 @@ class Browser:
         """Click the link or button of these words."""
         return self.run(CLICK, words)
 
+    def log_in(self, name: str, password: str) -> defer.Deferred[None]:
+        """Be somebody, on all pages that are visited from now on."""
+        return threads.deferToThread(self._log_in, name, password)
+
+    def write(self, label: str, text: str) -> defer.Deferred[None]:
+        """Type into the field of this label, over what is in it."""
+        return threads.deferToThread(self._write, label, text)
+
+    def press(self, *keys: str) -> defer.Deferred[None]:
+        """Press keys, one after another: a text, or a name of selenium's as ``TAB``."""
+        return threads.deferToThread(self._press, keys)
+
     def run(self, script: str, *arguments: Any) -> defer.Deferred[Any]:
         return threads.deferToThread(self._driver.execute_script, script, *arguments)
+
+    def ask(self, script: str, *arguments: Any) -> defer.Deferred[Any]:
+        """Run a script, and wait for what it calls its last argument with."""
+        return threads.deferToThread(self._driver.execute_async_script, script, *arguments)
 
     def picture(self, path: Path) -> defer.Deferred[bool]:
         return threads.deferToThread(self._driver.save_screenshot, str(path))
@@ -125,6 +157,19 @@ class Browser:
         except Exception as e:
             text = self._driver.execute_script('return document.body.innerText')
             raise AssertionError(f'not {wanted} without {without}, but: {text}') from e
+
+    def _log_in(self, name: str, password: str) -> None:
+        self._driver.get(self.address)
+        self._driver.execute_async_script(LOG_IN, name, password)
+        self._driver.get('about:blank')  # else the page that is there stays, with who it knows
+
+    def _write(self, label: str, text: str) -> None:
+        self._driver.execute_script(FOCUS, label)
+        self._driver.switch_to.active_element.send_keys(text)
+
+    def _press(self, keys: tuple[str, ...]) -> None:
+        for key in keys:
+            webdriver.ActionChains(self._driver).send_keys(getattr(Keys, key, key)).perform()
 
     def _faults(self, axe: str) -> list[str]:
         self._driver.execute_script(axe)
