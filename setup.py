@@ -98,6 +98,7 @@ setup(
         'buildbot.steps': ['StepGroup = buildbot.process.groups.step:StepGroup'],
         'buildbot.util': [
             'BranchLock = buildbot.locks:BranchLock',
+            'LockEndpointMatcher = buildbot.www.authz.lockmatchers:LockEndpointMatcher',
             'SlaveLock = buildbot.locks:SlaveLock',
         ],
         'buildbot.www': ['locks_view = buildbot_locks_view:ep'],

@@ -159,7 +159,9 @@ class BaseLockId(util.ComparableMixin):
             if value != rule.default and not rule.is_right(value):
                 problems.append(f'{name} must be {rule.must_be}, not {value!r}')
             setattr(self, name, value)
-        self._rules = tuple((n, getattr(self, n)) for n in RULES if getattr(self, n) != RULES[n].default)
+        self._rules = tuple(
+            (n, getattr(self, n)) for n in RULES if getattr(self, n) != RULES[n].default
+        )
         if problems:
             raise config.ConfigErrors([self._sentence(problem) for problem in problems])
 
@@ -210,7 +212,12 @@ class WorkerLock(BaseLockId):
     :raises ConfigErrors: one of these is not what it must be.
     """
 
-    compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount', '_maxCountForWorkerList', '_rules')
+    compare_attrs: ClassVar[Sequence[str]] = (
+        'name',
+        'maxCount',
+        '_maxCountForWorkerList',
+        '_rules',
+    )
     lockClass = RealWorkerLock
 
     def __init__(

@@ -11,6 +11,7 @@ upstream = release(__name__)
 class DataConnector(upstream.DataConnector):
     submodules = [
         *upstream.DataConnector.submodules,
+        'buildbot.data.lockactions',
         'buildbot.data.locks',
         'buildbot.data.lockuses',
         'buildbot.data.reasons',

@@ -50,6 +50,11 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
         """
         return self._add(self.db.model.lock_quarantines, columns)
 
+    def delete_quarantine(self, quarantineid: int) -> defer.Deferred[None]:
+        """Delete one quarantine."""
+        rows = self.db.model.lock_quarantines
+        return self._do(rows.delete().where(rows.c.id == quarantineid))
+
     def delete_quarantines(self, **columns: Any) -> defer.Deferred[None]:
         """Delete the quarantines of a copy.
 

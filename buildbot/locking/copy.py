@@ -551,9 +551,7 @@ class BaseLock:
         return self._claim_of(key_of(owner), access) is not None
 
 
-def quarantines_open_to(
-    owner: LockOwner, accesses: Iterable[tuple[BaseLock, Access]]
-) -> list[Any]:
+def quarantines_open_to(owner: LockOwner, accesses: Iterable[tuple[BaseLock, Access]]) -> list[Any]:
     """Return the keys of the quarantines of copies in which an owner may hold them all the same."""
     closed = [lock.quarantine for lock, _ in accesses if lock.quarantine is not None]
     return [key_of(quarantine) for quarantine in closed if quarantine.lets_in(owner)]

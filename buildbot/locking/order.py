@@ -15,9 +15,9 @@ class Order(Dict[Any, None]):
     """Claims, of which the first in line is known, by the ``place`` of each; it grants nothing.
 
     Below is a heap, in which claims that have gone, or have another place now, stay until they are
-    on top of it, or more than half of it. So it is never larger than twice what there is and a bit, and to add, to discard
-    and to look at the first cost O(log n) for n claims, apart from the first time that a claim is
-    on top when it has gone, which is paid for when it goes.
+    on top of it, or more than half of it. So it is never larger than twice what there is and a bit,
+    and to add, to discard and to look at the first cost O(log n) for n claims, apart from the first
+    time that a claim is on top when it has gone, which is paid for when it goes.
     """
 
     __slots__ = ('_heap',)

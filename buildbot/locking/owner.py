@@ -29,8 +29,8 @@ class LockOwner:
     :cvar lock_age: when it was made, in seconds of the master's clock; None if that is now.
     :cvar lock_choice: equal for owners only one of which is to hold its locks in the end; they do
         not hinder each other. None if there are no others.
-    :cvar lock_moved_at: when a person moved it to the front of its lines, in seconds of the master's
-        clock; None if nobody did.
+    :cvar lock_moved_at: when a person moved it to the front of its lines, in seconds of the
+        master's clock; None if nobody did.
     :cvar lock_may_yield: whether it has ``yield_place()``, which leaves the line when its place
         there would keep others waiting for ever.
     :cvar lock_log: since when it waits and holds; None if nobody knows.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which builders a worker builds for is known without a walk; locks are told of, and held by hand."""
+"""A worker's builders are found without a walk; locks are told of, and held by hand."""
 
 from __future__ import annotations
 

@@ -19,6 +19,8 @@ from twisted.python import log
 from buildbot.config.locks import locks_of_builder
 from buildbot.config.steps import steps_of_builder
 from buildbot.data import resultspec
+from buildbot.locking.copies import RealWorkerLock
+from buildbot.locking.copies import definition_of
 from buildbot.locks import LockOwner
 from buildbot.process.build import Build
 from buildbot.process.buildrequest import BuildRequest
@@ -77,7 +79,11 @@ class Builder(upstream.Builder):
             now=self._now,
         )
         self.worker_choice = WorkerChoice(
-            self.wake, lambda: self.master.config.lateBinding, self._needs_of_others
+            self.wake,
+            lambda: self.master.config.lateBinding,
+            self._needs_of_others,
+            self._copy_of_lock,
+            lambda copy: definition_of(copy).repairBuilder == self.name,
         )
         self._questions: Questions | None = None
         # the methods and locks that the user wrote, of the present configuration
@@ -87,6 +93,8 @@ class Builder(upstream.Builder):
         self._idle_worker: AbstractWorkerForBuilder | None = None
         # a configuration, and the names of its workers
         self._names: tuple[Any, frozenset[str]] = (None, frozenset())
+        # the worker locks of its configuration, by name
+        self._worker_locks: dict[str, RealWorkerLock] = {}
         self._was_refused = False
         self._clock: Any = None
 
@@ -104,6 +112,9 @@ class Builder(upstream.Builder):
         for lockid, _ in locks_of_builder(self.config, steps):
             locks.append((yield self.botmaster.getLockByID(lockid, self.config_version)))
         self.configured_locks = locks
+        self._worker_locks = {
+            lock.lockName: lock for lock in locks if isinstance(lock, RealWorkerLock)
+        }
 
     def _now(self) -> float:
         if self._clock is None:
@@ -139,6 +150,11 @@ class Builder(upstream.Builder):
     def _is_idle_but(self, names: Collection[str | None]) -> bool:
         workers = (w for w in self.workers if w.worker is not None)
         return any(w.worker.workername not in names and is_idle(w) for w in workers)
+
+    def _copy_of_lock(self, name: str, workername: str) -> Any:
+        return (
+            self._worker_locks[name].locks.get(workername) if name in self._worker_locks else None
+        )
 
     def _needs_of_others(self) -> Iterable[frozenset[str]]:
         for other in self.botmaster.builders.values():

@@ -16,6 +16,7 @@ KINDS = (
     'error',
     'late_binding',
     'lock',
+    'quarantine',
     'starting',
     'stopping',
     'user',

@@ -153,6 +153,11 @@ class Pending:
     def _find_late(self, idle: Any) -> Reason | None:
         builder, worker = self._builder, idle.worker
         choice = builder.worker_choice
+        copy = choice.out_of_use(idle)
+        if copy is not None and builder.choose_worker is None:
+            text = f'on {plain(worker.workername)}, {plain(copy.label)} is in quarantine'
+            reason = on_worker('quarantine', f'{text} ({plain(copy.quarantine.reason)})', worker)
+            return reason._replace(lock=copy)
         if builder.choose_worker is not None or choice.with_room([idle], False):
             return None
         builds = names_of(choice.fed_by(idle))

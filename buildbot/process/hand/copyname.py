@@ -42,6 +42,18 @@ def name_of(copy: BaseLock) -> CopyName:
     return CopyName(lock.kind, copy.lockName, of, codebase)
 
 
+def columns_of(copy: BaseLock, master: Any) -> dict[str, Any]:
+    """Return the columns that name a copy, in tables of what was done by hand on a master."""
+    name = name_of(copy)
+    return {
+        'masterid': master.masterid,
+        'kind': name.kind,
+        'lock': name.lock,
+        'copy_of': name.of,
+        'codebase': name.codebase,
+    }
+
+
 def copy_of(lock: Any, of: str | None, codebase: str, workers: Any) -> BaseLock:
     """Return a copy of a lock, in use or not.
 

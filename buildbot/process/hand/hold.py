@@ -50,6 +50,7 @@ class Hold(LockOwner):
     :param now: returns the time, in seconds.
     :param begins: called with it when it has been granted its copy.
     :param fails: called with it and a sentence when it can never be granted that.
+    :ivar held_since: since when it is held, in seconds; None before that.
     :ivar told: what its person has been told of its end, ``ends_soon`` or ``overdue``; empty before
         that.
     """
@@ -79,6 +80,7 @@ class Hold(LockOwner):
         self.taking = taking
         self.until = until
         self.told = ''
+        self.held_since: float | None = None
         self.lock_age = asked_at
         self.lock_priority = priority
         self.lock_log: LockLog = LockLog()
@@ -139,8 +141,9 @@ class Hold(LockOwner):
 
     def _has_it(self, claim: LockClaim) -> None:
         if claim is self._claim and claim.holds:
-            self.lock_log.granted(self, self._demand, self._now())
             self._begins(self)
+            self.lock_log.holds(self._now() if self.held_since is None else self.held_since)
+            self.lock_log.granted(self, self._demand, self._now())
 
     def _fail(self, why: Exception) -> None:
         self._claim = None

@@ -55,6 +55,15 @@ def check_seen(copy: BaseLock, by: By) -> None:
         raise Refused(news)
 
 
+def check_running(copy: BaseLock, master: Any) -> None:
+    """Check that the master does not shut down.
+
+    :raises Refused: it does.
+    """
+    if not master.running or master.botmaster.shuttingDown:
+        raise Refused(f'{copy}: the master shuts down, and nothing is taken by hand now')
+
+
 def check_text(copy: BaseLock, what: str, text: Any) -> str:
     """Return a reason or a name without what is around it.
 

@@ -142,6 +142,9 @@ class WorkerChoice:
     :param binds_late: tells whether a build is better left for the first worker with room.
     :param needs_of_others: returns, for each other builder that has pending requests, the names of
         the workers that it could use.
+    :param copy_of: takes the names of a worker lock and of a worker; returns the copy, or None if
+        nobody uses it.
+    :param may_repair: takes a copy in quarantine, and returns whether the builder may have it.
     :ivar step_locks: the worker locks of the builder's steps.
     """
 
@@ -150,7 +153,11 @@ class WorkerChoice:
         wake: Callable[[], Any],
         binds_late: Callable[[], bool],
         needs_of_others: Callable[[], Iterable[frozenset[str]]],
+        copy_of: Callable[[str, str], Any] = lambda lock, worker: None,
+        may_repair: Callable[[Any], bool] = lambda copy: False,
     ) -> None:
+        self._copy_of = copy_of
+        self._may_repair = may_repair
         self.step_locks = StepLocks()
         self._binds_late = binds_late
         self._needs_of_others = needs_of_others
@@ -174,13 +181,29 @@ class WorkerChoice:
         """Return those of some workers for which a build is not better left for later."""
         # a build that waits for this one keeps its own worker and locks meanwhile
         late = self._binds_late() and not is_waited_for
-        return [worker for worker in workers if self.has_room(worker)] if late else workers
+        if late:
+            return [worker for worker in workers if self.has_room(worker)]
+        usable = [worker for worker in workers if self.out_of_use(worker) is None]
+        return usable or workers
 
     def has_room(self, worker: Any) -> bool:
-        """Tell whether a worker is not fed yet."""
+        """Tell whether a worker is not fed yet, and the locks of the builder's steps are in use."""
         if not self.step_locks.lockids or worker.worker is None:
             return True
+        if self.out_of_use(worker) is not None:
+            return False
         return not is_fed(*load_of(self.step_locks, worker))
+
+    def out_of_use(self, worker: Any) -> Any:
+        """Return a copy in quarantine that a build of the builder would wait for on a worker.
+
+        :returns: the copy; None if there is none.
+        """
+        for name in self.step_locks.lockids if worker.worker is not None else ():
+            copy = self._copy_of(name, worker.worker.workername)
+            if copy is not None and copy.quarantine is not None and not self._may_repair(copy):
+                return copy
+        return None
 
     def fed_by(self, worker: Any) -> list[Any]:
         """Return the builds on a worker that hold or will claim a lock of the builder's steps."""

@@ -29,6 +29,7 @@ from buildbot.locking.pool import Lock
 from buildbot.locking.pool import Want
 from buildbot.locking.queue import PATIENCE
 from buildbot.locking.queue import is_available
+from buildbot.locking.queue import place_in_front
 
 ALL = 'all'  # exclusive, in the tables
 #: ``LOCK_HISTORIES=10000`` looks longer for one that goes wrong
@@ -360,6 +361,57 @@ class Turns(unittest.SynchronousTestCase):
         scene.ask('late', A=1)
         self.assertEqual(scene.holding, 'holds_b late')
 
+    @parameterized.expand(
+        [
+            ('nobody', [], 'top b c d'),
+            ('to_front', [('c', 1)], 'c top b d'),
+            ('last_moved_is_first', [('c', 1), ('d', 2)], 'd c top b'),
+            ('back', [('c', 1), ('c', None)], 'top b c d'),
+            ('again', [('d', 1), ('c', 2), ('d', 3)], 'd c top b'),
+            ('again_and_back', [('d', 1), ('d', 2), ('d', None)], 'top b c d'),
+        ]
+    )
+    def test_moved(self, _, moves, order):
+        """Who is moved goes first, the last one moved before all; and has its own place again."""
+        scene = Scene(L=1)
+        for name in 'abcd':
+            scene.ask(name, L=1)
+        for name, at in moves:
+            own = scene.claims[name].place_of_its_own
+            scene.claims[name].stand_at(own if at is None else place_in_front(at, own))
+        scene.ask('top', priority=5, L=1)
+        scene.end('a')
+        for name in order.split():
+            self.assertEqual(scene.holding, name)
+            scene.end(name)
+
+    def test_moved_is_granted(self):
+        """Who is moved in front of one that waits for another lock too, has a free one at once."""
+        scene = Scene(A=1, B=1)
+        scene.ask('holds_b', B=1)
+        scene.ask('both', A=1, B=1)
+        scene.end_patience('A')
+        scene.ask('late', A=1)
+        self.assertEqual(scene.holding, 'holds_b')
+        late = scene.claims['late']
+        late.stand_at(place_in_front(1, late.place))
+        self.assertEqual((scene.holding, scene.told), ('holds_b late', ['late']))
+
+    def test_moved_away_lets_others_go(self):
+        """When one who drains a lock is moved back, who was kept waiting for its sake goes on."""
+        scene = Scene(A=1, B=1)
+        scene.ask('holds_b', B=1)
+        scene.ask('first', A=1, B=1)
+        scene.ask('holds_a', A=1)
+        both = scene.claims['first']
+        scene.ask('late', A=1)
+        both.passed = PATIENCE
+        both.stand_at(place_in_front(1, both.place))
+        scene.end('holds_a')
+        self.assertEqual(scene.holding, 'holds_b')
+        scene.claims['late'].stand_at(place_in_front(2, scene.claims['late'].place))
+        self.assertEqual(scene.holding, 'holds_b late')
+
     def test_next_in_one_of_several_lines(self):
         """Of all lines at a lock, who is behind one that has left its line is not forgotten."""
         scene = Scene(A=1, B=9, C=9)
@@ -641,6 +693,7 @@ class Histories(RuleBasedStateMachine):
         self.claims: list[Claim] = []
         self.hopeless: list[str] = []  # owners that have been told
         self.numbers = itertools.count()
+        self.now = itertools.count()
         self.allowed: dict[Claim, int] = {}  # how often each may be overtaken
         self.overtaken: dict[Claim, int] = {}
         self.used_before = dict.fromkeys(self.locks, 0)
@@ -703,6 +756,18 @@ class Histories(RuleBasedStateMachine):
         self.hopeless.clear()
         self.changing(lambda: set_capacity(lock, capacity))
         assert capacity == 5 or set(self.hopeless) == {claim.owner for claim in over}
+
+    @precondition(lambda self: any(c.waiting for c in self.claims))
+    @rule(data=st.data(), back=st.booleans())
+    def move(self, data, back):
+        claim = data.draw(st.sampled_from([c for c in self.claims if c.waiting]))
+        own = claim.place_of_its_own
+        self.changing(lambda: claim.stand_at(own if back else place_in_front(next(self.now), own)))
+        assert claim.place_of_its_own == own
+        for other in self.claims:
+            if other.waiting and len(other.wants) > 1:
+                # to be moved, and to have others moved in front, is overtaking of another kind
+                self.allowed[other] += PATIENCE * len(self.claims)
 
     def changing(self, change):
         waiting = [c for c in self.claims if c.waiting]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from parameterized import parameterized
 from twisted.internet import defer
 from twisted.trial import unittest
 
@@ -18,13 +19,19 @@ class Migration(migration.MigrateTestMixin, unittest.TestCase):
         ours = model._own_scripts
         self.patch(model, 'alembic_get_scripts', lambda: ours)
 
-    def test_as_in_a_new_one(self):
+    @parameterized.expand(
+        [
+            ('uses', '067', '068', ('locks', 'lock_copies', 'lock_uses')),
+            ('hand', '068', '069', ('lock_holds', 'lock_quarantines', 'lock_actions')),
+        ]
+    )
+    def test_as_in_a_new_one(self, _, before, after, names):
         """It gets the tables, columns and indices that a new database has."""
         model = self.master.db.model
 
         def verify(conn):
             inspector = sa.inspect(conn)
-            for table in (model.locks, model.lock_copies, model.lock_uses):
+            for table in [model.metadata.tables[name] for name in names]:
                 columns = [
                     (column['name'], str(column['type']), column['nullable'])
                     for column in inspector.get_columns(table.name)
@@ -44,4 +51,4 @@ class Migration(migration.MigrateTestMixin, unittest.TestCase):
                 wanted = [([key.parent.name], key.column.table.name) for key in table.foreign_keys]
                 self.assertEqual(keys, wanted)
 
-        return self.do_test_migration('067', '068', lambda conn: None, verify)
+        return self.do_test_migration(before, after, lambda conn: None, verify)

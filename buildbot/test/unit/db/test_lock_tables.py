@@ -10,12 +10,13 @@ from twisted.internet import defer
 from twisted.trial import unittest
 
 from buildbot.db.connector import DBConnector
+from buildbot.db.model import OWN_TABLES
 from buildbot.db.model import VERSION_TABLE
 from buildbot.db.model import Model
 from buildbot.test.fake import fakemaster
 from buildbot.test.reactor import TestReactorMixin
 
-OURS = {'locks', 'lock_copies', 'lock_uses', VERSION_TABLE}
+OURS = {*OWN_TABLES, VERSION_TABLE}
 
 
 class Tables(TestReactorMixin, unittest.TestCase):

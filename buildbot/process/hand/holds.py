@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: all holds by hand, kept in the database as long as they last."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Iterator
+
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot.locking.copies import definition_of
+from buildbot.locking.copy import CHANGED
+from buildbot.locking.copy import BaseLock
+from buildbot.process.hand.copyname import columns_of
+from buildbot.process.hand.ends import Ends
+from buildbot.process.hand.hold import Hold
+from buildbot.process.hand.hold import Taking
+from buildbot.process.hand.version import time_of_day
+from buildbot.process.hand.wishes import By
+from buildbot.process.hand.wishes import Refused
+from buildbot.process.hand.wishes import check_end
+from buildbot.process.hand.wishes import check_running
+from buildbot.process.hand.wishes import check_seen
+from buildbot.process.hand.wishes import check_text
+from buildbot.process.hand.wishes import taking_of
+from buildbot.process.lockfacts import facts_of
+
+if TYPE_CHECKING:
+    from buildbot.process.hand.journal import Journal
+
+
+class Holds:
+    """Makes, changes and ends holds by hand. One thing is done at a time.
+
+    :param master: the master.
+    :param acting: the lock of what is done by hand.
+    :param journal: told of each thing.
+    """
+
+    def __init__(self, master: Any, acting: defer.DeferredLock, journal: Journal) -> None:
+        self._master = master
+        self._acting = acting
+        self._journal = journal
+        self._holds: dict[int, Hold] = {}
+        self._ended: deque[int] = deque(maxlen=1000)  # ids of the last that have ended
+        self._ends = Ends(master.reactor, self._say_of_end, self._has_come_to_its_end)
+
+    @property
+    def _now(self) -> float:
+        return self._master.reactor.seconds()
+
+    def person_of(self, holdid: Any, holderid: Any) -> str | None:
+        for hold in self._holds.values():
+            if hold.holdid == holdid or facts_of(hold).name == holderid:
+                return hold.person
+        return None
+
+    @defer.inlineCallbacks
+    def hold(self, copy: BaseLock, by: By, until: Any, mode: Any, units: Any) -> Any:
+        now = self._now
+        reason = check_text(copy, 'the reason', by.reason)
+        taking = taking_of(copy, mode, units)
+        for hold in copy.by_hand:
+            if (hold.person, hold.reason, hold.until, hold.taking) == (
+                *(by.who, reason, until, taking),
+            ):
+                return hold
+        check_seen(copy, by)
+        until = check_end(copy, until, now, now)
+        check_running(copy, self._master)
+        holdid = yield self._master.db.lock_hand.add_hold(
+            **columns_of(copy, self._master),
+            person=by.who,
+            reason=reason,
+            mode=taking.mode,
+            units=taking.count,
+            asked_at=now,
+            held_since=None,
+            until=until,
+            told='',
+        )
+        try:
+            check_running(copy, self._master)
+        except Refused:
+            yield self._master.db.lock_hand.delete_hold(holdid)
+            raise
+        text = f'{by.who} wants {taking.words} until {time_of_day(until)}'
+        words = {'person': by.who, 'until': until}
+        self._journal.tell(copy, 'hold', text, who=by.who, reason=reason, **words)
+        return self._enter(self._make(holdid, copy, by.who, reason, taking, now, until))
+
+    def restore(self, row: Any, copy: BaseLock) -> None:
+        """Take, or wait for, what a person held or waited for when the master was stopped.
+
+        :param row: of the database.
+        """
+        taking = Taking(row.mode, row.units)
+        if row.mode == 'counting' and row.units > copy.maxCount:
+            taking = Taking()  # whatever the lock is now, nobody else is to have what was held
+        hold = self._make(row.id, copy, row.person, row.reason, taking, row.asked_at, row.until)
+        hold.held_since, hold.told = row.held_since, row.told
+        self._enter(hold)
+
+    def _make(
+        self,
+        holdid: int,
+        copy: BaseLock,
+        person: str,
+        reason: str,
+        taking: Taking,
+        asked_at: float,
+        until: float,
+    ) -> Hold:
+        return Hold(
+            holdid,
+            copy,
+            person,
+            reason,
+            taking,
+            asked_at,
+            until,
+            priority=self._master.config.holdPriority,
+            now=self._master.reactor.seconds,
+            begins=self._begins,
+            fails=self._fails,
+        )
+
+    def _enter(self, hold: Hold) -> Hold:
+        self._holds[hold.holdid] = hold
+        self._ends.watch(hold)
+        hold.enter()
+        hold.copy.announce(CHANGED)
+        return hold
+
+    def _begins(self, hold: Hold) -> None:
+        self._ends.watch(hold)
+        if hold.held_since is None:  # else it was held before a restart
+            hold.held_since = self._now
+            self._write_later(hold, 'held', held_since=hold.held_since)
+            text = f'{hold.person} holds {hold.taking.words} until {time_of_day(hold.until)}'
+            self._tell(hold, 'held', text)
+
+    def _write_later(self, hold: Hold, what: str, **columns: Any) -> None:
+        write = self._master.db.lock_hand.change_hold(hold.holdid, **columns)
+        name = f'hold {hold.holdid} of {hold.person}'
+        write.addErrback(log.err, f'{hold.copy}: it cannot be written that {name} is {what}')
+
+    def _fails(self, hold: Hold, why: str) -> None:
+        self._end_later(hold, 'ended', f'{hold.person} cannot hold it any more: {why}')
+
+    @defer.inlineCallbacks
+    def extend(self, copy: BaseLock, by: By, holdid: Any, until: Any) -> Any:
+        hold = self._own(copy, by, holdid)
+        if until == hold.until:
+            return hold
+        check_seen(copy, by)
+        since = self._now if hold.held_since is None else hold.held_since
+        until = check_end(copy, until, since, self._now)
+        yield self._master.db.lock_hand.change_hold(hold.holdid, until=until, told='')
+        hold.until, hold.told = until, ''
+        self._ends.watch(hold)
+        copy.announce(CHANGED)
+        self._tell(hold, 'extend', f'{hold.person} holds it until {time_of_day(until)} now', by)
+        return hold
+
+    @defer.inlineCallbacks
+    def hand_over(self, copy: BaseLock, by: By, holdid: Any, person: Any) -> Any:
+        person = check_text(copy, 'the name of the person', person)
+        known = self._find(copy, holdid)
+        if known.person == person:
+            return known
+        hold = self._own(copy, by, holdid)
+        check_seen(copy, by)
+        if not (yield self._is_known(person)):
+            raise Refused(f'{copy}: nobody called {person!r} is known, who could have it')
+        yield self._master.db.lock_hand.change_hold(hold.holdid, person=person)
+        hold.person = person
+        copy.announce(CHANGED)
+        self._tell(hold, 'handover', f'{by.who} has handed it over to {person}', by)
+        return hold
+
+    @defer.inlineCallbacks
+    def _is_known(self, person: str) -> Any:
+        auth = self._master.config.www.get('auth')
+        for checker in getattr(auth, 'checkers', ()):
+            if person in known_names(checker):
+                return True
+        users = self._master.db.users
+        for user in (yield users.getUsers()):
+            if person == user.identifier:
+                return True
+        if (yield users.getUserByUsername(person)) is not None:
+            return True
+        return (yield self._master.db.lock_hand.is_known(person))
+
+    @defer.inlineCallbacks
+    def release(self, copy: BaseLock, by: By, holdid: Any) -> Any:
+        if holdid in self._ended:
+            return
+        hold = self._own(copy, by, holdid)
+        check_seen(copy, by)
+        verb = 'has given it back' if hold.is_held else 'does not wait for it any more'
+        yield self.end(hold, 'release', f'{by.who} {verb}', by)
+
+    def _own(self, copy: BaseLock, by: By, holdid: Any) -> Hold:
+        hold = self._find(copy, holdid)
+        if hold.person != by.who:
+            raise Refused(f'{copy}: hold {holdid} is that of {hold.person}; kick it to end it')
+        return hold
+
+    def _find(self, copy: BaseLock, holdid: Any) -> Hold:
+        hold = self._holds.get(holdid) if isinstance(holdid, int) else None
+        if hold is None or hold.copy is not copy:
+            raise Refused(f'{copy}: there is no hold {holdid!r} of it now')
+        return hold
+
+    @defer.inlineCallbacks
+    def end(self, hold: Hold, what: str, text: str, by: By | None = None) -> Any:
+        """End a hold, or its wait.
+
+        :param what: for the journal, with the text: which kind of end it is.
+        """
+        # the row goes first: if that fails, nothing has changed
+        yield self._master.db.lock_hand.delete_hold(hold.holdid)
+        self._ends.forget(hold)
+        if self._holds.pop(hold.holdid, None) is None:
+            return
+        self._ended.append(hold.holdid)
+        hold.end()
+        hold.copy.announce(CHANGED)
+        self._tell(hold, what, text, by)
+
+    @defer.inlineCallbacks
+    def _end_later(self, hold: Hold, what: str, text: str) -> Any:
+        try:
+            yield self._acting.run(self.end, hold, what, text)
+        except Exception as e:
+            log.err(e, f'{hold.copy}: the hold of {hold.person} cannot be ended; it is tried again')
+            if hold.holdid in self._holds:
+                self._ends.try_again(hold, lambda: self._end_later(hold, what, text))
+
+    def _say_of_end(self, hold: Hold) -> None:
+        # its end is near
+        hold.told = 'ends_soon'
+        self._ends.watch(hold)
+        self._write_later(hold, 'told of its end', told=hold.told)
+        self._tell(hold, 'ends_soon', f'{hold.person} holds it until {time_of_day(hold.until)}')
+
+    def _has_come_to_its_end(self, hold: Hold) -> None:
+        end = time_of_day(hold.until)
+        if not hold.is_held:
+            text = f'{hold.person} waits for it no more: the end of the hold, {end}, has come'
+            self._end_later(hold, 'ended', text)
+        elif getattr(definition_of(hold.copy), 'whenOverdue', 'keep') == 'release':
+            self._end_later(
+                hold, 'ended', f'the hold of {hold.person} has ended, as was said, {end}'
+            )
+        else:
+            hold.told = 'overdue'
+            self._write_later(hold, 'overdue', told=hold.told)
+            hold.copy.announce(CHANGED)
+            self._tell(hold, 'overdue', f'{hold.person} holds it still; the hold was to end {end}')
+
+    def _tell(self, hold: Hold, what: str, text: str, by: By | None = None) -> None:
+        who, reason = (None, hold.reason) if by is None else (by.who, by.reason or hold.reason)
+        words = {'person': hold.person, 'until': hold.until}
+        self._journal.tell(hold.copy, what, text, who=who, reason=reason, **words)
+
+    def stop(self) -> None:
+        """End all holds in this process; they are taken again when the master starts."""
+        self._ends.stop()
+        for hold in self._holds.values():
+            hold.end(lost=True)
+        self._holds.clear()
+
+
+def known_names(checker: Any) -> Iterator[str]:
+    """Yield the names of those that a checker of passwords knows."""
+    for name in getattr(checker, 'users', ()):
+        yield name.decode('utf-8', 'replace') if isinstance(name, bytes) else name

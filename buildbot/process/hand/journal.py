@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what people did with copies of locks is written down, and told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot.locking.copy import BaseLock
+
+
+class Journal:
+    """Keeps what was done with copies of locks, and what came of it: in the log, in the database
+    and as events. It does nothing itself, and nothing waits for it.
+
+    :param master: the master.
+    """
+
+    def __init__(self, master: Any) -> None:
+        self._master = master
+        self._telling = defer.DeferredLock()
+
+    def tell(
+        self,
+        copy: BaseLock,
+        what: str,
+        text: str,
+        *,
+        who: str | None = None,
+        reason: str = '',
+        person: str | None = None,
+        until: float | None = None,
+    ) -> None:
+        """Write down what was done with a copy or came of it, and tell those who want to know.
+
+        :param what: which kind of thing, the last part of the event's routing key.
+        :param text: a sentence, without the name of the copy and its full stop.
+        :param who: who has done it; None if nobody has.
+        :param person: whom it concerns: the one who holds by hand; None if it concerns nobody.
+        :param until: when that hold ends, in seconds.
+        """
+        why = f' ({reason})' if reason else ''
+        log.msg(f'{copy}: {text}{why}')
+        columns = {
+            'masterid': self._master.masterid,
+            'copy': copy.label,
+            'at': self._master.reactor.seconds(),
+            'action': what,
+            'who': who,
+            'reason': reason,
+            'text': text,
+            'person': person,
+            'until': until,
+        }
+        self._telling.run(self._tell, copy.lockName, columns)
+
+    @defer.inlineCallbacks
+    def _tell(self, lock: str, columns: dict[str, Any]) -> Any:
+        actionid = 0
+        try:
+            actionid = yield self._master.db.lock_hand.add_action(lock, **columns)
+        except Exception as e:
+            log.err(e, f'{columns["copy"]}: what was done with it cannot be written down')
+        try:
+            self._master.data.updates.announce_lock_action(actionid, lock, columns)
+        except Exception as e:
+            log.err(e, f'{columns["copy"]}: what was done with it cannot be told')

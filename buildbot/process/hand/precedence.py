@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: who goes first, changed by hand; and who holds a copy no longer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot.locking.copy import BaseLock
+from buildbot.locking.copy import LockClaim
+from buildbot.locking.deadlock import find_deadlock
+from buildbot.locking.owner import LockOwner
+from buildbot.locking.owner import thing_of
+from buildbot.locking.owner import waits_of
+from buildbot.process.hand.wishes import By
+from buildbot.process.hand.wishes import Refused
+from buildbot.process.hand.wishes import check_seen
+from buildbot.process.hand.wishes import check_text
+from buildbot.process.lockfacts import facts_of
+from buildbot.process.runningbuilds import RunningBuilds
+
+if TYPE_CHECKING:
+    from buildbot.process.hand.holds import Holds
+    from buildbot.process.hand.journal import Journal
+
+
+class Precedence:
+    """Moves those who wait for copies, and ends builds that hold them. It keeps nothing.
+
+    :param botmaster: of the master whose locks these are.
+    :param holds: ends the holds of people.
+    :param journal: told of each thing.
+    """
+
+    def __init__(self, botmaster: Any, holds: Holds, journal: Journal) -> None:
+        self._botmaster = botmaster
+        self._holds = holds
+        self._journal = journal
+
+    def first(self, copy: BaseLock, by: By, waiterid: Any) -> None:
+        reason = check_text(copy, 'the reason', by.reason)
+        claim = waiter(copy, waiterid)
+        others = [other for other in copy.line() if other.thing is not copy.quarantine]
+        if claim.thing.lock_moved_at is not None and others[0] is claim:
+            return
+        self._move(copy, by, claim, self._botmaster.master.reactor.seconds())
+        text = f'{by.who} lets {claim.thing.short_name()} go first'
+        self._journal.tell(copy, 'first', text, who=by.who, reason=reason)
+
+    def back(self, copy: BaseLock, by: By, waiterid: Any) -> None:
+        claim = waiter(copy, waiterid)
+        if claim.thing.lock_moved_at is None:
+            return
+        self._move(copy, by, claim, None)
+        text = f'{by.who} gives {claim.thing.short_name()} its own place again'
+        self._journal.tell(copy, 'back', text, who=by.who, reason=by.reason)
+
+    def _move(self, copy: BaseLock, by: By, claim: LockClaim, moved_at: float | None) -> None:
+        check_seen(copy, by)
+        owner = claim.thing
+        before = owner.lock_moved_at
+        self._stand(owner, claim, moved_at)
+        if claim.waiting and find_deadlock(claim, waits_of):
+            self._stand(owner, claim, before)
+            why = 'there it would wait for ever, for one who waits for it'
+            raise Refused(f'{copy}: {owner.short_name()} cannot stand in front: {why}')
+
+    def _stand(self, owner: LockOwner, claim: LockClaim, moved_at: float | None) -> None:
+        # A request that waits for several workers moves in all its lines, and stays so if it leaves
+        # them and comes back.
+        facts = facts_of(owner)
+        builder = self._botmaster.builders.get(facts.builder)
+        if facts.kind == 'request' and builder is not None:
+            builder.reservations.move(facts.buildrequestid, moved_at)
+        else:
+            owner.lock_moved_at = moved_at
+            claim.stand_in_front(moved_at)
+
+    @defer.inlineCallbacks
+    def kick(self, copy: BaseLock, by: By, holderid: Any) -> Any:
+        reason = check_text(copy, 'the reason', by.reason)
+        things = [thing_of(holding.owner) for holding in copy.holdings()]
+        thing = next((t for t in things if facts_of(t).name == holderid), None)
+        if thing is None:
+            raise Refused(f'{copy}: {holderid!r} does not hold it now')
+        facts = facts_of(thing)
+        if facts.kind == 'quarantine':
+            raise Refused(f'{copy}: it is in quarantine, and nobody holds it; restore it')
+        running = yield RunningBuilds.getService(self._botmaster)
+        build = next((b for b in running.builds if b.buildid == facts.buildid), None)
+        if build is not None and build.stopped:
+            return
+        check_seen(copy, by)
+        text = f'{by.who} has ended what {thing.short_name()} holds'
+        if facts.kind == 'person':
+            yield self._holds.end(thing, 'kick', text, by)
+            return
+        if build is None or facts.buildid is None:
+            raise Refused(f'{copy}: {thing.short_name()} has no build that could be stopped')
+        self._journal.tell(copy, 'kick', text, who=by.who, reason=reason)
+        stopped = defer.maybeDeferred(build.stopBuild, f'{by.who}: {reason}')
+        stopped.addErrback(log.err, f'{copy}: while stopping {thing.short_name()}')
+
+
+def waiter(copy: BaseLock, waiterid: Any) -> LockClaim:
+    """Return the claim in the line of a copy that a row of those who wait is of.
+
+    :raises Refused: nobody with this id waits for the copy.
+    """
+    for claim in copy.unsorted_line():
+        if claim.thing is not copy.quarantine and facts_of(claim.thing).name == waiterid:
+            return claim
+    raise Refused(f'{copy}: {waiterid!r} does not wait for it now')

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: all copies that are out of use, kept in the database until they are restored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Callable
+
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot.locking.copies import definition_of
+from buildbot.locking.copy import CHANGED
+from buildbot.locking.copy import BaseLock
+from buildbot.process.hand.copyname import columns_of
+from buildbot.process.hand.copyname import name_of
+from buildbot.process.hand.failures import Failures
+from buildbot.process.hand.quarantine import Quarantine
+from buildbot.process.hand.wishes import By
+from buildbot.process.hand.wishes import Refused
+from buildbot.process.hand.wishes import check_running
+from buildbot.process.hand.wishes import check_seen
+from buildbot.process.hand.wishes import check_text
+from buildbot.process.lockfacts import facts_of
+
+if TYPE_CHECKING:
+    from buildbot.process.hand.journal import Journal
+
+#: who acts where the configuration has said that it be done
+CONFIGURATION = 'the configuration'
+
+
+class Quarantines:
+    """Takes copies out of use and puts them to use again, by hand or as the configuration says.
+
+    :param master: the master.
+    :param acting: the lock of what is done by hand.
+    :param journal: told of each thing.
+    """
+
+    def __init__(self, master: Any, acting: defer.DeferredLock, journal: Journal) -> None:
+        self._master = master
+        self._acting = acting
+        self._journal = journal
+        self._quarantines: list[Quarantine] = []
+        self._failures = Failures(self._take_out_of_use)
+
+    @defer.inlineCallbacks
+    def quarantine(self, copy: BaseLock, by: By) -> Any:
+        reason = check_text(copy, 'the reason', by.reason)
+        known = copy.quarantine
+        if known is not None and (known.who, known.reason) == (by.who, reason):
+            return
+        check_seen(copy, by)
+        if known is not None:
+            raise Refused(f'{copy}: it is in quarantine already, by {known.who} ({known.reason})')
+        check_running(copy, self._master)
+        now = self._master.reactor.seconds()
+        yield self._write(copy, by.who, reason, now)
+        if copy.quarantine is None:
+            self._begin(copy, by.who, reason, now)
+            self._tell(copy)
+
+    def _take_out_of_use(self, copy: BaseLock, reason: str) -> None:
+        # at once, before anybody else has the copy
+        now = self._master.reactor.seconds()
+        self._begin(copy, CONFIGURATION, reason, now)
+        self._tell(copy)
+        write = self._acting.run(self._write, copy, CONFIGURATION, reason, now)
+        write.addErrback(
+            log.err, f'{copy}: its quarantine cannot be written, and ends at a restart'
+        )
+
+    def _write(self, copy: BaseLock, who: str, reason: str, since: float) -> Any:
+        columns = columns_of(copy, self._master)
+        return self._master.db.lock_hand.add_quarantine(
+            **columns, who=who, reason=reason, since=since
+        )
+
+    def restore(self, row: Any, copy: BaseLock) -> None:
+        """Take a copy out of use that was so when the master was stopped.
+
+        :param row: of the database.
+        """
+        if copy.quarantine is None:
+            self._begin(copy, row.who, row.reason, row.since)
+
+    def _begin(self, copy: BaseLock, who: str, reason: str, since: float) -> None:
+        quarantine = Quarantine(copy, who, reason, since, self._master.reactor.seconds)
+        self._quarantines.append(quarantine)
+        quarantine.begin()
+        copy.announce(CHANGED)
+
+    def _tell(self, copy: BaseLock) -> None:
+        who, reason = copy.quarantine.who, copy.quarantine.reason
+        text = f'{who} has taken it out of use'
+        self._journal.tell(copy, 'quarantined', text, who=who, reason=reason)
+
+    @defer.inlineCallbacks
+    def restore_copy(self, copy: BaseLock, by: By) -> Any:
+        quarantine = copy.quarantine
+        if quarantine is None:
+            return
+        check_text(copy, 'the reason', by.reason)
+        check_seen(copy, by)
+        yield self._end(quarantine, by)
+
+    @defer.inlineCallbacks
+    def _end(self, quarantine: Quarantine, by: By) -> Any:
+        copy = quarantine.copy
+        yield self._master.db.lock_hand.delete_quarantines(**columns_of(copy, self._master))
+        if quarantine not in self._quarantines:
+            return
+        self._failures.forget(copy)
+        self._quarantines.remove(quarantine)
+        quarantine.end()
+        copy.announce(CHANGED)
+        self._wake_builders(copy)
+        text = f'{by.who} has put it to use again'
+        self._journal.tell(copy, 'restored', text, who=by.who, reason=by.reason)
+
+    def _wake_builders(self, copy: BaseLock) -> None:
+        # requests may have been left for another worker, because of its steps' locks
+        worker = self._master.workers.workers.get(name_of(copy).of)
+        if worker is not None:
+            worker.announce_room()
+
+    def released(self, copy: BaseLock, owner: Any) -> None:
+        """Take notice that an owner is about to release a copy."""
+        quarantine = copy.quarantine
+        if quarantine is not None and quarantine.lets_in(owner):
+            quarantine.repairing.add(facts_of(owner).buildid)
+        self._failures.released(copy, owner)
+
+    def build_finished(self, build: dict[str, Any]) -> None:
+        """Take notice of the end of a build, which may have repaired a copy.
+
+        :param build: its row.
+        """
+        for quarantine in list(self._quarantines):
+            if build['buildid'] in quarantine.repairing:
+                quarantine.repairing.discard(build['buildid'])
+                take = self._repaired(quarantine, build['number'])
+                self._failures.judge(quarantine.copy, build['results'], take)
+
+    def _repaired(self, quarantine: Quarantine, number: int) -> Callable[[bool], Any]:
+        copy = quarantine.copy
+
+        def take(failed: bool) -> None:
+            if not failed and copy.quarantine is quarantine:
+                name = definition_of(copy).repairBuilder
+                by = By(CONFIGURATION, f'{name} #{number} ended well')
+                d = self._acting.run(self._end, quarantine, by)
+                d.addErrback(
+                    log.err, f'{copy}: it was repaired, but its quarantine cannot be ended'
+                )
+
+        return take
+
+    def stop(self) -> None:
+        """End all quarantines in this process; they begin again when the master starts."""
+        for quarantine in self._quarantines:
+            quarantine.end(lost=True)
+        self._quarantines.clear()

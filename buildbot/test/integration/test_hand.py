@@ -1,0 +1,655 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What people do with locks of a master in memory: holds and their ends, the order, kicks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from parameterized import parameterized
+from sqlalchemy.exc import OperationalError
+from twisted.internet import defer
+
+from buildbot.data.exceptions import InvalidControlException
+from buildbot.data.exceptions import InvalidPathError
+from buildbot.locks import BranchLock
+from buildbot.locks import MasterLock
+from buildbot.locks import WorkerLock
+from buildbot.process.results import CANCELLED
+from buildbot.process.results import FAILURE
+from buildbot.process.results import SUCCESS
+from buildbot.test.util.hand import HOUR
+from buildbot.test.util.hand import MINUTE
+from buildbot.test.util.hand import HandTestCase
+from buildbot.www.authz import Forbidden
+
+
+class Holds(HandTestCase):
+    @defer.inlineCallbacks
+    def test_held_at_once(self) -> Any:
+        """A free copy is the person's at once, and a build waits for it and says for whom."""
+        yield self.start(WorkerLock('board'))
+        answer = yield self.hold('ann')
+        self.assertEqual(answer['state'], 'held')
+        yield self.request('fw')
+        self.assertEqual(self.gate.running, [])
+        [holder] = yield self.get('copies', answer['copyid'], 'holders')
+        self.assertEqual(
+            (holder['holderid'], holder['kind'], holder['person'], holder['reason']),
+            (f'person-{answer["holdid"]}', 'person', 'ann', 'on my desk'),
+        )
+        [reason] = yield self.get('builds', 1, 'reasons')
+        self.assertEqual(
+            reason['text'], 'waiting for board[w1]: held by ann, by hand (under a minute)'
+        )
+
+    @defer.inlineCallbacks
+    def test_in_line(self) -> Any:
+        """A person waits for a build that holds the copy, and has it before one that came later."""
+        yield self.start(WorkerLock('board'))
+        yield self.request('fw')
+        answer = yield self.hold('ann')
+        self.assertEqual(answer['state'], 'waiting')
+        yield self.request('fw')
+        self.gate.open(SUCCESS)
+        self.settle()
+        [holder] = yield self.get('copies', answer['copyid'], 'holders')
+        self.assertEqual(holder['person'], 'ann')
+        yield self.act('ann', 'release', holdid=answer['holdid'])
+        self.assertEqual(len(self.gate.running), 1)
+
+    @parameterized.expand([(0, ['fw', 'ann', 'low', 'high']), (5, ['fw', 'ann', 'high', 'low'])])
+    @defer.inlineCallbacks
+    def test_priority(self, priority: int, order: list[str]) -> Any:
+        """People stand among builds of the priority that the configuration gives to people."""
+        names = ('fw', 'low', 'high')
+        yield self.start(WorkerLock('board'), builders=names, holdPriority=priority)
+        yield self.request('fw')
+        yield self.request('low')
+        yield self.request('high', priority=3)
+        yield self.hold('ann')
+        row = yield self.copy_row()
+        waiters = yield self.get('copies', row['copyid'], 'waiters')
+        said = [w['person'] or w['builder'] for w in waiters]
+        wanted = ['ann', 'high', 'low'] if priority else ['high', 'low', 'ann']
+        self.assertEqual(said, wanted)
+
+    @parameterized.expand([('keep', 'overdue', 0), ('release', 'ended', 1)])
+    @defer.inlineCallbacks
+    def test_end(self, when_overdue: str, what: str, running: int) -> Any:
+        """Ten minutes before the end, and at it, the person is told; the lock says what is done."""
+        yield self.start(WorkerLock('board', whenOverdue=when_overdue))
+        yield self.hold('ann')
+        yield self.request('fw')
+        self.reactor.advance(HOUR - 11 * MINUTE)
+        self.settle()
+        self.assertEqual([a for a, _ in (yield self.actions())], ['hold', 'held'])
+        self.reactor.advance(MINUTE)
+        self.settle()
+        self.assertEqual([a for a, _ in (yield self.actions())][2:], ['ends_soon'])
+        self.reactor.advance(10 * MINUTE)
+        self.settle()
+        self.assertEqual([a for a, _ in (yield self.actions())][3:], [what])
+        self.assertEqual(len(self.gate.running), running)
+        self.reactor.advance(HOUR)
+        self.settle()
+        self.assertEqual([a for a, _ in (yield self.actions())][4:], [])
+
+    @defer.inlineCallbacks
+    def test_end_before_its_turn(self) -> Any:
+        """Who is still in line at the end of the hold leaves it, and is told."""
+        yield self.start(WorkerLock('board'))
+        yield self.request('fw')
+        yield self.hold('ann', until=self.reactor.seconds() + MINUTE)
+        self.reactor.advance(MINUTE)
+        self.settle()
+        row = yield self.copy_row()
+        self.assertEqual((yield self.get('copies', row['copyid'], 'waiters')), [])
+        self.assertEqual(
+            (yield self.actions())[-1],
+            (
+                'ended',
+                'ann waits for it no more: the end of the hold, 1970-01-01 00:01 UTC, has come',
+            ),
+        )
+
+    @defer.inlineCallbacks
+    def test_extended(self) -> Any:
+        """A hold with another end is told of at that; an overdue one goes on."""
+        yield self.start(WorkerLock('board'))
+        held = yield self.hold('ann', until=self.reactor.seconds() + MINUTE)
+        self.reactor.advance(2 * MINUTE)
+        self.settle()
+        self.assertEqual((yield self.actions())[-1][0], 'overdue')
+        until = self.reactor.seconds() + HOUR
+        yield self.act('ann', 'extend', holdid=held['holdid'], until=until)
+        self.reactor.advance(HOUR - 2 * MINUTE)
+        self.settle()
+        told = [action for action, _ in (yield self.actions())]
+        self.assertEqual(told[-3:], ['overdue', 'extend', 'ends_soon'])
+
+    @defer.inlineCallbacks
+    def test_handed_over(self) -> Any:
+        """It is another person's then: that one can release it, and the first one cannot."""
+        yield self.start(WorkerLock('board'))
+        held = yield self.hold('ann')
+        yield self.master.db.users.findUserByAttr('bob', 'username', 'bob')
+        yield self.act('ann', 'handover', holdid=held['holdid'], person='bob')
+        row = yield self.copy_row()
+        [holder] = yield self.get('copies', row['copyid'], 'holders')
+        self.assertEqual(holder['person'], 'bob')
+        why = yield self.refused(self.act('ann', 'release', holdid=held['holdid']))
+        self.assertEqual(why, 'board[w1]: hold 1 is that of bob; kick it to end it')
+        yield self.act('bob', 'release', holdid=held['holdid'])
+        yield self.assert_untouched()
+
+    @defer.inlineCallbacks
+    def test_units(self) -> Any:
+        """Who holds some units leaves the others to builds."""
+        yield self.start(WorkerLock('board', maxCount=3))
+        held = yield self.hold('ann', mode='counting', units=2)
+        other = yield self.hold('bob', mode='counting', units=1)
+        self.assertEqual((held['state'], other['state']), ('held', 'held'))
+        yield self.request('fw')
+        self.assertEqual(self.gate.running, [])
+        yield self.act('ann', 'release', holdid=held['holdid'])
+        yield self.act('bob', 'release', holdid=other['holdid'])
+        self.assertEqual(len(self.gate.running), 1)
+
+    @defer.inlineCallbacks
+    def test_branch_that_nobody_uses(self) -> Any:
+        """A branch can be held that no build has ever been of; builds of others go on."""
+        version = BranchLock('version')
+        yield self.start(WorkerLock('board'))
+        self.board = version
+        self.lab['make'] = {'steps': [], 'locks': [version.access('exclusive')]}
+        yield self.reconfig_master(self.lab_config(self.lab, lateBinding=False))
+        answer = yield self.hold('ann', of='release/1')
+        self.assertEqual(answer['state'], 'held')
+        yield self.request('make', branch='release/1')
+        yield self.request('make', branch='main')
+        rows = yield self.get('buildrequests')
+        self.assertEqual([row['complete'] for row in rows], [False, True])
+
+    @defer.inlineCallbacks
+    def test_nothing_twice(self) -> Any:
+        """The same thing once more is done and told once, and is no error."""
+        yield self.start(WorkerLock('board'), builders=('fw', 'fw2'))
+        until = self.reactor.seconds() + HOUR
+        one = yield self.hold('ann', until=until, version='0-0-0')
+        two = yield self.hold('ann', until=until, version='0-0-0')
+        self.assertEqual(one['holdid'], two['holdid'])
+        for words in ({'until': until + 1}, {'until': until + 1}):
+            yield self.act('ann', 'extend', holdid=one['holdid'], **words)
+        for _ in range(2):
+            yield self.act('ann', 'handover', holdid=one['holdid'], person='ann')
+        yield self.request('fw')
+        yield self.request('fw2')
+        row = yield self.copy_row()
+        waiters = yield self.get('copies', row['copyid'], 'waiters')
+        for action in ('first', 'first', 'back', 'back'):
+            yield self.act('ann', action, waiterid=waiters[1]['waiterid'])
+        for _ in range(2):
+            yield self.act('ann', 'quarantine')
+        for _ in range(2):
+            yield self.act('ann', 'release', holdid=one['holdid'])
+        for _ in range(2):
+            yield self.act('ann', 'restore')
+        told = [action for action, _ in (yield self.actions())]
+        wanted = 'hold held extend first back quarantined release restored'
+        self.assertEqual(told, wanted.split())
+
+    @defer.inlineCallbacks
+    def test_limit_lowered(self) -> Any:
+        """A person who waits for more units than there are now is told, and waits no longer."""
+        board = WorkerLock('board', maxCount=2)
+        yield self.start(board)
+        yield self.request('fw')
+        yield self.hold('ann', mode='counting', units=2)
+        yield self.start_anew(WorkerLock('board', maxCount=1))
+        self.settle()
+        self.assertEqual(
+            (yield self.actions())[-1],
+            (
+                'ended',
+                'ann cannot hold it any more: 2 units of board[w1] can never be had, for it has 1',
+            ),
+        )
+
+    @defer.inlineCallbacks
+    def test_circle(self) -> Any:
+        """A person yields a place in line where builds would wait for ever because of it."""
+        yield self.start(MasterLock('board', maxCount=2), builders=())
+        other = MasterLock('other')
+        part = self.board.access('counting')
+        yield self.add_builders(
+            one={'locks': [part], 'of_step': [other.access('exclusive')]},
+            two={'locks': [other.access('exclusive')], 'of_step': [part]},
+        )
+        yield self.request('one')
+        hold = yield self.hold('ann', of=None)
+        self.assertEqual(hold['state'], 'waiting')
+        yield self.request('two')
+        self.open('two')
+        self.open('one')  # now each of the three waits for the next
+        self.open('two')
+        self.open('one')
+        rows = yield self.get('builds')
+        self.assertEqual([row['results'] for row in rows], [SUCCESS, SUCCESS])
+        [holder] = yield self.get('copies', hold['copyid'], 'holders')
+        self.assertEqual(holder['person'], 'ann')
+
+    @defer.inlineCallbacks
+    def test_refused_write(self) -> Any:
+        """What the database does not take is not done; who asked hears of it, and can ask again."""
+        yield self.start(WorkerLock('board'))
+        error = OperationalError('', {}, Exception('locked'))
+        self.patch(self.master.db.lock_hand, 'add_hold', lambda **columns: defer.fail(error))
+        yield self.assertFailure(self.hold('ann'), OperationalError)
+        yield self.assert_untouched()
+        del self.master.db.lock_hand.add_hold
+        answer = yield self.hold('ann')
+        self.assertEqual(answer['state'], 'held')
+
+    @defer.inlineCallbacks
+    def test_refused_write_at_the_end(self) -> Any:
+        """A hold that cannot be ended in the database goes on, and is ended when it can be."""
+        yield self.start(WorkerLock('board', whenOverdue='release'))
+        yield self.hold('ann')
+        yield self.request('fw')
+        error = OperationalError('', {}, Exception('locked'))
+        self.patch(self.master.db.lock_hand, 'delete_hold', lambda holdid: defer.fail(error))
+        self.reactor.advance(HOUR)
+        self.settle()
+        self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
+        self.assertEqual(self.gate.running, [])
+        del self.master.db.lock_hand.delete_hold
+        self.reactor.advance(MINUTE)
+        self.settle()
+        self.assertEqual(len(self.gate.running), 1)
+
+    @defer.inlineCallbacks
+    def test_shutdown(self) -> Any:
+        """While the master shuts down nothing is taken by hand."""
+        yield self.start(WorkerLock('board'))
+        yield self.request('fw')
+        self.master.botmaster.cleanShutdown(stopReactor=False)
+        said = 'board[w1]: the master shuts down, and nothing is taken by hand now'
+        self.assertEqual((yield self.refused(self.hold('ann'))), said)
+        self.assertEqual((yield self.refused(self.act('ann', 'quarantine'))), said)
+        self.gate.open(SUCCESS)
+        self.settle()
+
+    @defer.inlineCallbacks
+    def test_nobody(self) -> Any:
+        """Who has not logged in can do nothing by hand, unless the configuration says so."""
+        yield self.start(WorkerLock('board'))
+        yield self.assertFailure(self.hold('anonymous'), Forbidden)
+        yield self.assertFailure(self.hold(''), Forbidden)
+        self.master.config.handForAnonymous = True
+        answer = yield self.hold('anonymous')
+        self.assertEqual(answer['state'], 'held')
+
+
+class Precedence(HandTestCase):
+    @defer.inlineCallbacks
+    def start_with_line(self) -> Any:
+        """Start a build that holds the board, and two others that wait for it."""
+        yield self.start(WorkerLock('board'), builders=('fw', 'fw2', 'fw3'))
+        for name in ('fw', 'fw2', 'fw3'):
+            yield self.request(name)
+        self.row = yield self.copy_row()
+
+    @defer.inlineCallbacks
+    def line(self) -> Any:
+        """Return the names of those who wait."""
+        waiters = yield self.get('copies', self.row['copyid'], 'waiters')
+        return [waiter['person'] or waiter['builder'] for waiter in waiters]
+
+    @defer.inlineCallbacks
+    def test_first_and_back(self) -> Any:
+        """Who waits can be moved to the front of the line, and has its own place again after it."""
+        yield self.start_with_line()
+        self.assertEqual((yield self.line()), ['fw2', 'fw3'])
+        waiters = yield self.get('copies', self.row['copyid'], 'waiters')
+        last = waiters[1]['waiterid']
+        yield self.act('ann', 'first', waiterid=last)
+        self.assertEqual((yield self.line()), ['fw3', 'fw2'])
+        yield self.act('ann', 'back', waiterid=last)
+        self.assertEqual((yield self.line()), ['fw2', 'fw3'])
+
+    @defer.inlineCallbacks
+    def test_person_first(self) -> Any:
+        """A person can be moved to the front as well, and the next in line is that person."""
+        yield self.start_with_line()
+        hold = yield self.hold('ann')
+        yield self.act('bob', 'first', waiterid=f'person-{hold["holdid"]}')
+        self.assertEqual((yield self.line()), ['ann', 'fw2', 'fw3'])
+        self.gate.open(SUCCESS)
+        self.settle()
+        [holder] = yield self.get('copies', self.row['copyid'], 'holders')
+        self.assertEqual(holder['person'], 'ann')
+
+    @defer.inlineCallbacks
+    def test_request_first(self) -> Any:
+        """A pending request that was moved to the front stays there when it asks anew."""
+        yield self.start(WorkerLock('board'), builders=())
+        lock = {'locks': [self.board.access('exclusive')]}
+        yield self.add_builders(one=lock, two=lock, three=lock)
+        for name in ('one', 'two', 'three'):
+            yield self.request(name)
+        self.row = yield self.copy_row()
+        self.assertEqual((yield self.line()), ['two', 'three'])
+        yield self.act('ann', 'first', waiterid='request-3')
+        self.assertEqual((yield self.line()), ['three', 'two'])
+        self.master.botmaster.builders['three'].reservations.leave_lines(3)
+        self.master.botmaster.builders['three'].wake()
+        self.settle()
+        self.assertEqual((yield self.line()), ['three', 'two'])
+        yield self.act('ann', 'back', waiterid='request-3')
+        self.assertEqual((yield self.line()), ['two', 'three'])
+
+    @defer.inlineCallbacks
+    def test_first_would_wait_for_ever(self) -> Any:
+        """Who would wait for one behind it, which waits for it, stays where it is."""
+        yield self.start(MasterLock('board', maxCount=2), builders=())
+        other = MasterLock('other')
+        whole, part = self.board.access('exclusive'), self.board.access('counting')
+        yield self.add_builders(
+            one={'locks': [part], 'of_step': [other.access('exclusive')]},
+            two={'locks': [other.access('exclusive')], 'of_step': [part]},
+            three={'of_step': [whole]},
+            four={'locks': [part]},
+        )
+        for name in ('one', 'two', 'three', 'four'):
+            yield self.request(name)
+        self.open('two', 'three', 'one')
+        self.row = yield self.copy_row(None)
+        waiters = yield self.get('copies', self.row['copyid'], 'waiters')
+        self.assertEqual([w['builder'] for w in waiters], ['two', 'three'])
+        last = waiters[1]['waiterid']
+        said = yield self.refused(self.act('ann', 'first', of=None, waiterid=last))
+        self.assertEqual(
+            said,
+            'board: three #1 / second cannot stand in front: there it would wait for ever, for one'
+            ' who waits for it',
+        )
+        self.assertEqual((yield self.line()), ['two', 'three'])
+        self.open('four', 'four', 'two', 'one', 'three')
+        self.assertEqual(self.gate.running, [])
+
+    @defer.inlineCallbacks
+    def test_kick(self) -> Any:
+        """The build that holds the copy is stopped, and the next one has it."""
+        yield self.start_with_line()
+        [holder] = yield self.get('copies', self.row['copyid'], 'holders')
+        yield self.act('ann', 'kick', holderid=holder['holderid'])
+        self.assertEqual((yield self.get('builds', 1))['results'], CANCELLED)
+        [holder] = yield self.get('copies', self.row['copyid'], 'holders')
+        self.assertEqual(holder['builder'], 'fw2')
+
+    @defer.inlineCallbacks
+    def test_kick_person(self) -> Any:
+        """The hold of a person ends, and the person is named in what is told."""
+        yield self.start(WorkerLock('board'))
+        hold = yield self.hold('ann')
+        yield self.act('bob', 'kick', holderid=f'person-{hold["holdid"]}', reason='a release')
+        self.assertEqual(
+            (yield self.actions())[-1], ('kick', 'bob has ended what ann, by hand holds')
+        )
+        [row] = yield self.get('locks', (yield self.lockid()), 'actions', offset=2)
+        self.assertEqual((row['who'], row['reason'], row['person']), ('bob', 'a release', 'ann'))
+
+
+class Refusals(HandTestCase):
+    """Each thing that cannot be done is refused with one sentence, and nothing has changed."""
+
+    @parameterized.expand(
+        [
+            ('reason', 'hold', {'reason': ''}, 'the reason must not be empty'),
+            ('blank', 'hold', {'reason': ' \n'}, 'the reason must not be empty'),
+            ('long', 'hold', {'reason': 'x' * 1001}, 'the reason is longer than 1000 characters'),
+            ('past', 'hold', {'until': 0}, 'the end is in the past'),
+            ('no_time', 'hold', {'until': 'noon'}, "the end must be a time in seconds, not 'noon'"),
+            ('nan', 'hold', {'until': float('nan')}, 'the end must be a time in seconds, not nan'),
+            ('far', 'hold', {'until': 1e12}, 'the end is more than 366 days away'),
+            (
+                *('units', 'hold', {'mode': 'counting', 'units': 3}),
+                '3 units can never be had, for it has 2',
+            ),
+            (
+                'no_units',
+                'hold',
+                {'mode': 'counting', 'units': 0},
+                '0 is no number of units to hold',
+            ),
+            (
+                *('units_of_all', 'hold', {'units': 2}),
+                'an exclusive hold takes all of it, so units have no meaning',
+            ),
+            ('mode', 'hold', {'mode': 'x'}, "it can be held 'exclusive' or 'counting', not 'x'"),
+            (
+                *('unseen', 'hold', {'version': None}),
+                'it must be said which version of it was looked at',
+            ),
+            ('no_hold', 'extend', {'holdid': 7, 'until': 99}, 'there is no hold 7 of it now'),
+            ('nobody', 'first', {'waiterid': 'step-7'}, "'step-7' does not wait for it now"),
+            ('no_holder', 'kick', {'holderid': 'step-7'}, "'step-7' does not hold it now"),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_refused(self, _: str, action: str, words: dict[str, Any], why: str) -> Any:
+        """Bad input is refused."""
+        yield self.start(WorkerLock('board', maxCount=2))
+        self.reactor.advance(MINUTE)
+        given = {'until': self.reactor.seconds() + HOUR} if action == 'hold' else {}
+        said = yield self.refused(self.act('ann', action, **{**given, **words}))
+        self.assertEqual(said, f'board[w1]: {why}')
+        self.assertEqual((yield self.actions()), [])
+        yield self.assert_untouched()
+
+    @parameterized.expand(
+        [
+            (
+                'worker',
+                {'of': 'w7'},
+                "lock 'board': there is no worker 'w7', whose copy it could be",
+            ),
+            ('no_worker', {'of': None}, "lock 'board': it has a copy for each worker; say which"),
+            ('missing', {}, 'extend: holdid is missing'),
+            ('unknown', {'holdid': 1, 'until': 9, 'by': 'x'}, 'extend: it takes no by'),
+            ('kind', {'holdid': 1, 'until': 9, 'reason': 5}, 'extend: reason must be a text'),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_wrong_words(self, _: str, words: dict[str, Any], why: str) -> Any:
+        """A copy that there cannot be is refused, and so are parameters that mean nothing."""
+        yield self.start(WorkerLock('board'))
+        action = 'quarantine' if 'of' in words else 'extend'
+        said = yield self.refused(self.act('ann', action, **{'version': '0-0-0', **words}))
+        self.assertEqual(said, why)
+
+    @defer.inlineCallbacks
+    def test_unknown(self) -> Any:
+        """An unknown id is no path, and an unknown action is none that can be done."""
+        yield self.start(WorkerLock('board'))
+        control = self.master.data.control
+        words = {'owner': 'ann', 'version': '0-0-0', 'reason': 'x'}
+        for path in (('copies', 77), ('locks', 77)):
+            yield self.assertFailure(control('quarantine', dict(words), path), InvalidPathError)
+        path = ('locks', (yield self.lockid()))
+        yield self.assertFailure(control('explode', dict(words), path), InvalidControlException)
+
+    @defer.inlineCallbacks
+    def test_longest(self) -> Any:
+        """A lock's ``maxHold`` is the longest for which a person may hold it."""
+        yield self.start(WorkerLock('board', maxHold=2 * HOUR))
+        until = self.reactor.seconds() + 3 * HOUR
+        said = yield self.refused(self.hold('ann', until=until))
+        self.assertEqual(
+            said,
+            'board[w1]: nobody may hold it for longer than 7200 s, until 1970-01-01 02:00 UTC',
+        )
+
+    @defer.inlineCallbacks
+    def test_unknown_person(self) -> Any:
+        """A hold is handed over only to somebody who is known."""
+        yield self.start(WorkerLock('board'))
+        hold = yield self.hold('ann')
+        said = yield self.refused(
+            self.act('ann', 'handover', holdid=hold['holdid'], person='nobdoy')
+        )
+        self.assertEqual(said, "board[w1]: nobody called 'nobdoy' is known, who could have it")
+
+    @defer.inlineCallbacks
+    def test_others_extend(self) -> Any:
+        """A hold is extended and released only by the person who holds."""
+        yield self.start(WorkerLock('board'))
+        hold = yield self.hold('ann')
+        for action, words in (('extend', {'until': 9 * HOUR}), ('release', {})):
+            said = yield self.refused(self.act('bob', action, holdid=hold['holdid'], **words))
+            self.assertEqual(said, 'board[w1]: hold 1 is that of ann; kick it to end it')
+
+
+class Versions(HandTestCase):
+    """Nobody acts on what they did not see."""
+
+    @parameterized.expand(
+        [
+            ('holder', 'holder', 'fw #1 / test holds it now'),
+            (
+                *('hold', 'hold'),
+                'bob holds it by hand until 1970-01-01 01:00 UTC',
+            ),
+            ('quarantine', 'quarantine', 'it is in quarantine now, by bob (bad cable)'),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_stale(self, _: str, what: str, why: str) -> Any:
+        """An action on an older state is refused with what has changed."""
+        yield self.start(WorkerLock('board'))
+        if what == 'holder':
+            yield self.request('fw')
+        elif what == 'hold':
+            yield self.hold('bob')
+        else:
+            yield self.act('bob', 'quarantine', reason='bad cable')
+        said = yield self.refused(self.hold('ann', version='0-0-0'))
+        self.assertEqual(said, f'board[w1] has changed since you looked at it: {why}')
+
+    @defer.inlineCallbacks
+    def test_all_gone(self) -> Any:
+        """Each thing that has changed is told, also if there is none any more."""
+        yield self.start(WorkerLock('board', maxCount=2))
+        yield self.hold('bob', mode='counting')
+        yield self.act('bob', 'quarantine', reason='bad cable')
+        version = (yield self.copy_row())['version']
+        yield self.act('bob', 'restore')
+        yield self.act('bob', 'release', holdid=1)
+        said = yield self.refused(self.hold('ann', version=version))
+        self.assertEqual(
+            said,
+            'board[w1] has changed since you looked at it: nobody holds it by hand now; it is not'
+            ' in quarantine now',
+        )
+
+    @defer.inlineCallbacks
+    def test_two_at_once(self) -> Any:
+        """Of two people at the same moment one has it, and the other hears of that."""
+        yield self.start(WorkerLock('board'))
+        one = self.hold('ann', version='0-0-0')
+        two = self.refused(self.hold('bob', version='0-0-0'))
+        self.assertEqual((yield one)['state'], 'held')
+        self.assertEqual(
+            (yield two),
+            'board[w1] has changed since you looked at it: ann holds it by hand until 1970-01-01'
+            ' 01:00 UTC',
+        )
+
+    @defer.inlineCallbacks
+    def test_what_does_not_matter(self) -> Any:
+        """Who waits, and steps that share what their group holds, change nothing."""
+        yield self.start(WorkerLock('board'))
+        yield self.request('fw')
+        version = (yield self.copy_row())['version']
+        yield self.request('fw')
+        self.assertEqual((yield self.copy_row())['version'], version)
+        self.gate.open(FAILURE)
+        self.settle()
+        self.assertNotEqual((yield self.copy_row())['version'], version)
+
+
+class Restart(HandTestCase):
+    """A master is stopped, and started with its database."""
+
+    @defer.inlineCallbacks
+    def test_held(self) -> Any:
+        """Who held a copy has it before any build; who waited, waits; the ends are as they were."""
+        yield self.start(WorkerLock('board'), db_url=self.database)
+        yield self.hold('ann')
+        yield self.hold('bob', until=self.reactor.seconds() + 2 * HOUR)
+        yield self.restart()
+        yield self.request('fw')
+        row = yield self.copy_row()
+        holders = yield self.get('copies', row['copyid'], 'holders')
+        self.assertEqual([h['person'] for h in holders], ['ann'])
+        waiters = yield self.get('copies', row['copyid'], 'waiters')
+        self.assertEqual([w['person'] or w['builder'] for w in waiters], ['bob', 'fw'])
+        yield self.act('ann', 'release', holdid=1)
+        holders = yield self.get('copies', row['copyid'], 'holders')
+        self.assertEqual([h['person'] for h in holders], ['bob'])
+
+    @defer.inlineCallbacks
+    def test_end_meanwhile(self) -> Any:
+        """An end that came while the master was stopped is told when it has started."""
+        yield self.start(WorkerLock('board'), db_url=self.database)
+        yield self.hold('ann')
+        yield self.tested_master.shutdown()
+        self.reactor.advance(2 * HOUR)
+        yield self.restart()
+        told = [action for action, _ in (yield self.actions())]
+        self.assertEqual(told, ['hold', 'held', 'overdue'])
+        yield self.restart()
+        self.assertEqual((yield self.actions())[3:], [])
+        [holder] = yield self.get('copies', (yield self.copy_row())['copyid'], 'holders')
+        self.assertTrue(holder['overdue'])
+
+    @defer.inlineCallbacks
+    def test_quarantine(self) -> Any:
+        """A quarantine lasts."""
+        yield self.start(WorkerLock('board'), db_url=self.database)
+        yield self.act('ann', 'quarantine', reason='bad cable')
+        yield self.restart()
+        yield self.request('fw')
+        self.assertEqual(self.gate.running, [])
+        yield self.act('ann', 'restore')
+        self.assertEqual(len(self.gate.running), 1)
+        yield self.restart()
+        yield self.request('fw')
+        self.assertEqual((yield self.copy_row())['quarantined_at'], None)
+
+    @defer.inlineCallbacks
+    def test_lock_gone(self) -> Any:
+        """What is held of a lock that the configuration names no more is held still."""
+        yield self.start(WorkerLock('board', maxCount=2), db_url=self.database)
+        yield self.hold('ann', mode='counting', units=2)
+        lab, self.lab = self.lab, {'fw': {'steps': []}}
+        yield self.restart()
+        yield self.reconfig_master(self.lab_config(lab, lateBinding=False, db_url=self.database))
+        yield self.request('fw')
+        self.assertEqual(self.gate.running, [])
+        yield self.act('ann', 'release', holdid=1)
+        self.assertEqual(len(self.gate.running), 1)
+
+    @defer.inlineCallbacks
+    def test_another_kind(self) -> Any:
+        """What was held of a worker lock that is a master lock now has ended."""
+        yield self.start(WorkerLock('board'), db_url=self.database)
+        yield self.hold('ann')
+        yield self.act('ann', 'quarantine')
+        self.lab = {'fw': {'steps': [], 'locks': [MasterLock('board').access('exclusive')]}}
+        yield self.restart()
+        rows = yield self.master.db.lock_hand.holds_of(self.master.masterid)
+        self.assertEqual(rows, [])
+        yield self.request('fw')
+        rows = yield self.get('buildrequests')
+        self.assertEqual([row['complete'] for row in rows], [True])

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-only
+
+from buildbot_overlay import extend
+
+extend(__name__)

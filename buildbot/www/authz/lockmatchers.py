@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: rules that say who may do what with which lock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import defer
+
+from buildbot.config.errors import error
+from buildbot.data.lockhand import ACTIONS
+from buildbot.process.hand.hand import Hand
+from buildbot.www.authz.endpointmatchers import EndpointMatcherBase
+from buildbot.www.authz.endpointmatchers import Match
+
+
+class LockMatch(Match):
+    """That a rule is about what somebody wants to do with a lock.
+
+    :param person: who holds by hand what it is about, and so is its owner; None if nobody does.
+    """
+
+    def __init__(self, master: Any, person: str | None = None, build: Any = None) -> None:
+        super().__init__(master, build=build)
+        self._person = person
+
+    def getOwner(self) -> Any:
+        if self._person is not None:
+            return defer.succeed(self._person)
+        return super().getOwner()
+
+
+class LockEndpointMatcher(EndpointMatcherBase):
+    """A rule for what people do with locks by hand.
+
+    For a role from an owner (``RolesFromOwner``), the owner of a hold is the person who holds, and
+    that of what holds a lock is that of its build.
+
+    :param lock: name of the lock, or a pattern as all rules take them; None stands for all locks.
+    :param action: one of the actions, ``hold`` say; None stands for all.
+    :param role: who may.
+    :raises ConfigErrors: there is no such action.
+    """
+
+    def __init__(self, lock: str | None = None, action: str | None = None, **kwargs: Any) -> None:
+        if action is not None and action not in ACTIONS:
+            known = ', '.join(ACTIONS)
+            error(f'LockEndpointMatcher: {action!r} is no action; there are {known}')
+        self.lock = lock
+        self.action = action
+        super().__init__(**kwargs)
+
+    @defer.inlineCallbacks
+    def match(self, ep: Any, action: str = 'get', options: dict[str, Any] | None = None) -> Any:
+        """Tell whether the rule is about this.
+
+        :returns: Deferred of a ``Match``, or of None.
+        """
+        if action not in ACTIONS or self.action not in (None, action):
+            return None
+        found = yield super().match(ep, action, options)
+        return found
+
+    @defer.inlineCallbacks
+    def match_LockEndpoint(self, epobject: Any, epdict: Any, options: dict[str, Any]) -> Any:
+        lock = yield epobject.find_lock(epdict['lockid'])
+        return (yield self._match(lock, options))
+
+    @defer.inlineCallbacks
+    def match_CopyEndpoint(self, epobject: Any, epdict: Any, options: dict[str, Any]) -> Any:
+        copy = yield epobject.find_copy(epdict['copyid'])
+        return (yield self._match(copy, options))
+
+    @defer.inlineCallbacks
+    def _match(self, lock: Any, options: dict[str, Any]) -> Any:
+        if lock is None:
+            return None
+        if self.lock is not None and not self.authz.match(lock.lockName, self.lock):
+            return None
+        hand = yield Hand.getService(self.master.botmaster)
+        person = hand.person_of(options.get('holdid'), options.get('holderid'))
+        build = yield self._build_of(options.get('holderid'), lock)
+        return LockMatch(self.master, person, build)
+
+    @defer.inlineCallbacks
+    def _build_of(self, holderid: Any, lock: Any) -> Any:
+        kind, _, number = str(holderid).partition('-')
+        if not number.isdigit():
+            return None
+        if kind == 'build':
+            return (yield self.master.data.get(('builds', int(number))))
+        if kind in ('step', 'group'):
+            step = yield self.master.data.get(('steps', int(number)))
+            return step and (yield self.master.data.get(('builds', step['buildid'])))
+        return None
