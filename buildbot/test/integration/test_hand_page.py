@@ -21,6 +21,12 @@ ASK = """
         .then(response => answer(response.status));
 """
 
+# A time as the page shows it.
+TIME = """
+    const at = new Date(arguments[0] * 1000);
+    return at.toLocaleTimeString([], {hour: 'numeric', minute: '2-digit'});
+"""
+
 # What has the focus.
 FOCUS = """
     const focused = document.activeElement;
@@ -88,33 +94,34 @@ class Hand(PageCase):
         yield window.write('Why', 'it is on my desk')
         yield self.fits(window, 'hold')
         yield window.click('Hold')
-        yield window.see('It is yours.', 'alice', 'by hand', 'it is on my desk', 'Held by 1')
+        yield window.see('it is yours.', 'alice', 'by hand', 'it is on my desk', 'Held by 1')
         yield window.see('alice wants all of it until')
         yield self.fits(window, 'held')
         [before] = yield self.get('copies', (yield self.copy_row('board'))['copyid'], 'holders')
         yield window.click('Extend alice’s hold of board')
         yield window.click('1 h more')
         yield window.click('Extend')
-        yield window.see('It has a new end.')
+        yield window.see('it has a new end.')
         [after] = yield self.get('copies', (yield self.copy_row('board'))['copyid'], 'holders')
         self.assertEqual((after['until_at'] - before['until_at']).total_seconds(), 3600)
+        end = yield window.run(TIME, after['until_at'].timestamp())
+        yield window.see(f'until {end}')
         yield window.click('Release alice’s hold of board')
         yield window.click('Release')
-        yield window.see('It is released.', 'Nobody holds it.', 'alice has given it back')
+        yield window.see('it is released.', 'Nobody holds it.', 'alice has given it back')
 
     @defer.inlineCallbacks
     def test_hand_over(self):
         """A hold goes to another person, who then can do what the first one could."""
         yield self.act('alice', 'hold', until=self.in_an_hour())
         window = yield self.look_at('board')
-        yield window.see('Hand over')
         yield window.click('Hand over alice’s hold of board')
         yield window.write('To whom', 'nobody')
         yield window.click('Hand over')
         yield window.see("board: nobody called 'nobody' is known, who could have it")
         yield window.write('To whom', 'bob')
         yield window.click('Hand over')
-        yield window.see('It is handed over.', 'Kick', without=('Release',))
+        yield window.see('it is handed over.', 'Kick', without=('Release',))
         self.assertEqual((yield self.holders()), ['bob'])
 
     @defer.inlineCallbacks
@@ -135,7 +142,7 @@ class Hand(PageCase):
         self.assertEqual((yield self.holders()), ['bob'])
         self.assertEqual((yield self.copy_row('board'))['waiting'], 0)
         yield window.click('Hold')
-        yield window.see('You stand in line for it.', 'Waiting 1')
+        yield window.see('you stand in line for it.', 'Waiting 1')
 
     @defer.inlineCallbacks
     def test_quarantine(self):
@@ -149,7 +156,7 @@ class Hand(PageCase):
         yield window.see("there is no worker 'local2'")
         yield window.write('Worker', 'local1')
         yield window.click('Quarantine')
-        yield window.see('It is in quarantine', 'jtag[local1]', 'quarantine by alice')
+        yield window.see('it is in quarantine', 'jtag[local1]', 'quarantine by alice')
         yield self.fits(window, 'quarantine')
         yield self.request('debug')
         yield window.see('Waiting 1')
@@ -165,24 +172,24 @@ class Hand(PageCase):
         yield window.write('Why', 'a new probe')
         yield window.click('Restore')
         yield self.gate.arrivals.get()
-        yield window.see('It is in use again.', 'debug #1', without=('by alice: the probe',))
+        yield window.see('it is in use again.', 'debug #1', without=('by alice: the probe',))
 
     @defer.inlineCallbacks
     def test_first(self):
         """One who waits is moved to the front, and back."""
         yield self.start('firmware')
         yield self.request('nightly')
-        yield self.request('nightly')
+        yield self.request('weekly')
         window = yield self.look_at('board')
         yield window.see('Waiting 2')
-        yield window.click('First build request 3 of nightly')
+        yield window.click('First build request 3 of weekly')
         yield window.write('Why', 'a release')
         yield window.click('First')
-        yield window.see('It is at the front.', '1. build request 3 of nightly put first')
+        yield window.see('it is at the front.', '1. build request 3 of weekly put first')
         yield self.fits(window, 'first')
-        yield window.click('Back build request 3 of nightly')
+        yield window.click('Back build request 3 of weekly')
         yield window.click('Back')
-        yield window.see('2. build request 3 of nightly', without=('put first',))
+        yield window.see('2. build request 3 of weekly', without=('put first',))
 
     @defer.inlineCallbacks
     def test_kick(self):
@@ -199,7 +206,7 @@ class Hand(PageCase):
             lambda _, build: finished.callback(build['results']), ('builds', None, 'finished')
         )
         yield window.click('Kick')
-        yield window.see('The build is being stopped.')
+        yield window.see('the build is being stopped.')
         self.assertEqual((yield finished), CANCELLED)
         yield consumer.stopConsuming()
         yield window.see('Nobody holds it.')
@@ -239,7 +246,7 @@ class Hand(PageCase):
         yield window.press('ENTER')
         yield window.write('Why', 'keys')
         yield window.press('ENTER')
-        yield window.see('It is yours.')
+        yield window.see('it is yours.')
         self.assertEqual((yield self.holders()), ['alice'])
 
     @parameterized.expand(
@@ -254,7 +261,7 @@ class Hand(PageCase):
         """Pages on which something can be done, and dialogs, fit, and all can use them."""
         yield self.start('firmware')
         yield self.request('nightly')
-        yield self.request('nightly')
+        yield self.request('weekly')
         yield self.act('alice', 'hold', until=self.in_an_hour(), reason='it is on my desk')
         yield self.act(MARKUP, 'hold', until=self.in_an_hour(), reason=MARKUP)
         yield self.act('bob', 'quarantine', reason='the probe is broken')

@@ -44,12 +44,22 @@ SEE = """
     look();
 """
 
-# What is behind a dialog cannot be clicked.
+# Calls back once it is there and was clicked. What is behind a dialog cannot be clicked.
 CLICK = """
-    const [words] = arguments;
+    const [words, answer] = arguments;
     const named = each => each.innerText.trim() === words || each.ariaLabel === words;
-    const seen = document.querySelector('dialog[open]') ?? document;
-    [...seen.querySelectorAll('a, button')].find(named).click();
+    const look = () => {
+        const seen = document.querySelector('dialog[open]') ?? document;
+        const it = [...seen.querySelectorAll('a, button:enabled')].find(named);
+        if (it !== undefined) {
+            watch.disconnect();
+            it.click();
+            answer(true);
+        }
+    };
+    const watch = new MutationObserver(look);
+    watch.observe(document, {subtree: true, childList: true, attributes: true});
+    look();
 """
 
 FOCUS = """
@@ -102,8 +112,8 @@ class Browser:
         return threads.deferToThread(self._see, wanted, without)
 
     def click(self, words: str) -> defer.Deferred[None]:
-        """Click the link or button of these words."""
-        return self.run(CLICK, words)
+        """Click the link or button of these words as soon as there is one."""
+        return self.ask(CLICK, words)
 
     def log_in(self, name: str, password: str) -> defer.Deferred[None]:
         """Be somebody, on all pages that are visited from now on."""

@@ -81,6 +81,7 @@ class PageCase(RunMasterBase):
                     builder(MARKUP, locks=[util.BranchLock(MARKUP).access('exclusive')]),
                     builder('firmware', steps={'locks': [board.access('exclusive')]}),
                     builder('nightly', locks=[board.access('exclusive')]),
+                    builder('weekly', locks=[board.access('exclusive')]),
                     builder('debug', locks=[jtag.access('exclusive')]),
                     builder('branches', locks=[version.access('exclusive')]),
                     builder('releases', locks=[version.access('exclusive')]),

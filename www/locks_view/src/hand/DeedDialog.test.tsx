@@ -48,8 +48,17 @@ describe('DeedDialog', () => {
     expect(master.done).toEqual([
       ['copies/7', 'hold', {version: 'v1', until: 1_000_900, reason: 'on my desk'}],
     ]);
-    expect(screen.getByText('You stand in line for it.')).toBeTruthy();
+    expect(screen.getByText('Hold jtag[board-1]: you stand in line for it.')).toBeTruthy();
     await waitFor(() => expect(master.paths().slice(before)).toContain('copies/7/holders'));
+  });
+
+  it('says how long until the end', async () => {
+    await hold(lab());
+    expect(dialog().getByText('for 1 h from now')).toBeTruthy();
+    press('15 min');
+    expect(dialog().getByText('for 15 min from now')).toBeTruthy();
+    type('Until', '');
+    expect(dialog().queryByText(/from now$/)).toBeNull();
   });
 
   it('sends the version that was seen when it was opened, not the one of now', async () => {
@@ -84,7 +93,7 @@ describe('DeedDialog', () => {
       return {state: 'waiting'};
     };
     await hold(master);
-    const bob = {...PERSON_HOLDER, person: 'bob', version: 'v2'};
+    const bob = {...PERSON_HOLDER, text: 'bob, by hand', version: 'v2'};
     master
       .knows('copies/7', [{...COPY, version: 'v2'}])
       .knows('copies/7/holders', [bob])
@@ -93,7 +102,7 @@ describe('DeedDialog', () => {
     const alert = await dialog().findByText('jtag[board-1] is held by bob now.');
     expect(document.activeElement).toBe(alert.closest('[role=alert]'));
     const present = screen.getByRole('heading', {name: 'How it is now'}).parentElement!;
-    expect(within(present).getByText('bob')).toBeTruthy();
+    expect(within(present).getByText('bob, by hand')).toBeTruthy();
     expect((dialog().getByLabelText('Why') as HTMLInputElement).value).toBe('on my desk');
     expect(master.done.length).toBe(1);
     press('Hold');
@@ -135,7 +144,7 @@ describe('DeedDialog', () => {
     await gone();
     expect(master.done[1][0]).toBe('locks/3');
     expect(master.done[1][2]).toMatchObject({version: '0-0-0', of: 'board-1'});
-    expect(screen.getByText('It is yours.')).toBeTruthy();
+    expect(screen.getByText('Hold jtag[board-1]: it is yours.')).toBeTruthy();
   });
 
   it.each([

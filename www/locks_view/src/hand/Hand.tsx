@@ -53,7 +53,7 @@ export function Hand({changed, children}: Props) {
           closed={() => setDeed(null)}
           done={answer => {
             setDeed(null);
-            setSaid(deed.done(answer));
+            setSaid(`${deed.verb} ${deed.object}: ${deed.done(answer)}`);
             changed();
           }}
           refused={changed}

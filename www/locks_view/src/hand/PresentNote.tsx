@@ -3,7 +3,7 @@ import React from 'react';
 import {Owner} from '../entities';
 import {Name} from '../parts/Name';
 import {QuarantineNote} from '../parts/Quarantine';
-import {Age} from '../parts/Time';
+import {Age, Clock} from '../parts/Time';
 import {plural} from '../text';
 import {Present} from './present';
 
@@ -39,7 +39,12 @@ function Owners({words, owners}: {words: string; owners: Owner[]}) {
       <ul>
         {owners.map((owner, index) => (
           <li key={index}>
-            <Name text={owner.person ?? owner.text} />
+            <Name text={owner.text} />
+            {owner.until_at !== null && (
+              <>
+                , until <Clock at={owner.until_at} />
+              </>
+            )}
             {owner.since_at !== null && (
               <>
                 , for <Age since={owner.since_at} />

@@ -32,6 +32,6 @@ export interface Deed {
   effect: string;
   fields: Field[];
   params: Record<string, unknown>;
-  /** What is said when it is done. */
+  /** What is said when it is done, behind what was done and to whom. */
   done(answer: any): string;
 }

@@ -9,8 +9,8 @@ import {Target, targetOfOwner, unusedTarget} from './target';
 const plain = (name: string) => cut(shown(name), 60);
 
 const HOLD_DONE: Record<string, string | undefined> = {
-  held: 'It is yours.',
-  waiting: 'You stand in line for it.',
+  held: 'it is yours.',
+  waiting: 'you stand in line for it.',
 };
 
 /** Of a copy that has a row. */
@@ -37,7 +37,7 @@ function holding(target: Target, object: string, fields: Field[]): Deed {
       'You stand in line for it as builds do. From when it is yours until the end no build gets what you hold.',
     fields: [...fields, REASON],
     params: {},
-    done: answer => HOLD_DONE[answer?.state] ?? 'It is asked for.',
+    done: answer => HOLD_DONE[answer?.state] ?? 'it is asked for.',
   };
 }
 
@@ -59,7 +59,7 @@ function quarantining(target: Target, object: string, fields: Field[]): Deed {
     effect: 'Nobody gets it any more until somebody restores it. Who holds it now keeps it to the end.',
     fields: [...fields, REASON],
     params: {},
-    done: () => 'It is in quarantine, or will be when it is let go.',
+    done: () => 'it is in quarantine, or will be when it is let go.',
   };
 }
 
@@ -73,7 +73,7 @@ export function restore(name: string, target: Target): Deed {
     effect: 'Its quarantine ends, and who waits gets it.',
     fields: [REASON],
     params: {},
-    done: () => 'It is in use again.',
+    done: () => 'it is in use again.',
   };
 }
 
@@ -91,7 +91,7 @@ export function extend(owner: Owner): Deed {
     effect: 'It ends later, or sooner.',
     fields: [untilField(owner.until_at, null), MAYBE_REASON],
     params: {holdid: owner.holdid},
-    done: () => 'It has a new end.',
+    done: () => 'it has a new end.',
   };
 }
 
@@ -104,7 +104,7 @@ export function handOver(owner: Owner): Deed {
     effect: 'It is another person’s from now on, until the same end.',
     fields: [PERSON, MAYBE_REASON],
     params: {holdid: owner.holdid},
-    done: () => 'It is handed over.',
+    done: () => 'it is handed over.',
   };
 }
 
@@ -117,7 +117,7 @@ export function release(owner: Owner): Deed {
     effect: 'It ends now, and who waits gets what it held.',
     fields: [MAYBE_REASON],
     params: {holdid: owner.holdid},
-    done: () => 'It is released.',
+    done: () => 'it is released.',
   };
 }
 
@@ -127,7 +127,7 @@ export function withdraw(owner: Owner): Deed {
     ...release(owner),
     verb: 'Withdraw',
     effect: 'It leaves the line.',
-    done: () => 'It waits no more.',
+    done: () => 'it waits no more.',
   };
 }
 
@@ -147,7 +147,7 @@ export function kick(holder: Holder): Deed {
         ' Those of its steps that always run still do, and then it lets go.',
     fields: [REASON],
     params: {holderid: holder.holderid},
-    done: () => (ofPerson ? 'It has ended.' : 'The build is being stopped.'),
+    done: () => (ofPerson ? 'it has ended.' : 'the build is being stopped.'),
   };
 }
 
@@ -160,7 +160,7 @@ export function first(waiter: Waiter): Deed {
     effect: `It goes to the front of the line for ${plain(waiter.copy)}.`,
     fields: [REASON],
     params: {waiterid: waiter.waiterid},
-    done: () => 'It is at the front.',
+    done: () => 'it is at the front.',
   };
 }
 
@@ -173,7 +173,7 @@ export function back(waiter: Waiter): Deed {
     effect: `It goes back to the place in the line for ${plain(waiter.copy)} that is its own.`,
     fields: [MAYBE_REASON],
     params: {waiterid: waiter.waiterid},
-    done: () => 'It has its own place again.',
+    done: () => 'it has its own place again.',
   };
 }
 

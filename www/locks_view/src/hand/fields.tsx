@@ -77,7 +77,8 @@ export function untilField(from: number | null, most: number | null): Field<numb
     params: value => ({until: value}),
     Input: observer(({value, change, fault}: InputProps<number>) => {
       const now = useCurrentTime();
-      const hint = Number.isNaN(value) ? null : `for ${span(value - now)} from now`;
+      const minutes = Math.ceil((value - now) / 60);
+      const hint = minutes > 0 ? `for ${span(60 * minutes)} from now` : null;
       return (
         <Labelled label="Until" fault={fault} hint={hint}>
           {words => (

@@ -7,7 +7,7 @@ import {deedsOfHolder, deedsOfWaiter} from '../hand/deeds';
 import {useHand} from '../hand/Hand';
 import {Listing} from '../listing';
 import {plural} from '../text';
-import {BuilderLink, CopyLink, WhyLink, WorkerLink} from './links';
+import {BuilderLink, CopyLink, whyLink, WorkerLink} from './links';
 import {Name} from './Name';
 import {Column, Table} from './Table';
 import {Age, Clock} from './Time';
@@ -114,7 +114,7 @@ export function Standing({holders, waiters, many}: Props) {
                   <Clock at={row.estimate_at} from={row.estimate_from} until={row.estimate_until} />
                 ),
             },
-            {name: 'Reasons', cell: row => <WhyLink owner={row} />},
+            {name: 'Reasons', cell: whyLink},
             ...acts<Waiter>(me, deedsOfWaiter),
           ]}
         />
