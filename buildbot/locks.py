@@ -88,7 +88,7 @@ RULES = {
     'quarantineAfter': Rule(
         None, lambda v: is_number_of_units(v) and v > 0, 'a number of failures, or None'
     ),
-    'quarantineWhen': Rule(None, callable, 'a function of the results of a build or step, or None'),
+    'quarantineWhen': Rule(None, callable, 'a function of results, or None'),
     'repairBuilder': Rule(None, lambda v: isinstance(v, str) and bool(v), 'the name of a builder'),
 }
 

@@ -92,6 +92,17 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         workers = self._workers()
         if not self._reserves:
             return workers
+        able = self._not_refused(brid, workers)
+        in_use = self.bldr.worker_choice.in_use
+        # one that has got a build before is better than one whose locks are in quarantine
+        found = in_use(able)
+        if not found:
+            found = in_use(self._not_refused(brid, self.bldr.getAvailableWorkers()))
+        return found or able
+
+    def _not_refused(
+        self, brid: int, workers: list[AbstractWorkerForBuilder]
+    ) -> list[AbstractWorkerForBuilder]:
         return [w for w in workers if w.worker and not self._is_refused(brid, w)]
 
     def _is_refused(self, brid: int, worker: AbstractWorkerForBuilder) -> bool:

@@ -138,9 +138,12 @@ class Quarantines:
 
         :param build: its row.
         """
+        buildid = build['buildid']
         for quarantine in list(self._quarantines):
-            if build['buildid'] in quarantine.repairing:
-                quarantine.repairing.discard(build['buildid'])
+            # it may be about to release it
+            holding = [facts_of(owner).buildid for owner in quarantine.copy.owners]
+            if buildid in quarantine.repairing or buildid in holding:
+                quarantine.repairing.discard(buildid)
                 take = self._repaired(quarantine, build['number'])
                 self._failures.judge(quarantine.copy, build['results'], take)
 

@@ -183,8 +183,7 @@ class WorkerChoice:
         late = self._binds_late() and not is_waited_for
         if late:
             return [worker for worker in workers if self.has_room(worker)]
-        usable = [worker for worker in workers if self.out_of_use(worker) is None]
-        return usable or workers
+        return self.in_use(workers)
 
     def has_room(self, worker: Any) -> bool:
         """Tell whether a worker is not fed yet, and the locks of the builder's steps are in use."""
@@ -193,6 +192,10 @@ class WorkerChoice:
         if self.out_of_use(worker) is not None:
             return False
         return not is_fed(*load_of(self.step_locks, worker))
+
+    def in_use(self, workers: list[Any]) -> list[Any]:
+        """Return those of some workers on which no lock of the builder's steps is out of use."""
+        return [worker for worker in workers if self.out_of_use(worker) is None]
 
     def out_of_use(self, worker: Any) -> Any:
         """Return a copy in quarantine that a build of the builder would wait for on a worker.

@@ -351,6 +351,13 @@ class Sentences(Reading):
             f" '<lambda>'; {HINT} (HERE)",
         )
 
+    def test_no_repair(self):
+        """A repair builder that there is not is told with the line of the lock."""
+        told = self.read(
+            "one = util.MasterLock('cpu', repairBuilder='repiar')  # here\nbuild(locks=[one])"
+        )
+        self.assertEqual(told, ["lock 'cpu': its repairBuilder 'repiar' is no builder (HERE)"])
+
     def test_unlike_locks(self):
         """Two locks of one name are told with the places and the lines of both."""
         (told,) = self.read(
