@@ -21,7 +21,7 @@ export function PresentNote({present: {copy, holders, waiters}}: {present: Prese
             {copy.used.toLocaleString()} of {copy.capacity.toLocaleString()} in use
             {copy.exclusive && ', exclusively'}.
           </p>
-          <Owners words="Held by" owners={holders} />
+          <Owners words="Held by:" owners={holders} />
           <Owners words="Waiting:" owners={waiters} />
           {copy.waiting > waiters.length && (
             <p>{plural(copy.waiting, 'waits', 'wait')} in all.</p>
