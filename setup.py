@@ -94,7 +94,11 @@ setup(
     entry_points={
         'console_scripts': ['buildslave = buildslave.scripts.runner:run'],
         'buildbot.buildslave': ['BuildSlave = buildbot.buildslave:BuildSlave'],
-        'buildbot.reporters': ['LockMetrics = buildbot.reporters.lockmetrics:LockMetrics'],
+        'buildbot.reporters': [
+            'LockGenerator = buildbot.reporters.generators.lock:LockGenerator',
+            'LockMessageFormatter = buildbot.reporters.lockmessage:LockMessageFormatter',
+            'LockMetrics = buildbot.reporters.lockmetrics:LockMetrics',
+        ],
         'buildbot.steps': ['StepGroup = buildbot.process.groups.step:StepGroup'],
         'buildbot.util': [
             'BranchLock = buildbot.locks:BranchLock',

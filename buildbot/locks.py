@@ -90,6 +90,9 @@ RULES = {
     ),
     'quarantineWhen': Rule(None, callable, 'a function of results, or None'),
     'repairBuilder': Rule(None, lambda v: isinstance(v, str) and bool(v), 'the name of a builder'),
+    'maxWait': Rule(None, is_span, 'a number of seconds above 0, or None'),
+    'maxHold': Rule(None, is_span, 'a number of seconds above 0, or None'),
+    'whenTooLong': Rule('fail', lambda v: v == 'report', "'fail' or 'report'"),
 }
 
 
@@ -108,6 +111,9 @@ class BaseLockId(util.ComparableMixin):
     quarantineAfter: int | None = None
     quarantineWhen: Callable[[int], Any] | None = None
     repairBuilder: str | None = None
+    maxWait: float | None = None
+    maxHold: float | None = None
+    whenTooLong = 'fail'
 
     def __repr__(self) -> str:
         named = [attr for attr in self.compare_attrs if attr != '_rules']

@@ -24,7 +24,7 @@ upstream = release(__name__)
 VERSION_TABLE = 'alembic_version_locks'
 
 
-#: behind those that they refer to comes none
+#: ours, each before those that it refers to
 OWN_TABLES = (
     *('lock_uses', 'lock_copies', 'locks'),
     *('lock_holds', 'lock_quarantines', 'lock_actions'),

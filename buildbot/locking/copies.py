@@ -30,7 +30,10 @@ class LocksInUse(service.SharedService):
     :ivar tell: called with a copy and what has happened to it, one of ``locking.copy.NEWS``; None
         if nobody is to be told.
     :ivar record: called with a use of a copy that has ended; None if nobody keeps them.
+    :ivar long_waits: told of each wait, see ``InUse``; None if nobody wants to hear of long ones.
     :ivar judge: called with a copy and the owner that has released it; None if nobody judges.
+    :ivar tell_people: called with a copy, a word for what people are told of it, and a sentence
+        without its name; None if nobody tells them.
     """
 
     def __init__(self) -> None:
@@ -39,6 +42,8 @@ class LocksInUse(service.SharedService):
         self.tell: Callable[[BaseLock, str], Any] | None = None
         self.record: Callable[[Any], Any] | None = None
         self.judge: Callable[[BaseLock, Any], Any] | None = None
+        self.long_waits: Any = None
+        self.tell_people: Callable[[BaseLock, str, str], Any] | None = None
 
     def by_name(self) -> list[Any]:
         """Return the locks, in the order of their names."""
@@ -51,6 +56,20 @@ class LocksInUse(service.SharedService):
                 self.tell(lock, news)
             except Exception as e:  # who claims or releases it must not suffer from that
                 log.err(e, f'while telling what happens to {lock}')
+
+    def report(self, lock: BaseLock, what: str, text: str) -> None:
+        """Tell people of a copy, or only the log if nobody does.
+
+        :param what: a word for what is told.
+        :param text: a sentence, without the name of the copy and its full stop.
+        """
+        if self.tell_people is None:
+            log.msg(f'{lock}: {text}')
+            return
+        try:
+            self.tell_people(lock, what, text)
+        except Exception as e:  # who waits for it or holds it must not suffer from that
+            log.err(e, f'while people were told of {lock}: {text}')
 
 
 def lock_of(copy: BaseLock) -> Any:

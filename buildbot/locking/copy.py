@@ -55,14 +55,24 @@ class InUse(Protocol):
     """Those who want to know what happens to copies of locks.
 
     :ivar record: called with a use of a copy that has ended; None if nobody keeps them.
+    :ivar long_waits: its ``begin`` is called when an owner waits, and ``end`` when that is over;
+        None if nobody wants to hear of long waits.
     """
 
     record: Callable[[Any], Any] | None
+    long_waits: Any
 
     def announce(self, lock: BaseLock, news: str) -> None:
         """Tell them.
 
         :param news: what has happened, one of ``NEWS``.
+        """
+
+    def report(self, lock: BaseLock, what: str, text: str) -> None:
+        """Tell people of a copy.
+
+        :param what: a word for what is told.
+        :param text: a sentence.
         """
 
 
@@ -75,7 +85,14 @@ class UnitsError(LockError):
 
 
 class CircleError(LockError):
-    """To wait would close a circle of those who wait for one another."""
+    """To wait would close a circle of those who wait for one another.
+
+    :param lock: a copy for which that wait would be.
+    """
+
+    def __init__(self, text: str, lock: BaseLock) -> None:
+        super().__init__(text)
+        self.lock = lock
 
 
 class LockClaim(Claim):
@@ -198,9 +215,10 @@ class LockClaim(Claim):
             # what keeps no claims is in the way, but nobody can do anything about it
             claims: list[Any] = [c for c in circle if c is self or claims_of(c.owner) is not None]
             why = '; '.join(claim.describe() for claim in claims)
+            lock = (self.refused() or [self.accesses[0][0]])[0]
             self.deferred = None
             self.end()
-            raise CircleError(f'these would wait for one another for ever: {why}')
+            raise CircleError(f'these would wait for one another for ever: {why}', lock)
 
     def _yields(self, claim: Claim) -> bool:
         thing = thing_of(claim.owner)
@@ -394,12 +412,16 @@ class BaseLock:
         It is in the past tense, since a message is not kept true. Of holders nested in one another
         only the outermost are named, as the other owner sees them.
         """
+        return f'{self.label}, {self.who_was_in_the_way(requester)}'
+
+    def who_was_in_the_way(self, requester: Any) -> str:
+        """Say the same without its name."""
         held = self.holders_in_the_way(requester)
         if not held:
-            return f'{self.label}, for which others waited'
+            return 'for which others waited'
         more = f' and {len(held) - 3} others' if len(held) > 3 else ''
         names = ', '.join(repr(key_of(owner)) for owner in held[:3])
-        return f'{self.label}, which was held by {names}{more}'
+        return f'which was held by {names}{more}'
 
     def holders_in_the_way(self, requester: Any) -> list[Any]:
         """Return the owners that hold units which another owner could get.
@@ -504,6 +526,15 @@ class BaseLock:
         """
         if self.in_use is not None:
             self.in_use.announce(self, news)
+
+    def report(self, what: str, text: str) -> None:
+        """Tell people of it.
+
+        :param what: a word for what is told.
+        :param text: a sentence.
+        """
+        if self.in_use is not None:
+            self.in_use.report(self, what, text)
 
     def announce_release(self) -> None:
         """Tell the subscribers that an owner that was refused may ask again."""

@@ -12,6 +12,7 @@ from buildbot.process.builder import Builder
 from buildbot.process.eye.history import History
 from buildbot.process.eye.watch import Watch
 from buildbot.process.hand.hand import Hand
+from buildbot.process.longwaits import LongWaits
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -32,6 +33,8 @@ class BotMaster(upstream.BotMaster):
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
         yield super().reconfigServiceWithBuildbotConfig(new_config)
+        long_waits = yield LongWaits.getService(self)
+        long_waits.use_config(new_config)
         hand = yield Hand.getService(self)
         yield hand.restore()  # there is no worker before the first reconfig is through
 

@@ -16,6 +16,7 @@ from twisted.internet import defer
 from twisted.python import log
 from twisted.python.failure import Failure
 
+from buildbot.locking.copy import CircleError
 from buildbot.locking.copy import LockClaim
 from buildbot.locking.copy import UnitsError
 from buildbot.locking.owner import name_of_request
@@ -27,6 +28,9 @@ from buildbot.process.buildstep import first_cause
 from buildbot.process.buildstep import step_that_runs
 from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.hand.failures import tell_release
+from buildbot.process.limits import Limit
+from buildbot.process.limits import limit_hold
+from buildbot.process.limits import limit_wait
 from buildbot.process.lockfacts import Facts
 from buildbot.process.lockfacts import branch_of
 from buildbot.process.locklog import LockLog
@@ -61,6 +65,11 @@ class Build(upstream.Build, LockOwner):
         self._claimed: Demand | None = None
         self._cannot_claim: Failure | None = None
         self.lock_log: LockLog = LockLog()
+        # the limit of its wait, and then of its hold; why it waited no longer; and whether it was
+        # stopped because it held its locks for too long
+        self._limit: Limit | None = None
+        self._gave_up: str | None = None
+        self._held_too_long = False
         # fires when its row says what it waits for; None before that
         self._saying: defer.Deferred[None] | None = None
         #: the locks that it needs and could not claim before it began
@@ -141,15 +150,47 @@ class Build(upstream.Build, LockOwner):
             self._locks_to_acquire = reservation.resolved.of_builder
             self._hold(reservation.hand_over(self), reservation.asked, reservation.lock_log)
 
-    def _hold(self, claim: LockClaim, demand: Demand, waited: LockLog | None = None) -> None:
+    def _hold(self, claim: LockClaim | None, demand: Demand, waited: LockLog | None = None) -> None:
         self._claim, self._claimed = claim, demand
         # they are logged when the build has its number
         self.lock_log.holds(self.master.reactor.seconds(), waited)
+        self._limit_hold()
         self.get_buildid().addCallback(lambda _: self._log_locks(self.lock_log.granted))
 
     def _log_locks(self, write: Callable[..., None], **words: Any) -> None:
         if self._demand:
             write(self, self._demand, self.master.reactor.seconds(), **words)
+
+    def _limit_hold(self) -> None:
+        if self._claim is not None and self._claim.holds:
+            self._limit = limit_hold(self, self._claim)
+
+    def _end_limit(self) -> None:
+        if self._limit is not None:
+            self._limit.stop()
+
+    def give_up(self, why: str) -> None:
+        """Wait for its locks no longer, and fail.
+
+        :param why: which it says.
+        """
+        if self._claim is not None and self._claim.waiting:
+            self._gave_up = why
+            self._claim.end()
+
+    def end_hold(self, why: str) -> None:
+        """Stop, because it holds its locks for too long; it fails then.
+
+        :param why: which it says.
+        """
+        if self.finished or self.stopped:
+            return  # it ends already, for another reason
+        self._held_too_long = True
+        step = self.currentStep
+        if isinstance(step, LockOwner) and step.results is None:
+            step.why_not_run = why  # an exception of it says nothing of its worker
+        d = self.stopBuild(why, FAILURE)
+        d.addErrback(log.err, f'while stopping {self}')
 
     def lock_name(self) -> str:
         if self.number is None:
@@ -251,6 +292,7 @@ class Build(upstream.Build, LockOwner):
         except LockError:
             return defer.fail()
         self._acquiringLock = (claim, None, d)
+        self._limit = limit_wait(self, claim)
         self._tell_wait(claim)
         return d.addBoth(self._has_waited)
 
@@ -268,11 +310,15 @@ class Build(upstream.Build, LockOwner):
             self._saying.addErrback(log.err, f'while telling that {self} waits for its locks')
 
     def _has_waited(self, result: Any) -> Any:
+        self._end_limit()
         self._acquiringLock = None
         if isinstance(result, Failure):
             return result
+        if self._gave_up is not None:
+            return Failure(LockError(self._gave_up))
         if self._claim is not None and self._claim.holds:
             self._log_locks(self.lock_log.granted)
+            self._limit_hold()
         return self._saying  # or it would be written after what comes next
 
     @property
@@ -308,6 +354,7 @@ class Build(upstream.Build, LockOwner):
         return self._locks_to_acquire if self._claimed is None else self._claimed
 
     def releaseLocks(self) -> None:
+        self._end_limit()
         if self._claim is not None:
             tell_release(self, self._claim)
             self._claim.end()
@@ -328,6 +375,8 @@ class Build(upstream.Build, LockOwner):
                 botmaster.brd.maybeStartBuildsOn(asking)
 
     def allStepsDone(self) -> Any:
+        if self._held_too_long and self.results == CANCELLED:
+            self.results = FAILURE  # not as one that a person has stopped
         failed = [step for step in self.executedSteps if step.results == EXCEPTION]
         if self.results == EXCEPTION and failed and all(step.spares_worker for step in failed):
             self.results = FAILURE  # an exception would put the worker in quarantine
@@ -347,6 +396,8 @@ class Build(upstream.Build, LockOwner):
         if isinstance(result, Failure):
             result = first_cause(result)
             log.err(result, f'{self} could not begin')
+            if result.check(CircleError):
+                result.value.lock.report('circle', f'{self.lock_name()} fails: {result.value}')
             # a worker is not to be suspected for locks that cannot be found out, or had
             is_of_locks = self._cannot_claim is not None or result.check(LockError)
             results = FAILURE if is_of_locks else EXCEPTION

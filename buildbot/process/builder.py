@@ -76,7 +76,7 @@ class Builder(upstream.Builder):
             is_idle_but=self._is_idle_but,
             wake=self.wake,
             wake_granted=self.wake_granted,
-            now=self._now,
+            clock=self._find_clock,
         )
         self.worker_choice = WorkerChoice(
             self.wake,
@@ -116,10 +116,13 @@ class Builder(upstream.Builder):
             lock.lockName: lock for lock in locks if isinstance(lock, RealWorkerLock)
         }
 
-    def _now(self) -> float:
+    def _find_clock(self) -> Any:
         if self._clock is None:
             self._clock = self.master.reactor  # when it has been removed it has no master
-        return self._clock.seconds()
+        return self._clock
+
+    def _now(self) -> float:
+        return self._find_clock().seconds()
 
     @defer.inlineCallbacks
     def _read_pending(self) -> Any:

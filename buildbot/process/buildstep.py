@@ -19,17 +19,23 @@ from buildbot.config.fileline import line_that_runs
 from buildbot.config.locks import problems_of
 from buildbot.db import model_config
 from buildbot.interfaces import IRenderable
+from buildbot.locking.copy import CircleError
 from buildbot.locking.copy import LockClaim
 from buildbot.locks import LockError
 from buildbot.locks import LockOwner
 from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.eye.words import plain
 from buildbot.process.hand.failures import tell_release
+from buildbot.process.limits import Limit
+from buildbot.process.limits import limit_hold
+from buildbot.process.limits import limit_wait
 from buildbot.process.lockfacts import Facts
 from buildbot.process.lockfacts import facts_of
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import get_real_locks_from_accesses
 from buildbot.process.locks import names_of_locks
+from buildbot.process.results import FAILURE
+from buildbot.process.results import RETRY
 from buildbot.process.results import statusToString
 from buildbot.util.eventual import eventually
 from buildbot_overlay import release
@@ -141,9 +147,15 @@ class BuildStep(upstream.BuildStep, LockOwner):
     # the claim of its locks; None before there is one
     _claim: LockClaim | None = None
 
-    #: why it could not run, which says nothing of its worker; None if it could. Its row says it, in
-    #: the place of what this kind of step says of its results.
+    # the limit of its wait, and then of its hold; None before that
+    _limit: Limit | None = None
+
+    #: why it could not run, or not to its end, which says nothing of its worker; None if it could.
+    #: Its row says it, in the place of what this kind of step says of its results.
     why_not_run: str | None = None
+
+    # whether it was ended because it held its locks for too long
+    _held_too_long = False
 
     _name_too_long: str | None = None
 
@@ -325,11 +337,12 @@ class BuildStep(upstream.BuildStep, LockOwner):
         try:
             claim = self._claim = LockClaim(self, self._locks_to_acquire)
             if claim.take_at_once():
-                self._log_locks(self.lock_log.granted)
+                self._begin_to_hold(claim)
                 return defer.succeed(None)
             self._begin_to_wait()
             d = claim.wait()
             self._acquiringLocks = [(claim, None, d)]
+            self._limit = limit_wait(self, claim)
             self._tell_wait(claim)
         except LockError:
             d = defer.fail()
@@ -360,18 +373,69 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self.updateSummary()
 
     def _has_waited(self, _: Any) -> Any:
+        self._end_limit()
         self._acquiringLocks = []
-        if not self.stopped:  # else the log of the stop tells that it waited
-            self._wait_no_more()
-            self._log_locks(self.lock_log.granted)
+        claim = self._claim
+        if self.stopped or claim is None:
+            return None  # the log of the stop tells that it waited
+        if not claim.holds:
+            return self._fail_after_wait()
+        self._wait_no_more()
+        self._begin_to_hold(claim)
+        return None
+
+    def _begin_to_hold(self, claim: LockClaim) -> None:
+        self._log_locks(self.lock_log.granted)
+        self._limit = limit_hold(self, claim)
+
+    def give_up(self, why: str) -> None:
+        """Wait for its locks no longer, and fail.
+
+        :param why: which its row says, and its log ``gave up``.
+        """
+        if self._claim is not None and self._claim.waiting:
+            self.why_not_run = why
+            self._claim.end()
+
+    @defer.inlineCallbacks
+    def _fail_after_wait(self) -> Any:
+        self._wait_no_more()
+        text = f'{self.kind_of_step} {self.name!r}: {self.why_not_run}\n'
+        yield self.addCompleteLog('gave up', text)
+        raise upstream.BuildStepFailed
+
+    def end_hold(self, why: str) -> None:
+        """Interrupt its work, because it holds its locks for too long; it fails then.
+
+        :param why: which its row says.
+        """
+        if self.stopped or self.results is not None:
+            return  # it ends already, for another reason
+        self._held_too_long, self.why_not_run = True, why
+        d = defer.maybeDeferred(self.interrupt, why)
+        d.addErrback(log.err, f'while interrupting {self.lock_name()}')
+
+    @defer.inlineCallbacks
+    def _cleanup_logs(self) -> Any:
+        are_whole = yield super()._cleanup_logs()
+        if self._held_too_long and self.results != RETRY:
+            self.results = FAILURE  # not as one that a person has stopped
+        return are_whole
+
+    def _end_limit(self) -> None:
+        if self._limit is not None:
+            self._limit.stop()
 
     def _cannot_have_locks(self, why: Failure) -> Failure:
+        self._end_limit()
         self._acquiringLocks = []
         self._wait_no_more()
         cause = first_cause(why)
         if self.stopped and cause.check(defer.CancelledError):
             raise upstream.BuildStepCancelled
         self.why_not_run = str(cause.value)
+        if cause.check(CircleError):
+            cause.value.lock.report('circle', f'{self.lock_name()} fails: {self.why_not_run}')
         if not cause.check(LockError):
             self.why_not_run = f'its locks cannot be found out: {name_and_message(cause)}'
         return why
@@ -384,6 +448,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     def releaseLocks(self) -> None:
         """Release the locks that the step holds; doing it again does nothing."""
+        self._end_limit()
         if self._claim is not None:
             tell_release(self, self._claim)
             self._claim.end()

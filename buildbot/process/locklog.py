@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import Iterable
 
 from twisted.python import log
@@ -41,6 +42,8 @@ class LockLog:
         self._awaited: set[str] = set()  # labels, since to keep a copy would keep it in use
         # what is recorded if the wait is in vain, by name of the lock
         self._in_vain: dict[str, tuple[InUse | None, Use]] = {}
+        # who was told that it waits; None if nobody was
+        self._long_waits: Any = None
         self.holds_since: float | None = None
         self._is_granted = False
 
@@ -53,6 +56,10 @@ class LockLog:
         for lock, access in fresh:
             if access.count and lock.lockName not in self._in_vain:
                 self._in_vain[lock.lockName] = (lock.in_use, use_of(owner, lock, access))
+        in_use = next((lock.in_use for lock, access in demand if access.count), None)
+        self._long_waits = in_use.long_waits if in_use is not None else None
+        if self._long_waits is not None:
+            self._long_waits.begin(self, owner)
         log_each(f'{owner.short_name()} waits for', fresh)
 
     def holds(self, now: float, waited: LockLog | None = None) -> None:
@@ -66,6 +73,11 @@ class LockLog:
             self.waits_since, self._waited_as = waited.waits_since, waited._waited_as
             waited._forget()
 
+    def _wait_is_over(self) -> None:
+        long_waits, self._long_waits = self._long_waits, None
+        if long_waits is not None:
+            long_waits.end(self)
+
     def gave_back(self) -> None:
         """Note that it has given its locks back unused, which is no news."""
         self.holds_since = None
@@ -75,6 +87,7 @@ class LockLog:
         if self._is_granted:
             return
         self._is_granted = True
+        self._wait_is_over()
         if self.holds_since is None:
             self.holds_since = now
         since = self.holds_since if self.waits_since is None else self.waits_since
@@ -111,6 +124,7 @@ class LockLog:
         self._forget()
 
     def _forget(self) -> None:
+        self._wait_is_over()
         self.waits_since = self.holds_since = None
         self._waited_as, self._is_granted = '', False
         self._awaited.clear()

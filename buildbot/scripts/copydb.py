@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet import defer
 
+from buildbot.db.model import OWN_TABLES
 from buildbot.db.model import VERSION_TABLE
 from buildbot.db.model import Model
 from buildbot_overlay import release
@@ -15,7 +16,7 @@ from buildbot_overlay import release
 upstream = release(__name__)
 
 #: ours, each behind those that it refers to
-TABLES = ('locks', 'lock_copies', 'lock_uses')
+TABLES = OWN_TABLES[::-1]
 
 # The release gives up if there is a table that it does not copy, so it sees a model without ours.
 model = SimpleNamespace(

@@ -89,24 +89,33 @@ def oldest_wait(copy: BaseLock) -> float | None:
 
 
 def owner_row(
-    thing: Any, copy: BaseLock, ids: tuple[int, int], version: str, exclusive: bool, units: int
+    known_by: str,
+    thing: Any,
+    copy: BaseLock,
+    ids: tuple[int, int],
+    version: str,
+    exclusive: bool,
+    units: int,
 ) -> dict[str, Any]:
     """Return what holders and waiters have in common.
 
+    :param known_by: the field in which its name is that no other owner has.
     :param ids: of the lock and of the copy.
     :param version: of the copy; it costs more than all else, and is the same for all of its rows.
     :param units: how many units; of no meaning for an exclusive access.
     """
-    facts = facts_of(thing)._asdict()
-    facts['until_at'] = epoch2datetime(facts.pop('until'))
+    facts = facts_of(thing)
+    known = facts._asdict()
+    known['until_at'] = epoch2datetime(known.pop('until'))
     lockid, copyid = ids
     return {
+        known_by: facts.name,
         'copyid': copyid,
         'lockid': lockid,
         'copy': copy.label,
         'version': version,
         'text': short_name(thing),
-        **facts,
+        **known,
         'mode': 'exclusive' if exclusive else 'counting',
         'units': copy.units_of(exclusive, units),
         'priority': getattr(thing, 'lock_priority', 0),
@@ -129,8 +138,7 @@ def holder_row(
     holding: Holding, copy: BaseLock, ids: tuple[int, int], version: str
 ) -> dict[str, Any]:
     thing = thing_of(holding.owner)
-    row = owner_row(thing, copy, ids, version, holding.exclusive, holding.units)
-    row['holderid'] = facts_of(thing).name
+    row = owner_row('holderid', thing, copy, ids, version, holding.exclusive, holding.units)
     row['since_at'] = epoch2datetime(holds_since(thing))
     row['nested'] = holding.is_nested
     return row
@@ -146,8 +154,8 @@ def waiter_row(
     """
     thing = thing_of(claim.owner)
     access = next(access for lock, access in claim.accesses if lock is copy)
-    row = owner_row(thing, copy, ids, version, access.mode == 'exclusive', access.count)
-    row['waiterid'] = facts_of(thing).name
+    exclusive = access.mode == 'exclusive'
+    row = owner_row('waiterid', thing, copy, ids, version, exclusive, access.count)
     row['since_at'] = epoch2datetime(waits_since(thing))
     row['place'] = place
     row['first_at'] = epoch2datetime(moved_at(thing))

@@ -232,27 +232,16 @@ class StepGroup(buildstep.BuildStep):
     def acquireLocks(self, res: Any = None) -> Any:
         d = super().acquireLocks(res)
         if self._waitingForLocks and self.waitTimeout is not None:
-            self._timer = self.master.reactor.callLater(self.waitTimeout, self._give_up)
+            self._timer = self.master.reactor.callLater(self.waitTimeout, self._has_timed_out)
         return d
 
     def _has_waited(self, result: Any) -> Any:
         self._stop_timer()
-        if not self._claim.holds and not self.stopped:
-            return self._fail_after_wait()
         return super()._has_waited(result)
 
-    def _give_up(self) -> None:
+    def _has_timed_out(self) -> None:
         if self._claim.waiting:  # else it has them, and hears of it in a moment
-            self.why_not_run = (
-                f'waited {self.waitTimeout} seconds in vain for {self.locks_in_the_way()}'
-            )
-            self._claim.end()
-
-    @defer.inlineCallbacks
-    def _fail_after_wait(self) -> Any:
-        self._wait_no_more()
-        yield self.addCompleteLog('gave up', f'step group {self.name!r} {self.why_not_run}\n')
-        raise buildstep.BuildStepFailed
+            self.give_up(f'waited {self.waitTimeout} seconds in vain for {self.locks_in_the_way()}')
 
     def _stop_timer(self) -> None:
         timer, self._timer = self._timer, None
@@ -274,12 +263,27 @@ class StepGroup(buildstep.BuildStep):
         return (yield run.run())
 
     def _out_of_time(self) -> None:
+        self._cut_short(f'step group {self.name!r} was ended after {self.maxTime} seconds')
+
+    def end_hold(self, why: str) -> None:
+        """Interrupt its steps, because it holds its locks for too long; it fails then.
+
+        What always runs still does, with the locks held.
+
+        :param why: which its row says.
+        """
+        if self.group_run is None:
+            super().end_hold(why)
+        elif self.group_run.going and not self.stopped:
+            self.why_not_run = why
+            self._cut_short(f'step group {self.name!r} was ended; {why}')
+
+    def _cut_short(self, why: str) -> None:
         run = self.group_run
         if run is None or not run.going:
             return  # all has ended already
         self.timed_out = True
         run.tally.halt(FAILURE)
-        why = f'step group {self.name!r} was ended after {self.maxTime} seconds'
         d = self.addCompleteLog('timed out', f'{why}\n')
         d.addErrback(log.err, f'while writing that {why}')
         self._interrupt_deferwaiter.add(d)  # its logs have an end when this is written

@@ -46,7 +46,7 @@ class Hand(SharedService):
         self._quarantines = Quarantines(self.master, self._acting, journal)
         self._precedence = Precedence(self.parent, self._holds, journal)
         in_use = yield LocksInUse.getService(self.parent)
-        in_use.judge = self._quarantines.released
+        in_use.judge, in_use.tell_people = self._quarantines.released, self.tell
         self._consumer = yield self.master.mq.startConsuming(
             lambda _, build: self._quarantines.build_finished(build), ('builds', None, 'finished')
         )
@@ -54,7 +54,7 @@ class Hand(SharedService):
     @defer.inlineCallbacks
     def stopService(self) -> Any:
         in_use = yield LocksInUse.getService(self.parent)
-        in_use.judge = None
+        in_use.judge = in_use.tell_people = None
         yield self._consumer.stopConsuming()
         self._holds.stop()
         self._quarantines.stop()

@@ -50,6 +50,7 @@ class Hold(LockOwner):
     :param now: returns the time, in seconds.
     :param begins: called with it when it has been granted its copy.
     :param fails: called with it and a sentence when it can never be granted that.
+    :param yields: called with it when it has left the line for a while.
     :ivar held_since: since when it is held, in seconds; None before that.
     :ivar told: what its person has been told of its end, ``ends_soon`` or ``overdue``; empty before
         that.
@@ -72,6 +73,7 @@ class Hold(LockOwner):
         now: Callable[[], float],
         begins: Callable[[Hold], Any],
         fails: Callable[[Hold, str], Any],
+        yields: Callable[[Hold], Any],
     ) -> None:
         self.holdid = holdid
         self.copy = copy
@@ -88,6 +90,7 @@ class Hold(LockOwner):
         self._now = now
         self._begins = begins
         self._fails = fails
+        self._yields = yields
         self._first_release = FirstRelease(self._ask)
 
     @property
@@ -155,15 +158,18 @@ class Hold(LockOwner):
         if claim is not None:
             claim.end()
         self._first_release.wait_for([self.copy.subscribeToReleases])
+        self._yields(self)
 
-    def end(self, lost: bool = False) -> None:
-        """Give the copy back, or leave the line. Done again, it does nothing.
+    def stop(self) -> None:
+        """Log that the master stops. Nothing is given back: no build is to have it meanwhile."""
+        self._first_release.forget()
+        self.lock_log.ended(self, self._demand, self._now(), lost=True)
 
-        :param lost: whether that is because the master is stopped.
-        """
+    def end(self) -> None:
+        """Give the copy back, or leave the line. Done again, it does nothing."""
         self._first_release.forget()
         self.copy.by_hand = tuple(hold for hold in self.copy.by_hand if hold is not self)
         claim, self._claim = self._claim, None
         if claim is not None:
             claim.end()
-            self.lock_log.ended(self, self._demand, self._now(), lost=lost)
+            self.lock_log.ended(self, self._demand, self._now())

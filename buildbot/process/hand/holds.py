@@ -126,6 +126,7 @@ class Holds:
             now=self._master.reactor.seconds,
             begins=self._begins,
             fails=self._fails,
+            yields=self._yields,
         )
 
     def _enter(self, hold: Hold) -> Hold:
@@ -147,6 +148,11 @@ class Holds:
         write = self._master.db.lock_hand.change_hold(hold.holdid, **columns)
         name = f'hold {hold.holdid} of {hold.person}'
         write.addErrback(log.err, f'{hold.copy}: it cannot be written that {name} is {what}')
+
+    def _yields(self, hold: Hold) -> None:
+        why = 'of whom some would wait for others for ever'
+        text = f'{hold.person} stands aside for those in line, {why}, until it is released'
+        self._tell(hold, 'aside', text)
 
     def _fails(self, hold: Hold, why: str) -> None:
         self._end_later(hold, 'ended', f'{hold.person} cannot hold it any more: {why}')
@@ -270,11 +276,10 @@ class Holds:
         self._journal.tell(hold.copy, what, text, who=who, reason=reason, **words)
 
     def stop(self) -> None:
-        """End all holds in this process; they are taken again when the master starts."""
+        """Call back for no hold any more; they are taken again when the master starts."""
         self._ends.stop()
         for hold in self._holds.values():
-            hold.end(lost=True)
-        self._holds.clear()
+            hold.stop()
 
 
 def known_names(checker: Any) -> Iterator[str]:

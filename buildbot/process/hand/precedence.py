@@ -111,6 +111,8 @@ def waiter(copy: BaseLock, waiterid: Any) -> LockClaim:
     :raises Refused: nobody with this id waits for the copy.
     """
     for claim in copy.unsorted_line():
-        if claim.thing is not copy.quarantine and facts_of(claim.thing).name == waiterid:
+        thing = claim.thing
+        is_movable = isinstance(thing, LockOwner) and thing is not copy.quarantine
+        if is_movable and facts_of(thing).name == waiterid:
             return claim
     raise Refused(f'{copy}: {waiterid!r} does not wait for it now')

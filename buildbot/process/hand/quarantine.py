@@ -94,12 +94,13 @@ class Quarantine(LockOwner):
             if self.lets_in(claim.thing):
                 claim.join_quarantine()
 
-    def end(self, lost: bool = False) -> None:
-        """Put the copy to use again. Done again, it does nothing.
+    def stop(self) -> None:
+        """Log that the master stops. Nothing is given back: no build is to have it meanwhile."""
+        self.lock_log.ended(self, self._demand, self._now(), lost=True)
 
-        :param lost: whether that is because the master is stopped.
-        """
+    def end(self) -> None:
+        """Put the copy to use again. Done again, it does nothing."""
         if self.copy.quarantine is self:
             self.copy.quarantine = None
             self._claim.end()
-            self.lock_log.ended(self, self._demand, self._now(), lost=lost)
+            self.lock_log.ended(self, self._demand, self._now())

@@ -162,7 +162,6 @@ class Quarantines:
         return take
 
     def stop(self) -> None:
-        """End all quarantines in this process; they begin again when the master starts."""
+        """Log that the master stops; the quarantines begin again when it starts."""
         for quarantine in self._quarantines:
-            quarantine.end(lost=True)
-        self._quarantines.clear()
+            quarantine.stop()

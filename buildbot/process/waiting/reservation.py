@@ -23,6 +23,7 @@ from buildbot.process.waiting.firstrelease import FirstRelease
 
 if TYPE_CHECKING:
     from buildbot.process.buildrequest import BuildRequest
+    from buildbot.process.limits import Limit
     from buildbot.process.locklog import LockLog
     from buildbot.process.locks import Demand
     from buildbot.process.locks import Resolved
@@ -42,6 +43,9 @@ class Reservation(LockOwner):
     :ivar asked: the demand of its claim.
     :ivar claim: its claim; None while it has none.
     :ivar lock_log: logs its wait; None before it has waited or held.
+    :ivar limit: the limit of its wait; None while it does not wait.
+    :ivar waits_in_vain: whether it has waited so long that its request is to fail, if it waits for
+        nothing else.
     :ivar why_never: why it can never have its locks; a Failure, or None.
     """
 
@@ -65,6 +69,8 @@ class Reservation(LockOwner):
         self.asked: Demand = []
         self.claim: LockClaim | None = None
         self.lock_log: LockLog | None = None
+        self.limit: Limit | None = None
+        self.waits_in_vain = False
         self.why_never: Failure | None = None
         self._went_in_vain = False
         self._wake = wake
@@ -202,8 +208,15 @@ class Reservation(LockOwner):
         if self.claim is not None and self.claim.waiting:
             self.claim.stand_in_front(moved_at)
 
+    def _end_limit(self) -> None:
+        limit, self.limit = self.limit, None
+        if limit is not None:
+            limit.stop()
+        self.waits_in_vain = False
+
     def _wait_is_over(self, _: Any, claim: LockClaim) -> None:
         if self.claim is claim:
+            self._end_limit()
             if not claim.holds:
                 self.claim = None  # its next claim fails, and says why
             self._wake()
@@ -215,6 +228,7 @@ class Reservation(LockOwner):
 
     def hand_over(self, build: LockOwner) -> LockClaim | None:
         """Make a build the owner of the claim, and return the claim."""
+        self._end_limit()
         build.take_over(self)
         claim, self.claim = self.claim, None
         return claim
@@ -222,6 +236,7 @@ class Reservation(LockOwner):
     def give_back(self) -> None:
         """End the claim, whether it waits or is held. Done again, it does nothing."""
         self._first_release.forget()
+        self._end_limit()
         claim, self.claim = self.claim, None
         if claim is not None:
             if claim.holds and self.lock_log is not None:

@@ -14,6 +14,7 @@ from twisted.internet import defer
 from buildbot.process.locklog import LockLog
 from buildbot.process.waiting.reservation import Reservation
 from buildbot.process.waiting.reservationbook import ReservationBook
+from buildbot.process.waiting.waitlimits import WaitLimits
 
 if TYPE_CHECKING:
     from buildbot.process.buildrequest import BuildRequest
@@ -43,7 +44,7 @@ class Reservations(ReservationBook):
     :param is_idle_but: takes names of workers, and returns whether any other worker is idle.
     :param wake: has the builder looked at, now that something has changed.
     :param wake_granted: has it looked at because a request has been granted its locks.
-    :param now: returns the time, in seconds.
+    :param clock: returns the master's reactor.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Reservations(ReservationBook):
         is_idle_but: Callable[[Collection[str | None]], bool],
         wake: Callable[[], Any],
         wake_granted: Callable[[], Any],
-        now: Callable[[], float],
+        clock: Callable[[], Any],
     ) -> None:
         super().__init__()
         self._name = name
@@ -76,11 +77,12 @@ class Reservations(ReservationBook):
         self._is_idle_but = is_idle_but
         self._wake = wake
         self._wake_granted = wake_granted
-        self._now = now
+        self._clock = clock
         # a request leaves the line and comes back, and the log tells once that it waits
         self._logs: dict[int, LockLog] = {}
         # when a person moved a request to the front
         self._moved_at: dict[int, float] = {}
+        self._limits = WaitLimits(clock, self.in_line, self._give_up)
 
     @defer.inlineCallbacks
     def could_have_locks(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
@@ -208,8 +210,17 @@ class Reservations(ReservationBook):
 
     def _log_locks(self, reservation: Reservation) -> None:
         if reservation.stands_in_line:
-            log = self._log_of(reservation)
-            log.waits(reservation, reservation.asked, self._now())
+            log, now = self._log_of(reservation), self._now()
+            log.waits(reservation, reservation.asked, now)
+            self._limits.begin(reservation, now if log.waits_since is None else log.waits_since)
+
+    def _now(self) -> float:
+        return self._clock().seconds()
+
+    def _give_up(self, brid: int) -> None:
+        # it has waited too long: its build is to begin, so that it fails and says why
+        self.leave_lines(brid)
+        self._wake()
 
     def _log_of(self, reservation: Reservation) -> LockLog:
         if reservation.lock_log is None:
@@ -239,6 +250,7 @@ class Reservations(ReservationBook):
     def end_wait(self, brid: int) -> None:
         """Note that a request waits no longer; if nothing came of its wait, that was in vain."""
         self._moved_at.pop(brid, None)
+        self._limits.forget(brid)
         log = self._logs.pop(brid, None)
         if log is not None:
             log.left(self._now())
@@ -253,6 +265,7 @@ class Reservations(ReservationBook):
             log.left(self._now(), lost=True)
         self._logs.clear()
         self._moved_at.clear()
+        self._limits.clear()
         super().clear()
 
     def hold(self, reservation: Reservation) -> None:
@@ -319,5 +332,6 @@ class Reservations(ReservationBook):
         if reservation is None:
             reservation = Reservation(buildrequest, self._name, resolved, self._wake_granted)
             reservation.lock_moved_at = self._moved_at.get(brid)
-        reservation.resolved, reservation.why_never = resolved, resolved.why_never
+        reservation.resolved = resolved
+        reservation.why_never = resolved.why_never or self._limits.why_gave_up(brid)
         return reservation

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 from parameterized import parameterized
@@ -231,6 +232,14 @@ class Holds(HandTestCase):
         yield self.request('two')
         self.open('two')
         self.open('one')  # now each of the three waits for the next
+        self.assertEqual(
+            (yield self.actions())[-1],
+            (
+                'aside',
+                'ann stands aside for those in line, of whom some would wait for others for ever,'
+                ' until it is released',
+            ),
+        )
         self.open('two')
         self.open('one')
         rows = yield self.get('builds')
@@ -288,6 +297,23 @@ class Holds(HandTestCase):
         self.master.config.handForAnonymous = True
         answer = yield self.hold('anonymous')
         self.assertEqual(answer['state'], 'held')
+
+    @defer.inlineCallbacks
+    def test_stop(self) -> Any:
+        """When the master is stopped, no build has what was held or in quarantine meanwhile."""
+        yield self.start(MasterLock('board'), builders=('fw', 'fw2'))
+        other = MasterLock('other')
+        yield self.add_builders(other={'of_step': [other.access('exclusive')]})
+        yield self.hold('ann', of=None)
+        self.board, board = other, self.board
+        yield self.act('ann', 'quarantine', of=None)
+        self.board = board
+        yield self.request('fw')
+        yield self.request('other')
+        self.open('other')
+        yield self.tested_master.shutdown()
+        self.settle()
+        self.assertEqual(self.gate.running, [])
 
 
 class Precedence(HandTestCase):
@@ -398,6 +424,46 @@ class Precedence(HandTestCase):
         )
         [row] = yield self.get('locks', (yield self.lockid()), 'actions', offset=2)
         self.assertEqual((row['who'], row['reason'], row['person']), ('bob', 'a release', 'ann'))
+
+
+class Crowd(HandTestCase):
+    @defer.inlineCallbacks
+    def test_crowd(self) -> Any:
+        """Of 50 people and 200 builds in one line each has the lock once, in the order of the line:
+        those who were moved, the last one first; then by priority; then by age.
+        """
+        chance = random.Random(7)
+        names = [f'b{n}' for n in range(200)]
+        yield self.start(MasterLock('board'), builders=(), holdPriority=1)
+        lock = {'locks': [self.board.access('exclusive')]}
+        yield self.add_builders(first=lock, **{name: lock for name in names})
+        yield self.request('first')
+        places = {}
+        for who in chance.sample([*names, *(f'p{n}' for n in range(50))], 250):
+            priority = 1 if who[0] == 'p' else chance.choice([0, 1, 2])
+            if who[0] == 'p':
+                hold = yield self.hold(who, of=None)
+                waiterid = f'person-{hold["holdid"]}'
+            else:
+                brid = yield self.request(who, priority=priority)
+                waiterid = f'request-{brid}'
+            self.reactor.advance(1)
+            places[who] = (-priority, self.reactor.seconds())
+            if chance.random() < 0.1:
+                yield self.act('ann', 'first', of=None, waiterid=waiterid)
+                places[who] = (-99, -self.reactor.seconds())
+        had = []
+        self.open('first', 'first')
+        while len(had) < len(places):
+            row = yield self.copy_row(None)
+            [holder] = yield self.get('copies', row['copyid'], 'holders')
+            had.append(holder['person'] or holder['builder'])
+            if holder['person']:
+                yield self.act(holder['person'], 'release', of=None, holdid=holder['holdid'])
+            else:
+                self.open(holder['builder'], holder['builder'])
+        self.assertEqual(had, sorted(places, key=places.__getitem__))
+        yield self.assert_untouched(None)
 
 
 class Refusals(HandTestCase):

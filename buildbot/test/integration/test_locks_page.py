@@ -7,8 +7,24 @@ from parameterized import parameterized
 from twisted.internet import defer
 
 from buildbot.process.results import SUCCESS
+from buildbot.test.util.crowd import gather
 from buildbot.test.util.pagecase import MARKUP
 from buildbot.test.util.pagecase import PageCase
+
+
+# Which pages of those who wait have been asked for.
+ASKED = """
+    return performance.getEntriesByType('resource')
+        .map(({name}) => new URL(name))
+        .filter(({pathname}) => pathname.endsWith('/waiters'))
+        .map(({searchParams}) => [searchParams.get('offset'), searchParams.get('limit')]);
+"""
+
+PRESS = """
+    const [where, words] = arguments;
+    const named = each => each.innerText.trim() === words;
+    [...document.querySelectorAll(`[aria-label="${where}"] button`)].find(named).click();
+"""
 
 
 class Pages(PageCase):
@@ -95,3 +111,19 @@ class Pages(PageCase):
         yield window.click('version')
         yield window.see('Held by 500', 'Waiting 500', '1–20 of 500')
         yield self.fits(window, f'copies-{name}')
+
+    @defer.inlineCallbacks
+    def test_crowd(self):
+        """Of 5,000 who wait only those are fetched and drawn that are seen, the last ones too."""
+        crowd = yield gather(self.master, self.board, 5001)
+        self.addCleanup(crowd.leave)
+        window = yield self.look()
+        yield window.visit(crowd.path)
+        yield window.see('Waiting 5,000', '1–50 of 5,000', '50. request 50 of b10')
+        yield window.see(without=('51. request',))
+        yield window.run(PRESS, 'Pages of who waits for it', 'Last')
+        yield window.see('4,951–5,000 of 5,000', '5000. request 5000 of b0')
+        yield self.fits(window, 'crowd')
+        asked = yield window.run(ASKED)
+        self.assertLessEqual({'0', '4950'}, {offset for offset, _ in asked})
+        self.assertEqual({limit for _, limit in asked}, {'50'})

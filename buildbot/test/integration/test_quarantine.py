@@ -122,8 +122,9 @@ class Quarantine(HandTestCase):
         self.assertEqual(
             steps[-1]['state_string'],
             "these would wait for one another for ever: step 'second' of two #1 waits for board"
-            ' held by one #1 and three #1; quarantine by ann (bad cable) waits for board held by one'
-            " #1 and three #1; step 'second' of one #1 waits for other held by two #1 (exception)",
+            ' held by one #1 and three #1; quarantine by ann (bad cable) waits for board held by'
+            " one #1 and three #1; step 'second' of one #1 waits for other held by two #1"
+            ' (exception)',
         )
 
     @parameterized.expand([(True,), (False,)])

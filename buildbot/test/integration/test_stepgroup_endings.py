@@ -277,7 +277,7 @@ class Limits(LabTestCase):
         self.assertEqual((yield self.owners(self.lock)), (1, 0))
         why = "waited 600 seconds in vain for lab, which was held by step 'generic' of other #1"
         self.assertEqual((yield self.state('g', 2)), (f'{why} (failure)', FAILURE))
-        text = f"step group 'g' {why}\n"
+        text = f"step group 'g': {why}\n"
         self.assertEqual((yield self.logs('g', 2)), [('gave up', text)])
         self.assertEqual(len(self.behind.running), 'haltOnFailure' not in flags)
         if self.behind.running:

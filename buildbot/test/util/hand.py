@@ -29,18 +29,19 @@ class HandTestCase(LabTestCase):
         """Start a master whose builders have a group that takes a board exclusively."""
         self.gate = Gate()
         self.board = board
+        self.words: dict[str, Any] = {'lateBinding': False, **config}
         self.lab: dict[str, dict[str, Any]] = {name: {'steps': [self.group()]} for name in builders}
         yield self.setup_lab(
             self.lab,
             workers=[self.createLocalWorker(w, max_builds=200) for w in workers],
-            **{'lateBinding': False, **config},
+            **self.words,
         )
 
     def start_anew(self, board: Any) -> Any:
         """Read a configuration that says something else of the board."""
         self.board = board
         self.lab = {name: {'steps': [self.group()]} for name in self.lab}
-        return self.reconfig_master(self.lab_config(self.lab, lateBinding=False))
+        return self.reconfig_master(self.lab_config(self.lab, **self.words))
 
     def group(self) -> Any:
         return steps.StepGroup(
@@ -58,7 +59,7 @@ class HandTestCase(LabTestCase):
             first = GatedStep(self.gate, name='first')
             second = GatedStep(self.gate, name='second', locks=words.get('of_step', []))
             self.lab[name] = {'steps': [first, second], 'locks': words.get('locks', [])}
-        return self.reconfig_master(self.lab_config(self.lab, lateBinding=False))
+        return self.reconfig_master(self.lab_config(self.lab, **self.words))
 
     @defer.inlineCallbacks
     def restart(self, **config: Any) -> Any:
@@ -69,7 +70,7 @@ class HandTestCase(LabTestCase):
         self.lab_workers = [
             self.createLocalWorker(w.name, max_builds=200) for w in self.lab_workers
         ]
-        words = {'lateBinding': False, 'db_url': self.database, **config}
+        words = {**self.words, **config}
         self.tested_master = TestedMaster()
         self.master = yield self.tested_master.create_master(
             self, self.reactor, self.lab_config(self.lab, **words), basedir

@@ -14,6 +14,7 @@ from buildbot.config import BuilderConfig
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.results import CANCELLED
+from buildbot.test.util.depth import with_room
 from buildbot.test.util.integration import RunFakeMasterTestCase
 from buildbot.test.util.memorydb import use_known_database
 
@@ -90,6 +91,9 @@ class LabTestCase(RunFakeMasterTestCase):
         self.addCleanup(self._forget, set(vars(self)))
         super().setUp()
         use_known_database(self)
+
+    def run(self, result: Any) -> Any:
+        return with_room(lambda: super(LabTestCase, self).run(result))
 
     def _forget(self, known: set[str]) -> None:
         # trial keeps each test to the end, and it would keep its master

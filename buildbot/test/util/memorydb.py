@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 from typing import Callable
 
+import sqlalchemy as sa
 from twisted.internet import defer
 from twisted.trial import unittest
 
@@ -16,20 +17,44 @@ from buildbot.db import enginestrategy
 from buildbot.db.model import Model
 
 
+class KeptConnection(sa.engine.Connection):
+    """A connection that stays open for whoever asks for one next."""
+
+    def close(self) -> None:
+        transaction = self.get_transaction()
+        if transaction is not None:
+            transaction.close()
+
+    def end(self) -> None:
+        super().close()
+
+
 class MemoryDatabase:
     """The database in memory of one test's master after another's.
 
-    Its engine remembers the statements that it has compiled. Its tables are made for the first
-    master, and copied for all others.
+    Its engine remembers the statements that it has compiled, and has one connection. Its tables are
+    made for the first master, and copied for all others.
     """
 
     def __init__(self) -> None:
         self.engine = enginestrategy.create_engine('sqlite://', basedir='.')
+        self._dispose = self.engine.dispose
+        self.engine.connect = self._connect
+        self.engine.dispose = self.forget
+        self._connection: KeptConnection | None = None
         self._tables: sqlite3.Connection | None = None
 
+    def _connect(self) -> KeptConnection:
+        if self._connection is None:
+            self._connection = KeptConnection(self.engine)
+        return self._connection
+
     def forget(self) -> None:
-        """Forget what the master of another test has left, with the tables."""
-        self.engine.dispose()
+        """Forget what the master of a test has left, with the tables."""
+        if self._connection is not None:
+            self._connection.end()
+            self._connection = None
+        self._dispose()
 
     @defer.inlineCallbacks
     def make_tables(self, model: Model, upgrade: Callable[[Model], Any]) -> Any:

@@ -65,7 +65,7 @@ class PageCase(RunMasterBase):
     def setUp(self):
         use_known_database(self)
         self.gate = AwaitedGate()
-        board = util.MasterLock('board')
+        self.board = board = util.MasterLock('board')
         version = util.BranchLock('version')
         jtag = util.WorkerLock('jtag', maxCount=4)
 

@@ -11,6 +11,11 @@ from buildbot.test import fakedb
 from buildbot.test.fake import fakemaster
 from buildbot.test.reactor import TestReactorMixin
 
+ACTION = {
+    **{'masterid': 1, 'copy': 'jtag[a]', 'at': 1.0, 'action': 'kick', 'who': 'ann'},
+    **{'reason': 'why not', 'text': 'x', 'person': None, 'until': None},
+}
+
 
 class Copied(TestReactorMixin, unittest.TestCase):
     @defer.inlineCallbacks
@@ -25,7 +30,12 @@ class Copied(TestReactorMixin, unittest.TestCase):
         for name in ('unused', 'jtag'):
             lockid = yield source.locks.find_lock_id(name)
         ids = yield source.locks.find_copy_ids(lockid, ['jtag[a]', 'jtag[b]'])
+        yield source.lock_hand.add_action('jtag', **ACTION)
         yield copydb._copy_database_with_db(source, other, False, lambda text: None)
         self.assertEqual((yield other.builders.getBuilder(7)).name, 'fw')
         self.assertEqual((yield other.locks.find_lock_id('jtag')), lockid)
         self.assertEqual((yield other.locks.find_copy_ids(lockid, ['jtag[b]', 'jtag[a]'])), ids)
+        [action] = yield other.lock_hand.actions_of('jtag')
+        self.assertEqual(
+            (action['copy'], action['action'], action['who']), ('jtag[a]', 'kick', 'ann')
+        )

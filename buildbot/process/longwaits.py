@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: waits for locks that last longer than a reporter wants to hear of."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+from typing import Any
+
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot.locking.copies import LocksInUse
+from buildbot.process.lockfacts import facts_of
+from buildbot.reporters.generators.lock import LockGenerator
+from buildbot.reporters.generators.lock import key_of_long_wait
+from buildbot.util import epoch2datetime
+from buildbot.util.eventual import eventually
+from buildbot.util.service import SharedService
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
+    from buildbot.locking.owner import LockOwner
+    from buildbot.process.locklog import LockLog
+
+
+class LongWaits(SharedService):
+    """Produces an event for each wait that lasts longer than a ``LockGenerator`` has asked for.
+
+    There is one delayed call for each such time, whatever the number of those who wait: all wait
+    equally long for it, so the first that began is the first to be told of.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: dict[float, WaitLine] = {}
+        self._in_use: LocksInUse | None = None
+
+    @defer.inlineCallbacks
+    def startService(self) -> Any:
+        yield super().startService()
+        self._in_use = yield LocksInUse.getService(self.parent)
+
+    def stopService(self) -> Any:
+        self._take({})
+        return super().stopService()
+
+    def use_config(self, new_config: Any) -> None:
+        """Tell of the waits of which the reporters of a configuration want to hear.
+
+        What waits already is told of only if it has been asked for before.
+        """
+        found: dict[float, WaitLine] = {}
+        for service in new_config.services.values():
+            for value in (*service._config_args, *service._config_kwargs.values()):
+                for generator in value if isinstance(value, list) else ():
+                    if isinstance(generator, LockGenerator) and generator.wait_over is not None:
+                        seconds = generator.wait_over
+                        found[seconds] = self._lines.get(seconds) or WaitLine(self.master, seconds)
+        self._take(found)
+
+    def _take(self, lines: dict[float, WaitLine]) -> None:
+        for seconds, line in self._lines.items():
+            if seconds not in lines:
+                line.stop()
+        self._lines = lines
+        if self._in_use is not None:
+            self._in_use.long_waits = self if lines else None
+
+    def begin(self, wait: LockLog, owner: LockOwner) -> None:
+        """Note that an owner waits in line, or waits there again.
+
+        :param wait: its log.
+        """
+        for line in self._lines.values():
+            line.begin(wait, owner)
+
+    def end(self, wait: LockLog) -> None:
+        """Note that a wait has ended, in whatever way."""
+        for line in self._lines.values():
+            line.end(wait)
+
+
+class WaitLine:
+    """Those who wait, in the order in which they began, until each has waited for a time.
+
+    :param seconds: for how long.
+    """
+
+    def __init__(self, master: Any, seconds: float) -> None:
+        self._master = master
+        self._seconds = seconds
+        # ordered, for the first of a mere dict is found slowly when others before it have gone
+        self._early: OrderedDict[LockLog, LockOwner] = OrderedDict()
+        # those that have waited for longer, and whether that was told: a request that stands in no
+        # line just then, because no worker is idle, is told of when it comes back
+        self._late: dict[LockLog, bool] = {}
+        self._call: IDelayedCall | None = None
+
+    def stop(self) -> None:
+        """Tell of nobody any more."""
+        self._early.clear()
+        self._late.clear()
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+
+    def begin(self, wait: LockLog, owner: LockOwner) -> None:
+        if wait in self._late:
+            eventually(self._tell_late, wait, owner)  # when its claim is in line
+        else:
+            self._early[wait] = owner
+            if self._call is None:
+                self._wait_for_first()
+
+    def _tell_late(self, wait: LockLog, owner: LockOwner) -> None:
+        if self._late.get(wait) is False:
+            self._late[wait] = self._tell(owner)
+
+    def end(self, wait: LockLog) -> None:
+        self._early.pop(wait, None)
+        self._late.pop(wait, None)
+
+    def _wait_for_first(self) -> None:
+        first = next(iter(self._early), None)
+        if first is not None and first.waits_since is not None:
+            reactor = self._master.reactor
+            at = first.waits_since + self._seconds
+            self._call = reactor.callLater(max(0, at - reactor.seconds()), self._is_due)
+
+    def _is_due(self) -> None:
+        self._call = None
+        now = self._master.reactor.seconds()
+        while self._early:
+            wait, owner = next(iter(self._early.items()))
+            if wait.waits_since is not None and wait.waits_since + self._seconds > now:
+                break
+            del self._early[wait]
+            self._late[wait] = self._tell(owner)
+        self._wait_for_first()
+
+    def _tell(self, owner: LockOwner) -> bool:
+        claim = owner.waiting_claim
+        copies = claim.refused() if claim is not None else []
+        if not copies:
+            return False
+        copy, name = copies[0], owner.lock_name()
+        row = {
+            'actionid': 0,
+            'lock': copy.lockName,
+            'copy': copy.label,
+            'at': epoch2datetime(self._master.reactor.seconds()),
+            'action': 'long_wait',
+            'who': None,
+            'reason': '',
+            'text': f'{name} waited longer than {self._seconds} s for it,'
+            f' {copy.who_was_in_the_way(owner)}',
+            'person': facts_of(owner).person,
+            'until_at': None,
+        }
+        try:
+            self._master.mq.produce(key_of_long_wait(self._seconds), row)
+        except Exception as e:
+            log.err(e, f'while it was told that {name} waits for {copy}')
+        return True

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: which requests of a builder have waited for their locks longer than these let wait."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Callable
+
+from twisted.python.failure import Failure
+
+from buildbot.locking.copy import LockError
+from buildbot.process.limits import MAX_WAIT
+from buildbot.process.limits import Limit
+from buildbot.process.limits import all_due
+from buildbot.process.limits import tell_long_wait
+from buildbot.process.limits import why_not_longer
+
+if TYPE_CHECKING:
+    from buildbot.process.limits import Due
+    from buildbot.process.waiting.reservation import Reservation
+
+
+class WaitLimits:
+    """The limits of the waits of one builder's requests. It ends no wait itself.
+
+    A request that leaves the line and comes back has waited all the time. It gives up when each of
+    its reservations lacks a lock for which it has waited too long.
+
+    :param clock: returns the master's reactor.
+    :param in_line: takes the id of a request, and returns its reservations in line.
+    :param give_up: called with the id of a request that is to wait no longer.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], Any],
+        in_line: Callable[[int], list[Reservation]],
+        give_up: Callable[[int], Any],
+    ) -> None:
+        self._clock = clock
+        self._in_line = in_line
+        self._give_up = give_up
+        # by id of the build request: the names of the locks of which that was told
+        self._told: dict[int, set[str]] = {}
+        self._gave_up: dict[int, Failure] = {}
+
+    def why_gave_up(self, brid: int | None) -> Failure | None:
+        """Return why a request waits no longer; None if it may."""
+        return None if brid is None else self._gave_up.get(brid)
+
+    def begin(self, reservation: Reservation, since: float) -> None:
+        """Limit the wait of a reservation in line, if that is not done yet.
+
+        :param since: when its request began to wait, in seconds.
+        """
+        if reservation.limit is None:
+            copies = (copy for copy, access in reservation.asked if access.count)
+            due = all_due(MAX_WAIT, copies, since)
+            if due:
+                is_over = partial(self._is_over, reservation)
+                reservation.limit = Limit(self._clock(), due, is_over)
+
+    def _is_over(self, reservation: Reservation, due: Due) -> bool:
+        claim = reservation.claim
+        if claim is None or not claim.waiting:
+            return False  # it has been granted, and its builder hears of it in a moment
+        if due.copy not in claim.refused():
+            return True
+        brid = reservation.request.id
+        told = self._told.setdefault(brid, set())
+        if due.copy.lockName not in told:
+            told.add(due.copy.lockName)
+            tell_long_wait(reservation, due)
+        if due.fails:
+            reservation.waits_in_vain = True
+            if all(other.waits_in_vain for other in self._in_line(brid)):
+                self._gave_up[brid] = Failure(LockError(why_not_longer(reservation, due)))
+                self._give_up(brid)
+        return False
+
+    def forget(self, brid: int) -> None:
+        """Forget a request that waits no longer."""
+        self._told.pop(brid, None)
+        self._gave_up.pop(brid, None)
+
+    def clear(self) -> None:
+        """Forget all requests."""
+        self._told.clear()
+        self._gave_up.clear()

@@ -1,0 +1,549 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How long one may wait for a lock and hold it: ``maxWait``, ``maxHold``, ``whenTooLong``."""
+
+from __future__ import annotations
+
+from parameterized import parameterized
+from twisted.internet import defer
+
+from buildbot.locking.copies import LocksInUse
+from buildbot.locks import BranchLock
+from buildbot.locks import LockError
+from buildbot.locks import MasterLock
+from buildbot.locks import WorkerLock
+from buildbot.plugins import schedulers
+from buildbot.plugins import steps
+from buildbot.process.build import Build
+from buildbot.process.groups.step import StepGroup
+from buildbot.process.properties import Property
+from buildbot.process.results import CANCELLED
+from buildbot.process.results import FAILURE
+from buildbot.process.results import RETRY
+from buildbot.process.results import SUCCESS
+from buildbot.test.util.lab import Gate
+from buildbot.test.util.lab import GatedStep
+from buildbot.test.util.lab import LabTestCase
+
+LOCKS = [
+    ('master', lambda **words: MasterLock('L', **words), 'L'),
+    ('worker', lambda **words: WorkerLock('L', **words), 'L[w1]'),
+    ('branch', lambda **words: BranchLock('L', **words), 'L[x]'),
+    ('branch_key', lambda **words: BranchLock('L', key=Property('branch'), **words), 'L[x]'),
+]
+LEVELS = ['builder', 'step', 'group']
+
+
+class Limited(LabTestCase):
+    """Builder ``a`` has a lock, at one level or another, and so has builder ``b``."""
+
+    @defer.inlineCallbacks
+    def start(self, lock, level='step', other=None, workers=('w1',), **config):
+        self.lock = lock
+        self.gates = {name: Gate() for name in 'ab'}
+        self.clean = Gate()
+        levels = {'a': level, 'b': level if other is None else other}
+        builders = {name: self.words(name, lock, levels[name]) for name in 'ab'}
+        yield self.setup_lab(builders, workers, **config)
+        in_use = yield LocksInUse.getService(self.master.botmaster)
+        self.told = []
+        in_use.tell_people = lambda copy, what, text: self.told.append((copy.label, what, text))
+
+    def words(self, name, lock, level):
+        locks = [lock.access('exclusive')]
+        words = {'locks': locks} if level == 'step' else {}
+        step = GatedStep(self.gates[name], name='work', haltOnFailure=True, **words)
+        clean = GatedStep(self.clean, name='clean', alwaysRun=True)
+        if level == 'group':
+            group = StepGroup(name='g', steps=[step, clean], locks=locks, haltOnFailure=True)
+            return {'steps': [group]}
+        return {'steps': [step, clean], 'locks': locks if level == 'builder' else []}
+
+    def finish(self):
+        """Let all that runs end well."""
+        gates = (*self.gates.values(), self.clean)
+        while any(gate.running for gate in gates):
+            self.open(next(gate for gate in gates if gate.running), SUCCESS)
+
+    def after(self, seconds):
+        self.reactor.advance(seconds)
+        self.settle()
+
+    @defer.inlineCallbacks
+    def states(self, buildid):
+        rows = yield self.master.data.get(('builds', buildid, 'steps'))
+        return [row['state_string'] for row in rows]
+
+    @defer.inlineCallbacks
+    def state(self, buildid, name):
+        rows = yield self.master.data.get(('builds', buildid, 'steps'))
+        return next(row['state_string'] for row in rows if row['name'] == name)
+
+    @defer.inlineCallbacks
+    def build_state(self, buildid):
+        row = yield self.master.data.get(('builds', buildid))
+        return row['state_string']
+
+    @defer.inlineCallbacks
+    def nothing_is_left(self):
+        """Check that nobody holds the lock or waits for it, and that no limit runs on."""
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
+        self.assertEqual(self.count_limits(), 0)
+
+    def count_limits(self):
+        """Return how many limits run."""
+        calls = self.reactor.getDelayedCalls()
+        return sum('bound method Limit.' in repr((call.func, call.args)) for call in calls)
+
+
+class Waiting(Limited):
+    @parameterized.expand(
+        [
+            (f'{kind}_{level}', make, copy, level)
+            for kind, make, copy in LOCKS
+            for level in ('step', 'group')
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_fails(self, _, make, copy, level):
+        """A step or group that waits too long fails, says whom it waited for, and is told of."""
+        yield self.start(make(maxWait=600), level, 'step')
+        yield self.request('b', 'x')
+        yield self.request('a', 'x')
+        self.after(590)
+        self.assertEqual((yield self.owners(self.lock)), (1, 1))
+        self.after(10)
+        self.assertEqual((yield self.owners(self.lock)), (1, 0))
+        name = {'step': 'work', 'group': 'g'}[level]
+        holder = "which was held by step 'work' of b #1"
+        why = f"lock 'L': it waited longer than 600 s for {copy}, {holder}"
+        self.assertEqual((yield self.state(2, name)), f'{why} (failure)')
+        kind = {'step': 'step', 'group': 'step group'}[level]
+        text = f"{kind} '{name}' of a #1 waited longer than 600 s for it, {holder}"
+        self.assertEqual(self.told, [(copy, 'long_wait', text)])
+        self.finish()
+        self.assertEqual((yield self.builds()), [SUCCESS, FAILURE])
+        self.assertEqual(self.gates['a'].seen, 0)
+        yield self.nothing_is_left()
+
+    @parameterized.expand(LOCKS)
+    @defer.inlineCallbacks
+    def test_request_fails(self, _, make, copy):
+        """A request that waits in line too long gets a build that fails and says why."""
+        yield self.start(make(maxWait=600), 'builder')
+        yield self.request('b', 'x')
+        yield self.request('a', 'x')
+        self.after(590)
+        self.assertEqual((yield self.builds()), [None])
+        self.after(10)
+        self.assertEqual((yield self.builds()), [None, FAILURE])
+        why = f"lock 'L': it waited longer than 600 s for {copy}, which was held by b #1"
+        self.assertEqual((yield self.build_state(2)), f'could not begin: {why}')
+        text = 'build request 2 of a waited longer than 600 s for it, which was held by b #1'
+        self.assertEqual(self.told, [(copy, 'long_wait', text)])
+        self.finish()
+        self.flushLoggedErrors()
+        yield self.nothing_is_left()
+
+    @parameterized.expand(LEVELS)
+    @defer.inlineCallbacks
+    def test_report(self, level):
+        """Where it is only reported, it is told of once, and the wait goes on."""
+        yield self.start(MasterLock('L', maxWait=600, whenTooLong='report'), level)
+        yield self.request('b', 'x')
+        yield self.request('a', 'x')
+        self.after(600)
+        self.after(6000)
+        self.assertEqual([what for _, what, _ in self.told], ['long_wait'])
+        self.finish()
+        self.assertEqual((yield self.builds()), [SUCCESS, SUCCESS])
+        yield self.nothing_is_left()
+
+    @parameterized.expand(LEVELS)
+    @defer.inlineCallbacks
+    def test_in_time(self, level):
+        """Who is granted the lock in time hears of the limit no more."""
+        yield self.start(MasterLock('L', maxWait=600), level)
+        yield self.request('b', 'x')
+        yield self.request('a', 'x')
+        self.after(590)
+        for gate in (self.gates['b'], self.clean):
+            self.open(gate, SUCCESS)
+        self.after(6000)
+        self.assertEqual(len(self.gates['a'].running), 1)
+        self.finish()
+        self.assertEqual((yield self.builds()), [SUCCESS, SUCCESS])
+        self.assertEqual(self.told, [])
+        yield self.nothing_is_left()
+
+    @parameterized.expand([('stopped', CANCELLED), ('lost', RETRY)])
+    @defer.inlineCallbacks
+    def test_ended_otherwise(self, how, result):
+        """A wait that ends in another way ends its limit."""
+        yield self.start(MasterLock('L', maxWait=600), 'step')
+        yield self.request('b', 'x')
+        yield self.request('a', 'x')
+        if how == 'stopped':
+            yield self.stop_build(2)
+        else:
+            self.lose_worker()
+        self.finish()
+        self.flushLoggedErrors(LockError)  # of a step that began right then
+        self.assertEqual((yield self.builds())[1], result)
+        self.after(6000)
+        self.assertEqual(self.told, [])
+        yield self.nothing_is_left()
+
+    @defer.inlineCallbacks
+    def test_only_what_it_lacks(self):
+        """The time for a lock that is free begins anew; what counts is the one that is lacked."""
+        free, held = MasterLock('F', maxWait=60), MasterLock('H')
+        gates = [Gate(), Gate()]
+        h, f = held.access('exclusive'), free.access('exclusive')
+        yield self.setup_lab(
+            {
+                'h': {'steps': [GatedStep(gates[0], locks=[h])]},
+                'both': {'steps': [GatedStep(gates[1], locks=[h, f])]},
+            }
+        )
+        yield self.request('h')
+        yield self.request('both')
+        for _ in range(3):
+            self.after(100)
+        self.assertEqual((yield self.owners(held)), (1, 1))
+        self.open(gates[0], SUCCESS)
+        self.open(gates[1], SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS, SUCCESS])
+
+    @defer.inlineCallbacks
+    def test_lacked_later(self):
+        """The time for a lock that was free begins anew, and is over if it is lacked then."""
+        free, held = MasterLock('F', maxWait=60), MasterLock('H')
+        gates = [Gate(), Gate(), Gate()]
+        h, f = held.access('exclusive'), free.access('exclusive')
+        yield self.setup_lab(
+            {
+                'h': {'steps': [GatedStep(gates[0], locks=[h])]},
+                'both': {'steps': [GatedStep(gates[1], name='both', locks=[h, f])]},
+                'f': {'steps': [GatedStep(gates[2], locks=[f])]},
+            }
+        )
+        yield self.request('h')
+        yield self.request('both')
+        self.after(61)
+        yield self.request('f')
+        self.assertEqual((yield self.owners(free)), (1, 1))
+        self.after(50)
+        self.assertEqual((yield self.owners(free)), (1, 1))
+        self.after(10)
+        self.assertEqual((yield self.owners(free)), (1, 0))
+        self.assertEqual(
+            (yield self.state(2, 'both')),
+            "lock 'F': it waited longer than 60 s for F, which was held by step 'generic' of f #1"
+            ' (failure)',
+        )
+        self.open(gates[0], SUCCESS)
+        self.open(gates[2], SUCCESS)
+
+    @defer.inlineCallbacks
+    def test_build_that_has_begun(self):
+        """A build that has begun without its locks fails, too, when it has waited too long."""
+        adopt = Build.adopt
+
+        def begin_without(build, reservation, workerforbuilder):
+            if build.builder.name == 'a':
+                build._bind(workerforbuilder)
+                reservation.give_back()
+            else:
+                adopt(build, reservation, workerforbuilder)
+
+        self.patch(Build, 'adopt', begin_without)
+        yield self.start(MasterLock('L', maxWait=600), 'builder')
+        for name in 'bab':
+            yield self.request(name, 'x')
+        for gate in (self.gates['b'], self.clean):
+            self.open(gate, SUCCESS)
+        self.assertEqual((yield self.owners(self.lock)), (1, 1))
+        self.after(600)
+        self.assertEqual((yield self.owners(self.lock)), (1, 0))
+        row = yield self.master.data.get(('builders', 'a', 'builds', 1))
+        why = "lock 'L': it waited longer than 600 s for L, which was held by b #2"
+        self.assertEqual(
+            (row['results'], row['state_string']), (FAILURE, f'could not begin: {why}')
+        )
+        self.flushLoggedErrors(LockError)
+        self.finish()
+        yield self.nothing_is_left()
+
+    @defer.inlineCallbacks
+    def test_another_worker_may_do(self):
+        """A request does not give up for the lock of one worker while another's may be had."""
+        lock = WorkerLock('L', maxWait=600)
+        yield self.start(lock, 'builder', workers=('w1', 'w2'))
+        for _ in range(2):
+            yield self.request('b', 'x')
+        self.after(300)
+        yield self.request('a', 'x')
+        self.after(400)
+        self.assertEqual(len(self.gates['b'].running), 2)
+        self.open(self.gates['b'], SUCCESS)
+        self.open(self.clean, SUCCESS)
+        self.assertEqual(len(self.gates['a'].running), 1)
+        self.finish()
+        self.assertEqual((yield self.builds()), [SUCCESS] * 3)
+        yield self.nothing_is_left()
+
+    @defer.inlineCallbacks
+    def test_fails_on_each_worker(self):
+        """A request that waits for the locks of two workers gives up once, and is told of once."""
+        yield self.start(WorkerLock('L', maxWait=600), 'builder', workers=('w1', 'w2'))
+        for _ in range(2):
+            yield self.request('b', 'x')
+        yield self.request('a', 'x')
+        self.after(600)
+        self.assertEqual((yield self.builds()), [None, None, FAILURE])
+        self.assertEqual(len(self.told), 1)
+        self.finish()
+        self.flushLoggedErrors()
+        yield self.nothing_is_left()
+
+    @defer.inlineCallbacks
+    def test_away_and_back(self):
+        """A request that leaves the line and comes back has waited all the time."""
+        yield self.start(MasterLock('L', maxWait=600), 'builder')
+        yield self.request('b', 'x')
+        brid = yield self.request('a', 'x')
+        self.after(400)
+        self.master.botmaster.builders['a'].request_changed(brid)
+        self.after(190)
+        self.assertEqual((yield self.builds()), [None])
+        self.after(10)
+        self.assertEqual((yield self.builds()), [None, FAILURE])
+        self.finish()
+        self.flushLoggedErrors()
+        yield self.nothing_is_left()
+
+    @defer.inlineCallbacks
+    def test_cancelled_request(self):
+        """A request that is cancelled while it waits leaves no limit."""
+        yield self.start(MasterLock('L', maxWait=600), 'builder')
+        yield self.request('b', 'x')
+        brid = yield self.request('a', 'x')
+        yield self.master.data.control('cancel', {'reason': 'enough'}, ('buildrequests', brid))
+        self.after(6000)
+        self.assertEqual(self.told, [])
+        self.finish()
+        self.assertEqual((yield self.builds()), [SUCCESS])
+        yield self.nothing_is_left()
+
+    @parameterized.expand([('longer', 1000, None), ('shorter', 500, FAILURE)])
+    @defer.inlineCallbacks
+    def test_reconfig(self, _, seconds, result):
+        """A request in line comes under the limit of a new configuration, from when it began."""
+        yield self.start(MasterLock('L', maxWait=600), 'builder')
+        yield self.request('b', 'x')
+        yield self.request('a', 'x')
+        self.after(100)
+        self.lock = MasterLock('L', maxWait=seconds)
+        builders = {name: self.words(name, self.lock, 'builder') for name in 'ab'}
+        yield self.reconfig_master(self.lab_config(builders))
+        self.settle()
+        self.after(400)
+        self.assertEqual((yield self.builds()), [None, result][: 2 if result else 1])
+        self.after(110)
+        self.assertEqual((yield self.builds()), [None, result][: 2 if result else 1])
+        self.finish()
+        self.flushLoggedErrors()
+        yield self.nothing_is_left()
+
+    @defer.inlineCallbacks
+    def test_stopped_builder(self):
+        """A builder that is removed while a request of it waits leaves no limit behind."""
+        yield self.start(MasterLock('L', maxWait=600, maxHold=900), 'builder')
+        yield self.request('b', 'x')
+        yield self.request('a', 'x')
+        self.assertEqual(self.count_limits(), 2)
+        builders = {'b': self.words('b', self.lock, 'builder')}
+        yield self.reconfig_master(self.lab_config(builders))
+        self.assertEqual(self.count_limits(), 1)
+        self.finish()
+        yield self.nothing_is_left()
+
+
+class Holding(Limited):
+    @parameterized.expand(
+        [(f'{kind}_{level}', make, copy, level) for kind, make, copy in LOCKS for level in LEVELS]
+    )
+    @defer.inlineCallbacks
+    def test_fails(self, _, make, copy, level):
+        """Who holds too long is interrupted and has failed; what always runs still does."""
+        yield self.start(make(maxHold=600), level)
+        yield self.request('a', 'x')
+        self.after(590)
+        self.assertEqual(len(self.gates['a'].running), 1)
+        self.after(10)
+        self.assertEqual((len(self.gates['a'].running), len(self.clean.running)), (0, 1))
+        self.assertEqual((yield self.owners(self.lock))[0], 0 if level == 'step' else 1)
+        self.after(6000)
+        self.finish()
+        self.assertEqual((yield self.builds()), [FAILURE])
+        why = f"lock 'L': it held {copy} longer than 600 s"
+        name = {'builder': 'a #1', 'step': "step 'work' of a #1", 'group': "step group 'g' of a #1"}
+        text = f'{name[level]} held it longer than 600 s'
+        self.assertEqual(self.told, [(copy, 'long_hold', text)])
+        if level == 'builder':
+            state = yield self.build_state(1)
+            self.assertIn(f'failed ({why})', state)
+            self.assertEqual((yield self.state(1, 'work')), f'{why} (cancelled)')
+        else:
+            row = {'step': 'work', 'group': 'g'}[level]
+            self.assertEqual((yield self.state(1, row)), f'{why} (failure)')
+            self.assertIn((row, FAILURE), (yield self.step_rows()))
+        yield self.nothing_is_left()
+
+    @parameterized.expand(LEVELS)
+    @defer.inlineCallbacks
+    def test_report(self, level):
+        """Where it is only reported, it is told of once, and the work goes on."""
+        yield self.start(MasterLock('L', maxHold=600, whenTooLong='report'), level)
+        yield self.request('a', 'x')
+        self.after(600)
+        self.after(6000)
+        self.assertEqual([what for _, what, _ in self.told], ['long_hold'])
+        self.finish()
+        self.assertEqual((yield self.builds()), [SUCCESS])
+        yield self.nothing_is_left()
+
+    @parameterized.expand(LEVELS)
+    @defer.inlineCallbacks
+    def test_from_the_grant(self, level):
+        """The time of a hold begins with the grant, not with the wait before it."""
+        yield self.start(MasterLock('L', maxHold=600), level)
+        yield self.request('b', 'x')
+        yield self.request('a', 'x')
+        self.after(500)
+        for gate in (self.gates['b'], self.clean):
+            self.open(gate, SUCCESS)
+        self.after(500)
+        self.assertEqual(len(self.gates['a'].running), 1)
+        self.after(100)
+        self.assertEqual(len(self.gates['a'].running), 0)
+        self.finish()
+        self.assertEqual((yield self.builds()), [SUCCESS, FAILURE])
+        yield self.nothing_is_left()
+
+    @parameterized.expand([('stopped', CANCELLED), ('lost', RETRY)])
+    @defer.inlineCallbacks
+    def test_ended_otherwise(self, how, result):
+        """What is stopped or loses its worker before its time is over is not told of."""
+        yield self.start(MasterLock('L', maxHold=600), 'step')
+        yield self.request('a', 'x')
+        if how == 'stopped':
+            yield self.stop_build(1)
+        else:
+            self.lose_worker()
+        self.finish()
+        self.flushLoggedErrors(LockError)  # of a step that began right then
+        self.assertEqual((yield self.builds())[0], result)
+        self.after(6000)
+        self.assertEqual(self.told, [])
+        yield self.nothing_is_left()
+
+    @defer.inlineCallbacks
+    def test_nested(self):
+        """A step that shares the lock of its build is not limited anew; the build is."""
+        lock = MasterLock('L', maxHold=600)
+        self.lock, gates = lock, [Gate(), Gate()]
+        access = lock.access('exclusive')
+        inside = [GatedStep(gates[0]), GatedStep(gates[1], name='inside', locks=[access])]
+        yield self.setup_lab({'a': {'steps': inside, 'locks': [access]}})
+        yield self.request('a')
+        self.after(300)
+        self.open(gates[0], SUCCESS)
+        self.assertEqual(self.count_limits(), 1)
+        self.after(300)
+        self.assertEqual((yield self.builds()), [FAILURE])
+        state = yield self.build_state(1)
+        self.assertIn("failed (lock 'L': it held L longer than 600 s)", state)
+        yield self.nothing_is_left()
+
+    @defer.inlineCallbacks
+    def test_triggered(self):
+        """The builds that a step waits for are stopped when it has held its lock too long."""
+        lock = self.lock = MasterLock('L', maxHold=600)
+        child = Gate()
+        access = lock.access('exclusive')
+        trigger = steps.Trigger(
+            schedulerNames=['t'], waitForFinish=True, name='trigger', locks=[access]
+        )
+        yield self.setup_lab(
+            {
+                'p': {'steps': [trigger]},
+                'c': {'steps': [GatedStep(child)], 'locks': [access]},
+            },
+            schedulers=[schedulers.Triggerable(name='t', builderNames=['c'])],
+        )
+        yield self.request('p', 'x')
+        self.settle()
+        self.assertEqual(len(child.running), 1)
+        self.after(600)
+        self.assertEqual((yield self.builds()), [FAILURE, CANCELLED])
+        yield self.nothing_is_left()
+
+    @defer.inlineCallbacks
+    def test_reconfig(self):
+        """What is held when a limit changes is held under the old one; the next under the new."""
+        yield self.start(MasterLock('L', maxHold=600), 'step')
+        yield self.request('a', 'x')
+        self.lock = MasterLock('L', maxHold=60)
+        builders = {name: self.words(name, self.lock, 'step') for name in 'ab'}
+        yield self.reconfig_master(self.lab_config(builders))
+        self.after(590)
+        self.assertEqual(len(self.gates['a'].running), 1)
+        self.finish()
+        yield self.request('a', 'x')
+        self.after(60)
+        self.finish()
+        self.assertEqual((yield self.builds()), [SUCCESS, FAILURE])
+        yield self.nothing_is_left()
+
+
+class Costs(Limited):
+    @defer.inlineCallbacks
+    def test_without_limits(self):
+        """Locks without limits need no delayed call."""
+        yield self.start(MasterLock('L'), 'step')
+        yield self.request('b', 'x')
+        yield self.request('a', 'x')
+        yield self.request('a', 'x')
+        self.assertEqual(self.count_limits(), 0)
+        self.finish()
+
+
+class Circles(LabTestCase):
+    @defer.inlineCallbacks
+    def test_told_once(self):
+        """A circle in which a step fails is told of once."""
+        a, b = MasterLock('A'), MasterLock('B')
+        gates = [Gate(), Gate()]
+        builders = {}
+        for i, (outer, inner) in enumerate([(a, b), (b, a)]):
+            inside = [GatedStep(gates[i]), GatedStep(Gate(), locks=[inner.access('exclusive')])]
+            group = StepGroup(name='g', steps=inside, locks=[outer.access('exclusive')])
+            builders[f'b{i}'] = {'steps': [group]}
+        yield self.setup_lab(builders)
+        in_use = yield LocksInUse.getService(self.master.botmaster)
+        told = []
+        in_use.tell_people = lambda copy, what, text: told.append((copy.label, what, text))
+        yield self.request('b0')
+        yield self.request('b1')
+        self.open(gates[0], SUCCESS)
+        self.open(gates[1], SUCCESS)
+        self.flushLoggedErrors()
+        [(copy, what, text)] = told
+        self.assertEqual((copy, what), ('A', 'circle'))
+        self.assertEqual(
+            text,
+            "step 'g/generic_1' of b1 #1 fails: these would wait for one another for ever: step"
+            " 'g/generic_1' of b1 #1 waits for A held by step group 'g' of b0 #1; step"
+            " 'g/generic_1' of b0 #1 waits for B held by step group 'g' of b1 #1",
+        )
