@@ -105,8 +105,8 @@ def owner_row(
     :param units: how many units; of no meaning for an exclusive access.
     """
     facts = facts_of(thing)
-    known = facts._asdict()
-    known['until_at'] = epoch2datetime(known.pop('until'))
+    fields = facts._asdict()
+    fields['until_at'] = epoch2datetime(fields.pop('until'))
     lockid, copyid = ids
     return {
         known_by: facts.name,
@@ -115,7 +115,7 @@ def owner_row(
         'copy': copy.label,
         'version': version,
         'text': short_name(thing),
-        **known,
+        **fields,
         'mode': 'exclusive' if exclusive else 'counting',
         'units': copy.units_of(exclusive, units),
         'priority': getattr(thing, 'lock_priority', 0),
