@@ -13,7 +13,7 @@ from buildbot.process.results import SUCCESS
 from buildbot.test.util import browser
 from buildbot.test.util.browser import Browser
 from buildbot.test.util.integration import RunMasterBase
-from buildbot.test.util.lab import Gate
+from buildbot.test.util.lab import AwaitedGate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.memorydb import use_known_database
 
@@ -33,19 +33,6 @@ BEYOND = """
         .filter(each => each.scrollWidth > each.clientWidth)
         .map(each => each.className);
 """
-
-
-class AwaitedGate(Gate):
-    """A gate of which a test can await that a step has come to it."""
-
-    def __init__(self):
-        super().__init__()
-        self.arrivals = defer.DeferredQueue()
-
-    def wait(self, step):
-        d = super().wait(step)
-        self.arrivals.put(step)
-        return d
 
 
 class PageCase(RunMasterBase):
