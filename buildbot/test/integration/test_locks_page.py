@@ -11,7 +11,6 @@ from buildbot.test.util.crowd import gather
 from buildbot.test.util.pagecase import MARKUP
 from buildbot.test.util.pagecase import PageCase
 
-
 # Which pages of those who wait have been asked for.
 ASKED = """
     return performance.getEntriesByType('resource')

@@ -64,7 +64,8 @@ CLICK = """
 
 FOCUS = """
     const [words] = arguments;
-    const label = [...document.querySelectorAll('label')].find(each => each.innerText.trim() === words);
+    const named = each => each.innerText.trim() === words;
+    const label = [...document.querySelectorAll('label')].find(named);
     label.control.focus();
     label.control.select();
 """
