@@ -14,13 +14,13 @@ from pathlib import Path
 from twisted.trial import unittest
 
 import buildbot_overlay as overlay
+from buildbot.db.model import OWN_TABLES
+from buildbot.db.model import VERSION_TABLE
 
 WHEEL = os.environ.get('INTERLOCK_WHEEL')
 
 CONFIG = """
 import os
-from buildbot.db.model import OWN_TABLES
-from buildbot.db.model import VERSION_TABLE
 from buildbot.plugins import schedulers, steps, util, worker
 from buildbot.util.service import BuildbotService
 from twisted.internet import defer, reactor
