@@ -10,6 +10,7 @@ from twisted.internet import defer
 from buildbot.config import BuilderConfig
 from buildbot.configurators import ConfiguratorBase
 from buildbot.process.buildstep import BuildStep
+from buildbot.process.eye.history import History
 from buildbot.process.factory import BuildFactory
 from buildbot.process.results import SUCCESS
 from buildbot.schedulers.forcesched import ForceScheduler
@@ -21,7 +22,7 @@ upstream = release(__name__)
 
 
 class LockHistoryJanitor(BuildStep):
-    """Deletes the uses of locks that ended longer ago than the horizon, and what was done by hand.
+    """Deletes uses of locks and what was done by hand from before the horizon, and ids left over.
 
     :param lock_history_horizon: a ``timedelta``.
     """
@@ -37,7 +38,8 @@ class LockHistoryJanitor(BuildStep):
     @defer.inlineCallbacks
     def run(self) -> Any:
         horizon = self.master.reactor.seconds() - self.lock_history_horizon.total_seconds()
-        uses = yield self.master.db.lock_uses.delete_before(horizon)
+        history = yield History.getService(self.master.botmaster)
+        uses = yield history.delete_before(horizon)
         actions = yield self.master.db.lock_hand.delete_before(horizon)
         self.descriptionDone = [f'uses of locks deleted: {uses}, actions: {actions}']
         return SUCCESS

@@ -1,11 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The data API knows locks, and why something waits."""
+"""The data API knows locks, and why something waits; a number that no id can be leads nowhere."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from buildbot.data.exceptions import InvalidQueryParameter
+from buildbot.data.resultspec import LARGEST
+from buildbot.util import pathmatch
 from buildbot_overlay import release
 
 upstream = release(__name__)
+
+
+def number(text: Any) -> int:
+    """Return a number of a path.
+
+    :raises ValueError: it is none that a database can be asked for.
+    """
+    found = int(text)
+    if abs(found) > LARGEST:
+        raise ValueError('the number is too large')
+    return found
+
+
+class Matcher(pathmatch.Matcher):
+    """Finds the endpoint of a path; there is none for a number that no id can be."""
+
+    type_fns = {**pathmatch.Matcher.type_fns, 'n': number}
 
 
 class DataConnector(upstream.DataConnector):
@@ -16,3 +38,18 @@ class DataConnector(upstream.DataConnector):
         'buildbot.data.lockuses',
         'buildbot.data.reasons',
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.matcher = Matcher()
+
+    def resultspec_from_jsonapi(self, req_args: Any, entityType: Any, is_collection: bool) -> Any:
+        """Return what the query of an address asks for.
+
+        :raises InvalidQueryParameter: it asks for what there cannot be.
+        """
+        rspec = super().resultspec_from_jsonapi(req_args, entityType, is_collection)
+        for name, value in (('limit', rspec.limit), ('offset', rspec.offset)):
+            if value is not None and abs(value) > LARGEST:
+                raise InvalidQueryParameter(f'{name} is too large: {value}')
+        return rspec

@@ -375,7 +375,7 @@ def page(result_spec: Any, things: list[Any], rows_of: Any) -> Any:
 
     :param rows_of: takes some of the things, and returns their rows, or a Deferred of them.
     """
-    if result_spec is None or result_spec.filters or result_spec.order or result_spec.fields:
+    if result_spec is None or result_spec.filters or result_spec.order:
         return (yield rows_of(things))
     offset, limit = result_spec.offset or 0, result_spec.limit
     if not offset and limit is None:
@@ -384,4 +384,12 @@ def page(result_spec: Any, things: list[Any], rows_of: Any) -> Any:
     rows = base.ListResult((yield rows_of(things[offset:end])))
     rows.offset, rows.total, rows.limit = offset, len(things), limit
     result_spec.removePagination()
+    select_fields(rows, result_spec)
     return rows
+
+
+def select_fields(rows: base.ListResult, result_spec: Any) -> None:
+    """Leave only the fields that are wanted, as is to be done with rows that are a page already."""
+    if result_spec.fields:
+        fields, result_spec.fields = result_spec.fields, []
+        rows[:] = [{name: row[name] for name in fields} for row in rows]

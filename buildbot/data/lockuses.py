@@ -14,6 +14,7 @@ from buildbot.data.exceptions import InvalidPathError
 from buildbot.data.locks import LocksMixin
 from buildbot.data.locks import Number
 from buildbot.data.locks import UserEntity
+from buildbot.data.locks import select_fields
 from buildbot.db.lockuses import Span
 from buildbot.locking.owner import holds_since
 from buildbot.locking.owner import thing_of
@@ -95,9 +96,8 @@ class UsesEndpoint(HistoryMixin, base.Endpoint):
         if resultSpec is not None:
             resultSpec.fieldMapping = self.fieldMapping
         rows = yield self.master.db.lock_uses.get(**kwargs, result_spec=resultSpec)
-        if isinstance(rows, base.ListResult) and resultSpec.fields:
-            fields, resultSpec.fields = resultSpec.fields, []
-            rows[:] = [{name: row[name] for name in fields} for row in rows]
+        if isinstance(rows, base.ListResult):
+            select_fields(rows, resultSpec)
         return rows
 
 

@@ -60,3 +60,37 @@ class LocksConnectorComponent(base.DBConnectorComponent):
             whereclause=(copies.c.lockid == lockid) & (copies.c.name_hash == name_hash),
             insert_values={'lockid': lockid, 'name': name, 'name_hash': name_hash},
         )
+
+    def delete_unused(self, lockids: set[int], copyids: set[int]) -> defer.Deferred[int]:
+        """Delete the ids of copies that no use refers to, and then of locks that have no copies.
+
+        An id is never given again: some databases take the one behind the largest that there is, so
+        that one stays. Another master that is active may go on with an id; while there is one
+        nothing is deleted.
+
+        :param lockids: of locks that are to stay.
+        :param copyids: of copies that are to stay.
+        :returns: Deferred of the number of rows that are deleted.
+        """
+        model, masterid = self.db.model, self.db.master.masterid
+        masters, copies, uses = model.masters, model.lock_copies, model.lock_uses
+
+        def delete(conn: Any) -> int:
+            others = sa.select(masters.c.id).where(masters.c.active == 1, masters.c.id != masterid)
+            if conn.execute(others).first() is not None:
+                return 0
+            without_uses = ~sa.exists().where(uses.c.copyid == copies.c.id)
+            without_copies = ~sa.exists().where(copies.c.lockid == model.locks.c.id)
+            return self._delete_ids(conn, copies, without_uses, copyids) + self._delete_ids(
+                conn, model.locks, without_copies, lockids
+            )
+
+        return self.db.pool.do_with_transaction(delete)
+
+    def _delete_ids(self, conn: Any, table: Any, where: Any, but: set[int]) -> int:
+        newest = conn.execute(sa.select(sa.func.max(table.c.id))).scalar()
+        found = {row.id for row in conn.execute(sa.select(table.c.id).where(where))}
+        unused = found - but - {newest}
+        for batch in self.doBatch(sorted(unused), 300):
+            conn.execute(table.delete().where(table.c.id.in_(batch)))
+        return len(unused)

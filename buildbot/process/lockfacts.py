@@ -6,6 +6,9 @@ from __future__ import annotations
 from typing import Any
 from typing import NamedTuple
 
+#: kinds of owners that are no part of a build, and that say nothing of how long builds hold locks
+BY_HAND = ('person', 'quarantine')
+
 
 class Facts(NamedTuple):
     """What an owner of locks is part of. It says nothing of its locks.

@@ -25,10 +25,8 @@ def run_lab() -> dict[str, float]:
     from simulation import simulate
     from twisted.internet import defer
 
-    from buildbot.data.resultspec import ResultSpec
-    from buildbot.locking.copy import LockClaim
-    from buildbot.locking.owner import LockOwner
     from buildbot.locks import MasterLock
+    from buildbot.test.util.crowd import gather
 
     lock = MasterLock('lab')
 
@@ -36,24 +34,17 @@ def run_lab() -> dict[str, float]:
     def play(lab: Any) -> Any:
         access = lock.access('exclusive')
         yield lab.start({'b': {'steps': [], 'locks': [access]}}, 1)
-        real = yield lab.master.botmaster.getLockByID(lock, 0)
-        owners = [LockOwner() for _ in range(WAITING + 1)]
-        claims = [LockClaim(owner, ((real, access),)) for owner in owners]
-        claims[0].take_at_once()
-        for claim in claims[1:]:
-            claim.wait()
-        [row] = yield lab.master.data.get(('locks',))
-        lockid = row['lockid']
-        [copy] = yield lab.master.data.get(('locks', lockid, 'copies'))
-        waiters = ('copies', copy['copyid'], 'waiters')
+        crowd = yield gather(lab.master, lock, WAITING + 1)
+        copyid = crowd.path.rpartition('/')[2]
+        copy = ('copies', int(copyid))
         for _ in range(PENDING):
             yield lab.request('b')
         asked = {
             'the list of locks': (('locks',), {}),
-            'one copy': (('copies', copy['copyid']), {}),
-            'the first 50 waiters': (waiters, {'limit': 50}),
-            'the waiters 4,000 to 4,050': (waiters, {'limit': 50, 'offset': 4000}),
-            'all waiters': (waiters, {}),
+            'one copy': (copy, {}),
+            'the first 50 waiters': ((*copy, 'waiters'), {'limit': 50}),
+            'the waiters 4,000 to 4,050': ((*copy, 'waiters'), {'limit': 50, 'offset': 4000}),
+            'all waiters': ((*copy, 'waiters'), {}),
             'reasons of one request': (('buildrequests', PENDING // 2, 'reasons'), {}),
             'reasons of a builder': (('builders', lab.ids['b'], 'reasons'), {}),
         }
@@ -61,12 +52,10 @@ def run_lab() -> dict[str, float]:
             took = []
             for _ in range(5):
                 began = time.process_time()
-                spec = ResultSpec(**words)
-                yield lab.master.data.get_with_resultspec(path, spec)
+                yield lab.master.data.get(path, **words)
                 took.append(time.process_time() - began)
             measured[what] = round(statistics.median(took) * 1000, 1)
-        for claim in reversed(claims):
-            claim.end()
+        crowd.leave()
         return measured
 
     measured: dict[str, float] = {}

@@ -10,6 +10,7 @@ from heapq import heappush
 from typing import Any
 from typing import Hashable
 from typing import Iterable
+from typing import Iterator
 from typing import Mapping
 from typing import NamedTuple
 from typing import Sequence
@@ -98,13 +99,14 @@ def rest(lasted: Sequence[float], since: float) -> Duration | None:
     return around(at_quantile(longer, 0.5), longer)
 
 
-def turns(
+def play(
     now: float,
     capacity: Mapping[Any, int],
     taken: Iterable[Taken],
-    lines: Mapping[Any, Sequence[Wanted]],
-) -> dict[Hashable, Turn]:
-    """Return when those who wait for copies of one lock are likely to have them.
+    lines: Mapping[Any, Iterable[Wanted]],
+    have: set[Hashable],
+) -> Iterator[tuple[Hashable, Turn | None]]:
+    """Yield when those who wait for copies of one lock are likely to have them, in that order.
 
     The lines are played through, with the durations in the middle. What a turn depends on is
     taken to vary independently, so the spreads of the holds before it add up as variances do.
@@ -114,8 +116,10 @@ def turns(
     waits for such a thing: nothing is said of it, and others go past it.
 
     :param capacity: units of each copy.
-    :param lines: for each copy who waits for it, in order.
-    :returns: by owner; without those of whom nothing can be said.
+    :param lines: for each copy who waits for it, in order; no further ones are asked for than have
+        their turn.
+    :param have: empty; who has had a turn is added, and need not be in a line any more.
+    :returns: pairs of owner and turn; None for one of whom it is known that nothing can be said.
     """
     free = dict(capacity)
     # when units are given back, how many, of which copy; and the variances of that time
@@ -133,19 +137,45 @@ def turns(
 
     for copy, units, rest_of_it in taken:
         takes(now, copy, units, rest_of_it, 0, 0)
-    waiting = {copy: list(reversed(line)) for copy, line in lines.items()}
-    for copy, line in waiting.items():
-        while line and line[-1].units <= free[copy]:
-            line.pop()  # it waits for something else
-    found: dict[Hashable, Turn] = {}
+    behind = {copy: iter(line) for copy, line in lines.items()}
+    heads = {copy: next(line, None) for copy, line in behind.items()}
+    for copy, line in behind.items():
+        head = heads[copy]
+        while head is not None and head.units <= free[copy]:
+            if len(lines) == 1:
+                yield head.owner, None  # it waits for something else
+            head = next(line, None)
+        heads[copy] = head
     while ends:
         at, _, copy, units, below, above = heappop(ends)
         free[copy] += units
-        line = waiting.get(copy, [])
-        while line and (line[-1].owner in found or line[-1].units <= free[copy]):
-            owner, wanted, lasts = line.pop()
-            if owner not in found:
+        head = heads.get(copy)
+        while head is not None and (head.owner in have or head.units <= free[copy]):
+            if head.owner not in have:
+                have.add(head.owner)
+                takes(at, copy, head.units, head.lasts, below, above)
                 earliest = max(now, at - math.sqrt(below))
-                found[owner] = Turn(at, earliest, at + math.sqrt(above))
-                takes(at, copy, wanted, lasts, below, above)
-    return found
+                yield head.owner, Turn(at, earliest, at + math.sqrt(above))
+            head = next(behind[copy], None)
+        if copy in heads:
+            heads[copy] = head
+
+
+class Turns:
+    """When those who wait are likely to have their turn; it is found out as far as is asked for.
+
+    :param coming: what ``play`` yields.
+    """
+
+    def __init__(self, coming: Iterator[tuple[Hashable, Turn | None]]) -> None:
+        self._coming = coming
+        self._known: dict[Hashable, Turn | None] = {}
+
+    def of(self, owner: Hashable) -> Turn | None:
+        """Return when it is likely to be an owner's turn; None if nobody knows."""
+        if owner not in self._known:
+            for other, turn in self._coming:
+                self._known[other] = turn
+                if other == owner:
+                    break
+        return self._known.get(owner)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 from typing import Hashable
+from typing import Iterator
 
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockClaim
@@ -13,11 +14,14 @@ from buildbot.locking.owner import thing_of
 from buildbot.process.eye.estimate import Duration
 from buildbot.process.eye.estimate import Taken
 from buildbot.process.eye.estimate import Turn
+from buildbot.process.eye.estimate import Turns
 from buildbot.process.eye.estimate import Wanted
 from buildbot.process.eye.estimate import duration
+from buildbot.process.eye.estimate import play
 from buildbot.process.eye.estimate import rest
-from buildbot.process.eye.estimate import turns
 from buildbot.process.eye.holds import Holds
+from buildbot.process.lockfacts import BY_HAND
+from buildbot.process.lockfacts import Facts
 from buildbot.process.lockfacts import facts_of
 
 
@@ -31,30 +35,29 @@ class Forecast:
     def __init__(self, holds: Holds, now: float) -> None:
         self._holds = holds
         self._now = now
-        self._turns: dict[BaseLock, dict[Hashable, Turn]] = {}
+        self._turns: dict[BaseLock, Turns] = {}
         self._durations: dict[Any, Duration | None] = {}
 
     def turn(self, copy: BaseLock, claim: LockClaim) -> Turn | None:
         """Return when a claim in the line of a copy is likely to have it; None if nobody knows."""
+        if claim.is_nested:
+            return None  # it waits for a sibling
         if copy not in self._turns:
-            self._foretell(copy)
-        return self._turns[copy].get(owner_of(claim))
+            copies = played_with(copy)
+            self._turns.update(dict.fromkeys(copies, Turns(self._play(copies))))
+        return self._turns[copy].of(owner_of(claim))
 
-    def _foretell(self, copy: BaseLock) -> None:
-        copies = [copy]
-        if copy.family is not None and any(c.choice is not None for c in copy.unsorted_line()):
-            copies = copy.family.all_copies()  # those who wait here may get another one instead
-        taken, lines = [], {}
+    def _play(self, copies: list[BaseLock]) -> Iterator[tuple[Hashable, Turn | None]]:
+        taken = []
         for each in copies:
             known = self._taken(each)
-            wanted = self._wanted(each)
-            if known is None or wanted is None:
-                self._turns[copy] = {}
-                return
+            if known is None:
+                return iter(())
             taken += known
-            lines[each] = wanted
         capacity = {each: each.maxCount for each in copies}
-        self._turns[copy] = turns(self._now, capacity, taken, lines)
+        have: set[Hashable] = set()
+        lines = {each: self._wanted(each, have) for each in copies}
+        return play(self._now, capacity, taken, lines, have)
 
     def _taken(self, copy: BaseLock) -> list[Taken] | None:
         taken = []
@@ -63,31 +66,48 @@ class Forecast:
                 continue  # its units are those of the holding around it
             thing = thing_of(holding.owner)
             facts, since = facts_of(thing), holds_since(thing)
-            lasted = self._holds.lasted(copy.lockName, facts.builder, facts.path)
-            left = rest(lasted, 0 if since is None else self._now - since)
+            if facts.kind in BY_HAND:
+                left = self._until(facts)
+            else:
+                lasted = self._holds.lasted(copy.lockName, facts.builder, facts.path)
+                left = rest(lasted, 0 if since is None else self._now - since)
             if left is None:
                 return None
             taken.append(Taken(copy, copy.units_of(holding.exclusive, holding.units), left))
         return taken
 
-    def _wanted(self, copy: BaseLock) -> list[Wanted] | None:
-        line = []
+    def _wanted(self, copy: BaseLock, have: set[Hashable]) -> Iterator[Wanted]:
+        """Yield who waits for a copy and has nothing yet, up to one of whom nothing is known."""
         for claim in copy.line():
-            if claim.is_nested:
-                continue  # it waits for a sibling
+            owner = owner_of(claim)
+            if owner in have or claim.is_nested:
+                continue
             want = next(want for want in claim.wants if want.lock is copy._rule)
             lasts = self._duration(copy, thing_of(claim.owner))
             if lasts is None:
-                return None
-            line.append(Wanted(owner_of(claim), copy.units_of(want.exclusive, want.units), lasts))
-        return line
+                return
+            yield Wanted(owner, copy.units_of(want.exclusive, want.units), lasts)
+
+    def _until(self, facts: Facts) -> Duration | None:
+        # a person's hold may be given back before its end; of one beyond it nothing is known
+        left = 0 if facts.until is None else facts.until - self._now
+        return Duration(left, left / 2, 0) if left > 0 else None
 
     def _duration(self, copy: BaseLock, thing: Any) -> Duration | None:
         facts = facts_of(thing)
+        if facts.kind in BY_HAND:
+            return self._until(facts)
         kind = (copy.lockName, facts.builder, facts.path)
         if kind not in self._durations:
             self._durations[kind] = duration(self._holds.lasted(*kind))
         return self._durations[kind]
+
+
+def played_with(copy: BaseLock) -> list[BaseLock]:
+    """Return the copies of which those who wait may get one or another; else this copy alone."""
+    copies = [copy] if copy.family is None else copy.family.all_copies()
+    has_choice = any(claim.choice is not None for each in copies for claim in each.unsorted_line())
+    return copies if has_choice else [copy]
 
 
 def owner_of(claim: LockClaim) -> Hashable:

@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections import deque
 from typing import Any
 from typing import Callable
-from typing import Sequence
 
 from twisted.internet import defer
 from twisted.python import log
@@ -15,7 +13,9 @@ from twisted.python import log
 from buildbot.locking.copies import LocksInUse
 from buildbot.process.eye.holds import Holds
 from buildbot.process.eye.holds import holds_of
+from buildbot.process.eye.lockids import LockIds
 from buildbot.process.eye.use import Use
+from buildbot.process.eye.userows import UseRows
 from buildbot.util.service import SharedService
 
 HOUR, DAY = 3600, 86400
@@ -31,6 +31,7 @@ class History(SharedService):
     :cvar at_once: the most that is written in one statement, and is put off.
     :cvar tries: after how many writes of one use that failed it is tried again later.
     :cvar most: the most that is kept while it cannot be written.
+    :cvar patience: for how many seconds the master waits for the last write when it stops.
     :cvar days: for how many days uses are kept in the database, if the configuration has no janitor
         for them.
     :ivar holds: for how long locks were held lately.
@@ -41,6 +42,7 @@ class History(SharedService):
     at_once = 500
     tries = 3
     most = 10_000
+    patience = 30
     days = 30
 
     def __init__(self) -> None:
@@ -49,12 +51,12 @@ class History(SharedService):
         self.heard: list[Callable[[Use], Any]] = []
         self._are_holds_read = self._has_failed_to_read = False
         self._unwritten: deque[Use] = deque()
+        self._in_hand = 0  # how many are being written
         self._dropped = 0
+        self._rows = UseRows()
         self._call: Any = None
         self._writing = defer.DeferredLock()
         self._has_failed = False
-        # ids of copies, by the names of lock and copy
-        self._copy_ids: dict[tuple[str, str], int] = {}
         self._deleted_at: float | None = None
 
     @defer.inlineCallbacks
@@ -67,10 +69,27 @@ class History(SharedService):
     def stopService(self) -> Any:
         in_use = yield LocksInUse.getService(self.parent)
         in_use.record = None
-        yield self.write()
-        if self._unwritten:
-            log.msg(f'{in_uses(len(self._unwritten))} missing in the history')
+        yield self._write_at_last()
         yield super().stopService()
+
+    @defer.inlineCallbacks
+    def _write_at_last(self) -> Any:
+        """Write what can be written before the master stops, and tell what could not be."""
+        is_over: defer.Deferred[None] = defer.Deferred()
+        late = self.master.reactor.callLater(self.patience, is_over.callback, None)
+        last = self.write()
+        last.addErrback(log.err, 'while what is left of the history of locks was written')
+        last.addBoth(lambda _: late.active() and is_over.callback(None))
+        yield is_over
+        lost, why = len(self._unwritten) + self._in_hand, ''
+        if late.active():
+            late.cancel()
+        else:
+            why = f'; the database has not answered for {self.patience} seconds'
+        if lost:
+            log.msg(f'{in_uses(lost)} missing in the history{why}')
+        self._unwritten.clear()  # should it answer yet, nothing more is written
+        self._do_not_write()
 
     def keep(self, use: Use) -> None:
         """Keep a use that has ended, and write it soon."""
@@ -136,9 +155,11 @@ class History(SharedService):
         while self._unwritten and len(refused) < self.tries:
             uses = [self._unwritten.popleft() for _ in range(min(len(self._unwritten), size))]
             try:
-                rows = yield self._rows(uses)
+                self._in_hand = len(uses) + len(refused)
+                rows = yield self._rows.rows_of(uses, self.master)
                 yield self.master.db.lock_uses.add(rows)
             except Exception as e:
+                self._rows.forget()  # somebody may have deleted ids
                 if len(uses) == 1:
                     refused.append((uses[0], e))
                 else:
@@ -147,6 +168,8 @@ class History(SharedService):
             else:
                 has_written = True
                 self._succeeded()
+            finally:
+                self._in_hand = 0
         if refused and has_written:
             log.err(refused[0][1], f'{in_uses(len(refused))} refused by the database and not kept')
         elif refused:
@@ -155,11 +178,11 @@ class History(SharedService):
             return
         if self._unwritten and self._call is None:
             self._write_in(self.every)
-        yield self._delete_old()
+        if self.running:
+            yield self._delete_old()
 
     def _failed(self, why: Exception) -> None:
         self._bound()
-        self._copy_ids.clear()  # somebody may have emptied the tables
         if not self._has_failed:
             self._has_failed = True
             log.err(why, 'the history of locks cannot be written; it is tried again and again')
@@ -174,54 +197,22 @@ class History(SharedService):
         self._has_failed, self._dropped = False, 0
 
     @defer.inlineCallbacks
-    def _rows(self, uses: Sequence[Use]) -> Any:
-        yield self._learn(uses)
-        rows = []
-        for use in uses:
-            owner = use.owner
-            builder = self.master.botmaster.builders.get(owner.builder)
-            if builder is not None:
-                builderid = yield builder.getBuilderId()
-            elif owner.builder is not None:
-                builderid = yield self.master.data.updates.findBuilderId(owner.builder)
-            else:
-                builderid = None
-            rows.append(
-                {
-                    'copyid': self._copy_ids[use.lock, use.copy],
-                    'masterid': self.master.masterid,
-                    'kind': owner.kind,
-                    'text': use.text,
-                    'builderid': builderid,
-                    'buildrequestid': owner.buildrequestid,
-                    'buildid': owner.buildid,
-                    'stepid': owner.stepid,
-                    'path': owner.path,
-                    'worker': owner.worker,
-                    'branch': owner.branch,
-                    'mode': use.mode,
-                    'units': use.units,
-                    'nested': int(use.nested),
-                    'waiting_since': use.waiting_since,
-                    'held_since': use.held_since,
-                    'until': use.until,
-                    'result': use.result,
-                }
-            )
-        return rows
+    def delete_before(self, time: float) -> Any:
+        """Delete the uses that ended before a time, and ids of what is not in use and has none.
+
+        :returns: Deferred of the number of uses.
+        """
+        yield self.write()
+        return (yield self._writing.run(self._delete_before, time))
 
     @defer.inlineCallbacks
-    def _learn(self, uses: Sequence[Use]) -> Any:
-        if len(self._copy_ids) > self.most:
-            self._copy_ids.clear()  # so many names are those of branches that come and go
-        unknown = defaultdict(set)
-        for use in uses:
-            if (use.lock, use.copy) not in self._copy_ids:
-                unknown[use.lock].add(use.copy)
-        locks = self.master.db.locks
-        for lock, copies in unknown.items():
-            ids = yield locks.find_copy_ids((yield locks.find_lock_id(lock)), copies)
-            self._copy_ids.update(((lock, copy), ids[copy]) for copy in copies)
+    def _delete_before(self, time: float) -> Any:
+        deleted = yield self.master.db.lock_uses.delete_before(time)
+        if not self._unwritten:  # those are of copies that may be in use no longer
+            ids = yield LockIds.getService(self.parent)
+            if (yield ids.delete_unused()):
+                self._rows.forget()
+        return deleted
 
     @defer.inlineCallbacks
     def _delete_old(self) -> Any:
@@ -231,7 +222,7 @@ class History(SharedService):
         self._deleted_at = now
         if not has_janitor(self.master.config):
             try:
-                yield self.master.db.lock_uses.delete_before(now - self.days * DAY)
+                yield self._delete_before(now - self.days * DAY)
                 yield self.master.db.lock_hand.delete_before(now - self.days * DAY)
             except Exception as e:
                 log.err(e, 'while deleting the old history of locks')

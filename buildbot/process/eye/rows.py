@@ -89,22 +89,25 @@ def oldest_wait(copy: BaseLock) -> float | None:
 
 
 def owner_row(
-    thing: Any, copy: BaseLock, ids: tuple[int, int], exclusive: bool, units: int
+    known_by: str, thing: Any, copy: BaseLock, ids: tuple[int, int], exclusive: bool, units: int
 ) -> dict[str, Any]:
     """Return what holders and waiters have in common.
 
+    :param known_by: the field in which its name is that no other owner has.
     :param ids: of the lock and of the copy.
     :param units: how many units; of no meaning for an exclusive access.
     """
-    facts = facts_of(thing)._asdict()
-    facts['until_at'] = epoch2datetime(facts.pop('until'))
+    facts = facts_of(thing)
+    fields = facts._asdict()
+    fields['until_at'] = epoch2datetime(fields.pop('until'))
     lockid, copyid = ids
     return {
+        known_by: facts.name,
         'copyid': copyid,
         'lockid': lockid,
         'copy': copy.label,
         'text': short_name(thing),
-        **facts,
+        **fields,
         'mode': 'exclusive' if exclusive else 'counting',
         'units': copy.units_of(exclusive, units),
         'priority': getattr(thing, 'lock_priority', 0),
@@ -124,8 +127,7 @@ def holder_rows(copy: BaseLock, ids: tuple[int, int]) -> list[dict[str, Any]]:
 
 def holder_row(holding: Holding, copy: BaseLock, ids: tuple[int, int]) -> dict[str, Any]:
     thing = thing_of(holding.owner)
-    row = owner_row(thing, copy, ids, holding.exclusive, holding.units)
-    row['holderid'] = facts_of(thing).name
+    row = owner_row('holderid', thing, copy, ids, holding.exclusive, holding.units)
     row['since_at'] = epoch2datetime(holds_since(thing))
     row['nested'] = holding.is_nested
     return row
@@ -140,8 +142,8 @@ def waiter_row(
     """
     thing = thing_of(claim.owner)
     access = next(access for lock, access in claim.accesses if lock is copy)
-    row = owner_row(thing, copy, ids, access.mode == 'exclusive', access.count)
-    row['waiterid'] = facts_of(thing).name
+    exclusive = access.mode == 'exclusive'
+    row = owner_row('waiterid', thing, copy, ids, exclusive, access.count)
     row['since_at'] = epoch2datetime(waits_since(thing))
     row['place'] = place
     row['first_at'] = epoch2datetime(moved_at(thing))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import timedelta
 from typing import Any
 
@@ -20,10 +21,12 @@ from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.process.build import Build
 from buildbot.process.eye.history import History
+from buildbot.process.eye.lockids import LockIds
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.hand.hand import Hand
 from buildbot.process.results import SUCCESS
 from buildbot.test.util import validation
+from buildbot.test.util.idle import copies_of
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase
@@ -360,7 +363,7 @@ class Kept(HistoryCase):
             conn.commit()
 
         yield self.master.db.pool.do(empty)
-        history._copy_ids.clear()
+        history._rows.forget()
         yield self.use()
         self.assertEqual((yield self.uses('L', 'text')), [('a #2',)])
 
@@ -398,6 +401,28 @@ class Kept(HistoryCase):
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
         self.assertEqual(self.told[-1], '2 uses of locks are missing in the history')
 
+    @parameterized.expand([('last', False), ('earlier', True)])
+    @defer.inlineCallbacks
+    def test_stop_while_database_hangs(self, _: str, is_earlier: bool) -> Any:
+        """A write that never ends does not keep the master from stopping, and is told of."""
+        yield self.start()
+        yield self.use(2)
+        hangs: defer.Deferred[None] = defer.Deferred()
+        self.patch(self.master.db.lock_uses, 'add', lambda uses: hangs)
+        if is_earlier:
+            self.reactor.advance(30)
+            yield self.use()
+        yield self.master.botmaster.cleanShutdown(quickMode=True, stopReactor=False)
+        self.settle()
+        stopped = self.tested_master.shutdown()
+        self.reactor.advance(29)
+        self.assertNoResult(stopped)
+        self.reactor.advance(1)
+        yield stopped
+        hangs.callback(None)
+        uses = f'{2 + is_earlier} uses of locks are missing in the history'
+        self.assertEqual(self.told, [f'{uses}; the database has not answered for 30 seconds'])
+
     @defer.inlineCallbacks
     def test_old(self) -> Any:
         """What is older than thirty days is deleted, with what was done by hand."""
@@ -413,6 +438,157 @@ class Kept(HistoryCase):
         yield self.use()
         self.reactor.advance(30)
         self.assertEqual(((yield self.written()), (yield self.acted())), (2, 1))
+
+
+class Unused(HistoryCase):
+    """What becomes of the ids of locks and copies of which nothing is left."""
+
+    @defer.inlineCallbacks
+    def start(self, **words: Any) -> Any:
+        self.held = Gate()
+        held = {'steps': [GatedStep(self.held)], 'locks': [BranchLock('v').access('counting')]}
+        self.config = {
+            'a': self.want(BranchLock('v').access('counting')),
+            'held': held,
+            'rare': self.want(MasterLock('rare')),
+            'gone': self.want(MasterLock('gone')),
+        }
+        yield self.setup_lab(self.config, **words)
+        yield self.request('held', 'held')
+        for builder, branch in (('gone', None), ('a', 'dead'), ('a', 'main')):
+            yield self.use(builder, branch)
+
+    @defer.inlineCallbacks
+    def use(self, builder: str, branch: str | None) -> Any:
+        yield self.request(builder, branch)
+        self.open(self.gate, SUCCESS)
+        yield (yield self.history()).write()
+
+    @defer.inlineCallbacks
+    def ids(self) -> Any:
+        """Return the ids in the database, by name."""
+        model = self.master.db.model
+
+        def read(conn: Any) -> Any:
+            tables = (model.locks, model.lock_copies)
+            rows = [conn.execute(table.select()).fetchall() for table in tables]
+            return [{row.name: row.id for row in each} for each in rows]
+
+        return (yield self.master.db.pool.do(read))
+
+    def wait(self, days: int) -> None:
+        self.reactor.advance(days * 86400)
+        gc.collect()  # what is in a cycle is still in use
+
+    @defer.inlineCallbacks
+    def let_days_pass(self, days: int = 31) -> Any:
+        self.wait(days)
+        yield self.use('a', 'main')
+
+    @defer.inlineCallbacks
+    def remove_lock(self) -> Any:
+        self.config['gone'] = self.want()
+        yield self.reconfig_master(self.lab_config(self.config))
+
+    @defer.inlineCallbacks
+    def test_deleted(self) -> Any:
+        """A copy and a lock that nobody uses, and of which no use is kept, lose their ids."""
+        yield self.start()
+        yield self.remove_lock()
+        yield self.get('locks')
+        [before_locks, before] = yield self.ids()
+        self.assertEqual(sorted(before_locks), ['gone', 'rare', 'v'])
+        yield self.let_days_pass(29)
+        self.assertLessEqual({'gone', 'v[dead]', 'v[main]'}, set((yield self.ids())[1]))
+        yield self.let_days_pass(2)
+        [locks, copies] = yield self.ids()
+        self.assertEqual(sorted(locks), ['rare', 'v'])
+        self.assertEqual(sorted(copies), ['rare', 'v[held]', 'v[main]'])
+        for name in locks:
+            self.assertEqual(locks[name], before_locks[name])
+        self.assertEqual(copies['v[main]'], before['v[main]'])
+
+    @defer.inlineCallbacks
+    def test_comes_back(self) -> Any:
+        """A branch that comes back has an id that none has had before, with its uses."""
+        yield self.start()
+        [_, before] = yield self.ids()
+        yield self.let_days_pass()
+        yield self.use('a', 'dead')
+        [_, copies] = yield self.ids()
+        self.assertNotIn(copies['v[dead]'], before.values())
+        rows = yield self.get('copies', copies['v[dead]'], 'uses')
+        self.assertEqual([row['branch'] for row in rows], ['dead'])
+        yield self.assertFailure(self.get('copies', before['v[dead]'], 'uses'), InvalidPathError)
+
+    @defer.inlineCallbacks
+    def test_newest_stays(self) -> Any:
+        """The newest id stays, which some databases would give again."""
+        yield self.start()
+        yield self.use('a', 'newest')
+        [_, before] = yield self.ids()
+        yield self.let_days_pass()
+        [_, copies] = yield self.ids()
+        self.assertEqual(copies['v[newest]'], before['v[newest]'])
+        self.assertNotIn('v[dead]', copies)
+
+    @parameterized.expand([('active', 1), ('inactive', 0)])
+    @defer.inlineCallbacks
+    def test_another_master(self, _: str, active: int) -> Any:
+        """Nothing is deleted while another master is active, which may use it."""
+        yield self.start()
+        row = {'id': 99, 'name': 'other', 'name_hash': 'x', 'active': active, 'last_active': 10**9}
+        other = self.master.db.model.masters.insert().values(**row)
+        yield self.master.db.pool.do_with_transaction(lambda conn: conn.execute(other).rowcount)
+        yield self.let_days_pass()
+        self.assertEqual('v[dead]' in (yield self.ids())[1], bool(active))
+
+    @defer.inlineCallbacks
+    def test_asked_meanwhile(self) -> Any:
+        """An id is not found while it may be about to be deleted."""
+        yield self.start()
+        [_, before] = yield self.ids()
+        delete = self.master.db.locks.delete_unused
+        held: defer.Deferred[None] = defer.Deferred()
+
+        @defer.inlineCallbacks
+        def delete_slowly(*but: Any) -> Any:
+            deleted = yield delete(*but)
+            yield held
+            return deleted
+
+        self.patch(self.master.db.locks, 'delete_unused', delete_slowly)
+        self.wait(31)
+        yield self.request('a', 'main')
+        self.open(self.gate, SUCCESS)
+        written = (yield self.history()).write()
+        self.assertNoResult(written)
+        yield self.request('a', 'dead')
+        [copy] = [c for c in copies_of(self.master, [BranchLock('v')]) if c.label == 'v[dead]']
+        ids = yield LockIds.getService(self.master.botmaster)
+        asked = ids.learn([copy])
+        self.assertNoResult(asked)
+        held.callback(None)
+        yield written
+        yield asked
+        [_, copies] = yield self.ids()
+        self.assertEqual(ids.of(copy)[1], copies['v[dead]'])
+        self.assertNotEqual(copies['v[dead]'], before['v[dead]'])
+
+    @defer.inlineCallbacks
+    def test_by_the_janitor(self) -> Any:
+        """The janitor deletes them with the uses."""
+        yield self.start()
+        config = self.lab_config(self.config)
+        config['configurators'] = [JanitorConfigurator(lock_history_horizon=timedelta(days=7))]
+        yield self.reconfig_master(config)
+        self.wait(8)
+        yield self.use('a', 'main')
+        self.wait(1)
+        self.settle()
+        [_, copies] = yield self.ids()
+        self.assertNotIn('v[dead]', copies)
+        self.assertIn('v[held]', copies)
 
 
 class Janitor(HistoryCase):

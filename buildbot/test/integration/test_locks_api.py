@@ -201,6 +201,10 @@ class LocksApi(LabTestCase):
         rows = yield self.get('locks', lockid, 'waiters', offset=1, limit=1)
         self.assertEqual([row['place'] for row in rows], [2])
         self.assertEqual((rows.offset, rows.total, rows.limit), (1, 3, 1))
+        words = {'offset': 1, 'limit': 1, 'fields': ['place', 'builder']}
+        rows = yield self.get('locks', lockid, 'waiters', **words)
+        self.assertEqual(list(rows), [{'place': 2, 'builder': 'firmware3'}])
+        self.assertEqual((rows.offset, rows.total, rows.limit), (1, 3, 1))
 
     @parameterized.expand(
         [

@@ -13,6 +13,7 @@ from buildbot.plugins import util
 from buildbot.process.results import SUCCESS
 from buildbot.test.util import browser
 from buildbot.test.util.browser import Browser
+from buildbot.test.util.crowd import gather
 from buildbot.test.util.integration import RunMasterBase
 from buildbot.test.util.lab import AwaitedGate
 from buildbot.test.util.lab import GatedStep
@@ -36,6 +37,21 @@ BEYOND = """
 """
 
 
+# Which pages of those who wait have been asked for.
+ASKED = """
+    return performance.getEntriesByType('resource')
+        .map(({name}) => new URL(name))
+        .filter(({pathname}) => pathname.endsWith('/waiters'))
+        .map(({searchParams}) => [searchParams.get('offset'), searchParams.get('limit')]);
+"""
+
+PRESS = """
+    const [where, words] = arguments;
+    const named = each => each.innerText.trim() === words;
+    [...document.querySelectorAll(`[aria-label="${where}"] button`)].find(named).click();
+"""
+
+
 class PageCase(RunMasterBase):
     """A board that builds of firmware hold in a step, and for which requests of nightly wait."""
 
@@ -48,7 +64,7 @@ class PageCase(RunMasterBase):
     def setUp(self):
         use_known_database(self)
         self.gate = AwaitedGate()
-        board = util.MasterLock('board')
+        self.board = board = util.MasterLock('board')
         version = util.BranchLock('version')
 
         def builder(name, **words):
@@ -211,6 +227,22 @@ class Pages(PageCase):
         yield window.click('version')
         yield window.see('Held by 500', 'Waiting 500', '1–20 of 500')
         yield self.fits(window, f'copies-{name}')
+
+    @defer.inlineCallbacks
+    def test_crowd(self):
+        """Of 5,000 who wait only those are fetched and drawn that are seen, the last ones too."""
+        crowd = yield gather(self.master, self.board, 5001)
+        self.addCleanup(crowd.leave)
+        window = yield self.look()
+        yield window.visit(crowd.path)
+        yield window.see('Waiting 5,000', '1–50 of 5,000', '50. request 50 of b10')
+        yield window.see(without=('51. request',))
+        yield window.run(PRESS, 'Pages of who waits for it', 'Last')
+        yield window.see('4,951–5,000 of 5,000', '5000. request 5000 of b0')
+        yield self.fits(window, 'crowd')
+        asked = yield window.run(ASKED)
+        self.assertLessEqual({'0', '4950'}, {offset for offset, _ in asked})
+        self.assertEqual({limit for _, limit in asked}, {'50'})
 
     @defer.inlineCallbacks
     def fits(self, window, name):

@@ -142,8 +142,8 @@ class SeamList(unittest.SynchronousTestCase):
             ('constant', 'from buildbot.process.results import RETRY', 'process.results.RETRY'),
             (
                 'of_a_module',
-                'from buildbot.data import resultspec\nresultspec.Filter()',
-                'data.resultspec.Filter',
+                'from buildbot.data import types\ntypes.Integer()',
+                'data.types.Integer',
             ),
             (
                 'of_a_class',

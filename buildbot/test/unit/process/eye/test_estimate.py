@@ -15,11 +15,12 @@ from twisted.trial import unittest
 
 from buildbot.process.eye.estimate import Duration
 from buildbot.process.eye.estimate import Taken
+from buildbot.process.eye.estimate import Turns
 from buildbot.process.eye.estimate import Wanted
 from buildbot.process.eye.estimate import at_quantile
 from buildbot.process.eye.estimate import duration
+from buildbot.process.eye.estimate import play
 from buildbot.process.eye.estimate import rest
-from buildbot.process.eye.estimate import turns
 
 
 def lasts(middle: float) -> Duration:
@@ -59,7 +60,7 @@ class Durations(unittest.SynchronousTestCase):
         self.assertEqual(at_quantile([1, 2, 3, 4, 5], part), expected)
 
 
-class Turns(unittest.SynchronousTestCase):
+class Plays(unittest.SynchronousTestCase):
     def turns(self, capacity: Any, taken: list[Any], **lines: list[Any]) -> Any:
         """Return when those who wait have their turn; all is at 100 now."""
         held = [Taken(copy, units, lasts(left)) for copy, units, left in taken]
@@ -67,7 +68,8 @@ class Turns(unittest.SynchronousTestCase):
             copy: [Wanted(owner, units, lasts(middle)) for owner, units, middle in line]
             for copy, line in lines.items()
         }
-        return {owner: turn.at for owner, turn in turns(100, capacity, held, waiting).items()}
+        found = dict(play(100, capacity, held, waiting, set()))
+        return {owner: turn.at for owner, turn in found.items() if turn is not None}
 
     @parameterized.expand(
         [
@@ -101,7 +103,7 @@ class Turns(unittest.SynchronousTestCase):
     def test_spread(self) -> None:
         """The further behind, the less is known; nothing is earlier than now."""
         line = [Wanted(i, 1, Duration(10, 6, 8)) for i in range(2)]
-        found = turns(0, {'c': 1}, [Taken('c', 1, Duration(5, 8, 6))], {'c': line})
+        found = dict(play(0, {'c': 1}, [Taken('c', 1, Duration(5, 8, 6))], {'c': line}, set()))
         self.assertEqual([tuple(found[i]) for i in range(2)], [(5, 0, 11), (15, 5, 25)])
 
     @settings(deadline=None, max_examples=200)
@@ -130,6 +132,35 @@ class Turns(unittest.SynchronousTestCase):
         rng = random.Random(1)
         line = [Wanted(i, 1, lasts(rng.uniform(1, 9))) for i in range(5000)]
         begin = time.process_time()
-        found = turns(0, {'c': 3}, [Taken('c', 3, lasts(1))], {'c': line})
+        found = dict(play(0, {'c': 3}, [Taken('c', 3, lasts(1))], {'c': line}, set()))
         self.assertLess(time.process_time() - begin, 0.5)
         self.assertEqual(len(found), 5000)
+
+    def asked(self, owners: str, taken: int, asked: list[str]) -> Any:
+        """Return what is told of some in a line for two units, and how far it was looked along."""
+        looked: list[str] = []
+
+        def line() -> Any:
+            for owner in owners:
+                looked.append(owner)
+                yield Wanted(owner, 1 if owner == 'x' else 2, lasts(10))
+
+        turns = Turns(play(100, {'c': 2}, [Taken('c', taken, lasts(5))], {'c': line()}, set()))
+        told = [turns.of(owner) for owner in asked]
+        return [turn and turn.at for turn in told], ''.join(looked)
+
+    @parameterized.expand(
+        [
+            ('first', 'abcdefg', 2, 'a', [105], 'a'),
+            ('second', 'abcdefg', 2, 'ab', [105, 115], 'ab'),
+            ('in_any_order', 'abcdefg', 2, 'cab', [125, 105, 115], 'abc'),
+            ('waits_for_something_else', 'xabcdefg', 1, 'x', [None], 'x'),
+            ('behind_that', 'xabcdefg', 1, 'xa', [None, 105], 'xa'),
+            ('not_there', 'abc', 2, 'za', [None, 105], 'abc'),
+        ]
+    )
+    def test_no_further(
+        self, _: str, owners: str, taken: int, asked: str, at: list[Any], looked: str
+    ) -> None:
+        """The line is looked along as far as those stand in it who are asked for."""
+        self.assertEqual(self.asked(owners, taken, list(asked)), (at, looked))

@@ -18,6 +18,7 @@ from buildbot.locks import LockOwner
 from buildbot.locks import MasterLock
 from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.locklog import LockLog
+from buildbot.util.eventual import flushEventualQueue
 from buildbot.util.service import AsyncMultiService
 
 EXCLUSIVE = MasterLock('x').access('exclusive')
@@ -83,8 +84,9 @@ class Lab:
             self.clock.advance(1)
 
 
-class Rows(unittest.SynchronousTestCase):
+class Rows(unittest.TestCase):
     def setUp(self):
+        self.addCleanup(flushEventualQueue)  # or tests after it would wait for what is in it
         self.lab = Lab()
 
     def told(self, claim):

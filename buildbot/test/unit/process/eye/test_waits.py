@@ -15,6 +15,7 @@ from buildbot.process.eye.waits import Lines
 from buildbot.process.eye.waits import sentence
 from buildbot.process.eye.waits import waits_of
 from buildbot.process.locklog import LockLog
+from buildbot.util.eventual import flushEventualQueue
 
 
 class Owner(LockOwner):
@@ -29,8 +30,9 @@ class Owner(LockOwner):
         return self.name
 
 
-class Waits(unittest.SynchronousTestCase):
+class Waits(unittest.TestCase):
     def setUp(self):
+        self.addCleanup(flushEventualQueue)  # or tests after it would wait for what is in it
         self.a, self.b = BaseLock('a'), BaseLock('b', 3)
         self.exclusive = MasterLock('x').access('exclusive')
         self.one = MasterLock('x').access('counting')

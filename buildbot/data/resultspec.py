@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A filter fails on no value: a time is compared as seconds, and what cannot be never matches."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from typing import Callable
+from typing import Iterable
+from typing import Iterator
+
+from buildbot.util import datetime2epoch
+from buildbot_overlay import release
+
+upstream = release(__name__)
+
+#: the largest number that a database can be asked for
+LARGEST = 2**63 - 1
+
+
+class Filter(upstream.Filter):
+    """Which rows are wanted, by the values of one field.
+
+    A time is what is told of it: whole seconds since the epoch. None, and what cannot be compared
+    with a value that is given, is neither more nor less than it, and contains nothing.
+    """
+
+    def getOperator(self, sqlMode: bool = False) -> Callable[[Any, Any], Any]:
+        """Return what compares a field, or its column, with the values.
+
+        :param sqlMode: whether it is a column.
+        :raises KeyError: no column can be compared with the values, but the rows can.
+        """
+        if sqlMode and any(isinstance(v, int) and abs(v) > LARGEST for v in self.values):
+            raise KeyError(f'no column holds a number like those for {self.field}')
+        return super().getOperator(sqlMode)
+
+    def apply(self, data: Iterable[Any]) -> Iterator[Any]:
+        """Yield the rows that match."""
+        is_met = self.getOperator()
+        are_numbers = all(isinstance(value, (int, float)) for value in self.values)
+        for row in data:
+            value = _data_getter(row, self.field)  # noqa: F821 - the release's
+            if are_numbers and isinstance(value, datetime):
+                value = datetime2epoch(value)
+            try:
+                matches = is_met(value, self.values)
+            except TypeError:
+                matches = False
+            if matches:
+                yield row

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: rows of the database for uses of locks that have ended."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+from typing import Sequence
+
+from twisted.internet import defer
+
+from buildbot.process.eye.use import Use
+
+
+class UseRows:
+    """Makes rows of uses, and finds out the ids that are in these. It writes none.
+
+    :cvar most: of how many copies the ids are kept.
+    """
+
+    most = 10_000
+
+    def __init__(self) -> None:
+        # by the names of lock and copy
+        self._copy_ids: dict[tuple[str, str], int] = {}
+
+    def forget(self) -> None:
+        """Find out all ids anew, for they may have been deleted."""
+        self._copy_ids.clear()
+
+    @defer.inlineCallbacks
+    def rows_of(self, uses: Sequence[Use], master: Any) -> Any:
+        """Return the rows of some uses.
+
+        :returns: Deferred of a list of dicts.
+        """
+        yield self._learn(uses, master.db.locks)
+        rows = []
+        for use in uses:
+            owner = use.owner
+            builder = master.botmaster.builders.get(owner.builder)
+            if builder is not None:
+                builderid = yield builder.getBuilderId()
+            elif owner.builder is not None:
+                builderid = yield master.data.updates.findBuilderId(owner.builder)
+            else:
+                builderid = None
+            rows.append(
+                {
+                    'copyid': self._copy_ids[use.lock, use.copy],
+                    'masterid': master.masterid,
+                    'kind': owner.kind,
+                    'text': use.text,
+                    'builderid': builderid,
+                    'buildrequestid': owner.buildrequestid,
+                    'buildid': owner.buildid,
+                    'stepid': owner.stepid,
+                    'path': owner.path,
+                    'worker': owner.worker,
+                    'branch': owner.branch,
+                    'mode': use.mode,
+                    'units': use.units,
+                    'nested': int(use.nested),
+                    'waiting_since': use.waiting_since,
+                    'held_since': use.held_since,
+                    'until': use.until,
+                    'result': use.result,
+                }
+            )
+        return rows
+
+    @defer.inlineCallbacks
+    def _learn(self, uses: Sequence[Use], locks: Any) -> Any:
+        if len(self._copy_ids) > self.most:
+            self.forget()  # so many names are those of branches that come and go
+        unknown = defaultdict(set)
+        for use in uses:
+            if (use.lock, use.copy) not in self._copy_ids:
+                unknown[use.lock].add(use.copy)
+        for lock, copies in unknown.items():
+            ids = yield locks.find_copy_ids((yield locks.find_lock_id(lock)), copies)
+            self._copy_ids.update(((lock, copy), ids[copy]) for copy in copies)
