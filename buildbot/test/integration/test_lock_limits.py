@@ -176,7 +176,7 @@ class Waiting(Limited):
         yield self.start(MasterLock('L', maxWait=600), level)
         yield self.request('b', 'x')
         yield self.request('a', 'x')
-        self.after(590)
+        self.after(500)
         for gate in (self.gates['b'], self.clean):
             self.open(gate, SUCCESS)
         self.assertEqual(self.count_limits(), 0)
@@ -498,6 +498,7 @@ class Holding(Limited):
         self.assertEqual(len(self.clean.running), 1)
         self.finish()
         self.assertEqual((yield self.builds()), [CANCELLED])
+        self.assertNotIn('longer', ' '.join((yield self.states(1))))
         yield self.nothing_is_left()
 
     @defer.inlineCallbacks

@@ -12,6 +12,8 @@ from buildbot.locking.copies import LocksInUse
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import reporters
+from buildbot.process.buildstep import BuildStep
+from buildbot.process.lockfacts import Facts
 from buildbot.process.longwaits import LongWaits
 from buildbot.process.results import SUCCESS
 from buildbot.reporters.base import ReporterBase
@@ -214,6 +216,25 @@ class LongWaiting(Reports, LabTestCase):
         self.after(6000)
         self.assertEqual([text.split()[4] for text in self.texts], list('acdef'))
         self.finish()
+
+    @defer.inlineCallbacks
+    def test_owner_that_does_not_say(self):
+        """One who does not say what it is is not told of, and the others are."""
+        yield self.start(builders='abc')
+        for name in 'bac':
+            yield self.request(name)
+
+        def fail(step):
+            if step.build.builder.name == 'a':
+                raise ValueError('I shall not say')
+            return Facts('step')
+
+        self.patch(BuildStep, 'lock_facts', fail)
+        self.after(6000)
+        self.assertEqual(len(self.texts), 1)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.finish()
+        self.flushLoggedErrors(ValueError)
 
     @defer.inlineCallbacks
     def test_ended_in_time(self):
