@@ -23,10 +23,10 @@ from buildbot.plugins import steps as steps_of_release
 from buildbot.process.build import Build
 from buildbot.process.builder import Builder
 from buildbot.process.buildstep import BuildStep
-from buildbot.process.hand.hold import Hold
-from buildbot.process.hand.quarantine import Quarantine
 from buildbot.process.factory import BuildFactory
 from buildbot.process.groups.step import StepGroup
+from buildbot.process.hand.hold import Hold
+from buildbot.process.hand.quarantine import Quarantine
 from buildbot.process.properties import renderer
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS

@@ -17,7 +17,6 @@ from buildbot.process.buildstep import BuildStep
 from buildbot.process.hand.hold import Hold
 from buildbot.process.hand.quarantine import Quarantine
 
-
 #: those who may wait, and are no pending requests
 OTHERS = (BuildStep, Hold, Quarantine)
 
