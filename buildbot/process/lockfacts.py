@@ -60,6 +60,17 @@ def facts_of(thing: Any) -> Facts:
     return Facts('other') if facts is None else facts()
 
 
+def known_facts(thing: Any) -> Facts:
+    """Return what is known of an owner; nothing if it is of a plugin that fails to say it.
+
+    That is logged where a use of its lock is recorded.
+    """
+    try:
+        return facts_of(thing)
+    except Exception:
+        return Facts('other')
+
+
 def branch_of(request: Any) -> str | None:
     """Return the branch of the first source of a request that has one."""
     sources = getattr(request, 'sources', None)
