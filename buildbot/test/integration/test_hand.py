@@ -202,6 +202,20 @@ class Holds(HandTestCase):
         self.assertEqual(told, wanted.split())
 
     @defer.inlineCallbacks
+    def test_ids(self) -> Any:
+        """No two holds have one id, also if the first has ended, and after a restart."""
+        yield self.start(WorkerLock('board'), db_url=self.database)
+        ids = []
+        for _ in range(2):
+            for _ in range(2):
+                hold = yield self.hold('ann')
+                ids.append(hold['holdid'])
+                yield self.act('ann', 'release', holdid=hold['holdid'])
+                yield self.assert_untouched()
+            yield self.restart()
+        self.assertEqual(ids, [1, 2, 3, 4])
+
+    @defer.inlineCallbacks
     def test_limit_lowered(self) -> Any:
         """A person who waits for more units than there are now is told, and waits no longer."""
         board = WorkerLock('board', maxCount=2)

@@ -25,6 +25,8 @@ from buildbot.process.builder import Builder
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.groups.step import StepGroup
+from buildbot.process.hand.hold import Hold
+from buildbot.process.hand.quarantine import Quarantine
 from buildbot.process.properties import renderer
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
@@ -822,7 +824,11 @@ class HistoryCase(PacedCase):
         running = self.running()
         for owner in copy.owners:
             build = owner.build if isinstance(owner, BuildStep) else owner
-            if not isinstance(build, Build):
+            if isinstance(owner, Hold):
+                self.assertIn(owner, copy.by_hand, f'{copy} is held by an ended {owner}')
+            elif isinstance(owner, Quarantine):
+                self.assertIs(owner, copy.quarantine, f'{copy} is kept by an ended {owner}')
+            elif not isinstance(build, Build):
                 is_about_to = self.questions or self.held is not None
                 self.assertTrue(is_about_to, f'{copy} is reserved for nobody: {owner}')
             else:
