@@ -22,7 +22,7 @@ upstream = release(__name__)
 
 
 class LockHistoryJanitor(BuildStep):
-    """Deletes the uses of locks that ended longer ago than the horizon, and ids that are left over.
+    """Deletes uses of locks and what was done by hand from before the horizon, and ids left over.
 
     :param lock_history_horizon: a ``timedelta``.
     """
@@ -39,16 +39,17 @@ class LockHistoryJanitor(BuildStep):
     def run(self) -> Any:
         horizon = self.master.reactor.seconds() - self.lock_history_horizon.total_seconds()
         history = yield History.getService(self.master.botmaster)
-        deleted = yield history.delete_before(horizon)
-        self.descriptionDone = [f'uses of locks deleted: {deleted}']
+        uses = yield history.delete_before(horizon)
+        actions = yield self.master.db.lock_hand.delete_before(horizon)
+        self.descriptionDone = [f'uses of locks deleted: {uses}, actions: {actions}']
         return SUCCESS
 
 
 class JanitorConfigurator(upstream.JanitorConfigurator):
     """Adds a builder that deletes what is old, and what starts it.
 
-    :param lock_history_horizon: for how long uses of locks are kept, a ``timedelta``; None leaves
-        that to the master.
+    :param lock_history_horizon: for how long uses of locks are kept, and what was done by hand, a
+        ``timedelta``; None leaves that to the master.
     """
 
     def __init__(

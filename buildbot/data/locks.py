@@ -23,6 +23,7 @@ from buildbot.process.eye.rows import copy_row
 from buildbot.process.eye.rows import holder_rows
 from buildbot.process.eye.rows import lock_row
 from buildbot.process.eye.rows import waiter_row
+from buildbot.process.hand.version import version_of
 from buildbot.util import epoch2datetime
 
 #: when a waiter is likely to have its turn, and between what times
@@ -72,6 +73,7 @@ class OwnerEntity(UserEntity):
     workerid = types.NoneOk(types.Integer())
     since_at = types.NoneOk(types.DateTime())
     priority = types.Integer()
+    version = types.String()
     holdid = types.NoneOk(types.Integer())
     person = types.NoneOk(types.String())
     reason = types.NoneOk(types.String())
@@ -344,8 +346,10 @@ class WaitersEndpoint(LocksMixin, base.Endpoint):
 
     def _rows(self, forecast: Forecast, waiting: list[Any]) -> Any:
         rows = []
+        copies = {ids: copy for copy, ids, _, _ in waiting}
+        versions = {ids: version_of(copy) for ids, copy in copies.items()}
         for copy, ids, place, claim in waiting:
-            row = waiter_row(copy, ids, place, claim)
+            row = waiter_row(copy, ids, versions[ids], place, claim)
             turn = forecast.turn(copy, claim)
             for name, time in zip(ESTIMATE, turn or (None, None, None)):
                 row[name] = epoch2datetime(time)

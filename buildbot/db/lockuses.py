@@ -145,6 +145,7 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
                 uses.c.held_since,
                 uses.c.until,
                 uses.c.nested,
+                uses.c.kind,
                 uses.c.result,
             )
             .select_from(tables)

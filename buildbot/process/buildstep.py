@@ -432,7 +432,6 @@ class BuildStep(upstream.BuildStep, LockOwner):
             self._limit.stop()
 
     def _cannot_have_locks(self, why: Failure) -> Failure:
-        self._end_limit()
         self._acquiringLocks = []
         self._wait_no_more()
         cause = first_cause(why)

@@ -6,6 +6,9 @@ from __future__ import annotations
 from typing import Any
 from typing import NamedTuple
 
+#: kinds of owners that are no part of a build, and that say nothing of how long builds hold locks
+BY_HAND = ('person', 'quarantine')
+
 
 class Facts(NamedTuple):
     """What an owner of locks is part of. It says nothing of its locks.
@@ -55,6 +58,17 @@ def facts_of(thing: Any) -> Facts:
     """Return what is known of an owner."""
     facts = getattr(thing, 'lock_facts', None)
     return Facts('other') if facts is None else facts()
+
+
+def known_facts(thing: Any) -> Facts:
+    """Return what is known of an owner; nothing if it is of a plugin that fails to say it.
+
+    That is logged where a use of its lock is recorded.
+    """
+    try:
+        return facts_of(thing)
+    except Exception:
+        return Facts('other')
 
 
 def branch_of(request: Any) -> str | None:

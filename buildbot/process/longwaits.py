@@ -21,6 +21,7 @@ from buildbot.util.service import SharedService
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
+    from buildbot.locking.copy import BaseLock
     from buildbot.locking.owner import LockOwner
     from buildbot.process.locklog import LockLog
 
@@ -143,10 +144,18 @@ class WaitLine:
     def _tell(self, owner: LockOwner) -> bool:
         claim = owner.waiting_claim
         copies = claim.refused() if claim is not None else []
-        if not copies:
-            return False
-        copy, name = copies[0], owner.lock_name()
-        row = {
+        if copies:
+            try:
+                row = self._row(owner, copies[0])
+                self._master.mq.produce(key_of_long_wait(self._seconds), row)
+            except Exception as e:  # the others are told of
+                log.err(e, f'while it was told who waits for {copies[0]}')
+        return bool(copies)
+
+    def _row(self, owner: LockOwner, copy: BaseLock) -> dict[str, Any]:
+        # as those of what people do
+        name, in_the_way = owner.lock_name(), copy.who_was_in_the_way(owner)
+        return {
             'actionid': 0,
             'lock': copy.lockName,
             'copy': copy.label,
@@ -154,13 +163,7 @@ class WaitLine:
             'action': 'long_wait',
             'who': None,
             'reason': '',
-            'text': f'{name} waited longer than {self._seconds} s for it,'
-            f' {copy.who_was_in_the_way(owner)}',
+            'text': f'{name} waited longer than {self._seconds} s for it, {in_the_way}',
             'person': facts_of(owner).person,
             'until_at': None,
         }
-        try:
-            self._master.mq.produce(key_of_long_wait(self._seconds), row)
-        except Exception as e:
-            log.err(e, f'while it was told that {name} waits for {copy}')
-        return True

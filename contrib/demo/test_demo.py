@@ -8,9 +8,12 @@ import json
 import os
 import subprocess
 import sys
+from email.message import Message
 from pathlib import Path
+from urllib.error import HTTPError
 
 import demo
+import hand
 import judge
 from parameterized import parameterized
 from told import WORTH_TELLING
@@ -46,6 +49,10 @@ LINES = [
     (
         'firmware-release #2 / test released jtag[board-2] (exclusive) after 3.2 s',
         'firmware-release #2 / test released jtag[board-2] after 3.2 s',
+    ),
+    (
+        'jtag[board-1]: ann has given it back (on my desk)',
+        'jtag[board-1]: ann has given it back (on my desk)',
     ),
     (
         ' <Build firmware-release number:2 results:success>: build finished',
@@ -180,6 +187,64 @@ class Counting(unittest.SynchronousTestCase):
         }
         self.patch(judge, 'urlopen', lambda path: io.BytesIO(said[path].encode()))
         self.assertEqual(list(demo.finished('u/')), [0, 1, 2])
+
+
+class Bench:
+    """A person who may do anything, of which it is kept what; nobody else may, if it is said so.
+
+    :cvar anonymous_may: whether somebody may who has not logged in.
+    """
+
+    anonymous_may = False
+    done: list[tuple[str, str, str]] = []
+
+    def __init__(self, url, name=''):
+        self.name = name
+
+    def do(self, path, method, **words):
+        if not self.name and not self.anonymous_may:
+            raise HTTPError(path, 403, 'no', Message(), None)
+        self.done.append((self.name, method, words['of']))
+        return {'holdid': 1, 'copyid': 7}
+
+
+class ByHand(unittest.SynchronousTestCase):
+    def judge(self, reason, anonymous_may=False):
+        """Return what is wrong, and what has been done."""
+        rows = {
+            'locks': {'locks': [{'lockid': 1, 'name': 'jtag'}]},
+            'copies/7/waiters': {'waiters': [{'stepid': 5, 'text': 'b #1 / test'}]},
+            'copies/7': {'copies': [{'version': '0-1-0'}]},
+            'steps/5/reasons': {'reasons': [{'text': reason}]},
+        }
+        self.patch(judge, 'get', lambda url, path: rows[path])
+        event = json.dumps({'key': [], 'message': {'copyid': 7}})
+        stream = f'event: handshake\ndata: 1\n\nevent: event\ndata: {event}\n\n'.encode()
+        self.patch(judge, 'urlopen', lambda url, timeout: io.BytesIO(stream))
+        self.patch(hand, 'Person', Bench)
+        self.patch(Bench, 'anonymous_may', anonymous_may)
+        self.patch(Bench, 'done', [])
+        wrong = hand.judge_hand('u/', ['board-1'], lambda: Bench.done.append(('', 'push', '')))
+        return wrong, Bench.done
+
+    def test_good(self):
+        """A build comes while ann holds the board, waits for her, and she gives it back."""
+        wrong, done = self.judge('waiting for jtag[board-1]: held by ann, by hand (under a minute)')
+        self.assertEqual(wrong, [])
+        expected = [('ann', 'hold', 'board-1'), ('', 'push', ''), ('ann', 'release', 'board-1')]
+        self.assertEqual(done, expected)
+
+    def test_other_reason(self):
+        """A build that waits for something else is wrong."""
+        wrong, _ = self.judge('it is late')
+        self.assertEqual(
+            wrong, ["b #1 / test does not wait for ann, but: [{'text': 'it is late'}]"]
+        )
+
+    def test_anonymous(self):
+        """That anybody may hold a board is wrong."""
+        wrong, _ = self.judge('held by ann, by hand', anonymous_may=True)
+        self.assertEqual(wrong, ['somebody who has not logged in can hold a board'])
 
 
 class Use(unittest.SynchronousTestCase):

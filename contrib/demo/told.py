@@ -32,6 +32,10 @@ WORTH_TELLING = {
         re.compile(r'\] (firmware-\w+ #\d+ / test released jtag\[\S+\]) .*( after .* s)'),
         r'\1\2',
     ),
+    'what people do by hand': (
+        re.compile(r'\] (\w+(?:\[\S+\])?: (?:ann|bob) .*)'),
+        r'\1',
+    ),
     'a build that ends': (
         re.compile(r'<Build (firmware-\w+) number:(\d+) results:(\w+)>: build finished'),
         r'\1 #\2 finished: \3',

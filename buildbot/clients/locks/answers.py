@@ -3,22 +3,25 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
-from typing import Callable
-from typing import NamedTuple
-from typing import Sequence
 
+from buildbot.clients.locks.acts import ACTS
+from buildbot.clients.locks.acts import do
 from buildbot.clients.locks.address import Thing
 from buildbot.clients.locks.api import Api
 from buildbot.clients.locks.api import NoAnswer
 from buildbot.clients.locks.api import NotThere
-from buildbot.clients.locks.look import Look
+from buildbot.clients.locks.asked import Asked
 from buildbot.clients.locks.look import harmless
+from buildbot.clients.locks.meant import all_locks
+from buildbot.clients.locks.meant import find_lock
+from buildbot.clients.locks.meant import is_copy
 from buildbot.clients.locks.stream import Lost
+from buildbot.clients.locks.texts import actions_text
 from buildbot.clients.locks.texts import copy_text
 from buildbot.clients.locks.texts import costs_text
+from buildbot.clients.locks.texts import deed_text
 from buildbot.clients.locks.texts import lock_text
 from buildbot.clients.locks.texts import locks_text
 from buildbot.clients.locks.texts import news_text
@@ -28,62 +31,10 @@ from buildbot.process.eye.words import plain
 #: how many copies are shown before what happens to them
 COPIES = 20
 
+#: how many of the things that were done by hand are shown
+ACTIONS = 5
 
-class Asked(NamedTuple):
-    """One call of the command.
-
-    :param api: of the master.
-    :param write: takes lines of the answer.
-    :param say: takes words for somebody who waits.
-    :param is_json: whether the answer is to be JSON.
-    """
-
-    api: Api
-    write: Callable[[Sequence[str]], object]
-    say: Callable[[str], object]
-    look: Look
-    is_json: bool
-
-    def write_json(self, content: Any) -> None:
-        self.write([json.dumps(content, sort_keys=True)])
-
-
-async def all_locks(api: Api) -> list[Any]:
-    """Return the rows of all locks.
-
-    :raises NoAnswer: the master knows nothing of locks, or does not answer.
-    """
-    try:
-        return await api.rows('locks', 'locks')
-    except NotThere:
-        raise NoAnswer(
-            'this master knows nothing of locks: it is a Buildbot without them'
-        ) from None
-
-
-async def find_lock(api: Api, name: str) -> tuple[Any, str | None]:
-    """Return the row of a lock, and the name of the copy if one of its copies is meant.
-
-    :param name: of the lock or the copy, also as it is shown; or the id of the lock.
-    """
-    locks = await all_locks(api)
-    ways: list[Callable[[Any], bool]] = [
-        lambda lock: lock['name'] == name,
-        lambda lock: plain(lock['name']) == name,
-        lambda lock: str(lock['lockid']) == name,
-    ]
-    for is_meant in ways:
-        for lock in locks:
-            if is_meant(lock):
-                return lock, None
-    for lock in locks:
-        if name.startswith((f'{lock["name"]}[', f'{plain(lock["name"])}[')):
-            return lock, name
-    raise NoAnswer(f'no lock has the name or id {plain(name)}')
-
-
-def is_copy(copy: Any, name: str) -> bool:
-    return name in (copy['name'], plain(copy['name']))
+HINT = '; --limit 0 shows all'
 
 
 async def show_all(asked: Asked) -> None:
@@ -120,20 +71,30 @@ async def show(asked: Asked, name: str, limit: int) -> None:
                 waiters[copy['copyid']] = await api.page('waiters', at, limit=limit or None)
             except NotThere:
                 pass  # nobody uses it any more
+    actions = await last_actions(api, path if one is None else f'copies/{shown[0]["copyid"]}')
     if asked.is_json:
         rows = [row for some, _ in waiters.values() for row in some]
         ids = [copy['copyid'] for copy in shown]
         held = [row for row in holders if row['copyid'] in ids]
-        asked.write_json({'locks': [lock], 'copies': shown, 'holders': held, 'waiters': rows})
+        known = {'locks': [lock], 'copies': shown, 'holders': held, 'waiters': rows}
+        asked.write_json({**known, 'lockactions': actions})
         return
     lines = lock_text(lock, api.now, asked.look)
     for copy in shown:
         lines.append('')
         held = [row for row in holders if row['copyid'] == copy['copyid']]
-        lines += copy_text(copy, held, *waiters[copy['copyid']], api.now, asked.look)
+        lines += copy_text(copy, held, *waiters[copy['copyid']], api.now, asked.look, HINT)
     if len(copies) > len(shown):
-        lines += ['', f'and {len(copies) - len(shown)} more in use; --limit 0 shows all']
-    asked.write(lines)
+        lines += ['', f'and {len(copies) - len(shown)} more in use{HINT}']
+    asked.write([*lines, *actions_text(actions, api.now, asked.look)])
+
+
+async def last_actions(api: Api, path: str) -> list[Any]:
+    """Return what was done by hand last, with a lock or a copy."""
+    try:
+        return await api.rows('lockactions', f'{path}/actions', order='-at', limit=ACTIONS)
+    except NotThere:  # nobody uses the copy any more, or the master knows of no such thing
+        return []
 
 
 async def tell_why(asked: Asked, thing: Thing) -> None:
@@ -201,7 +162,8 @@ async def watch(asked: Asked, name: str | None) -> None:
     lock, one = (None, None) if name is None else await find_lock(api, name)
     if lock is None:
         await all_locks(api)  # a master without locks does not say that it tells no events of them
-    stream = await api.listen(f'locks/{"*" if lock is None else lock["lockid"]}/copies/*/*')
+    events = f'locks/{"*" if lock is None else lock["lockid"]}/copies/*/*'
+    stream = await api.listen(events, 'lockactions/*/*')
     if not asked.is_json:
         await (show_all(asked) if name is None else show(asked, name, COPIES))
     asked.say('watching; Ctrl-C ends it')
@@ -210,13 +172,17 @@ async def watch(asked: Asked, name: str | None) -> None:
             event = await stream.next()
         except Lost:
             raise NoAnswer('the master tells no more: the connection is lost') from None
-        copy = event['message']
-        if one is not None and not is_copy(copy, one):
+        row, is_action = event['message'], event['key'][0] == 'lockactions'
+        if lock is not None and row['lock'] != lock['name']:
+            continue
+        if one is not None and not is_copy({'name': row['copy']} if is_action else row, one):
             continue
         if asked.is_json:
             asked.write_json(event)
+        elif is_action:
+            asked.write(deed_text(row, time.time(), asked.look))
         else:
-            asked.write(news_text(event['key'][-1], copy, time.time(), asked.look))
+            asked.write(news_text(event['key'][-1], row, time.time(), asked.look))
 
 
 async def answer(asked: Asked, config: Any) -> None:
@@ -231,5 +197,7 @@ async def answer(asked: Asked, config: Any) -> None:
         await tell_why(asked, config['thing'])
     elif what == 'top':
         await show_costs(asked, config['days'], config['limit'])
+    elif what in ACTS:
+        await do(asked, config)
     else:
         await watch(asked, config['lock'])

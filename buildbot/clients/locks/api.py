@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import time
 from email.utils import parsedate_to_datetime
 from typing import Any
 from typing import Callable
 from typing import NamedTuple
+from urllib.parse import quote
 from urllib.parse import urlencode
 
 import treq
 from twisted.internet import defer
 from twisted.web.client import Agent
+from twisted.web.client import FileBodyProducer
 from twisted.web.client import HTTPConnectionPool
 from twisted.web.http_headers import Headers
 
@@ -48,6 +51,17 @@ class Credentials(NamedTuple):
         return f'Basic {base64.b64encode(words).decode("ascii")}'
 
 
+class Token(NamedTuple):
+    """A log-in that a browser has done: what the master's cookie says of it."""
+
+    text: str
+
+    @property
+    def cookie(self) -> str:
+        # the second name is for a master that talks TLS itself
+        return f'TWISTED_SESSION={self.text}; TWISTED_SECURE_SESSION={self.text}'
+
+
 class Answer(NamedTuple):
     code: int
     headers: Headers
@@ -70,14 +84,14 @@ class Api:
     """The data API of a master.
 
     :param url: of its web page, with a slash at the end.
-    :param credentials: for its log-in and for a proxy in front of it.
+    :param credentials: for its log-in, and a password for a proxy in front of it, too.
     :param say: is called with words for somebody who waits.
     """
 
     def __init__(
         self,
         url: str,
-        credentials: Credentials | None,
+        credentials: Credentials | Token | None,
         say: Callable[[str], object],
         reactor: Any,
     ) -> None:
@@ -100,6 +114,9 @@ class Api:
         a cookie, unless it has no log-in with a password.
         """
         if self._credentials is None:
+            return
+        if isinstance(self._credentials, Token):
+            self._headers.setRawHeaders('Cookie', [self._credentials.cookie])
             return
         self._headers.setRawHeaders('Authorization', [self._credentials.header])
         answer = await self._ask('auth/login')
@@ -132,11 +149,56 @@ class Api:
             raise NoAnswer(f'{self._url} does not say what {kind} it has')
         return rows, content.get('meta', {}).get('total', len(rows))
 
+    async def name_of_user(self) -> str:
+        """Return by which name the master knows who asks."""
+        content = self._check(await self._ask('config'))
+        user = content.get('user') or {}
+        for key in ('email', 'username', 'full_name'):
+            if user.get(key) and not user.get('anonymous'):
+                return str(user[key])
+        return 'anonymous'
+
+    async def do(self, path: str, action: str, words: dict[str, Any]) -> Any:
+        """Have something done.
+
+        :param path: of the data API.
+        :param action: of it.
+        :param words: parameters.
+        :returns: what the master says of it.
+        :raises NoAnswer: it is refused, or it is not known whether it was done.
+        """
+        call = {'jsonrpc': '2.0', 'method': action, 'params': words, 'id': 1}
+        try:
+            answer = await self._ask(f'api/v2/{path}', json.dumps(call).encode())
+        except NoAnswer as e:
+            more = 'it may have been done, and to do it again does nothing twice'
+            raise NoAnswer(f'{e}; {more}') from None
+        content = answer.content
+        error = content.get('error') if isinstance(content, dict) else None
+        if isinstance(error, dict) and answer.code in (400, 403):
+            sentence = harmless(error.get('message', 'no reason'))[:2000]
+            raise NoAnswer(sentence if answer.code == 400 else self._not_allowed(sentence))
+        if isinstance(error, dict):
+            error = error.get('message', 'no reason')
+            answer = answer._replace(body=json.dumps({'error': error}).encode())
+        result = self._check(answer).get('result')
+        if not isinstance(result, dict):
+            raise NoAnswer(f'{self._url} does not say what it has done')
+        return result
+
+    def _not_allowed(self, why: str) -> str:
+        how = '' if self._credentials else ' (see --user)'
+        return f'{self._url} does not let {self._who}{how} do this: {why}'
+
+    @property
+    def _who(self) -> str:
+        return 'this user' if self._credentials else 'a user who has not logged in'
+
     def _check(self, answer: Answer) -> Any:
         content, url = answer.content, self._url
         if answer.code in (401, 403):
-            who = 'this user' if self._credentials else 'a user who has not logged in (see --user)'
-            raise NoAnswer(f'{url} does not show this to {who}')
+            how = '' if self._credentials else ' (see --user)'
+            raise NoAnswer(f'{url} does not show this to {self._who}{how}')
         if 300 <= answer.code < 400:
             there = (answer.headers.getRawHeaders('location') or ['another address'])[0]
             raise NoAnswer(f'{url} sends on to {plain(there)}; give --master the right address')
@@ -153,8 +215,8 @@ class Api:
             raise NoAnswer(f'{url} answers with status {answer.code}: {error}')
         return content
 
-    async def listen(self, path: str) -> Stream:
-        """Return the events of a path with stars, from now on."""
+    async def listen(self, path: str, *others: str) -> Stream:
+        """Return the events of paths with stars, from now on."""
         response = await self._request(f'sse/listen/{path}')
         kind = (response.headers.getRawHeaders('content-type') or [''])[0]
         if response.code != 200 or not kind.startswith('text/event-stream'):
@@ -164,9 +226,11 @@ class Api:
         response.deliverBody(stream)
         self._streams.append(stream)
         try:
-            await stream.is_heard
+            known_as = await stream.is_heard
         except Lost:
             raise NoAnswer(f'{self._url} does not tell events') from None
+        for other in others:
+            await self._ask(f'sse/add/{quote(known_as, safe="")}/{other}')
         return stream
 
     def stop(self) -> None:
@@ -174,8 +238,8 @@ class Api:
         for stream in self._streams:
             stream.stop()
 
-    async def _ask(self, path: str) -> Answer:
-        answer = await self._read(await self._request(path))
+    async def _ask(self, path: str, body: bytes | None = None) -> Answer:
+        answer = await self._read(await self._request(path, body))
         said = answer.headers.getRawHeaders('date')
         self.now = time.time()
         if said:
@@ -190,9 +254,14 @@ class Api:
         await self._wait(treq.collect(response, parts.append))
         return Answer(response.code, response.headers, b''.join(parts))
 
-    async def _request(self, path: str) -> Any:
+    async def _request(self, path: str, body: bytes | None = None) -> Any:
         url = f'{self._url}{path}'.encode('ascii')
-        return await self._wait(self._agent.request(b'GET', url, self._headers))
+        if body is None:
+            return await self._wait(self._agent.request(b'GET', url, self._headers))
+        headers = self._headers.copy()
+        headers.setRawHeaders('Content-Type', ['application/json'])
+        sent = FileBodyProducer(io.BytesIO(body))
+        return await self._wait(self._agent.request(b'POST', url, headers, sent))
 
     async def _wait(self, d: defer.Deferred[Any]) -> Any:
         later = self._reactor.callLater

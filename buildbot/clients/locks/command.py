@@ -12,22 +12,24 @@ from typing import Sequence
 from twisted.internet import defer
 from twisted.internet import task
 
-from buildbot.clients.locks.answers import Asked
 from buildbot.clients.locks.answers import answer
 from buildbot.clients.locks.api import Api
 from buildbot.clients.locks.api import NoAnswer
+from buildbot.clients.locks.asked import Asked
 from buildbot.clients.locks.look import look_of
+from buildbot.clients.locks.question import is_yes
 
 #: what a shell expects of a command that was interrupted
 INTERRUPTED = 130
 
 
-async def run(reactor: Any, config: Any, out: Any, err: Any) -> int:
+async def run(reactor: Any, config: Any, out: Any, err: Any, source: Any = None) -> int:
     """Do what the command says, and return its exit status.
 
     :param config: options of the sub command.
     :param out: where the answer is written to.
     :param err: where all else is said.
+    :param source: from where a question is answered.
     """
 
     def say(words: str) -> None:
@@ -36,9 +38,15 @@ async def run(reactor: Any, config: Any, out: Any, err: Any) -> int:
     def write(lines: Sequence[str]) -> None:
         print('\n'.join(lines), file=out, flush=True)
 
+    async def agree(lines: Sequence[str], question: str) -> bool:
+        print('\n'.join(lines), file=err)
+        print(question, end='', file=err, flush=True)
+        return await is_yes(reactor, source)
+
     api = Api(config['master'], config['credentials'], say, reactor)
     try:
-        await answer(Asked(api, write, say, look_of(out), bool(config['json'])), config)
+        asked = Asked(api, write, say, agree, look_of(out), bool(config['json']))
+        await answer(asked, config)
     except NoAnswer as e:
         say(str(e))
         return 1
@@ -61,7 +69,8 @@ def locks(config: Any) -> NoReturn:
             raise SystemExit(code)
 
     def main(reactor: Any) -> defer.Deferred[None]:
-        d = defer.Deferred.fromCoroutine(run(reactor, config.subOptions, sys.stdout, sys.stderr))
+        streams = sys.stdout, sys.stderr, sys.stdin
+        d = defer.Deferred.fromCoroutine(run(reactor, config.subOptions, *streams))
         reactor.addSystemEventTrigger('before', 'shutdown', d.cancel)
         return defer.Deferred.fromCoroutine(status(d))
 

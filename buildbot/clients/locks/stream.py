@@ -16,8 +16,8 @@ class Lost(Exception):
     """The master sends no more."""
 
 
-def events_of(block: bytes) -> Iterator[Any]:
-    """Yield the event that a block of the stream brings: a dict of ``key`` and ``message``.
+def data_of(block: bytes, kind: bytes) -> Iterator[bytes]:
+    """Yield the data of a block of the stream, if it is of a kind.
 
     :param block: lines, without the empty one at their end.
     """
@@ -25,8 +25,14 @@ def events_of(block: bytes) -> Iterator[Any]:
     for line in block.split(b'\n'):
         name, _, value = line.rstrip(b'\r').partition(b':')
         fields.setdefault(name, []).append(value[1:] if value.startswith(b' ') else value)
-    if fields.get(b'event') == [b'event']:
-        yield json.loads(b'\n'.join(fields.get(b'data', [])))
+    if fields.get(b'event') == [kind]:
+        yield b'\n'.join(fields.get(b'data', []))
+
+
+def events_of(block: bytes) -> Iterator[Any]:
+    """Yield the event that a block of the stream brings: a dict of ``key`` and ``message``."""
+    for data in data_of(block, b'event'):
+        yield json.loads(data)
 
 
 class Stream(protocol.Protocol):
@@ -37,14 +43,16 @@ class Stream(protocol.Protocol):
         self._waiting: list[Any] = []
         self._asked: defer.Deferred[Any] | None = None
         self._is_lost = False
-        #: fires when the master hears us, so that no event from then on is missed
-        self.is_heard: defer.Deferred[None] = defer.Deferred()
+        #: fires when the master hears us, so that no event from then on is missed, with the name
+        #: by which it knows this stream
+        self.is_heard: defer.Deferred[str] = defer.Deferred()
 
     def dataReceived(self, data: bytes) -> None:
         *blocks, self._begun = (self._begun + data).replace(b'\r\n', b'\n').split(b'\n\n')
         for block in blocks:
             if not self.is_heard.called:
-                self.is_heard.callback(None)
+                names = data_of(block, b'handshake')
+                self.is_heard.callback(next(names, b'').decode('utf-8', 'replace'))
             self._waiting += events_of(block)
         self._answer()
 

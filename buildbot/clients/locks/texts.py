@@ -11,6 +11,7 @@ from buildbot.clients.locks.look import harmless
 from buildbot.clients.locks.look import wrap
 from buildbot.clients.locks.table import Column
 from buildbot.clients.locks.table import table
+from buildbot.clients.locks.until import moment
 from buildbot.process.eye.words import plain
 
 Row = dict
@@ -25,6 +26,7 @@ LOCKS = (
     Column('IN USE', 'in use', is_number=True),
     Column('WAITING', 'waiting', is_number=True, warns=True),
     Column('OLDEST', 'the oldest for', is_number=True),
+    Column('QUARANTINED', 'in quarantine', is_number=True, warns=True),
 )
 
 OWNERS = (
@@ -34,6 +36,15 @@ OWNERS = (
     Column('HOW'),
     Column('PRIORITY', 'priority', is_number=True),
     Column('LIKELY AT', 'likely at'),
+    Column('UNTIL', 'until'),
+    Column('REASON', 'reason:'),
+)
+
+ACTIONS = (
+    Column('WHEN'),
+    Column('COPY', is_name=True),
+    Column('WHAT'),
+    Column('REASON', 'reason:'),
 )
 
 COSTS = (
@@ -83,7 +94,17 @@ def use_of(row: Row, now: float) -> str:
         words += f', {row["waiting"]} waiting'
         if row['oldest_wait_at'] is not None:
             words += f', the oldest for {since(row["oldest_wait_at"], now)}'
-    return words
+    return f'{words}{out_of_use(row, now)}'
+
+
+def out_of_use(row: Row, now: float) -> str:
+    """Say that a copy is in quarantine, or how many copies of a lock are."""
+    if row.get('quarantined'):
+        return f', {row["quarantined"]} in quarantine'
+    if row.get('quarantined_at') is None:
+        return ''
+    who, why = plain(row['quarantined_by']), plain(row['quarantine_reason'])
+    return f', in quarantine for {since(row["quarantined_at"], now)} by {who} ({why})'
 
 
 def locks_text(locks: Sequence[Row], now: float, look: Look) -> list[str]:
@@ -98,6 +119,7 @@ def locks_text(locks: Sequence[Row], now: float, look: Look) -> list[str]:
             f'{row["used"]}/{row["capacity"]}',
             str(row['waiting']),
             since(row['oldest_wait_at'], now),
+            str(row.get('quarantined') or ''),
         )
         for row in locks
     ]
@@ -120,22 +142,34 @@ def headed(name: str, text: str, look: Look) -> list[str]:
 
 
 def copy_text(
-    copy: Row, holders: Sequence[Row], waiters: Sequence[Row], total: int, now: float, look: Look
+    copy: Row,
+    holders: Sequence[Row],
+    waiters: Sequence[Row],
+    total: int,
+    now: float,
+    look: Look,
+    hint: str = '',
 ) -> list[str]:
     """Say who holds a copy and who waits for it.
 
     :param waiters: the first of them.
     :param total: how many wait.
+    :param hint: how to see the others.
     """
     lines = headed(f'{plain(copy["name"])}: ', use_of(copy, now), look)
     rows = [owner(row, 'holds', now) for row in holders]
-    rows += [owner(row, f'place {row["place"]}', now) for row in waiters]
+    rows += [owner(row, place(row), now) for row in waiters]
     if rows:
         lines += table(OWNERS, rows, look, '  ')
     if total > len(waiters):
-        more = f'and {count(total - len(waiters), "other")} in line; --limit 0 shows all'
+        more = f'and {count(total - len(waiters), "other")} in line{hint}'
         lines += wrap(more, look.width, '  ', '  ')
     return lines
+
+
+def place(row: Row) -> str:
+    moved = ', moved to the front' if row.get('first_at') is not None else ''
+    return f'place {row["place"]}{moved}'
 
 
 def owner(row: Row, state: str, now: float) -> tuple[str, ...]:
@@ -148,7 +182,26 @@ def owner(row: Row, state: str, now: float) -> tuple[str, ...]:
         f'{units}{nested}',
         str(row['priority']) if row['priority'] else '',
         estimate(row, now),
+        end(row, now),
+        plain(row.get('reason') or ''),
     )
+
+
+def end(row: Row, now: float) -> str:
+    """Say when a hold by hand ends, or was to end."""
+    if row.get('until_at') is None:
+        return ''
+    when = moment(row['until_at'], now)
+    return f'{when}, overdue' if row['overdue'] else when
+
+
+def actions_text(actions: Sequence[Row], now: float, look: Look) -> list[str]:
+    """Say what was done by hand last, and what came of it."""
+    rows = [
+        (moment(row['at'], now), plain(row['copy']), plain(row['text']), plain(row['reason']))
+        for row in actions
+    ]
+    return ['', look.title('By hand:'), *table(ACTIONS, rows, look, '  ')] if rows else []
 
 
 def estimate(row: Row, now: float) -> str:
@@ -228,7 +281,17 @@ def news_text(what: str, copy: Row, now: float, look: Look) -> list[str]:
 
     :param what: the last word of the event.
     """
+    return at_time(f'{harmless(what):8}  {plain(copy["name"])}: {use_of(copy, now)}', now, look)
+
+
+def deed_text(action: Row, now: float, look: Look) -> list[str]:
+    """Say what was done by hand, or came of it."""
+    what, copy = harmless(action['action']), plain(action['copy'])
+    why = f' ({plain(action["reason"])})' if action['reason'] else ''
+    return at_time(f'{what:8}  {copy}: {plain(action["text"])}{why}', now, look)
+
+
+def at_time(text: str, now: float, look: Look) -> list[str]:
     when = time.strftime('%H:%M:%S', time.localtime(now))
-    text = f'{harmless(what):8}  {plain(copy["name"])}: {use_of(copy, now)}'
     line = f'{when}  {text}'
     return [line] if len(line) <= look.width else wrap(text, look.width, f'{when}  ', '  ')

@@ -20,6 +20,8 @@ from buildbot.process.eye.estimate import duration
 from buildbot.process.eye.estimate import play
 from buildbot.process.eye.estimate import rest
 from buildbot.process.eye.holds import Holds
+from buildbot.process.lockfacts import BY_HAND
+from buildbot.process.lockfacts import Facts
 from buildbot.process.lockfacts import facts_of
 
 
@@ -64,8 +66,11 @@ class Forecast:
                 continue  # its units are those of the holding around it
             thing = thing_of(holding.owner)
             facts, since = facts_of(thing), holds_since(thing)
-            lasted = self._holds.lasted(copy.lockName, facts.builder, facts.path)
-            left = rest(lasted, 0 if since is None else self._now - since)
+            if facts.kind in BY_HAND:
+                left = self._until(facts)
+            else:
+                lasted = self._holds.lasted(copy.lockName, facts.builder, facts.path)
+                left = rest(lasted, 0 if since is None else self._now - since)
             if left is None:
                 return None
             taken.append(Taken(copy, copy.units_of(holding.exclusive, holding.units), left))
@@ -83,8 +88,15 @@ class Forecast:
                 return
             yield Wanted(owner, copy.units_of(want.exclusive, want.units), lasts)
 
+    def _until(self, facts: Facts) -> Duration | None:
+        # a person's hold may be given back before its end; of one beyond it nothing is known
+        left = 0 if facts.until is None else facts.until - self._now
+        return Duration(left, left / 2, 0) if left > 0 else None
+
     def _duration(self, copy: BaseLock, thing: Any) -> Duration | None:
         facts = facts_of(thing)
+        if facts.kind in BY_HAND:
+            return self._until(facts)
         kind = (copy.lockName, facts.builder, facts.path)
         if kind not in self._durations:
             self._durations[kind] = duration(self._holds.lasted(*kind))

@@ -223,8 +223,9 @@ class History(SharedService):
         if not has_janitor(self.master.config):
             try:
                 yield self._delete_before(now - self.days * DAY)
+                yield self.master.db.lock_hand.delete_before(now - self.days * DAY)
             except Exception as e:
-                log.err(e, 'while deleting old uses of locks')
+                log.err(e, 'while deleting the old history of locks')
 
 
 def in_uses(count: int) -> str:

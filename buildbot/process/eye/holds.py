@@ -11,6 +11,7 @@ from typing import Sequence
 
 from buildbot.process.eye.use import RELEASED
 from buildbot.process.eye.use import Use
+from buildbot.process.lockfacts import BY_HAND
 
 
 class Holds:
@@ -34,7 +35,8 @@ class Holds:
 
     def learn(self, use: Use) -> None:
         """Take notice of a use that has ended."""
-        if use.held is not None and use.result == RELEASED and not use.nested:
+        is_of_build = use.owner.kind not in BY_HAND
+        if use.held is not None and use.result == RELEASED and is_of_build and not use.nested:
             self.add(use.lock, use.owner.builder, use.owner.path, use.held)
 
     def add(self, lock: str, builder: str | None, path: str | None, seconds: float) -> None:
@@ -69,6 +71,7 @@ def holds_of(rows: Iterable[Any]) -> Holds:
     """
     found = Holds()
     for row in reversed(list(rows)):
-        if row.result == RELEASED and row.held_since is not None and not row.nested:
+        is_of_build = row.kind not in BY_HAND and not row.nested
+        if row.result == RELEASED and row.held_since is not None and is_of_build:
             found.add(row.lock, row.builder, row.path, row.until - row.held_since)
     return found

@@ -89,24 +89,33 @@ def oldest_wait(copy: BaseLock) -> float | None:
 
 
 def owner_row(
-    known_by: str, thing: Any, copy: BaseLock, ids: tuple[int, int], exclusive: bool, units: int
+    known_by: str,
+    thing: Any,
+    copy: BaseLock,
+    ids: tuple[int, int],
+    version: str,
+    exclusive: bool,
+    units: int,
 ) -> dict[str, Any]:
     """Return what holders and waiters have in common.
 
     :param known_by: the field in which its name is that no other owner has.
     :param ids: of the lock and of the copy.
+    :param version: of the copy; it costs more than all else, and is the same for all of its rows.
     :param units: how many units; of no meaning for an exclusive access.
     """
-    facts = facts_of(thing)._asdict()
-    facts['until_at'] = epoch2datetime(facts.pop('until'))
+    facts = facts_of(thing)
+    fields = facts._asdict()
+    fields['until_at'] = epoch2datetime(fields.pop('until'))
     lockid, copyid = ids
     return {
         known_by: facts.name,
         'copyid': copyid,
         'lockid': lockid,
         'copy': copy.label,
+        'version': version,
         'text': short_name(thing),
-        **facts,
+        **fields,
         'mode': 'exclusive' if exclusive else 'counting',
         'units': copy.units_of(exclusive, units),
         'priority': getattr(thing, 'lock_priority', 0),
@@ -121,28 +130,32 @@ def moved_at(thing: Any) -> float | None:
 
 def holder_rows(copy: BaseLock, ids: tuple[int, int]) -> list[dict[str, Any]]:
     """Return who holds a copy, in the order in which it was granted."""
-    return [holder_row(holding, copy, ids) for holding in copy.holdings()]
+    version = version_of(copy)
+    return [holder_row(holding, copy, ids, version) for holding in copy.holdings()]
 
 
-def holder_row(holding: Holding, copy: BaseLock, ids: tuple[int, int]) -> dict[str, Any]:
+def holder_row(
+    holding: Holding, copy: BaseLock, ids: tuple[int, int], version: str
+) -> dict[str, Any]:
     thing = thing_of(holding.owner)
-    row = owner_row('holderid', thing, copy, ids, holding.exclusive, holding.units)
+    row = owner_row('holderid', thing, copy, ids, version, holding.exclusive, holding.units)
     row['since_at'] = epoch2datetime(holds_since(thing))
     row['nested'] = holding.is_nested
     return row
 
 
 def waiter_row(
-    copy: BaseLock, ids: tuple[int, int], place: int, claim: LockClaim
+    copy: BaseLock, ids: tuple[int, int], version: str, place: int, claim: LockClaim
 ) -> dict[str, Any]:
     """Return one who waits for a copy.
 
+    :param version: of the copy, as in ``owner_row``.
     :param place: in line; 1 is the first.
     """
     thing = thing_of(claim.owner)
     access = next(access for lock, access in claim.accesses if lock is copy)
     exclusive = access.mode == 'exclusive'
-    row = owner_row('waiterid', thing, copy, ids, exclusive, access.count)
+    row = owner_row('waiterid', thing, copy, ids, version, exclusive, access.count)
     row['since_at'] = epoch2datetime(waits_since(thing))
     row['place'] = place
     row['first_at'] = epoch2datetime(moved_at(thing))

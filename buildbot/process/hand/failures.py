@@ -13,7 +13,7 @@ from twisted.python import log
 from buildbot.locking.copies import definition_of
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.owner import LockOwner
-from buildbot.process.lockfacts import facts_of
+from buildbot.process.lockfacts import known_facts
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
@@ -82,4 +82,4 @@ def tell_release(owner: LockOwner, claim: Any) -> None:
             try:
                 judge(copy, owner)
             except Exception as e:  # it is released all the same
-                log.err(e, f'while judging how {facts_of(owner).name} held {copy}')
+                log.err(e, f'while judging how {known_facts(owner).name} held {copy}')

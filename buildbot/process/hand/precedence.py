@@ -19,7 +19,7 @@ from buildbot.process.hand.wishes import By
 from buildbot.process.hand.wishes import Refused
 from buildbot.process.hand.wishes import check_seen
 from buildbot.process.hand.wishes import check_text
-from buildbot.process.lockfacts import facts_of
+from buildbot.process.lockfacts import known_facts
 from buildbot.process.runningbuilds import RunningBuilds
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Precedence:
     def _stand(self, owner: LockOwner, claim: LockClaim, moved_at: float | None) -> None:
         # A request that waits for several workers moves in all its lines, and stays so if it leaves
         # them and comes back.
-        facts = facts_of(owner)
+        facts = known_facts(owner)
         builder = self._botmaster.builders.get(facts.builder)
         if facts.kind == 'request' and builder is not None:
             builder.reservations.move(facts.buildrequestid, moved_at)
@@ -83,10 +83,10 @@ class Precedence:
     def kick(self, copy: BaseLock, by: By, holderid: Any) -> Any:
         reason = check_text(copy, 'the reason', by.reason)
         things = [thing_of(holding.owner) for holding in copy.holdings()]
-        thing = next((t for t in things if facts_of(t).name == holderid), None)
+        thing = next((t for t in things if known_facts(t).name == holderid), None)
         if thing is None:
             raise Refused(f'{copy}: {holderid!r} does not hold it now')
-        facts = facts_of(thing)
+        facts = known_facts(thing)
         if facts.kind == 'quarantine':
             raise Refused(f'{copy}: it is in quarantine, and nobody holds it; restore it')
         running = yield RunningBuilds.getService(self._botmaster)
@@ -113,6 +113,6 @@ def waiter(copy: BaseLock, waiterid: Any) -> LockClaim:
     for claim in copy.unsorted_line():
         thing = claim.thing
         is_movable = isinstance(thing, LockOwner) and thing is not copy.quarantine
-        if is_movable and facts_of(thing).name == waiterid:
+        if is_movable and known_facts(thing).name == waiterid:
             return claim
     raise Refused(f'{copy}: {waiterid!r} does not wait for it now')

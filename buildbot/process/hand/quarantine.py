@@ -13,7 +13,7 @@ from buildbot.locking.copy import LockClaim
 from buildbot.locking.owner import LockOwner
 from buildbot.process.hand.hold import Taking
 from buildbot.process.lockfacts import Facts
-from buildbot.process.lockfacts import facts_of
+from buildbot.process.lockfacts import known_facts
 from buildbot.process.locklog import LockLog
 
 
@@ -72,7 +72,7 @@ class Quarantine(LockOwner):
     def lets_in(self, owner: Any) -> bool:
         """Tell whether an owner may hold the copy all the same, because it repairs it."""
         name = getattr(definition_of(self.copy), 'repairBuilder', None)
-        return name is not None and facts_of(owner).builder == name
+        return name is not None and known_facts(owner).builder == name
 
     def begin(self) -> None:
         """Let nobody have the copy any more."""

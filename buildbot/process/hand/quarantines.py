@@ -22,7 +22,7 @@ from buildbot.process.hand.wishes import Refused
 from buildbot.process.hand.wishes import check_running
 from buildbot.process.hand.wishes import check_seen
 from buildbot.process.hand.wishes import check_text
-from buildbot.process.lockfacts import facts_of
+from buildbot.process.lockfacts import known_facts
 
 if TYPE_CHECKING:
     from buildbot.process.hand.journal import Journal
@@ -130,7 +130,7 @@ class Quarantines:
         """Take notice that an owner is about to release a copy."""
         quarantine = copy.quarantine
         if quarantine is not None and quarantine.lets_in(owner):
-            quarantine.repairing.add(facts_of(owner).buildid)
+            quarantine.repairing.add(known_facts(owner).buildid)
         self._failures.released(copy, owner)
 
     def build_finished(self, build: dict[str, Any]) -> None:
@@ -141,7 +141,7 @@ class Quarantines:
         buildid = build['buildid']
         for quarantine in list(self._quarantines):
             # it may be about to release it
-            holding = [facts_of(owner).buildid for owner in quarantine.copy.owners]
+            holding = [known_facts(owner).buildid for owner in quarantine.copy.owners]
             if buildid in quarantine.repairing or buildid in holding:
                 quarantine.repairing.discard(buildid)
                 take = self._repaired(quarantine, build['number'])

@@ -13,7 +13,7 @@ from typing import Sequence
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.owner import LockOwner
 from buildbot.locking.owner import thing_of
-from buildbot.process.lockfacts import facts_of
+from buildbot.process.lockfacts import known_facts
 
 #: how many of many holders are named
 NAMED = 3
@@ -29,7 +29,7 @@ def version_of(copy: BaseLock) -> str:
 
 
 def state_of(copy: BaseLock) -> tuple[Any, Any, Any]:
-    holders = sorted(facts_of(holder).name for holder in holders_of(copy))
+    holders = sorted(known_facts(holder).name for holder in holders_of(copy))
     holds = [(h.holdid, h.person, h.until, h.is_held) for h in copy.by_hand]
     quarantine = copy.quarantine
     return holders, holds, quarantine and (quarantine.who, quarantine.since, quarantine.reason)
@@ -42,7 +42,7 @@ def digest(part: Any) -> str:
 def holders_of(copy: BaseLock) -> list[Any]:
     """Return who holds a copy but for people and quarantines, and for those nested in a holder."""
     things = [thing_of(holding.owner) for holding in copy.holdings() if not holding.is_nested]
-    return [thing for thing in things if facts_of(thing).kind not in ('person', 'quarantine')]
+    return [thing for thing in things if known_facts(thing).kind not in ('person', 'quarantine')]
 
 
 def what_has_changed(copy: BaseLock, version: str) -> str | None:

@@ -216,7 +216,6 @@ class Reservation(LockOwner):
 
     def _wait_is_over(self, _: Any, claim: LockClaim) -> None:
         if self.claim is claim:
-            self._end_limit()
             if not claim.holds:
                 self.claim = None  # its next claim fails, and says why
             self._wake()

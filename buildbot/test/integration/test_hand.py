@@ -15,12 +15,14 @@ from buildbot.data.exceptions import InvalidPathError
 from buildbot.locks import BranchLock
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
+from buildbot.process.eye.history import History
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
 from buildbot.test.util.hand import HOUR
 from buildbot.test.util.hand import MINUTE
 from buildbot.test.util.hand import HandTestCase
+from buildbot.util import datetime2epoch
 from buildbot.www.authz import Forbidden
 
 
@@ -200,6 +202,20 @@ class Holds(HandTestCase):
         self.assertEqual(told, wanted.split())
 
     @defer.inlineCallbacks
+    def test_ids(self) -> Any:
+        """No two holds have one id, also if the first has ended, and after a restart."""
+        yield self.start(WorkerLock('board'), db_url=self.database)
+        ids = []
+        for _ in range(2):
+            for _ in range(2):
+                hold = yield self.hold('ann')
+                ids.append(hold['holdid'])
+                yield self.act('ann', 'release', holdid=hold['holdid'])
+                yield self.assert_untouched()
+            yield self.restart()
+        self.assertEqual(ids, [1, 2, 3, 4])
+
+    @defer.inlineCallbacks
     def test_limit_lowered(self) -> Any:
         """A person who waits for more units than there are now is told, and waits no longer."""
         board = WorkerLock('board', maxCount=2)
@@ -314,6 +330,58 @@ class Holds(HandTestCase):
         yield self.tested_master.shutdown()
         self.settle()
         self.assertEqual(self.gate.running, [])
+
+
+class Known(HandTestCase):
+    """What is known of the past, and what is expected, when people hold locks."""
+
+    @defer.inlineCallbacks
+    def test_estimate(self) -> Any:
+        """Who waits for a person is expected to have the lock at the end of the hold."""
+        yield self.start(WorkerLock('board'))
+        yield self.request('fw')
+        self.gate.open(SUCCESS)
+        self.settle()
+        yield self.hold('ann')
+        yield self.request('fw')
+        [waiter] = yield self.get('copies', (yield self.copy_row())['copyid'], 'waiters')
+        at = [waiter[name] for name in ('estimate_from', 'estimate_at', 'estimate_until')]
+        self.assertEqual([round(datetime2epoch(time) / MINUTE) for time in at], [30, 60, 60])
+
+    @parameterized.expand([('quarantine', False), ('overdue', True)])
+    @defer.inlineCallbacks
+    def test_no_estimate(self, _: str, is_overdue: bool) -> Any:
+        """Nothing is expected of a quarantine, or of a hold beyond its end."""
+        yield self.start(MasterLock('board'))
+        if is_overdue:
+            yield self.hold('ann', of=None, until=MINUTE)
+            self.reactor.advance(2 * MINUTE)
+        else:
+            yield self.act('ann', 'quarantine', of=None)
+        yield self.request('fw')
+        [waiter] = yield self.get('copies', (yield self.copy_row(None))['copyid'], 'waiters')
+        self.assertIsNone(waiter['estimate_at'])
+
+    @defer.inlineCallbacks
+    def test_history(self) -> Any:
+        """A hold is a use of the lock, and costs; it says nothing of how long builds hold it."""
+        yield self.start(WorkerLock('board'))
+        hold = yield self.hold('ann')
+        self.reactor.advance(30 * MINUTE)
+        yield self.act('ann', 'release', holdid=hold['holdid'])
+        [use] = yield self.get('locks', (yield self.lockid()), 'uses')
+        self.assertEqual(
+            (use['kind'], use['text'], use['builder']), ('person', 'ann, by hand', None)
+        )
+        [cost] = yield self.get('lockcosts', 1)
+        self.assertEqual((cost['builder'], round(cost['held'] / MINUTE)), (None, 30))
+        yield self.request('fw')
+        yield self.request('fw')
+        self.gate.open(SUCCESS)
+        self.settle()
+        history = yield History.getService(self.master.botmaster)
+        known = yield history.known_holds()
+        self.assertEqual(len(known.lasted('board', 'other', None)), 1)
 
 
 class Precedence(HandTestCase):

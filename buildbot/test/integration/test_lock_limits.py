@@ -14,12 +14,14 @@ from buildbot.locks import WorkerLock
 from buildbot.plugins import schedulers
 from buildbot.plugins import steps
 from buildbot.process.build import Build
+from buildbot.process.buildstep import BuildStep
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import Property
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
+from buildbot.test.util.hand import HandTestCase
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase
@@ -31,6 +33,13 @@ LOCKS = [
     ('branch_key', lambda **words: BranchLock('L', key=Property('branch'), **words), 'L[x]'),
 ]
 LEVELS = ['builder', 'step', 'group']
+
+
+class SlowStep(GatedStep):
+    """A step that goes on for a while when it is interrupted."""
+
+    def interrupt(self, reason):
+        return BuildStep.interrupt(self, reason)
 
 
 class Limited(LabTestCase):
@@ -88,6 +97,9 @@ class Limited(LabTestCase):
         """Check that nobody holds the lock or waits for it, and that no limit runs on."""
         self.assertEqual((yield self.owners(self.lock)), (0, 0))
         self.assertEqual(self.count_limits(), 0)
+        for builder in self.master.botmaster.builders.values():
+            limits = builder.reservations._limits
+            self.assertEqual((limits._told, limits._gave_up), ({}, {}))
 
     def count_limits(self):
         """Return how many limits run."""
@@ -165,9 +177,10 @@ class Waiting(Limited):
         yield self.start(MasterLock('L', maxWait=600), level)
         yield self.request('b', 'x')
         yield self.request('a', 'x')
-        self.after(590)
+        self.after(500)
         for gate in (self.gates['b'], self.clean):
             self.open(gate, SUCCESS)
+        self.assertEqual(self.count_limits(), 0)
         self.after(6000)
         self.assertEqual(len(self.gates['a'].running), 1)
         self.finish()
@@ -291,6 +304,32 @@ class Waiting(Limited):
         self.finish()
         self.assertEqual((yield self.builds()), [SUCCESS] * 3)
         yield self.nothing_is_left()
+
+    @defer.inlineCallbacks
+    def test_no_limit_on_another_worker(self):
+        """A request goes on to wait if one worker's locks have no limit."""
+        own = [MasterLock('M1', maxWait=600), MasterLock('M2')]
+        gates = [Gate(), Gate()]
+        workers = [
+            self.createLocalWorker(f'w{n}', locks=[lock.access('exclusive')])
+            for n, lock in enumerate(own)
+        ]
+        held = GatedStep(gates[0], locks=[lock.access('exclusive') for lock in own])
+        yield self.setup_lab(
+            {
+                'a': {'steps': [GatedStep(gates[1])], 'workernames': ['w0', 'w1']},
+                'b': {'steps': [held], 'workernames': ['w2']},
+            },
+            workers=[*workers, 'w2'],
+        )
+        yield self.request('b')
+        yield self.request('a')
+        self.assertEqual((yield self.owners(own[1])), (1, 1))
+        self.after(6000)
+        self.assertEqual((yield self.builds()), [None])
+        self.open(gates[0], SUCCESS)
+        self.open(gates[1], SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS, SUCCESS])
 
     @defer.inlineCallbacks
     def test_fails_on_each_worker(self):
@@ -448,6 +487,59 @@ class Holding(Limited):
         self.assertEqual(self.told, [])
         yield self.nothing_is_left()
 
+    @parameterized.expand(LEVELS)
+    @defer.inlineCallbacks
+    def test_stopped_before(self, level):
+        """What a person has stopped, and cleans up when its time is over, stays cancelled."""
+        yield self.start(MasterLock('L', maxHold=600), level)
+        yield self.request('a', 'x')
+        yield self.stop_build(1)
+        self.assertEqual(len(self.clean.running), 1)
+        self.after(600)
+        self.assertEqual(len(self.clean.running), 1)
+        self.finish()
+        self.assertEqual((yield self.builds()), [CANCELLED])
+        self.assertNotIn('longer', ' '.join((yield self.states(1))))
+        yield self.nothing_is_left()
+
+    @defer.inlineCallbacks
+    def test_before_it_runs(self):
+        """A group whose time is over before it runs cleans up only, and has failed."""
+        yield self.start(MasterLock('L', maxHold=600), 'group')
+        write = self.hold_write('set_step_locks_acquired_at', lambda *args, **words: True)
+        yield self.request('a', 'x')
+        self.after(600)
+        write.held.callback(None)
+        self.settle()
+        self.assertEqual((self.gates['a'].seen, len(self.clean.running)), (0, 1))
+        self.finish()
+        self.assertEqual((yield self.builds()), [FAILURE])
+        state = yield self.state(1, 'g')
+        self.assertEqual(state, "lock 'L': it held L longer than 600 s (failure)")
+        yield self.nothing_is_left()
+
+    @parameterized.expand([('stopped', CANCELLED), ('lost', RETRY)])
+    @defer.inlineCallbacks
+    def test_slow_end(self, how, result):
+        """A step that takes long to end is cancelled if it was stopped first, or tried again."""
+        lock = MasterLock('L', maxHold=600)
+        gate = Gate()
+        step = SlowStep(gate, locks=[lock.access('exclusive')])
+        yield self.setup_lab({'a': {'steps': [step]}})
+        yield self.request('a', 'x')
+        if how == 'stopped':
+            yield self.stop_build(1)
+        self.after(600)
+        if how == 'lost':
+            self.lose_worker()
+        self.open(gate, {'stopped': CANCELLED, 'lost': RETRY}[how])
+        self.assertEqual((yield self.builds())[0], result)
+        self.assertEqual((yield self.step_rows()), [('generic', result)])
+        self.lock = lock
+        while gate.running:
+            self.open(gate, SUCCESS)
+        self.flushLoggedErrors(LockError)
+
     @defer.inlineCallbacks
     def test_nested(self):
         """A step that shares the lock of its build is not limited anew; the build is."""
@@ -547,3 +639,60 @@ class Circles(LabTestCase):
             " 'g/generic_1' of b1 #1 waits for A held by step group 'g' of b0 #1; step"
             " 'g/generic_1' of b0 #1 waits for B held by step group 'g' of b1 #1",
         )
+
+    @defer.inlineCallbacks
+    def test_of_a_build(self):
+        """So is one in which a triggered build fails."""
+        a, b = (MasterLock(name).access('exclusive') for name in 'AB')
+        gates = [Gate(), Gate()]
+        trigger = steps.Trigger(schedulerNames=['t'], waitForFinish=True, name='trigger')
+        yield self.setup_lab(
+            {
+                'p': {'steps': [GatedStep(gates[0]), trigger], 'locks': [a]},
+                'o': {'steps': [GatedStep(gates[1]), GatedStep(gates[1], locks=[a])], 'locks': [b]},
+                'c': {'steps': [GatedStep(Gate())], 'locks': [b]},
+            },
+            schedulers=[schedulers.Triggerable(name='t', builderNames=['c'])],
+        )
+        in_use = yield LocksInUse.getService(self.master.botmaster)
+        told = []
+        in_use.tell_people = lambda copy, what, text: told.append((copy.label, what, text))
+        yield self.request('p')
+        yield self.request('o')
+        self.open(gates[1], SUCCESS)
+        self.open(gates[0], SUCCESS)
+        self.settle()
+        self.assertEqual((yield self.builds()), [FAILURE, None, FAILURE])
+        self.flushLoggedErrors()
+        [(copy, what, text)] = told
+        self.assertEqual((copy, what), ('B', 'circle'))
+        self.assertIn('c #1 fails: these would wait for one another for ever: ', text)
+        self.open(gates[1], SUCCESS)
+
+
+class Restart(HandTestCase):
+    """A master is stopped, and started with its database; a person holds the board."""
+
+    def after(self, seconds):
+        self.reactor.advance(seconds)
+        self.settle()
+
+    @defer.inlineCallbacks
+    def test_wait(self):
+        """A restart begins a wait anew; who waits too long for a person fails, not the person."""
+        yield self.start(WorkerLock('board', maxWait=600), db_url=self.database)
+        yield self.add_builders(x={'locks': [self.board.access('exclusive')]})
+        yield self.hold('ann')
+        yield self.request('x')
+        self.after(500)
+        yield self.restart()
+        self.after(500)
+        self.assertEqual((yield self.builds()), [])
+        self.after(100)
+        [row] = yield self.master.data.get(('builds',))
+        why = "lock 'board': it waited longer than 600 s for board[w1], which was held by "
+        state = f'could not begin: {why}ann, by hand (on my desk)'
+        self.assertEqual((row['results'], row['state_string']), (FAILURE, state))
+        self.flushLoggedErrors(LockError)
+        holders = yield self.get('copies', (yield self.copy_row())['copyid'], 'holders')
+        self.assertEqual([holder['person'] for holder in holders], ['ann'])

@@ -12,6 +12,8 @@ from buildbot.locking.copies import LocksInUse
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import reporters
+from buildbot.process.buildstep import BuildStep
+from buildbot.process.lockfacts import Facts
 from buildbot.process.longwaits import LongWaits
 from buildbot.process.results import SUCCESS
 from buildbot.reporters.base import ReporterBase
@@ -21,6 +23,9 @@ from buildbot.test.util.hand import HandTestCase
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase
+
+#: in a list, as a reporter takes them
+GENERATORS = [reporters.LockGenerator()]
 
 
 class Recorder(ReporterBase):
@@ -119,6 +124,26 @@ class ByHand(Reports, HandTestCase):
         body = mail.get_payload(decode=True).decode()
         self.assertIn('Reason: &lt;b&gt;mine&lt;/b&gt;', body)
 
+    @parameterized.expand(
+        [
+            (
+                'pushover',
+                lambda: reporters.PushoverNotifier('u', 't', generators=GENERATORS),
+            ),
+            ('pushjet', lambda: reporters.PushjetNotifier('secret', generators=GENERATORS)),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_pushed(self, _, make):
+        """What pushes to a telephone takes it, too."""
+        notifier = make()
+        pushed = []
+        self.patch(type(notifier), 'sendNotification', lambda _, params: pushed.append(params))
+        yield self.start(WorkerLock('board'), services=[notifier])
+        yield self.act('ann', 'quarantine')
+        [params] = pushed
+        self.assertEqual(params['title'], 'board[w1]: it is out of use (Buildbot)')
+
     @defer.inlineCallbacks
     def test_bad_formatter(self):
         """A formatter that never answers keeps neither later reports nor other reporters."""
@@ -216,6 +241,25 @@ class LongWaiting(Reports, LabTestCase):
         self.finish()
 
     @defer.inlineCallbacks
+    def test_owner_that_does_not_say(self):
+        """One who does not say what it is is not told of, and the others are."""
+        yield self.start(builders='abc')
+        for name in 'bac':
+            yield self.request(name)
+
+        def fail(step):
+            if step.build.builder.name == 'a':
+                raise ValueError('I shall not say')
+            return Facts('step')
+
+        self.patch(BuildStep, 'lock_facts', fail)
+        self.after(6000)
+        self.assertEqual(len(self.texts), 1)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.finish()
+        self.flushLoggedErrors(ValueError)
+
+    @defer.inlineCallbacks
     def test_ended_in_time(self):
         """Nothing is kept of waits that have ended."""
         yield self.start()
@@ -223,6 +267,8 @@ class LongWaiting(Reports, LabTestCase):
         yield self.request('a')
         line = yield self.line()
         self.assertEqual(len(line._early), 1)
+        self.open(self.gates['b'], SUCCESS)
+        self.assertEqual((len(line._early), len(self.gates['a'].running)), (0, 1))
         self.finish()
         self.assertEqual((len(line._early), len(line._late)), (0, 0))
         self.after(6000)
@@ -287,8 +333,9 @@ class LongWaiting(Reports, LabTestCase):
         yield self.request('c')
         self.after(60)
         self.assertEqual(len(self.texts), 1)
-        yield self.reconfig_master(self.lab_config(self.builders('step')))
         yield self.request('d')
+        self.assertEqual(self.count_calls(), 1)
+        yield self.reconfig_master(self.lab_config(self.builders('step')))
         self.assertEqual(self.count_calls(), 0)
         self.finish()
 

@@ -145,6 +145,23 @@ class LocksApi(LabTestCase):
         self.assertEqual(holder['since_at'], epoch2datetime(1))
 
     @defer.inlineCallbacks
+    def test_version(self) -> Any:
+        """Who holds a copy and who waits for it are told with the version of it that was seen."""
+        yield self.start()
+        for name in (*self.firmware, 'firmware'):
+            yield self.request(name)
+        lockid = yield self.id_of('board')
+        seen = set()
+        for _ in range(2):
+            [copy] = yield self.get('locks', lockid, 'copies')
+            rows = yield self.get('locks', lockid, 'holders')
+            rows += yield self.get('locks', lockid, 'waiters')
+            self.assertEqual({row['version'] for row in rows}, {copy['version']})
+            seen.add(copy['version'])
+            self.open(self.gate, SUCCESS)
+        self.assertEqual(len(seen), 2)
+
+    @defer.inlineCallbacks
     def test_own(self) -> Any:
         """A build tells what it and its groups hold, and a group what itself holds."""
         yield self.start()

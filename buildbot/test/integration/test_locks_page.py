@@ -3,39 +3,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from parameterized import parameterized
 from twisted.internet import defer
 
-from buildbot.plugins import util
 from buildbot.process.results import SUCCESS
-from buildbot.test.util import browser
-from buildbot.test.util.browser import Browser
 from buildbot.test.util.crowd import gather
-from buildbot.test.util.integration import RunMasterBase
-from buildbot.test.util.lab import Gate
-from buildbot.test.util.lab import GatedStep
-from buildbot.test.util.memorydb import use_known_database
-
-SOURCE = os.environ.get('INTERLOCK_SOURCE')
-AXE = Path(SOURCE or '', 'www/locks_view/node_modules/axe-core/axe.min.js')
-
-#: A folder in which the pictures that the tests take are kept.
-PICTURES = os.environ.get('INTERLOCK_PICTURES')
-
-
-MARKUP = '<img src=x onerror="document.title=1">'
-
-
-# What is wider than its place: the page, or a table.
-BEYOND = """
-    return [document.documentElement, ...document.querySelectorAll('.bb-locks-listing')]
-        .filter(each => each.scrollWidth > each.clientWidth)
-        .map(each => each.className);
-"""
-
+from buildbot.test.util.pagecase import MARKUP
+from buildbot.test.util.pagecase import PageCase
 
 # Which pages of those who wait have been asked for.
 ASKED = """
@@ -50,110 +24,6 @@ PRESS = """
     const named = each => each.innerText.trim() === words;
     [...document.querySelectorAll(`[aria-label="${where}"] button`)].find(named).click();
 """
-
-
-class AwaitedGate(Gate):
-    """A gate of which a test can await that a step has come to it."""
-
-    def __init__(self):
-        super().__init__()
-        self.arrivals = defer.DeferredQueue()
-
-    def wait(self, step):
-        d = super().wait(step)
-        self.arrivals.put(step)
-        return d
-
-
-class PageCase(RunMasterBase):
-    """A board that builds of firmware hold in a step, and for which requests of nightly wait."""
-
-    if browser.missing:
-        skip = browser.missing
-
-    proto = 'null'
-
-    @defer.inlineCallbacks
-    def setUp(self):
-        use_known_database(self)
-        self.gate = AwaitedGate()
-        self.board = board = util.MasterLock('board')
-        version = util.BranchLock('version')
-
-        def builder(name, **words):
-            steps = words.pop('steps', {})
-            step = GatedStep(self.gate, name='flash', **steps)
-            factory = util.BuildFactory([step])
-            return util.BuilderConfig(name, workernames=['local1'], factory=factory, **words)
-
-        yield self.setup_master(
-            {
-                'builders': [
-                    builder(MARKUP, locks=[util.BranchLock(MARKUP).access('exclusive')]),
-                    builder('firmware', steps={'locks': [board.access('exclusive')]}),
-                    builder('nightly', locks=[board.access('exclusive')]),
-                    builder('branches', locks=[version.access('exclusive')]),
-                    builder('releases', locks=[version.access('exclusive')]),
-                ],
-                'multiMaster': True,
-                'collapseRequests': False,
-                'www': {'port': 'tcp:0:interface=127.0.0.1', 'plugins': {'locks_view': {}}},
-            }
-        )
-        self.addCleanup(self.finish)
-
-    @defer.inlineCallbacks
-    def finish(self):
-        """Let all builds that run end, and be written."""
-        running = len(self.gate.running)
-        complete = [defer.Deferred() for _ in range(running)]
-        consumer = yield self.master.mq.startConsuming(
-            lambda key, message: complete.pop().callback(None), ('buildsets', None, 'complete')
-        )
-        written = defer.gatherResults(complete)
-        down = self.master.botmaster.cleanShutdown(stopReactor=False)
-        for _ in range(running):
-            self.gate.open(SUCCESS)
-        yield down
-        yield written
-        yield consumer.stopConsuming()
-
-    @defer.inlineCallbacks
-    def look(self, **words):
-        """Open a browser on this master.
-
-        :returns: Deferred of the browser.
-        """
-        window = Browser(f'http://127.0.0.1:{self.master.www.getPortnum()}/', **words)
-        yield window.open()
-        self.addCleanup(window.close)
-        return window
-
-    @defer.inlineCallbacks
-    def request(self, name, codebases=('',), branch='main'):
-        """Ask for a build.
-
-        :returns: Deferred of the request's id.
-        """
-        builderid = yield self.master.data.updates.findBuilderId(name)
-        blank = {'repository': '', 'project': '', 'branch': branch, 'revision': None}
-        _, brids = yield self.master.data.updates.addBuildset(
-            waited_for=False,
-            builderids=[builderid],
-            sourcestamps=[{**blank, 'codebase': codebase} for codebase in codebases],
-        )
-        return brids[builderid]
-
-    @defer.inlineCallbacks
-    def start(self, name, **words):
-        """Ask for a build, and wait until it runs its step."""
-        yield self.request(name, **words)
-        yield self.gate.arrivals.get()
-
-    @defer.inlineCallbacks
-    def keep(self, window, name):
-        if PICTURES:
-            yield window.picture(Path(PICTURES, f'{name}.png'))
 
 
 class Pages(PageCase):
@@ -256,13 +126,3 @@ class Pages(PageCase):
         asked = yield window.run(ASKED)
         self.assertLessEqual({'0', '4950'}, {offset for offset, _ in asked})
         self.assertEqual({limit for _, limit in asked}, {'50'})
-
-    @defer.inlineCallbacks
-    def fits(self, window, name):
-        yield self.keep(window, name)
-        self.assertEqual((yield window.run(BEYOND)), [])
-        self.assertLessEqual(
-            (yield window.run('return document.querySelectorAll("tr").length')), 99
-        )
-        if AXE.exists():
-            self.assertEqual((yield window.faults(AXE.read_text())), [])

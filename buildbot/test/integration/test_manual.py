@@ -17,11 +17,14 @@ from pathlib import Path
 from parameterized import parameterized
 from twisted.trial import unittest
 
+from buildbot.data import lockactions
 from buildbot.data import locks
 from buildbot.data import lockuses
 from buildbot.data import reasons
 from buildbot.data.base import ResourceType
+from buildbot.data.lockhand import ACTIONS
 from buildbot.locking.copy import NEWS
+from buildbot.locks import RULES
 from buildbot.locks import BranchLock
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
@@ -148,7 +151,10 @@ class DataApi(unittest.SynchronousTestCase):
         skip = 'INTERLOCK_SOURCE does not name the checkout with the manual; `make test` does'
 
     kinds = [
-        kind for m in (locks, lockuses, reasons) for kind in vars(m).values() if is_resource(kind)
+        kind
+        for m in (lockactions, locks, lockuses, reasons)
+        for kind in vars(m).values()
+        if is_resource(kind)
     ]
 
     def setUp(self):
@@ -190,6 +196,13 @@ class DataApi(unittest.SynchronousTestCase):
         self.assertEqual(
             self.first_cells(self.sections['Events'].partition('What')[0])[1:], list(NEWS)
         )
+
+    def test_actions(self):
+        """Each thing that can be done is named, with the parameters that are its own."""
+        rows = self.sections['Doing something'].partition('==\nmethod')[2]
+        said = re.findall(r'^``(\w+)`` +((?:``\w+``(?:, )?)*)', rows, re.MULTILINE)
+        told = {name: tuple(re.findall(r'\w+', words)) for name, words in said}
+        self.assertEqual(told, {name: words for name, (_, words) in ACTIONS.items()})
 
     def test_command(self):
         """The manual of the command names each sub command, and each option that is its own."""
@@ -286,6 +299,20 @@ class Pages(unittest.SynchronousTestCase):
             if argument.kind is inspect.Parameter.VAR_KEYWORD or name == 'name':
                 continue
             self.assertRegex(text, rf'``{name}(=|``)', f'{kind.__name__}: {name}')
+
+    def test_rules(self):
+        """Each thing that a lock of any kind may say is explained, with its default."""
+        text = (self.docs / 'locks.rst').read_text()
+        for name, rule in RULES.items():
+            self.assertIn(f'\n``{name}={rule.default!r}``\n', text)
+
+    def test_hand(self):
+        """Each thing that people do with locks is explained, and is one of the command."""
+        text = (self.docs / 'hand.rst').read_text()
+        commands = [name for name, *_ in LocksOptions.subCommands]
+        for name in ACTIONS:
+            self.assertIn(f'``{name}``', text)
+            self.assertIn(name, commands)
 
     def test_reasons(self):
         """Each kind of reason is explained, and no other."""

@@ -11,12 +11,14 @@ from parameterized import parameterized
 from twisted.internet import defer
 
 from buildbot.locks import LockError
+from buildbot.process.hand.hand import Hand
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
 from buildbot.steps.shell import SetPropertyFromCommand
 from buildbot.steps.shell import ShellCommand
 from buildbot.steps.source.base import Source
 from buildbot.test.util.lab import LabTestCase
+from buildbot.www.authz import Forbidden
 
 EXAMPLES = Path(__file__).parent / 'examples'
 
@@ -238,6 +240,56 @@ class Recipes(LabTestCase):
 
     def branches_that_run(self):
         return [step.build.sources[0].branch for step, _ in self.running]
+
+    @defer.inlineCallbacks
+    def test_repair(self):
+        """A board with which three in a row have failed is out of use until it is repaired."""
+        yield self.start('hand_repair')
+        for _ in range(3):
+            yield self.ask('firmware', 'firmware')
+            while self.running:
+                step = self.running[0][0]
+                is_bad = step.build.getWorkerName() == 'board-1'
+                self.end(step, FAILURE if is_bad else SUCCESS)
+        yield self.ask('firmware', 'firmware')
+        self.assertEqual(self.where('test/flash'), {'board-2': 1})
+        for result in (FAILURE, SUCCESS):
+            yield self.ask('repair', properties={'workername': ('board-1', 'test')})
+            self.assertEqual(self.where('power'), {'board-1': 1})
+            self.end(next(step for step, _ in self.running if step.name == 'power'), result)
+            self.end_all('self-test')
+        self.assertEqual(self.where('test/flash'), {'board-1': 1, 'board-2': 1})
+
+    @parameterized.expand(
+        [
+            ('ann', 'hold', {}, 'jtag', True),
+            ('ann', 'kick', {}, 'jtag', True),
+            ('ann', 'hold', {}, 'version', False),
+            ('carol', 'hold', {}, 'version', True),
+            ('ann', 'stop', {}, None, False),
+            ('carol', 'stop', {}, None, True),
+            ('dora', 'hold', {}, 'jtag', False),
+            ('dora', 'release', {'holdid': 1}, 'jtag', True),
+            ('dora', 'release', {'holdid': 2}, 'jtag', False),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_rules(self, who, action, options, name, is_allowed):
+        """The lab may do all with its boards, an admin all; and anybody with what is their own."""
+        yield self.start('hand_rules')
+        hand = yield Hand.getService(self.master.botmaster)
+        self.patch(hand, 'person_of', lambda holdid, holderid: {1: 'dora', 2: 'ann'}.get(holdid))
+        authz = self.example['c']['www']['authz']
+        authz.setMaster(self.master)
+        rows = yield self.master.data.get(('locks',))
+        ids = {row['name']: row['lockid'] for row in rows}
+        path = ('builds', '1') if name is None else ('locks', str(ids[name]))
+        user = {'username': who, 'email': who}
+        allowed = defer.maybeDeferred(authz.assertUserAllowed, path, action, options, user)
+        if is_allowed:
+            yield allowed
+        else:
+            yield self.assertFailure(allowed, Forbidden)
 
     @defer.inlineCallbacks
     def test_upkeep(self):

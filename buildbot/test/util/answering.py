@@ -50,8 +50,10 @@ class FakeMaster(resource.Resource):
     """Answers as the release's web server does, with what stands in ``answers``.
 
     :ivar answers: for each path of the data API its rows, by their plural, or a tuple of status,
-        content type and text. What is not there is not found. ``None`` stands for no answer.
+        content type and text. What is not there is not found. ``None`` stands for no answer. What
+        is done there is at ``do`` and the path.
     :ivar asked: what was asked, in order.
+    :ivar done: what was to be done, in order: path, method and parameters.
     """
 
     isLeaf = True
@@ -60,6 +62,7 @@ class FakeMaster(resource.Resource):
         super().__init__()
         self.answers: dict[str, Any] = {}
         self.asked: list[str] = []
+        self.done: list[tuple[str, str, dict[str, Any]]] = []
         self.headers: list[dict[str, str]] = []
         self.listeners: list[server.Request] = []
         self.unanswered: list[server.Request] = []
@@ -81,6 +84,16 @@ class FakeMaster(resource.Resource):
                 request.channel.forceAbortClient()
         yield self.port.stopListening()
 
+    def render_POST(self, request: server.Request) -> Any:
+        path = request.uri.decode().partition('/')[2].replace('api/v2/', '')
+        assert request.getHeader('content-type') == 'application/json'
+        call = json.load(request.content)
+        self.done.append((path, call['method'], call['params']))
+        found = self.answers.get(f'do {path}', (404, 'application/json', '{}'))
+        if isinstance(found, dict):
+            found = (200, 'application/json', json.dumps({'jsonrpc': '2.0', 'result': found}))
+        return self.send_answer(request, found)
+
     def render_GET(self, request: server.Request) -> Any:
         path = request.uri.decode().partition('/')[2]
         self.asked.append(path)
@@ -92,15 +105,18 @@ class FakeMaster(resource.Resource):
         )
         request.setHeader('date', datetimeToString(NOW))
         found = self.answers.get(path.replace('api/v2/', ''), ...)
-        if found is None:
-            self.unanswered.append(request)
-            return server.NOT_DONE_YET
         if found is ...:
-            if path.startswith('sse/'):
+            if path.startswith('sse/listen/'):
                 return self.begin_events(request)
             found = (404, 'text/plain', json.dumps({'error': f'Invalid path: {path}'}))
         if isinstance(found, dict):
             found = (200, 'application/json; charset=utf-8', json.dumps({'meta': {}, **found}))
+        return self.send_answer(request, found)
+
+    def send_answer(self, request: server.Request, found: Any) -> Any:
+        if found is None:
+            self.unanswered.append(request)
+            return server.NOT_DONE_YET
         code, kind, text = found
         request.setResponseCode(code)
         request.setHeader('content-type', kind)

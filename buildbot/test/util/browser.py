@@ -13,6 +13,7 @@ from twisted.internet import threads
 try:
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
+    from selenium.webdriver.common.keys import Keys
 except ImportError:
     webdriver = None
 
@@ -43,10 +44,36 @@ SEE = """
     look();
 """
 
+# Calls back once it is there and was clicked. What is behind a dialog cannot be clicked.
 CLICK = """
-    const [words] = arguments;
+    const [words, answer] = arguments;
     const named = each => each.innerText.trim() === words || each.ariaLabel === words;
-    [...document.querySelectorAll('a, button')].find(named).click();
+    const look = () => {
+        const seen = document.querySelector('dialog[open]') ?? document;
+        const it = [...seen.querySelectorAll('a, button:enabled')].find(named);
+        if (it !== undefined) {
+            watch.disconnect();
+            it.click();
+            answer(true);
+        }
+    };
+    const watch = new MutationObserver(look);
+    watch.observe(document, {subtree: true, childList: true, attributes: true});
+    look();
+"""
+
+FOCUS = """
+    const [words] = arguments;
+    const named = each => each.innerText.trim() === words;
+    const label = [...document.querySelectorAll('label')].find(named);
+    label.control.focus();
+    label.control.select();
+"""
+
+LOG_IN = """
+    const [name, password, answer] = arguments;
+    const headers = {Authorization: 'Basic ' + btoa(`${name}:${password}`)};
+    fetch('auth/login', {headers, redirect: 'manual'}).then(() => answer(true));
 """
 
 AXE = """
@@ -86,11 +113,27 @@ class Browser:
         return threads.deferToThread(self._see, wanted, without)
 
     def click(self, words: str) -> defer.Deferred[None]:
-        """Click the link or button of these words."""
-        return self.run(CLICK, words)
+        """Click the link or button of these words as soon as there is one."""
+        return self.ask(CLICK, words)
+
+    def log_in(self, name: str, password: str) -> defer.Deferred[None]:
+        """Be somebody, on all pages that are visited from now on."""
+        return threads.deferToThread(self._log_in, name, password)
+
+    def write(self, label: str, text: str) -> defer.Deferred[None]:
+        """Type into the field of this label, over what is in it."""
+        return threads.deferToThread(self._write, label, text)
+
+    def press(self, *keys: str) -> defer.Deferred[None]:
+        """Press keys, one after another: a text, or a name of selenium's as ``TAB``."""
+        return threads.deferToThread(self._press, keys)
 
     def run(self, script: str, *arguments: Any) -> defer.Deferred[Any]:
         return threads.deferToThread(self._driver.execute_script, script, *arguments)
+
+    def ask(self, script: str, *arguments: Any) -> defer.Deferred[Any]:
+        """Run a script, and wait for what it calls its last argument with."""
+        return threads.deferToThread(self._driver.execute_async_script, script, *arguments)
 
     def picture(self, path: Path) -> defer.Deferred[bool]:
         return threads.deferToThread(self._driver.save_screenshot, str(path))
@@ -125,6 +168,19 @@ class Browser:
         except Exception as e:
             text = self._driver.execute_script('return document.body.innerText')
             raise AssertionError(f'not {wanted} without {without}, but: {text}') from e
+
+    def _log_in(self, name: str, password: str) -> None:
+        self._driver.get(self.address)
+        self._driver.execute_async_script(LOG_IN, name, password)
+        self._driver.get('about:blank')  # else the page that is there stays, with who it knows
+
+    def _write(self, label: str, text: str) -> None:
+        self._driver.execute_script(FOCUS, label)
+        self._driver.switch_to.active_element.send_keys(text)
+
+    def _press(self, keys: tuple[str, ...]) -> None:
+        for key in keys:
+            webdriver.ActionChains(self._driver).send_keys(getattr(Keys, key, key)).perform()
 
     def _faults(self, axe: str) -> list[str]:
         self._driver.execute_script(axe)

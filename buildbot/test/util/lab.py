@@ -41,6 +41,19 @@ class Gate:
         d.callback(result)
 
 
+class AwaitedGate(Gate):
+    """A gate of which a test can await that a step has come to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrivals: defer.DeferredQueue[BuildStep] = defer.DeferredQueue()
+
+    def wait(self, step: BuildStep) -> defer.Deferred[int]:
+        d = super().wait(step)
+        self.arrivals.put(step)
+        return d
+
+
 class GatedStep(BuildStep):
     """A step that ends with the result with which the test opens its gate.
 

@@ -128,6 +128,15 @@ REASONS = [
         again_at=NOW + 10,
     ),
 ]
+
+
+def action_row(minutes: float, action: str, text: str, **words: Any) -> dict[str, Any]:
+    row = {'actionid': 1, 'lock': 'jtag', 'copy': 'jtag[board-1]', 'reason': '', 'who': 'ann'}
+    return {**row, 'at': NOW - minutes * MINUTE, 'action': action, 'text': text, **words}
+
+
+#: what was done by hand, by the path of its rows
+ACTIONS = [action_row(5, 'first', 'ann lets nightly #5 / boards/test go first', reason='release')]
 COSTS = [
     cost_row('jtag', 'firmware', 12.3 * HOUR, 30 * HOUR),
     cost_row('version', 'nightly-with-a-long-name', 50 * MINUTE, 5 * HOUR),

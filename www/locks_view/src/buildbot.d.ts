@@ -21,8 +21,10 @@ declare module 'buildbot-data-js' {
   export interface DataClient {
     restClient: RestClient;
     webSocketClient: WebSocketClient;
+    control(endpoint: string, method: string, params: object): Request<any>;
   }
   export const DataClientContext: Context<DataClient>;
+  export function getBaseUrl(location: Location, route?: string): string;
 }
 
 declare module 'buildbot-ui' {
@@ -42,6 +44,12 @@ declare module 'buildbot-ui' {
     setActions(actions: TopbarAction[]): void;
   }
   export const TopbarContext: Context<TopbarStore>;
+  export interface Config {
+    auth: {name: string};
+    user: {anonymous: boolean; email?: string; username?: string; full_name?: string};
+    handForAnonymous?: boolean;
+  }
+  export const ConfigContext: Context<Config>;
   export function useTopbarItems(items: TopbarItem[]): void;
   export function useCurrentTime(): number;
 }

@@ -10,6 +10,8 @@ export interface Lock {
   capacity: number;
   waiting: number;
   oldest_wait_at: number | null;
+  /** How many of its copies are in quarantine. */
+  quarantined: number;
 }
 
 export interface Copy {
@@ -28,14 +30,29 @@ export interface Copy {
   exclusive: boolean;
   waiting: number;
   oldest_wait_at: number | null;
+  /** Of what matters to one who acts on it; every action says which one its person has seen. */
+  version: string;
+  quarantined_at: number | null;
+  quarantined_by: string | null;
+  quarantine_reason: string | null;
+  /** Seconds for which somebody may hold it by hand, if that is limited. */
+  max_hold: number | null;
 }
 
 export interface Owner {
   copyid: number;
   lockid: number;
   copy: string;
+  /** 'person' if it is held by hand, 'quarantine' if it is out of use; else a build or a part of one. */
   kind: string;
   text: string;
+  /** Of the copy, when this was told. */
+  version: string;
+  holdid: number | null;
+  person: string | null;
+  reason: string | null;
+  until_at: number | null;
+  overdue: boolean;
   builderid: number | null;
   builder: string | null;
   buildrequestid: number | null;
@@ -60,6 +77,8 @@ export interface Holder extends Owner {
 export interface Waiter extends Owner {
   waiterid: number | string;
   place: number;
+  /** When it was moved to the front, if it was. */
+  first_at: number | null;
   estimate_at?: number | null;
   estimate_from?: number | null;
   estimate_until?: number | null;
@@ -90,6 +109,18 @@ export interface Use {
   held_since: number | null;
   until: number;
   result: 'released' | 'left' | 'lost';
+}
+
+/** What a person has done to a copy, or what has come of it. */
+export interface Action {
+  actionid: number;
+  lock: string;
+  copy: string;
+  at: number;
+  who: string | null;
+  action: string;
+  reason: string;
+  text: string;
 }
 
 export interface Point {

@@ -22,7 +22,6 @@ from twisted.trial import unittest
 from buildbot.clients.locks import api
 from buildbot.clients.locks.address import master_url
 from buildbot.clients.locks.address import thing_at
-from buildbot.clients.locks.command import run
 from buildbot.clients.locks.look import Look
 from buildbot.clients.locks.look import look_of
 from buildbot.clients.locks.look import width_of
@@ -33,17 +32,16 @@ from buildbot.clients.locks.table import table
 from buildbot.clients.locks.texts import clock
 from buildbot.clients.locks.texts import duration
 from buildbot.clients.locks.texts import estimate
-from buildbot.scripts.base import SubcommandOptions
 from buildbot.scripts.locks import LocksOptions
 from buildbot.scripts.runner import Options
 from buildbot.test.util.answering import NOW
-from buildbot.test.util.answering import FakeMaster
 from buildbot.test.util.answering import Terminal
+from buildbot.test.util.lockcommand import CommandCase
+from buildbot.test.util.lockrows import ACTIONS
 from buildbot.test.util.lockrows import BOARDS
 from buildbot.test.util.lockrows import LOCKS
 from buildbot.test.util.lockrows import copy_row
 from buildbot.test.util.lockrows import lock_row
-from buildbot.test.util.lockrows import of_lab
 from buildbot.test.util.lockrows import owner_row
 from buildbot.test.util.lockrows import reason_row
 
@@ -219,44 +217,6 @@ WRITTEN = [
 ]
 
 
-class CommandCase(unittest.TestCase):
-    @defer.inlineCallbacks
-    def setUp(self) -> Any:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith('BUILDBOT_LOCKS')}
-        words = {**kept, 'TZ': 'UTC', 'TERM': 'xterm', 'COLUMNS': '80'}
-        patched = mock.patch.dict(os.environ, words, clear=True)
-        patched.start()
-        time.tzset()
-        self.addCleanup(time.tzset)
-        self.addCleanup(patched.stop)
-        os.environ.pop('NO_COLOR', None)
-        self.options_file: dict[str, str] = {}
-        self.patch(SubcommandOptions, 'loadOptionsFile', lambda _: self.options_file)
-        self.master = FakeMaster()
-        self.master.answers = of_lab()
-        self.url = yield self.master.start(self)
-        self.out, self.err = Terminal(), Terminal()
-
-    def options(self, *arguments: str) -> Any:
-        parsed = LocksOptions()
-        parsed.parseOptions([a.replace('URL', self.url) for a in arguments])
-        return parsed.subOptions
-
-    def begin(self, *arguments: str) -> Any:
-        """Begin to run the command; return a Deferred of its exit status."""
-        config = self.options('--master', self.url, *arguments)
-        return defer.Deferred.fromCoroutine(run(reactor, config, self.out, self.err))
-
-    @defer.inlineCallbacks
-    def assert_says(self, arguments: list[str], status: int, out: str, err: str) -> Any:
-        code = yield self.begin(*arguments)
-        said = self.out.getvalue(), self.err.getvalue().replace(self.url, 'URL')
-        self.assertEqual((*said, code), (out, err, status))
-
-    def assert_fails(self, arguments: list[str], sentence: str) -> Any:
-        return self.assert_says(arguments, 1, '', f'buildbot locks: {sentence}\n')
-
-
 class Written(CommandCase):
     """What is written."""
 
@@ -322,7 +282,11 @@ jtag[board-2]: 1 of 1 in use
                 ['list', '--json'],
                 ['locks'],
             ),
-            ('show', ['--json', 'show', 'jtag'], ['copies', 'holders', 'locks', 'waiters']),
+            (
+                'show',
+                ['--json', 'show', 'jtag'],
+                ['copies', 'holders', 'lockactions', 'locks', 'waiters'],
+            ),
             ('why', ['why', '-j', '17'], ['reasons']),
             ('top', ['top', '--json'], ['costs']),
         ]
@@ -330,6 +294,7 @@ jtag[board-2]: 1 of 1 in use
     @defer.inlineCallbacks
     def test_json(self, _, arguments, kinds):
         """JSON is what the data API says, by its own words."""
+        self.master.answers['locks/1/actions?order=-at&limit=5'] = {'lockactions': ACTIONS}
         yield self.begin(*arguments)
         content = json.loads(self.out.getvalue())
         self.assertEqual(sorted(content), kinds)
@@ -659,7 +624,8 @@ class Watching(CommandCase):
         """What happens is a line each, behind what is; Ctrl-C is its good end."""
         os.environ['COLUMNS'] = '200'
         [d] = yield self.watch()
-        self.assertEqual(self.master.asked[-2:], ['sse/listen/locks/*/copies/*/*', f'{ROOT}locks'])
+        events = ['sse/listen/locks/*/copies/*/*', 'sse/add/1/lockactions/*/*']
+        self.assertEqual(self.master.asked[-3:], [*events, f'{ROOT}locks'])
         self.send(BOARDS[1], 'claimed')
         self.send(BOARDS[0], 'released')
         yield self.out.hear(self.EXPECTED[1])

@@ -3,14 +3,20 @@
 
 from __future__ import annotations
 
+import math
+
+from parameterized import parameterized
 from twisted.trial import unittest
 
+from buildbot.config.errors import ConfigErrors
 from buildbot.locking.copies import LocksInUse
 from buildbot.locking.copies import RealMasterLock
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockClaim
+from buildbot.locks import BranchLock
 from buildbot.locks import LockOwner
 from buildbot.locks import MasterLock
+from buildbot.locks import WorkerLock
 from buildbot.process.limits import MAX_WAIT
 from buildbot.process.limits import Due
 from buildbot.process.limits import Limit
@@ -39,6 +45,46 @@ class Owner(LockOwner):
         self.heard.append(why)
 
     end_hold = give_up
+
+
+class Arguments(unittest.SynchronousTestCase):
+    @parameterized.expand(
+        [
+            (f'{kind.__name__}_{what}_{value}', kind, what, value)
+            for kind in (MasterLock, WorkerLock, BranchLock)
+            for what in ('maxWait', 'maxHold')
+            for value in (0, -1, '5', True, math.inf, math.nan)
+        ]
+    )
+    def test_bad_seconds(self, _, kind, what, value):
+        """What is no time that can pass is refused in one sentence that names the lock."""
+        error = self.assertRaises(ConfigErrors, kind, 'l', **{what: value})
+        sentence = f"lock 'l': {what} must be a number of seconds above 0, or None, not {value!r}"
+        self.assertEqual(error.errors, [sentence])
+
+    def test_bad_word(self):
+        """What comes of it is one of two words."""
+        error = self.assertRaises(ConfigErrors, WorkerLock, 'l', whenTooLong='kill')
+        sentence = "lock 'l': whenTooLong must be 'fail' or 'report', not 'kill'"
+        self.assertEqual(error.errors, [sentence])
+
+    @parameterized.expand(
+        [
+            ('nothing', {}, "MasterLock('l', maxCount=1)"),
+            ('usual', {'maxWait': None, 'whenTooLong': 'fail'}, "MasterLock('l', maxCount=1)"),
+            (
+                'all',
+                {'maxHold': 0.5, 'maxWait': 60, 'whenTooLong': 'report'},
+                "MasterLock('l', maxCount=1, maxWait=60, maxHold=0.5, whenTooLong='report')",
+            ),
+        ]
+    )
+    def test_good(self, _, words, text):
+        """They are part of what a lock says, and of what is compared."""
+        lock = MasterLock('l', **words)
+        self.assertEqual(repr(lock), text)
+        self.assertEqual(lock, MasterLock('l', **words))
+        self.assertEqual(lock == MasterLock('l'), not text.endswith("'report')"))
 
 
 class Limits(TestReactorMixin, unittest.TestCase):

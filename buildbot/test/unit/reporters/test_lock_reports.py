@@ -134,6 +134,19 @@ class Arguments(unittest.SynchronousTestCase):
         """What is right is not complained of."""
         self.assertEqual(problems_of(**words), [])
 
+    def test_in_a_reporter(self):
+        """A reporter whose generator has a fault tells it, and nothing else."""
+        with capture_config_errors() as errors:
+            generators = [LockGenerator(locks=5, events=['helt'])]
+            reporters.MailNotifier(fromaddr='a@lab.example', generators=generators)
+        self.assertEqual(
+            errors.errors,
+            [
+                'LockGenerator: locks must be a list of names of locks, or None, not 5',
+                "LockGenerator: 'helt' is no event of a lock; these are " + ', '.join(EVENTS),
+            ],
+        )
+
     def test_names(self):
         """Generators of other reports have other names, and equal ones are equal."""
         words = [{}, {'locks': ['a']}, {'locks': ['b']}, {'events': ['held']}, {'wait_over': 60}]

@@ -10,6 +10,7 @@ import yaml
 from parameterized import parameterized
 from twisted.trial import unittest
 
+from buildbot.data import lockactions
 from buildbot.data import locks
 from buildbot.data import lockuses
 from buildbot.data import reasons
@@ -20,6 +21,7 @@ from buildbot.data.types import NoneOk
 RAML = Path(__file__).resolve().parents[2] / 'manual' / 'raml'
 TYPES = [
     *(locks.Lock, locks.Copy, locks.Holder, locks.Waiter),
+    lockactions.LockAction,
     *(lockuses.Use, lockuses.Point, lockuses.Cost),
     reasons.Reason,
 ]

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import React, {useId} from 'react';
 import {Holder, Owner, Waiter} from '../entities';
+import {Deed} from '../hand/deed';
+import {Deeds} from '../hand/Deeds';
+import {deedsOfHolder, deedsOfWaiter} from '../hand/deeds';
+import {useHand} from '../hand/Hand';
 import {Listing} from '../listing';
 import {plural} from '../text';
-import {BuilderLink, CopyLink, OwnerLink, WhyLink, WorkerLink} from './links';
+import {BuilderLink, CopyLink, whyLink, WorkerLink} from './links';
 import {Name} from './Name';
 import {Column, Table} from './Table';
 import {Age, Clock} from './Time';
+import {HolderCell, WaiterCell} from './Who';
 
 function takes(owner: Owner): string {
   const units = owner.mode === 'exclusive' ? 'all of it' : plural(owner.units, 'unit', 'units');
@@ -47,6 +52,18 @@ function since({since_at}: Owner) {
   return since_at === null ? null : <Age since={since_at} />;
 }
 
+/** What can be done to each, if anything can be. */
+function acts<T extends Owner>(
+  me: string | null,
+  deedsOf: (row: T, me: string | null) => Deed[],
+): Column<T>[] {
+  const cell = (row: T) => {
+    const deeds = deedsOf(row, me);
+    return deeds.length === 0 ? null : <Deeds deeds={deeds} />;
+  };
+  return me === null ? [] : [{name: 'Act', cell}];
+}
+
 interface Props {
   holders: Listing<Holder>;
   waiters: Listing<Waiter>;
@@ -58,6 +75,7 @@ interface Props {
 export function Standing({holders, waiters, many}: Props) {
   const held = useId();
   const waits = useId();
+  const {me} = useHand();
   return (
     <>
       <section aria-labelledby={held}>
@@ -68,9 +86,10 @@ export function Standing({holders, waiters, many}: Props) {
           id={row => row.holderid}
           nothing="Nobody holds it."
           columns={[
-            {name: 'Who', key: 'text', cell: row => <OwnerLink owner={row} />},
+            {name: 'Who', key: 'text', cell: row => <HolderCell holder={row} />},
             ...place<Holder>(many),
             {name: 'Since', key: 'since_at', cell: since},
+            ...acts<Holder>(me, deedsOfHolder),
           ]}
         />
       </section>
@@ -83,15 +102,7 @@ export function Standing({holders, waiters, many}: Props) {
           nothing="Nobody waits for it."
           seek="Search those who wait"
           columns={[
-            {
-              name: 'Who',
-              key: 'text',
-              cell: row => (
-                <>
-                  <span className="bb-locks-place">{row.place}.</span> <OwnerLink owner={row} />
-                </>
-              ),
-            },
+            {name: 'Who', key: 'text', cell: row => <WaiterCell waiter={row} />},
             ...place<Waiter>(many),
             {name: 'Priority', key: 'priority', figure: true, cell: row => row.priority},
             {name: 'For', key: 'since_at', cell: since},
@@ -103,7 +114,8 @@ export function Standing({holders, waiters, many}: Props) {
                   <Clock at={row.estimate_at} from={row.estimate_from} until={row.estimate_until} />
                 ),
             },
-            {name: 'Reasons', cell: row => <WhyLink owner={row} />},
+            {name: 'Reasons', cell: whyLink},
+            ...acts<Waiter>(me, deedsOfWaiter),
           ]}
         />
       </section>

@@ -62,7 +62,8 @@ function reasonsOf(owner: Owner): string | null {
   return id === null ? null : `/why/${kind}/${id}`;
 }
 
-export function WhyLink({owner}: {owner: Owner}) {
+/** Null if there are none. */
+export function whyLink(owner: Owner) {
   const to = reasonsOf(owner);
   return to === null ? null : (
     <Link to={to} aria-label={`Why does ${shown(owner.text)} wait?`}>

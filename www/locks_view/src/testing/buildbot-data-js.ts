@@ -2,3 +2,5 @@
 import {createContext} from 'react';
 
 export const DataClientContext = createContext<any>(undefined);
+
+export const getBaseUrl = (_: Location, route: string) => `http://localhost/${route}`;

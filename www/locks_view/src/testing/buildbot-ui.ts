@@ -27,3 +27,5 @@ export class Topbar {
 }
 
 export const TopbarContext = createContext<any>(undefined);
+
+export const ConfigContext = createContext<any>(undefined);

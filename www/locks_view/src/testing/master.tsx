@@ -2,15 +2,24 @@
 // A master that answers with what a test gives it, and writes down what it was asked.
 import {render} from '@testing-library/react';
 import {DataClientContext} from 'buildbot-data-js';
-import {TopbarContext} from 'buildbot-ui';
+import {ConfigContext, TopbarContext} from 'buildbot-ui';
 import React from 'react';
 import {MemoryRouter, Route, Routes, useLocation} from 'react-router-dom';
 import {Topbar} from './buildbot-ui';
 
 type Rows = (query: any) => any[];
 
+type Answer = (params: any) => any;
+
+/** What the release's client throws for an answer that is no success. */
+export function refused(status: number, sentence: string) {
+  return {response: {status, data: {error: {code: -32600, message: sentence}}}};
+}
+
 export class Master {
   asked: [string, any][] = [];
+  /** What it was told to do: path, method and parameters. */
+  done: [string, string, any][] = [];
   subscribed: string[] = [];
   private answers = new Map<string, Rows>();
   private listeners = new Set<(event: {k: string; m: any}) => void>();
@@ -19,6 +28,14 @@ export class Master {
   knows(path: string, rows: any[] | Rows) {
     this.answers.set(path, typeof rows === 'function' ? rows : () => rows);
     return this;
+  }
+
+  /** What it answers when it is told to do something; a thrown answer is a refusal. */
+  does: Answer = () => ({});
+
+  control(path: string, method: string, params: any) {
+    this.done.push([path, method, params]);
+    return Promise.resolve(params).then(this.does).then(result => ({result}));
   }
 
   tell(key: string, message: any) {
@@ -67,7 +84,7 @@ export class Master {
 function plural(path: string): string {
   const words = path.split('/').filter(word => !/^\d+$/.test(word));
   const last = words[words.length - 1];
-  return {timeline: 'points', lockcosts: 'costs'}[last] ?? last;
+  return {timeline: 'points', lockcosts: 'costs', actions: 'lockactions'}[last] ?? last;
 }
 
 /** Without these it warns of what another version of it will do. */
@@ -77,20 +94,32 @@ function Address() {
   return <output>{useLocation().pathname}</output>;
 }
 
-/** A page as the release's interface draws it, at an address. */
-export function visit(master: Master, address: string, route: string, page: JSX.Element) {
+/** Somebody who has not logged in, and somebody who has. */
+export const ANONYMOUS = {auth: {name: 'UserPasswordAuth'}, user: {anonymous: true}};
+export const ALICE = {auth: {name: 'UserPasswordAuth'}, user: {anonymous: false, username: 'alice'}};
+
+/** A page as the release's interface draws it for somebody, at an address. */
+export function visit(
+  master: Master,
+  address: string,
+  route: string,
+  page: JSX.Element,
+  config: object = ANONYMOUS,
+) {
   const topbar = new Topbar();
   const view = render(
     <DataClientContext.Provider value={master as any}>
-      <TopbarContext.Provider value={topbar as any}>
-        <MemoryRouter initialEntries={[address]} future={FUTURE}>
-          <Routes>
-            <Route path={route} element={page} />
-            <Route path="*" element={<></>} />
-          </Routes>
-          <Address />
-        </MemoryRouter>
-      </TopbarContext.Provider>
+      <ConfigContext.Provider value={config as any}>
+        <TopbarContext.Provider value={topbar as any}>
+          <MemoryRouter initialEntries={[address]} future={FUTURE}>
+            <Routes>
+              <Route path={route} element={page} />
+              <Route path="*" element={<></>} />
+            </Routes>
+            <Address />
+          </MemoryRouter>
+        </TopbarContext.Provider>
+      </ConfigContext.Provider>
     </DataClientContext.Provider>,
   );
   return {...view, topbar};
@@ -105,6 +134,7 @@ export const LOCK = {
   capacity: 1,
   waiting: 1,
   oldest_wait_at: 999_940,
+  quarantined: 0,
 };
 
 export const COPY = {
@@ -123,6 +153,11 @@ export const COPY = {
   exclusive: true,
   waiting: 1,
   oldest_wait_at: 999_940,
+  version: 'v1',
+  quarantined_at: null,
+  quarantined_by: null,
+  quarantine_reason: null,
+  max_hold: null,
 };
 
 export const OWNER = {
@@ -131,6 +166,12 @@ export const OWNER = {
   copy: 'jtag[board-1]',
   kind: 'step',
   text: 'firmware #12 / test/flash',
+  version: 'v1',
+  holdid: null,
+  person: null,
+  reason: null,
+  until_at: null,
+  overdue: false,
   builderid: 5,
   builder: 'firmware',
   buildrequestid: 90,
@@ -165,7 +206,32 @@ export const WAITER = {
   step_number: null,
   path: null,
   place: 1,
+  first_at: null,
   estimate_at: null,
   estimate_from: null,
   estimate_until: null,
 };
+
+/** What a hold by hand has of its own; it is of no build. */
+const BY_HAND = {
+  kind: 'person',
+  text: 'alice',
+  holdid: 4,
+  person: 'alice',
+  reason: 'on my desk',
+  until_at: 1_003_600,
+  builderid: null,
+  builder: null,
+  buildrequestid: null,
+  buildid: null,
+  number: null,
+  stepid: null,
+  step_number: null,
+  path: null,
+  worker: null,
+  workerid: null,
+};
+
+export const PERSON_HOLDER = {...HOLDER, ...BY_HAND, holderid: 'person-4'};
+
+export const PERSON_WAITER = {...WAITER, ...BY_HAND, waiterid: 'person-4', since_at: 999_950};

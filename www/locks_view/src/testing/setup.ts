@@ -5,7 +5,7 @@ import {afterEach} from 'vitest';
 configure({asyncUtilTimeout: 5000});
 afterEach(cleanup);
 
-// jsdom has none
+// jsdom has neither
 window.matchMedia = query =>
   ({
     matches: false,
@@ -13,3 +13,9 @@ window.matchMedia = query =>
     addEventListener: () => undefined,
     removeEventListener: () => undefined,
   }) as unknown as MediaQueryList;
+
+Object.assign(HTMLDialogElement.prototype, {
+  showModal(this: HTMLDialogElement) {
+    this.open = true;
+  },
+});

@@ -56,6 +56,15 @@ describe('CopyView', () => {
     expect(rows.find(row => row.startsWith('firmware #10'))).toContain('30 s–');
   });
 
+  it('says why it is out of use', async () => {
+    const copy = {...COPY, quarantined_at: 999_940, quarantined_by: 'bob', quarantine_reason: 'it burns'};
+    const {container} = show(lab().knows('copies/7', [copy]));
+    await screen.findByText('it burns');
+    expect(container.querySelector('.bb-locks-quarantine')!.textContent).toBe(
+      'In quarantine for 1 min, by bob: it burns',
+    );
+  });
+
   it('says that it is not in use, and follows when it is again', async () => {
     const master = new Master();
     show(master);

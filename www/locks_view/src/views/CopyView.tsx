@@ -4,11 +4,17 @@ import {useParams} from 'react-router-dom';
 import {useAnswer} from '../answer';
 import {Copy, Holder, Waiter} from '../entities';
 import {useEvents} from '../events';
+import {Deeds} from '../hand/Deeds';
+import {deedsOfCopy} from '../hand/deeds';
+import {Hand} from '../hand/Hand';
+import {targetOf} from '../hand/target';
 import {useListing} from '../listing';
+import {Actions} from '../parts/Actions';
 import {FailureNote} from '../parts/Failure';
 import {Frame} from '../parts/Frame';
 import {Meter} from '../parts/Meter';
 import {Name} from '../parts/Name';
+import {QuarantineNote} from '../parts/Quarantine';
 import {Standing} from '../parts/Standing';
 import {Age} from '../parts/Time';
 import {Uses} from '../parts/Uses';
@@ -35,6 +41,7 @@ function CopyPage({lockid, copyid}: {lockid: number; copyid: number}) {
     holders.refresh();
     waiters.refresh();
   });
+  const changed = () => [answer, holders, waiters].forEach(each => each.refresh());
   const copy = answer.rows[0];
   return (
     <Frame
@@ -44,26 +51,31 @@ function CopyPage({lockid, copyid}: {lockid: number; copyid: number}) {
         [copy?.name ?? `${copyid}`, `/locks/${lockid}/copies/${copyid}`],
       ]}
     >
-      {answer.failure === 'missing' ? (
-        <p className="bb-locks-nothing">Nobody holds this copy, and nobody waits for it.</p>
-      ) : (
-        <FailureNote failure={answer.failure} />
-      )}
-      {copy !== undefined && (
-        <>
-          <p className="bb-locks-sum">
-            of <Scope copy={copy} /> · <Meter used={copy.used} capacity={copy.capacity} />
-            {copy.exclusive && ', exclusively'} · {waits(copy.waiting)}
-            {copy.oldest_wait_at !== null && (
-              <>
-                , the oldest for <Age since={copy.oldest_wait_at} />
-              </>
-            )}
-          </p>
-          <Standing holders={holders} waiters={waiters} many={false} />
-        </>
-      )}
-      <Uses path={path} events={events} />
+      <Hand changed={changed}>
+        {answer.failure === 'missing' ? (
+          <p className="bb-locks-nothing">Nobody holds this copy, and nobody waits for it.</p>
+        ) : (
+          <FailureNote failure={answer.failure} />
+        )}
+        {copy !== undefined && (
+          <>
+            <p className="bb-locks-sum">
+              of <Scope copy={copy} /> · <Meter used={copy.used} capacity={copy.capacity} />
+              {copy.exclusive && ', exclusively'} · {waits(copy.waiting)}
+              {copy.oldest_wait_at !== null && (
+                <>
+                  , the oldest for <Age since={copy.oldest_wait_at} />
+                </>
+              )}
+            </p>
+            <QuarantineNote copy={copy} />
+            <Deeds deeds={deedsOfCopy(copy, targetOf(copy, [...holders.rows, ...waiters.rows]))} />
+            <Standing holders={holders} waiters={waiters} many={false} />
+          </>
+        )}
+        <Actions path={path} lock={copy?.lock ?? null} many={false} />
+        <Uses path={path} events={events} />
+      </Hand>
     </Frame>
   );
 }

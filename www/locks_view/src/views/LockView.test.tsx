@@ -136,6 +136,25 @@ describe('LockView', () => {
     await screen.findByRole('img', {name: 'Waiting: at most 3 of 3, 2 at the end'});
   });
 
+  it('marks copies that are out of use', async () => {
+    const second = {...COPY, copyid: 8, name: 'jtag[board-2]', quarantined_at: 999_000};
+    show(lab().knows('locks/3/copies', [COPY, second]));
+    await screen.findByText('jtag[board-2]');
+    const rows = within(screen.getByRole('region', {name: 'Copies'})).getAllByRole('rowheader');
+    expect(rows.map(row => row.textContent)).toEqual(['jtag[board-1]', 'jtag[board-2] quarantine']);
+  });
+
+  it('says why the only copy of a lock is out of use', async () => {
+    const copy = {...COPY, quarantined_at: 999_940, quarantined_by: 'bob', quarantine_reason: 'it burns'};
+    const {container} = show(
+      lab().knows('locks/3', [{...LOCK, kind: 'master'}]).knows('locks/3/copies', [copy]),
+    );
+    await screen.findByText('it burns');
+    expect(container.querySelector('.bb-locks-quarantine')!.textContent).toBe(
+      'In quarantine for 1 min, by bob: it burns',
+    );
+  });
+
   it('does not list the copies of a lock that has only one for all', async () => {
     show(lab().knows('locks/3', [{...LOCK, kind: 'master'}]));
     await screen.findByText('firmware #12 / test/flash');

@@ -4,14 +4,21 @@ import {useParams} from 'react-router-dom';
 import {useAnswer} from '../answer';
 import {Copy, Holder, Lock, Waiter} from '../entities';
 import {useEvents} from '../events';
-import {useListing} from '../listing';
+import {Deeds} from '../hand/Deeds';
+import {deedsOfCopy, holdUnused, quarantineUnused} from '../hand/deeds';
+import {Hand, useHand} from '../hand/Hand';
+import {Target, targetOf} from '../hand/target';
+import {Listing, useListing} from '../listing';
+import {Actions} from '../parts/Actions';
 import {FailureNote} from '../parts/Failure';
 import {Frame} from '../parts/Frame';
 import {CopyLink, WorkerLink} from '../parts/links';
 import {Meter} from '../parts/Meter';
 import {Name} from '../parts/Name';
+import {QuarantineNote} from '../parts/Quarantine';
 import {Standing} from '../parts/Standing';
 import {Table} from '../parts/Table';
+import {Tag} from '../parts/Tag';
 import {Age} from '../parts/Time';
 import {Timeline} from '../parts/Timeline';
 import {USAGE} from '../parts/usage';
@@ -43,6 +50,8 @@ function LockPage({lockid}: {lockid: number}) {
     }
     [answer, holders, waiters].forEach(each => each.refresh());
   });
+  const changed = () => [answer, copies, holders, waiters].forEach(each => each.refresh());
+  const seen = (copy: Copy) => targetOf(copy, [...holders.rows, ...waiters.rows]);
   const lock = answer.rows[0];
   const many = lock !== undefined && (lock.copies !== 1 || lock.kind !== 'master');
   return (
@@ -50,31 +59,51 @@ function LockPage({lockid}: {lockid: number}) {
       title={lock === undefined ? 'Lock' : <Name text={lock.name} />}
       trail={[[lock?.name ?? `${lockid}`, `/locks/${lockid}`]]}
     >
-      <FailureNote failure={answer.failure} />
-      {lock !== undefined && (
-        <>
-          <p className="bb-locks-sum">
-            {KINDS[lock.kind]} · {plural(lock.copies, 'copy', 'copies')} in use ·{' '}
-            <Meter used={lock.used} capacity={lock.capacity} /> ·{' '}
-            {waits(lock.waiting)}
-            {lock.oldest_wait_at !== null && (
-              <>
-                , the oldest for <Age since={lock.oldest_wait_at} />
-              </>
+      <Hand changed={changed}>
+        <FailureNote failure={answer.failure} />
+        {lock !== undefined && (
+          <>
+            <p className="bb-locks-sum">
+              {KINDS[lock.kind]} · {plural(lock.copies, 'copy', 'copies')} in use ·{' '}
+              <Meter used={lock.used} capacity={lock.capacity} /> ·{' '}
+              {waits(lock.waiting)}
+              {lock.oldest_wait_at !== null && (
+                <>
+                  , the oldest for <Age since={lock.oldest_wait_at} />
+                </>
+              )}
+            </p>
+            {many ? (
+              <Copies lock={lock} copies={copies} seen={seen} />
+            ) : (
+              copies.rows.map(copy => (
+                <React.Fragment key={copy.copyid}>
+                  <QuarantineNote copy={copy} />
+                  <Deeds deeds={deedsOfCopy(copy, seen(copy))} />
+                </React.Fragment>
+              ))
             )}
-          </p>
-          {many && <Copies copies={copies} />}
-          <Standing holders={holders} waiters={waiters} many={many} />
-          <Timeline lockid={lockid} />
-          <Uses path={path} events={`${path}/copies/*/*`} />
-        </>
-      )}
+            <Standing holders={holders} waiters={waiters} many={many} />
+            <Actions path={path} lock={lock.name} many={many} />
+            <Timeline lockid={lockid} />
+            <Uses path={path} events={`${path}/copies/*/*`} />
+          </>
+        )}
+      </Hand>
     </Frame>
   );
 }
 
-function Copies({copies}: {copies: ReturnType<typeof useListing<Copy>>}) {
+interface CopiesProps {
+  lock: Lock;
+  copies: Listing<Copy>;
+  /** A copy as it was seen. */
+  seen(copy: Copy): Target;
+}
+
+function Copies({lock, copies, seen}: CopiesProps) {
   const label = useId();
+  const {me} = useHand();
   return (
     <section aria-labelledby={label}>
       <h2 id={label}>Copies</h2>
@@ -88,15 +117,34 @@ function Copies({copies}: {copies: ReturnType<typeof useListing<Copy>>}) {
           {
             name: 'Copy',
             key: 'name',
-            cell: row => <CopyLink lockid={row.lockid} copyid={row.copyid} name={row.name} />,
+            cell: row => (
+              <>
+                <CopyLink lockid={row.lockid} copyid={row.copyid} name={row.name} />
+                {row.quarantined_at !== null && (
+                  <>
+                    {' '}
+                    <Tag alarming>quarantine</Tag>
+                  </>
+                )}
+              </>
+            ),
           },
           {
             name: 'Of',
             cell: row => <Scope copy={row} />,
           },
           ...USAGE,
+          ...(me !== null
+            ? [{name: 'Act', cell: (row: Copy) => <Deeds deeds={deedsOfCopy(row, seen(row))} />}]
+            : []),
         ]}
       />
+      {me !== null && (
+        <p className="bb-locks-unlisted">
+          A copy that is not listed, for nobody uses it:{' '}
+          <Deeds deeds={[holdUnused(lock), quarantineUnused(lock)]} />
+        </p>
+      )}
     </section>
   );
 }

@@ -30,6 +30,14 @@ describe('LocksView', () => {
     await screen.findByText('1 min 5 s');
   });
 
+  it('says of how many copies of a lock are out of use', async () => {
+    const locks = [0, 1, 2].map(quarantined => ({...LOCK, lockid: quarantined, quarantined}));
+    show(new Master().knows('locks', locks));
+    await screen.findByText('1 copy in quarantine');
+    screen.getByText('2 copies in quarantine');
+    expect(screen.queryByText('0 copies in quarantine')).toBeNull();
+  });
+
   it('says that there is none', async () => {
     show(new Master().knows('locks', []));
     await screen.findByText('No lock is used, or none has this name.');

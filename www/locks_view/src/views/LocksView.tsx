@@ -7,7 +7,9 @@ import {useListing} from '../listing';
 import {Frame} from '../parts/Frame';
 import {Name} from '../parts/Name';
 import {Table} from '../parts/Table';
+import {Tag} from '../parts/Tag';
 import {USAGE} from '../parts/usage';
+import {plural} from '../text';
 
 export const KINDS = {
   master: 'one for all',
@@ -37,9 +39,17 @@ export function LocksView() {
             name: 'Lock',
             key: 'name',
             cell: row => (
-              <Link to={`/locks/${row.lockid}`}>
-                <Name text={row.name} />
-              </Link>
+              <>
+                <Link to={`/locks/${row.lockid}`}>
+                  <Name text={row.name} />
+                </Link>
+                {row.quarantined > 0 && (
+                  <>
+                    {' '}
+                    <Tag alarming>{plural(row.quarantined, 'copy', 'copies')} in quarantine</Tag>
+                  </>
+                )}
+              </>
             ),
           },
           {name: 'Kind', key: 'kind', cell: row => KINDS[row.kind] ?? row.kind},

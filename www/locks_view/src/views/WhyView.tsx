@@ -56,6 +56,7 @@ const SUBJECTS = new Map([
 /** What a reason is, in one or two words. */
 const KINDS: Record<string, string | undefined> = {
   lock: 'lock',
+  quarantine: 'out of use',
   worker_missing: 'worker not connected',
   worker_full: 'worker full',
   worker_paused: 'worker paused',

@@ -71,6 +71,14 @@ class Line(ReservationCase):
         made.take()
         self.assertTrue(self.reservation(2).take())
 
+    def test_in_vain(self):
+        """What it waited for in vain is forgotten when it is to take something else."""
+        made = self.reservation(claims=self.all)
+        made.waits_in_vain = True
+        made.resolved = Resolved(self.one, [])
+        made.take()
+        self.assertFalse(made.waits_in_vain)
+
     def test_never(self):
         """It knows that there will never be so many units."""
         many = [(self.lock, MasterLock('lab', 9).access('counting', 3))]

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what any sub command of ``buildbot locks`` is told: which master it is, and who asks."""
+
+from __future__ import annotations
+
+import contextlib
+import getopt
+import getpass
+import os
+import re
+import sys
+from typing import Any
+
+from twisted.python import usage
+
+from buildbot.clients.locks.address import master_url
+from buildbot.scripts import base
+
+DEFAULT = 'http://localhost:8010/'
+
+FLAGS = [['json', 'j', 'Write JSON: what the master says, as it says it']]
+PARAMETERS = [
+    ['master', 'm', None, f'Address of the web page of the master (default {DEFAULT})'],
+    ['user', 'u', None, 'User who logs in; the password is asked for'],
+]
+
+
+def token() -> str | None:
+    """Return the token of the environment; an empty one is as good as none."""
+    return os.environ.get('BUILDBOT_LOCKS_TOKEN') or None
+
+
+class AskOptions(base.SubcommandOptions):
+    """What all sub commands have in common.
+
+    :cvar name: of the sub command.
+    :cvar arguments: as they are written in its usage.
+    """
+
+    name = ''
+    arguments = ''
+    optFlags = FLAGS
+    parent: Any
+
+    def getSynopsis(self) -> str:
+        return f'Usage:    buildbot locks {self.name} [options] {self.arguments}'.rstrip()
+
+    def parseOptions(self, options: Any = None) -> None:
+        """Take options behind arguments, too: ``show jtag --json``."""
+        try:
+            given, arguments = getopt.gnu_getopt(options, self.shortOpt, self.longOpt)
+        except getopt.error as e:
+            raise usage.UsageError(str(e)) from None
+        values = (
+            f'{name[2:]}=' in self.longOpt or f'{name[1:]}:' in self.shortOpt for name, _ in given
+        )
+        parts = [part for pair, has in zip(given, values) for part in pair[: 1 + has]]
+        super().parseOptions([*parts, '--', *arguments])
+
+    def postOptions(self) -> None:
+        super().postOptions()
+        self['json'] = self['json'] or self.parent['json']
+        asked_of = self.setting('master')
+        self['master'] = self._address(asked_of or DEFAULT)
+        self['user'] = self.setting('user')
+        self.find_master(asked_of is not None)
+        self['credentials'] = self._credentials()
+
+    def find_master(self, is_told: bool) -> None:
+        """Look whether the arguments, too, say which master it is.
+
+        :param is_told: whether the options do.
+        """
+
+    def setting(self, name: str) -> str | None:
+        """Return what the user has set; an empty word is as good as none."""
+        return (
+            self[name]
+            or self.parent[name]
+            or os.environ.get(f'BUILDBOT_LOCKS_{name.upper()}')
+            or self._options_file.get(f'locks_{name}')
+            or None
+        )
+
+    @property
+    def _options_file(self) -> dict[str, Any]:
+        with contextlib.redirect_stdout(sys.stderr):  # what it says must not get into the answer
+            return self.loadOptionsFile()
+
+    def _address(self, text: str) -> str:
+        try:
+            return master_url(text)
+        except ValueError as e:
+            raise usage.UsageError(str(e)) from None
+
+    def _credentials(self) -> Any:
+        from buildbot.clients.locks.api import Credentials
+        from buildbot.clients.locks.api import Token
+
+        user = self['user']
+        if user is None:
+            text = token()
+            if text is not None and not re.fullmatch(r'[\w.=-]+', text, re.ASCII):
+                raise usage.UsageError('what is in BUILDBOT_LOCKS_TOKEN is no token')
+            return None if text is None else Token(text)
+        if ':' in user:
+            raise usage.UsageError('a name of a user has no colon')
+        password = os.environ.get('BUILDBOT_LOCKS_PASSWD')
+        if password is None:
+            if not sys.stdin.isatty():
+                raise usage.UsageError(
+                    'there is no terminal to ask for the password; set BUILDBOT_LOCKS_PASSWD'
+                )
+            password = getpass.getpass(f'Password of {user} at {self["master"]}: ')
+        return Credentials(user, password)
+
+    def number(self, name: str, least: int) -> int:
+        try:
+            number = int(self[name])
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise usage.UsageError(f'--{name} wants a number from {least}')
+        return number

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what those sub commands of ``buildbot locks`` are told that do something to a copy."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+from typing import Any
+
+from twisted.python import usage
+
+from buildbot.scripts.lockask import PARAMETERS
+from buildbot.scripts.lockask import AskOptions
+
+if TYPE_CHECKING:
+    from buildbot.clients.locks.meant import Of
+
+YES = ['yes', 'y', 'Do not ask; it is done to whatever the copy is now']
+
+#: whose copy it is, where that is not said by its name
+WHOSE = [
+    ['worker', 'w', None, 'The copy of this worker'],
+    ['branch', 'b', None, 'The copy of this branch'],
+    ['key', 'k', None, 'The copy for this key'],
+    ['codebase', 'c', None, 'The codebase of the branch'],
+]
+REASON = ['reason', 'r', None, 'Why']
+UNTIL = [
+    'until',
+    't',
+    None,
+    'When it ends: a time of day (15:00), a date with a time, or for how long (2h, 90m)',
+]
+HOLD = ['hold', 'H', None, 'The number of the hold; your only one of the copy, if it is not given']
+
+LONGDESC = """COPY is the name of a copy of a lock, such as jtag[board-1], or that of a lock with
+--worker or --branch. It is shown what the copy is now, and asked whether to go on. If the copy has
+changed meanwhile, nothing is done."""
+
+WHO = """WHO is a name as 'buildbot locks show' writes it, its beginning ('fw #12'), or its id."""
+
+
+class ActOptions(AskOptions):
+    """What those have in common that do something.
+
+    :cvar needs_reason: whether it must be said why.
+    """
+
+    arguments = 'COPY'
+    needs_reason = False
+    optFlags = [YES]
+    optParameters = [*PARAMETERS, *WHOSE, REASON]
+    longdesc = LONGDESC
+
+    def __init__(self) -> None:
+        super().__init__()
+        self['version'] = None
+
+    def opt_version(self, version: str) -> None:  # type: ignore[override]
+        """Do not ask; it is done to this version of the copy only (see show --json)"""
+        self['version'] = version
+
+    def parseArgs(self, lock: str) -> None:
+        self['lock'] = lock
+
+    def postOptions(self) -> None:
+        if self.needs_reason and not (self['reason'] or '').strip():
+            raise usage.UsageError('--reason must say why')
+        self.of = self._whose()
+        is_asked = self['version'] is None and not self['yes']
+        if is_asked and not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise usage.UsageError(
+                'there is no terminal to ask whether to go on; give --yes, or the --version of the'
+                ' copy that was looked at'
+            )
+        super().postOptions()
+
+    def _whose(self) -> Of:
+        from buildbot.clients.locks.meant import Of
+
+        given = [name for name in ('worker', 'branch', 'key') if self[name] is not None]
+        if len(given) > 1:
+            raise usage.UsageError(f'--{given[0]} and --{given[1]} cannot both be said of a copy')
+        codebase = self['codebase']
+        if given:
+            return Of(f'--{given[0]}', self[given[0]], codebase)
+        return Of() if codebase is None else Of('--codebase', None, codebase)
+
+    def check_until(self) -> None:
+        """Check that the end of a hold is one."""
+        from buildbot.clients.locks.until import end_at
+
+        if self['until'] is None:
+            raise usage.UsageError('--until must say when it ends')
+        try:
+            end_at(self['until'], time.time())
+        except ValueError as e:
+            raise usage.UsageError(str(e)) from None
+
+    def number_if_given(self, name: str) -> None:
+        if self[name] is not None:
+            self[name] = self.number(name, 1)
+
+
+class HoldOptions(ActOptions):
+    name = 'hold'
+    needs_reason = True
+    optParameters = [UNTIL, ['units', 'U', None, 'So many units, and not all of the copy']]
+
+    def postOptions(self) -> None:
+        self.check_until()
+        self.number_if_given('units')
+        super().postOptions()
+
+
+class ExtendOptions(ActOptions):
+    name = 'extend'
+    optParameters = [UNTIL, HOLD]
+
+    def postOptions(self) -> None:
+        self.check_until()
+        self.number_if_given('hold')
+        super().postOptions()
+
+
+class ReleaseOptions(ActOptions):
+    name = 'release'
+    optParameters = [HOLD]
+
+    def postOptions(self) -> None:
+        self.number_if_given('hold')
+        super().postOptions()
+
+
+class HandoverOptions(ReleaseOptions):
+    name = 'handover'
+    arguments = 'COPY PERSON'
+
+    def parseArgs(self, lock: str, person: str) -> None:  # type: ignore[override]
+        self['lock'], self['person'] = lock, person
+
+
+class BackOptions(ActOptions):
+    name = 'back'
+    arguments = 'COPY [WHO]'
+    longdesc = f'{LONGDESC} {WHO} Without it, it is the only one who waits.'
+
+    def parseArgs(self, lock: str, who: str = '') -> None:
+        self['lock'], self['who'] = lock, who
+
+
+class FirstOptions(BackOptions):
+    name = 'first'
+    needs_reason = True
+
+
+class KickOptions(BackOptions):
+    name = 'kick'
+    needs_reason = True
+    longdesc = f'{LONGDESC} {WHO} Without it, it is the only one who holds the copy.'
+
+
+class QuarantineOptions(ActOptions):
+    name = 'quarantine'
+    needs_reason = True
+
+
+class RestoreOptions(ActOptions):
+    name = 'restore'
+    needs_reason = True
+
+
+COMMANDS: list[Any] = [
+    ['hold', None, HoldOptions, 'Hold a copy yourself, or stand in line for it'],
+    ['extend', None, ExtendOptions, 'Give your hold another end'],
+    ['release', None, ReleaseOptions, 'End your hold, or your wait for it'],
+    ['handover', None, HandoverOptions, 'Give your hold to another person'],
+    ['first', None, FirstOptions, 'Let one who waits go first'],
+    ['back', None, BackOptions, 'Give one who goes first its own place again'],
+    ['kick', None, KickOptions, 'Stop the build that holds a copy, or end the hold of a person'],
+    ['quarantine', None, QuarantineOptions, 'Take a copy out of use'],
+    ['restore', None, RestoreOptions, 'Put a copy to use again'],
+]
