@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import ExitStack
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -55,11 +56,9 @@ def circles_of(config: Any) -> list[str]:
 @contextmanager
 def strict_orders(is_strict: bool) -> Iterator[None]:
     """Have what is read inside refused, and not only warned of, for a circle."""
-    token = _is_strict.set(is_strict)
-    try:
+    with ExitStack() as at_the_end:
+        at_the_end.callback(_is_strict.reset, _is_strict.set(is_strict))
         yield
-    finally:
-        _is_strict.reset(token)
 
 
 def warn_of_orders(config: Any, steps_of: Callable[[Any], Iterable[Any]]) -> None:
@@ -170,7 +169,7 @@ def circle_of(stands: list[Stand]) -> Circle:
     for stand in stands:
         by_place.setdefault(stand.place, []).append(stand)
     sentences = []
-    for place, alike in by_place.items():
+    for alike in by_place.values():
         builds = f' (in {len(alike)} builds)' if len(alike) > 1 else ''
         sentences.append(sentence_of(alike[0], stands) + builds)
     each = 'each may wait for another for ever'

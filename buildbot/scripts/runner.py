@@ -25,6 +25,7 @@ class DropLockTablesOptions(base.BasedirMixin, base.SubcommandOptions):
 
 
 class CheckConfigOptions(upstream.CheckConfigOptions):
+    subcommandFunction = 'buildbot.scripts.strictlocks.checkconfig'
     optFlags = [
         *upstream.CheckConfigOptions.optFlags,
         [

@@ -784,8 +784,8 @@ class HistoryCase(PacedCase):
         if not self.versions:
             self.keep_version()
         sweep = self.at_once(Sweep.getService(self.master.botmaster))
-        found = [leftover.tell(0, False) for leftover in self.at_once(sweep.look())]
-        self.assertEqual(found, [], 'has no living owner')
+        found, now = self.at_once(sweep.look()), self.reactor.seconds()
+        self.assertEqual([leftover.tell(now, False) for leftover in found], [])
         holders = Holders(self.accesses_of, self.parent_of)
         for copy in copies_of(self.master, self.lockids()):
             self._check_copy(copy, holders)

@@ -23,12 +23,12 @@ from buildbot.locks import WorkerLock
 from buildbot.plugins import steps
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
-from buildbot.test.unit.test_wrong_configurations import Reading
 from buildbot.test.util.interleavings import Block
 from buildbot.test.util.interleavings import Interleavings
 from buildbot.test.util.interleavings import Plan
 from buildbot.test.util.interleavings import Slot
 from buildbot.test.util.interleavings import Take
+from buildbot.test.util.reading import Reading
 from buildbot.warnings import ConfigWarning
 from buildbot.worker import Worker
 
@@ -46,8 +46,8 @@ def config_of(plan: Plan) -> Any:
         for take in block.takes:
             kind = WorkerLock if take.is_of_worker else MasterLock
             lock = kind(take.lock, take.units)
-            counted = take.count is not None
-            found.append(lock.access('counting', take.count) if counted else lock.access('exclusive'))
+            how = ('exclusive',) if take.count is None else ('counting', take.count)
+            found.append(lock.access(*how))
         return found
 
     def step(block: Block) -> Any:
@@ -269,8 +269,7 @@ class Told(Orders):
             ),
             (
                 'triggered',
-                "add('a', [A], trigger('go', 'c'))\nadd('c', [], step(B))\n"
-                "add('b', [B], step(A))",
+                "add('a', [A], trigger('go', 'c'))\nadd('c', [], step(B))\nadd('b', [B], step(A))",
                 "builder 'c', step 's' (triggered by builder 'a', step 'go') wants 'B' while it"
                 " holds 'A' (builder 'a'); builder 'b', step 's' wants 'A' while it holds 'B'"
                 " (builder 'b'): each may wait for the other for ever",
@@ -332,8 +331,10 @@ class Told(Orders):
 
     def test_line(self):
         """The warning has the line of the configuration where the first of the places is."""
-        self.told("add('a', [A],\n    step(B))\nadd('b', [B],\n    Shell(name='s', command='x',\n"
-                  "      locks=[A.access('exclusive')]))")
+        self.told(
+            "add('a', [A],\n    step(B))\nadd('b', [B],\n    Shell(name='s', command='x',\n"
+            "      locks=[A.access('exclusive')]))"
+        )
         self.assertEqual({w.filename for w in self.warned}, {self.file})
         self.assertGreater(self.warned[0].lineno, 1)
 
