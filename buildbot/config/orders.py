@@ -18,9 +18,9 @@ from buildbot.config.fileline import FileLine
 from buildbot.config.fileline import at
 from buildbot.config.places import Place
 from buildbot.config.places import places_of
-from buildbot.config.standstill import AlikePlaces
+from buildbot.config.search import AlikePlaces
+from buildbot.config.search import Search
 from buildbot.config.standstill import Owner
-from buildbot.config.standstill import Search
 from buildbot.config.standstill import Stand
 from buildbot.config.standstill import in_demand
 from buildbot.config.steps import steps_of_builder

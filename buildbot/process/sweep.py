@@ -22,6 +22,7 @@ from buildbot.process.buildstep import BuildStep
 from buildbot.process.lockfacts import facts_of
 from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.process.waiting.reservation import Reservation
+from buildbot.util.eventual import fireEventually
 from buildbot.util.service import SharedService
 
 if TYPE_CHECKING:
@@ -121,9 +122,13 @@ class Sweep(SharedService):
         :returns: Deferred of a list of ``Leftover``.
         """
         found = yield self.look()
+        if found:
+            yield fireEventually()  # a build that has just ended gives back its locks a turn later
+            suspected = [leftover.claim for leftover in found]
+            found = [left for left in (yield self.look()) if left.claim in suspected]
         known, self._found = self._found, [leftover.claim for leftover in found]
         for leftover in found:
-            is_known = any(claim is leftover.claim for claim in known)
+            is_known = leftover.claim in known
             text = leftover.tell(self.master.reactor.seconds(), freed=is_known)
             log.err(LeftoverError(text), 'this is a bug, please report it')
             if not is_known:
@@ -144,7 +149,7 @@ class Sweep(SharedService):
 
     @defer.inlineCallbacks
     def look(self) -> Any:
-        """Find what has no living owner. Nothing is logged, or ended.
+        """Find what has no living owner at this moment. Nothing is logged, or ended.
 
         :returns: Deferred of a list of ``Leftover``.
         """
@@ -195,6 +200,7 @@ def why_not_pending(reservation: Reservation, botmaster: Any) -> str | None:
     brid = reservation.request.id
     if builder.reservations.find(brid, reservation.worker) is not reservation:
         return 'which its builder does not know'
-    if not builder.inbox.is_pending(brid) and not botmaster.is_in_progress(brid):
-        return 'which is not pending'
-    return None
+    if builder.inbox.is_pending(brid) or botmaster.is_in_progress(brid):
+        return None
+    # while a method of the user's is asked, what has been reserved for the answer is kept
+    return None if builder.questions.unanswered else 'which is not pending'

@@ -16,7 +16,7 @@ from twisted.trial import unittest
 
 from buildbot.config import BuilderConfig
 from buildbot.config import orders
-from buildbot.config import standstill
+from buildbot.config import search
 from buildbot.config.orders import circles_of
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
@@ -448,8 +448,8 @@ class Bounds(unittest.SynchronousTestCase):
 
     def looks(self, config: Any) -> int:
         seen = []
-        looks = standstill.who_goes_on
-        self.patch(standstill, 'who_goes_on', lambda stands: seen.append(1) or looks(stands))
+        looks = search.who_goes_on
+        self.patch(search, 'who_goes_on', lambda stands: seen.append(1) or looks(stands))
         circles_of(config)
         return len(seen)
 
