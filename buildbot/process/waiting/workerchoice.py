@@ -172,7 +172,8 @@ class WorkerChoice:
             these, those that the fewest other builders need. It is empty if the build is better
             left for the first worker on which there is room: then the builder is woken.
         """
-        free = self.with_room(workers, is_waited_for)
+        connected = [worker for worker in workers if worker.worker is not None]
+        free = self.with_room(connected, is_waited_for)
         if not free:
             self._wait_for_room(workers)
         return least_needed(least_crowded(self.step_locks, free), self._needs_of_others())

@@ -7,12 +7,14 @@ That is for one order of sets of names: ``PYTHONHASHSEED`` says which.
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 from typing import Callable
 
 from sqlalchemy.exc import OperationalError
 from twisted.internet import defer
 
+from buildbot import util
 from buildbot.config import BuilderConfig
 from buildbot.data import resultspec
 from buildbot.locks import BranchLock
@@ -292,6 +294,8 @@ class HistoryCase(PacedCase):
     # the lab
 
     def make_lab(self, rng: random.Random) -> defer.Deferred[Any]:
+        # a shutdown that is cancelled notices it a second later
+        self.patch(util, 'asyncSleep', partial(util.asyncSleep, reactor=self.reactor))
         self.gate = Gate()
         self.questions: list[tuple[str, defer.Deferred[Any]]] = []
         self.pools: dict[int, list[str]] = {}
