@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
 from typing import Collection
-from typing import Iterable
 from typing import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -140,10 +139,9 @@ class Builder(upstream.Builder):
         workers = (w for w in self.workers if w.worker is not None)
         return any(w.worker.workername not in names and is_idle(w) for w in workers)
 
-    def _needs_of_others(self) -> Iterable[frozenset[str]]:
-        for other in self.botmaster.builders.values():
-            if other is not self and other.config is not None and other.inbox.requests:
-                yield other.worker_names
+    def _needs_of_others(self) -> list[frozenset[str]]:
+        pending = [other for other in self.botmaster.builders.values() if other.inbox.requests]
+        return [other.worker_names for other in pending if other is not self and other.config]
 
     def _ask_whether_it_may_start(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
         can_start = self.config.canStartBuild
