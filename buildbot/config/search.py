@@ -25,6 +25,9 @@ KINDS = 4
 #: how many places that claim the same are looked at, and how many idle workers of a builder
 ALIKE = 3
 
+#: how many builds at one place are thought of
+MOST = 50
+
 
 def could_close(place: Place, stands: Sequence[Stand], held: str) -> bool:
     """Tell whether one more build may be all that is missing: it waits, and the lock is wanted."""
@@ -99,7 +102,7 @@ class Search:
 
     def _fill(self, stands: list[Stand], going: Stand, place: Place) -> list[Stand]:
         # as many builds at the place as it takes to have one wait
-        while self.looks > 0:
+        for _ in range(MOST):
             self.looks -= 1
             more = next(self._stands_at(place, stands), None)
             if more is None:

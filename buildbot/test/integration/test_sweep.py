@@ -23,6 +23,7 @@ from buildbot.process.hand.quarantine import Quarantine
 from buildbot.process.results import SUCCESS
 from buildbot.process.sweep import LeftoverError
 from buildbot.process.sweep import Sweep
+from buildbot.process.waiting.reservation import Reservation
 from buildbot.reporters.lockmetrics import Labels
 from buildbot.reporters.lockmetrics import Times
 from buildbot.test.util.lab import Gate
@@ -146,6 +147,7 @@ class Found(SweepCase):
     @parameterized.expand(
         [
             ('not_known', 'which its builder does not know'),
+            ('replaced', 'which its builder does not know'),
             ('not_pending', 'which is not pending'),
             ('no_builder', 'of whose builder there is none'),
         ]
@@ -161,6 +163,9 @@ class Found(SweepCase):
         builder = builders['lab']
         if what == 'not_known':
             builder.reservations._in_line.clear()
+        elif what == 'replaced':
+            other = Reservation(request.request, 'lab', request.resolved, builder.wake)
+            builder.reservations.keep(other)
         elif what == 'not_pending':
             builder.inbox.requests.discard(request.request.id)
         else:
@@ -223,6 +228,22 @@ class LetBe(SweepCase):
         self.assertEqual(self.copy.owners[0].results, SUCCESS)
         self.assertEqual([self.told(), self.told()], [[], []])
         held.held.callback(None)
+
+    @defer.inlineCallbacks
+    def test_build_that_has_just_ended(self):
+        """A build gives back its locks a turn of the reactor after it has ended."""
+        yield self.set_up(lambda gate: [GatedStep(gate)], locks=[WHOLE])
+        yield self.request('lab')
+        seen = []
+
+        @self.build().waitUntilFinished().addCallback
+        @defer.inlineCallbacks
+        def look(_: Any) -> Any:
+            seen.append(len((yield self.sweep.look())))
+            seen.append((yield self.sweep.sweep()))
+
+        self.open(self.gate, SUCCESS)
+        self.assertEqual([seen, self.told()], [[1, []], []])
 
     @defer.inlineCallbacks
     def test_found_once(self):

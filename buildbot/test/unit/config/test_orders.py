@@ -329,6 +329,17 @@ class Told(Orders):
         self.assertIn("builder 'a', step 's' wants 'B'", told[0])
         self.assertIn("builder 'd', step 's_1' wants 'C'", told[1])
 
+    def test_who_only_waits_behind(self):
+        """Who waits for those in a circle is no part of it, even if they want what it holds."""
+        told = self.told(
+            "add('a', [A], step(B))\nadd('b', [B], step(D))\nadd('d', [D], step(B, A))"
+        )
+        sentence = (
+            "builder 'b', step 's' wants 'D' while it holds 'B' (builder 'b'); builder 'd', step"
+            " 's' wants 'B' while it holds 'D' (builder 'd'): each may wait for the other for ever"
+        )
+        self.assertEqual(told, [sentence])
+
     def test_line(self):
         """The warning has the line of the configuration where the first of the places is."""
         self.told(
