@@ -27,7 +27,7 @@ from buildbot.config.steps import steps_of_builder
 from buildbot.warnings import ConfigWarning
 
 #: how many states are looked at: for one pair of locks, and for a whole configuration
-LOOKS, ALL_LOOKS = 500, 5000
+LOOKS, ALL_LOOKS = 500, 3000
 
 _is_strict: ContextVar[bool] = ContextVar('a circle is an error', default=False)
 

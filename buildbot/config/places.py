@@ -23,6 +23,9 @@ from buildbot.steps.trigger import Trigger
 #: how many builds one inside the other are followed: a build, those that it triggers, and so on
 DEPTH = 4
 
+#: how many ways to trigger a build are followed in all
+WAYS = 1000
+
 
 class Place:
     """A builder, group or step, in the builds of one way to get there. It is no build.
@@ -157,6 +160,7 @@ def places_of(config: Any, steps_of: Callable[[Any], Iterable[FoundStep]]) -> It
         return Place(builder, None, around, of_workers[builder.name])
 
     todo = [build_of(builder, None) for builder in reversed(by_name.values())]
+    ways = WAYS
     while todo:
         build = todo.pop()
         yield build
@@ -170,7 +174,8 @@ def places_of(config: Any, steps_of: Callable[[Any], Iterable[FoundStep]]) -> It
             way.append((found, place))
             yield place
             named = [by_name.get(name) for name in triggered_by(found.step, schedulers)]
-            inner = [builder for builder in named if may_be_in(builder, place)]
+            inner = [builder for builder in named if may_be_in(builder, place)][:ways]
+            ways -= len(inner)
             if inner:
                 place.width = len(inner)
             todo += [build_of(builder, place) for builder in reversed(inner)]
@@ -186,7 +191,7 @@ def triggered_by(step: Any, schedulers: dict[str, Any]) -> Sequence[str]:
     if type(step).getSchedulersAndProperties is not Trigger.getSchedulersAndProperties:
         return ()
     names = step.schedulerNames
-    if IRenderable.providedBy(names) or any(map(IRenderable.providedBy, names)):
+    if not isinstance(names, (list, tuple)) or any(map(IRenderable.providedBy, names)):
         return ()
     found: dict[str, None] = {}
     for name in names:

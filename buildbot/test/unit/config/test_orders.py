@@ -16,13 +16,16 @@ from twisted.trial import unittest
 
 from buildbot.config import BuilderConfig
 from buildbot.config import orders
+from buildbot.config import places
 from buildbot.config import search
 from buildbot.config.orders import circles_of
+from buildbot.config.steps import steps_of_builder
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import steps
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
+from buildbot.schedulers.triggerable import Triggerable
 from buildbot.test.util.interleavings import Block
 from buildbot.test.util.interleavings import Interleavings
 from buildbot.test.util.interleavings import Plan
@@ -467,6 +470,26 @@ class Bounds(unittest.SynchronousTestCase):
     def test_in_order(self):
         """Where all claim in one order no state is looked at."""
         self.assertEqual(self.looks(self.config(lambda i, j: 5 * j + i % 5)), 0)
+
+    def test_all_trigger_all(self):
+        """There is an end to the ways in which builds can trigger others."""
+        names = [f'b{i}' for i in range(20)]
+        lock = MasterLock('l').access('counting')
+        builders = [
+            BuilderConfig(
+                name,
+                workernames=['w'],
+                factory=BuildFactory([steps.Trigger(schedulerNames=['all'], waitForFinish=True)]),
+                locks=[lock],
+            )
+            for name in names
+        ]
+        config = SimpleNamespace(
+            builders=builders, workers=[], schedulers={'all': Triggerable('all', names)}
+        )
+        found = list(places.places_of(config, steps_of_builder))
+        # of each build a place for the builder, and one for its step
+        self.assertEqual(len(found), 2 * (len(names) + places.WAYS))
 
     def test_in_disorder(self):
         """Where there are thousands of circles there is an end to the looks."""
