@@ -76,7 +76,8 @@ class MasterConfig(upstream.MasterConfig):
     def check_locks(self) -> None:
         """Report lists of locks that are wrong in themselves, and names that mean unlike locks.
 
-        The steps with their groups, which are walked for it, are checked as well.
+        The steps with their groups, which are walked for it, are checked as well. If all is well,
+        it is warned of orders in which builds can come to wait for one another for ever.
         """
         problems: list[str] = []
         mentions: list[tuple[BaseLockId, object]] = []
