@@ -90,7 +90,8 @@ class Precedence:
         if facts.kind == 'quarantine':
             raise Refused(f'{copy}: it is in quarantine, and nobody holds it; restore it')
         running = yield RunningBuilds.getService(self._botmaster)
-        build = next((b for b in running.builds if b.buildid == facts.buildid), None)
+        is_of_build = facts.buildid is not None  # one that is being started has no id yet
+        build = next((b for b in running.builds if is_of_build and b.buildid == facts.buildid), None)
         if build is not None and build.stopped:
             return
         check_seen(copy, by)
@@ -98,7 +99,7 @@ class Precedence:
         if facts.kind == 'person':
             yield self._holds.end(thing, 'kick', text, by)
             return
-        if build is None or facts.buildid is None:
+        if build is None:
             raise Refused(f'{copy}: {thing.short_name()} has no build that could be stopped')
         self._journal.tell(copy, 'kick', text, who=by.who, reason=reason)
         stopped = defer.maybeDeferred(build.stopBuild, f'{by.who}: {reason}')

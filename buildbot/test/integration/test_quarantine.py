@@ -321,6 +321,21 @@ class Repair(HandTestCase):
         self.open('repair', 'repair')
         self.assertEqual([b.builder.name for b, _ in self.gate.running], ['fw'])
 
+    @parameterized.expand([('fw', None), ('fw', 'repair'), ('repair', 'repair')])
+    @defer.inlineCallbacks
+    def test_not_by_others(self, builder: str, repairs: str | None) -> Any:
+        """Who has held the copy since before the quarantine repairs nothing by ending well."""
+        yield self.start(MasterLock('board', repairBuilder=repairs), builders=())
+        lock = {'locks': [self.board.access('exclusive')]}
+        yield self.add_builders(fw=lock, repair=lock, next=lock)
+        yield self.request(builder)
+        yield self.act('ann', 'quarantine', of=None)
+        yield self.request('next')
+        self.open(builder, builder)
+        self.assertEqual((yield self.get('builds', 1))['results'], SUCCESS)
+        self.assertEqual(self.gate.running, [])
+        self.assertEqual([action for action, _ in (yield self.actions())], ['quarantined'])
+
 
 class Words(unittest.SynchronousTestCase):
     @parameterized.expand(
