@@ -10,8 +10,10 @@ from typing import Callable
 from buildbot.locking.copies import definition_of
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockClaim
+from buildbot.locking.deadlock import find_deadlock
 from buildbot.locking.owner import LockOwner
 from buildbot.locking.owner import thing_of
+from buildbot.locking.owner import waits_of
 from buildbot.locking.pool import Holding
 from buildbot.process.hand.hold import Taking
 from buildbot.process.lockfacts import Facts
@@ -98,9 +100,10 @@ class Quarantine(LockOwner):
             return
         self.lock_log.waits(self, self._demand, self._now())
         self._claim.wait().addCallback(self._holds)
-        for claim in self.copy.line():
-            if claim is not self._claim:
-                claim.fail_in_circle()
+        if find_deadlock(self._claim, waits_of):
+            for claim in self.copy.line():
+                if claim is not self._claim:
+                    claim.fail_in_circle()
 
     def _holds(self, _: Any) -> None:
         if not self._claim.holds:
