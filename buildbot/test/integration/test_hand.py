@@ -18,6 +18,7 @@ from buildbot.locks import BranchLock
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.process.eye.history import History
+from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
@@ -25,6 +26,7 @@ from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.test.util.hand import HOUR
 from buildbot.test.util.hand import MINUTE
 from buildbot.test.util.hand import HandTestCase
+from buildbot.test.util.lab import GatedStep
 from buildbot.util import datetime2epoch
 from buildbot.www.authz import Forbidden
 
@@ -906,6 +908,27 @@ class Restart(HandTestCase):
         self.assertEqual(self.gate.running, [])
         yield self.act('ann', 'release', holdid=1)
         self.assertEqual(len(self.gate.running), 1)
+
+    @defer.inlineCallbacks
+    def test_lock_unknown_yet(self) -> Any:
+        """People hold as many units as before of a lock that only a renderable names, and no more."""
+        yield self.start(WorkerLock('board', maxCount=3), db_url=self.database)
+        yield self.hold('ann', mode='counting')
+        yield self.hold('bob', mode='counting')
+        self.lab = {'fw': {'steps': []}}
+        yield self.restart()
+        part = self.board.access('counting')
+        step = GatedStep(self.gate, name='flash', locks=renderer(lambda props: [part]))
+        self.lab = {'fw': {'steps': [step]}, 'fw2': {'steps': [step]}}
+        yield self.reconfig_master(self.lab_config(self.lab, **self.words))
+        yield self.request('fw')
+        yield self.request('fw2')
+        self.assertEqual([b.builder.name for b, _ in self.gate.running], ['fw'])
+        holders = yield self.get('copies', (yield self.copy_row())['copyid'], 'holders')
+        self.assertEqual(
+            [(h['person'], h['mode'], h['units']) for h in holders],
+            [('ann', 'counting', 1), ('bob', 'counting', 1), (None, 'counting', 1)],
+        )
 
     @defer.inlineCallbacks
     def test_another_kind(self) -> Any:
