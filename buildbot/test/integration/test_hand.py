@@ -17,6 +17,7 @@ from buildbot.db.lockhand import LockHandConnectorComponent
 from buildbot.locks import BranchLock
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
+from buildbot.plugins import steps
 from buildbot.process.eye.history import History
 from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
@@ -163,7 +164,7 @@ class Holds(HandTestCase):
 
     @defer.inlineCallbacks
     def test_default_branch(self) -> Any:
-        """The copy of no branch is that of the default one, as for builds; a key has no codebase."""
+        """The copy of no branch is that of the default one, as for builds; so it is with keys."""
         version, key = BranchLock('version', defaultBranch='main'), BranchLock('key', key='x')
         yield self.start(WorkerLock('board'))
         locks = [version.access('exclusive'), key.access('exclusive')]
@@ -532,6 +533,42 @@ class Precedence(HandTestCase):
         self.assertEqual((yield self.get('builds', 1))['results'], CANCELLED)
         [holder] = yield self.get('copies', self.row['copyid'], 'holders')
         self.assertEqual(holder['builder'], 'fw2')
+
+    @parameterized.expand([(False,), (True,)])
+    @defer.inlineCallbacks
+    def test_kick_spares_what_always_runs(self, in_group: bool) -> Any:
+        """A kick interrupts no step that always runs: neither one that runs already, nor twice."""
+        yield self.start(WorkerLock('board'), builders=())
+        flash = GatedStep(self.gate, name='flash', haltOnFailure=True)
+        parts = [flash, GatedStep(self.gate, name='off', alwaysRun=True)]
+        locks = [self.board.access('exclusive')]
+        if in_group:
+            self.lab['fw'] = {'steps': [steps.StepGroup(name='test', locks=locks, steps=parts)]}
+        else:
+            self.lab['fw'] = {'steps': parts, 'locks': locks}
+        yield self.reconfig_master(self.lab_config(self.lab, **self.words))
+        yield self.request('fw')
+        yield self.request('fw')
+        self.gate.open(FAILURE)  # of flash, so off runs
+        self.settle()
+        [holder] = yield self.get('copies', (yield self.copy_row())['copyid'], 'holders')
+        said = yield self.refused(self.act('ann', 'kick', holderid=holder['holderid']))
+        name, step = ('fw #1 / test', 'test/off') if in_group else ('fw #1', 'off')
+        self.assertEqual(
+            said,
+            f'board[w1]: {name} is not ended: now {step!r} runs, which always does; to stop the'
+            ' build would interrupt it',
+        )
+        self.gate.open(SUCCESS)
+        self.settle()
+        [holder] = yield self.get('copies', (yield self.copy_row())['copyid'], 'holders')
+        for _ in range(2):
+            yield self.act('ann', 'kick', holderid=holder['holderid'])
+        self.assertEqual((yield self.get('builds', 2))['complete'], False)
+        self.open('fw')
+        rows = yield self.get('builds')
+        self.assertEqual([row['results'] for row in rows], [FAILURE, CANCELLED])
+        self.assertEqual([action for action, _ in (yield self.actions())], ['kick'])
 
     @defer.inlineCallbacks
     def test_kick_person(self) -> Any:
@@ -911,7 +948,7 @@ class Restart(HandTestCase):
 
     @defer.inlineCallbacks
     def test_lock_unknown_yet(self) -> Any:
-        """People hold as many units as before of a lock that only a renderable names, and no more."""
+        """People hold as many units as before of a lock that only a renderable names."""
         yield self.start(WorkerLock('board', maxCount=3), db_url=self.database)
         yield self.hold('ann', mode='counting')
         yield self.hold('bob', mode='counting')
