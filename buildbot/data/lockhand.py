@@ -65,9 +65,9 @@ class ControlMixin:
         check_parameters(action, args, names)
         try:
             copy = yield self.copy_to_act_on(kwargs, args)
-            reason = args.get('reason') or ''
+            reason = (args.get('reason') or '').strip()
             if reason:  # also where none is needed
-                reason = check_text(copy, 'the reason', reason)
+                check_text(copy, 'the reason', reason)
             by = By(who, reason, args.get('version'))
             words = {name: args.get(name, OPTIONAL.get(name)) for name in names}
             hand = yield Hand.getService(self.master.botmaster)

@@ -93,12 +93,12 @@ def check_end(copy: BaseLock, until: Any, since: float, now: float) -> float:
         raise Refused(f'{copy}: the end must be a time in seconds, not {until!r}')
     if until <= now:
         raise Refused(f'{copy}: the end is in the past')
+    if until > now + FURTHEST:
+        raise Refused(f'{copy}: the end is more than {FURTHEST // DAY} days away')
     most = getattr(definition_of(copy), 'maxHold', None)
     if most is not None and until > since + most:
         latest = time_of_day(since + most)
         raise Refused(f'{copy}: nobody may hold it for longer than {most:g} s, until {latest}')
-    if until > now + FURTHEST:
-        raise Refused(f'{copy}: the end is more than {FURTHEST // DAY} days away')
     return float(until)
 
 

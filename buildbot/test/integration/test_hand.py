@@ -770,6 +770,9 @@ class Refusals(HandTestCase):
             said,
             'board[w1]: nobody may hold it for longer than 7200 s, until 1970-01-01 02:00 UTC',
         )
+        yield self.start_anew(WorkerLock('board', maxHold=1e300))
+        said = yield self.refused(self.hold('ann', until=1e308))
+        self.assertEqual(said, 'board[w1]: the end is more than 366 days away')
 
     @defer.inlineCallbacks
     def test_unknown_person(self) -> Any:
