@@ -15,7 +15,7 @@ from buildbot.locking.deadlock import find_deadlock
 from buildbot.locking.owner import LockOwner
 from buildbot.locking.owner import thing_of
 from buildbot.locking.owner import waits_of
-from buildbot.process.groups.run import run_inside
+from buildbot.process.groups.run import always_running
 from buildbot.process.hand.wishes import By
 from buildbot.process.hand.wishes import Refused
 from buildbot.process.hand.wishes import check_seen
@@ -110,17 +110,6 @@ class Precedence:
         self._journal.tell(copy, 'kick', text, who=by.who, reason=reason)
         stopped = defer.maybeDeferred(build.stopBuild, f'{by.who}: {reason}')
         stopped.addErrback(log.err, f'{copy}: while stopping {thing.short_name()}')
-
-
-def always_running(build: Any) -> Any:
-    """Return the step of a build that runs now and always does; None if there is none."""
-    steps = [build.currentStep] if build.currentStep is not None else []
-    for step in steps:  # grows as it goes
-        if step.alwaysRun and step.results is None:
-            return step
-        run = run_inside(step)
-        steps += run.interruptible() if run is not None else ()
-    return None
 
 
 def waiter(copy: BaseLock, waiterid: Any) -> LockClaim:
