@@ -201,7 +201,7 @@ class Holds(HandTestCase):
 
     @defer.inlineCallbacks
     def test_default_branch(self) -> Any:
-        """The copy of no branch is that of the default one, as for builds; so it is with keys."""
+        """What is no branch is the default one, as for builds; and no key has a codebase."""
         version, key = BranchLock('version', defaultBranch='main'), BranchLock('key', key='x')
         yield self.start(WorkerLock('board'))
         locks = [version.access('exclusive'), key.access('exclusive')]
