@@ -69,6 +69,9 @@ class Hand(SharedService):
         if self._is_restored:
             return
         hand, masterid = self.master.db.lock_hand, self.master.masterid
+        if not (yield hand.is_there()):
+            self._is_restored = True
+            return  # nobody can have held anything
         # if these cannot be read, no build may have what somebody holds: the master does not start
         holds = yield hand.holds_of(masterid)
         quarantines = yield hand.quarantines_of(masterid)

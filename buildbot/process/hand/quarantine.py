@@ -12,6 +12,7 @@ from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockClaim
 from buildbot.locking.deadlock import find_deadlock
 from buildbot.locking.owner import LockOwner
+from buildbot.locking.owner import owners_around
 from buildbot.locking.owner import thing_of
 from buildbot.locking.owner import waits_of
 from buildbot.locking.pool import Holding
@@ -75,6 +76,11 @@ class Quarantine(LockOwner):
 
     def lets_in(self, owner: Any) -> bool:
         """Tell whether an owner may hold the copy all the same, because it repairs it."""
+        around = owners_around(owner) if isinstance(owner, LockOwner) else ()
+        return any(map(self.is_of_repair, (owner, *around)))
+
+    def is_of_repair(self, owner: Any) -> bool:
+        """Tell whether an owner is, or is part of, a build of the lock's ``repairBuilder``."""
         name = getattr(definition_of(self.copy), 'repairBuilder', None)
         return name is not None and known_facts(owner).builder == name
 
@@ -82,7 +88,7 @@ class Quarantine(LockOwner):
         """Note which builds hold the copy inside it, before they release it."""
         for holding in self.copy.holdings():
             thing = thing_of(holding.owner)
-            if self._is_around(holding) and self.lets_in(thing):
+            if self._is_around(holding) and self.is_of_repair(thing):
                 self.repairing.add(known_facts(thing).buildid)
 
     def _is_around(self, holding: Holding) -> bool:

@@ -14,6 +14,7 @@ from twisted.internet import defer
 from buildbot.data.exceptions import InvalidControlException
 from buildbot.data.exceptions import InvalidPathError
 from buildbot.db.lockhand import LockHandConnectorComponent
+from buildbot.db.model import Model
 from buildbot.locks import BranchLock
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
@@ -972,6 +973,17 @@ class Restart(HandTestCase):
         yield self.restart()
         yield self.request('fw')
         self.assertEqual((yield self.copy_row())['quarantined_at'], None)
+
+    @defer.inlineCallbacks
+    def test_no_tables(self) -> Any:
+        """A master that may not make the tables starts without them."""
+        yield self.start(WorkerLock('board'), db_url=self.database)
+        yield self.master.db.model.drop_own()
+        self.patch(Model, 'upgrade_own', lambda model: defer.succeed(None))
+        yield self.restart()
+        yield self.request('fw')
+        self.assertEqual(len(self.gate.running), 1)
+        self.flushLoggedErrors(OperationalError)
 
     @defer.inlineCallbacks
     def test_lock_gone(self) -> Any:

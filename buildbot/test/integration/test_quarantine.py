@@ -14,12 +14,14 @@ from buildbot.config import ConfigErrors
 from buildbot.locking.copy import CircleError
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
+from buildbot.plugins import steps
 from buildbot.process.buildrequestdistributor import BasicBuildChooser
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
 from buildbot.process.results import WARNINGS
+from buildbot.schedulers.triggerable import Triggerable
 from buildbot.test.util.hand import HandTestCase
 
 BAD, GOOD = FAILURE, SUCCESS
@@ -321,6 +323,22 @@ class Repair(HandTestCase):
         self.gate.open(SUCCESS)
         self.settle()
         self.assertEqual([b.builder.name for b, _ in self.gate.running], ['fw'])
+
+    @defer.inlineCallbacks
+    def test_of_child(self) -> Any:
+        """A build that a repair has triggered and waits for may have the copy as well."""
+        yield self.start(MasterLock('board', repairBuilder='repair'), builders=())
+        lock = self.board.access('exclusive')
+        yield self.add_builders(fw={'locks': [lock]}, child={'locks': [lock]})
+        self.lab['repair'] = {
+            'steps': [steps.Trigger(schedulerNames=['child'], waitForFinish=True)]
+        }
+        self.words['schedulers'] = [Triggerable('child', builderNames=['child'])]
+        yield self.reconfig_master(self.lab_config(self.lab, **self.words))
+        yield self.act('ann', 'quarantine', of=None)
+        yield self.request('fw')
+        yield self.request('repair')
+        self.assertEqual([b.builder.name for b, _ in self.gate.running], ['child'])
 
     @defer.inlineCallbacks
     def test_of_builder(self) -> Any:
