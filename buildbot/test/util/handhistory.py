@@ -46,8 +46,8 @@ class HandHistoryCase(HistoryCase):
         return super().make_lab(rng)
 
     def _act(self, do: Callable[..., Any], copy: BaseLock, who: str, *words: Any) -> str:
-        by = By(who, 'why not', version_of(copy))
         hand = self.at_once(Hand.getService(self.master.botmaster))
+        by = By(who, 'why not', version_of(copy))  # as it is now: time has passed
         refused: list[Any] = []
         d = do(hand, copy, by, *words)
         d.addErrback(lambda why: refused.append(why.trap(Refused) and why.value))
