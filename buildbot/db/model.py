@@ -105,6 +105,8 @@ class Model(upstream.Model):
         sa.Column('held_since', sa.Float(53), nullable=True),
         sa.Column('until', sa.Float(53), nullable=False),
         sa.Column('told', sa.String(10), nullable=False),
+        # the id of a hold that has ended is not that of another one
+        sqlite_autoincrement=True,
     )
 
     # Copies that are out of use.

@@ -62,10 +62,11 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         while not self.nextBuild or self._workers():
             # most often no request is to be looked at, whichever workers are idle
             request = yield self._getNextUnclaimedBuildRequest()
-            if not request or not self._workers():
+            idle = self._workers() if request else []
+            if not idle:
                 break
             self._removeBuildRequest(request)
-            workers = self._workers_for(request.id)
+            workers = self._not_refused(request.id, idle)
             if not workers:
                 continue
             choose = self._let_user_choose if self._user_chooses else self._choose_best
@@ -88,8 +89,9 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         self.workerpool = pool or idle
         return self.workerpool
 
-    def _workers_for(self, brid: int) -> list[AbstractWorkerForBuilder]:
-        workers = self._workers()
+    def _not_refused(
+        self, brid: int, workers: list[AbstractWorkerForBuilder]
+    ) -> list[AbstractWorkerForBuilder]:
         if not self._reserves:
             return workers
         able = self._not_refused(brid, workers)
@@ -152,7 +154,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             idle = self.bldr.getAvailableWorkers()
             able = [other for other in able if other is not worker and other in idle]
         self._give_back_refused(request)
-        for worker in self._workers_for(request.id) if self._reserves else ():
+        for worker in self._not_refused(request.id, self._workers()) if self._reserves else ():
             yield self._ask(self.bldr.reservations.stand_in_line, worker, request)
         return None
 

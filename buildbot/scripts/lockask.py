@@ -25,6 +25,11 @@ PARAMETERS = [
 ]
 
 
+def token() -> str | None:
+    """Return the token of the environment; an empty one is as good as none."""
+    return os.environ.get('BUILDBOT_LOCKS_TOKEN') or None
+
+
 class AskOptions(base.SubcommandOptions):
     """What all sub commands have in common.
 
@@ -94,10 +99,10 @@ class AskOptions(base.SubcommandOptions):
 
         user = self['user']
         if user is None:
-            token = os.environ.get('BUILDBOT_LOCKS_TOKEN')
-            if token and not re.fullmatch(r'[\w.=-]+', token, re.ASCII):
+            text = token()
+            if text is not None and not re.fullmatch(r'[\w.=-]+', text, re.ASCII):
                 raise usage.UsageError('what is in BUILDBOT_LOCKS_TOKEN is no token')
-            return Token(token) if token else None
+            return None if text is None else Token(text)
         if ':' in user:
             raise usage.UsageError('a name of a user has no colon')
         password = os.environ.get('BUILDBOT_LOCKS_PASSWD')

@@ -13,6 +13,7 @@ from buildbot.scripts import base
 from buildbot.scripts.lockask import FLAGS
 from buildbot.scripts.lockask import PARAMETERS
 from buildbot.scripts.lockask import AskOptions
+from buildbot.scripts.lockask import token
 from buildbot.scripts.lockhand import COMMANDS
 
 #: exit status of a command that is used in a wrong way
@@ -69,8 +70,8 @@ class WhyOptions(AskOptions):
             return
         if is_told:
             raise usage.UsageError(f'{there} is not the master {self["master"]}; name one of them')
-        if self['user'] is not None:
-            # whoever sends somebody a link must not get his password by it
+        if self['user'] is not None or token() is not None:
+            # whoever sends somebody a link must not get his password or token by it
             raise usage.UsageError(f'to log in there, say so: --master {there}')
         self['master'] = there
 

@@ -42,6 +42,16 @@ def name_of(copy: BaseLock) -> CopyName:
     return CopyName(lock.kind, copy.lockName, of, codebase)
 
 
+def announce_room(copy: BaseLock, master: Any) -> None:
+    """Tell that there may be room on the worker whose copy it is.
+
+    Requests may have been left for another worker because of the locks of their steps.
+    """
+    worker = master.workers.workers.get(name_of(copy).of)
+    if worker is not None:
+        worker.announce_room()
+
+
 def columns_of(copy: BaseLock, master: Any) -> dict[str, Any]:
     """Return the columns that name a copy, in tables of what was done by hand on a master."""
     name = name_of(copy)

@@ -14,6 +14,7 @@ from twisted.python import log
 from buildbot.locking.copies import definition_of
 from buildbot.locking.copy import CHANGED
 from buildbot.locking.copy import BaseLock
+from buildbot.process.hand.copyname import announce_room
 from buildbot.process.hand.copyname import columns_of
 from buildbot.process.hand.ends import Ends
 from buildbot.process.hand.hold import Hold
@@ -237,6 +238,7 @@ class Holds:
         self._ended.append(hold.holdid)
         hold.end()
         hold.copy.announce(CHANGED)
+        announce_room(hold.copy, self._master)
         self._tell(hold, what, text, by)
 
     @defer.inlineCallbacks

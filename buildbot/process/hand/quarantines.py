@@ -13,8 +13,8 @@ from twisted.python import log
 from buildbot.locking.copies import definition_of
 from buildbot.locking.copy import CHANGED
 from buildbot.locking.copy import BaseLock
+from buildbot.process.hand.copyname import announce_room
 from buildbot.process.hand.copyname import columns_of
-from buildbot.process.hand.copyname import name_of
 from buildbot.process.hand.failures import Failures
 from buildbot.process.hand.quarantine import Quarantine
 from buildbot.process.hand.wishes import By
@@ -116,15 +116,9 @@ class Quarantines:
         self._quarantines.remove(quarantine)
         quarantine.end()
         copy.announce(CHANGED)
-        self._wake_builders(copy)
+        announce_room(copy, self._master)
         text = f'{by.who} has put it to use again'
         self._journal.tell(copy, 'restored', text, who=by.who, reason=by.reason)
-
-    def _wake_builders(self, copy: BaseLock) -> None:
-        # requests may have been left for another worker, because of its steps' locks
-        worker = self._master.workers.workers.get(name_of(copy).of)
-        if worker is not None:
-            worker.announce_room()
 
     def released(self, copy: BaseLock, owner: Any) -> None:
         """Take notice that an owner is about to release a copy."""

@@ -69,6 +69,11 @@ class StepLocks:
         return max(1, limit // max(1, units))
 
 
+def nobody(lock: str, worker: str) -> int:
+    """Say that nobody holds a copy by hand."""
+    return 0
+
+
 def crowd(builds: Iterable[Any]) -> Counter[str]:
     """Count, by name of a lock, the builds on a worker that hold it or will still claim it."""
     return Counter(name for build in builds for name in build.step_locks_to_come())
@@ -92,16 +97,28 @@ def is_fed(counts: Counter[str], holders: dict[str, int]) -> bool:
     return False
 
 
-def load_of(locks: StepLocks, worker: Any) -> tuple[Counter[str], dict[str, int]]:
-    """Return ``counts`` and ``holders`` for ``is_fed``, of a builder's steps on a worker."""
-    holders = {name: locks.holders(name, worker.worker.workername) for name in locks.lockids}
-    return crowd(worker.worker.builds), holders
+def load_of(
+    locks: StepLocks, worker: Any, by_hand: Callable[[str, str], int]
+) -> tuple[Counter[str], dict[str, int]]:
+    """Return ``counts`` and ``holders`` for ``is_fed``, of a builder's steps on a worker.
+
+    :param by_hand: takes the names of a lock and of a worker; returns how many people hold the copy
+        or wait for it, each of whom counts as a build.
+    """
+    name_of_worker = worker.worker.workername
+    holders = {name: locks.holders(name, name_of_worker) for name in locks.lockids}
+    counts = crowd(worker.worker.builds)
+    counts.update({name: by_hand(name, name_of_worker) for name in locks.lockids})
+    return counts, holders
 
 
-def least_crowded(locks: StepLocks, workers: list[Any]) -> list[Any]:
+def least_crowded(
+    locks: StepLocks, workers: list[Any], by_hand: Callable[[str, str], int] = nobody
+) -> list[Any]:
     """Return the workers on which the locks that a builder's steps take are least contended.
 
     :param workers: those on which a build could start now.
+    :param by_hand: see ``load_of``.
     :returns: some of them, equal in that.
     """
     if not locks.lockids:
@@ -111,7 +128,7 @@ def least_crowded(locks: StepLocks, workers: list[Any]) -> list[Any]:
     for worker in workers:
         if worker.worker is None:
             continue
-        counts, holders = load_of(locks, worker)
+        counts, holders = load_of(locks, worker, by_hand)
         load = (sum(counts[name] / n for name, n in holders.items()), len(worker.worker.builds))
         if lowest is None or load < lowest:
             best, lowest = [], load
@@ -172,10 +189,12 @@ class WorkerChoice:
             these, those that the fewest other builders need. It is empty if the build is better
             left for the first worker on which there is room: then the builder is woken.
         """
-        free = self.with_room(workers, is_waited_for)
+        connected = [worker for worker in workers if worker.worker is not None]
+        free = self.with_room(connected, is_waited_for)
         if not free:
             self._wait_for_room(workers)
-        return least_needed(least_crowded(self.step_locks, free), self._needs_of_others())
+        best = least_crowded(self.step_locks, free, self._by_hand)
+        return least_needed(best, self._needs_of_others())
 
     def with_room(self, workers: list[Any], is_waited_for: bool) -> list[Any]:
         """Return those of some workers for which a build is not better left for later."""
@@ -191,11 +210,15 @@ class WorkerChoice:
             return True
         if self.out_of_use(worker) is not None:
             return False
-        return not is_fed(*load_of(self.step_locks, worker))
+        return not is_fed(*load_of(self.step_locks, worker, self._by_hand))
 
     def in_use(self, workers: list[Any]) -> list[Any]:
         """Return those of some workers on which no lock of the builder's steps is out of use."""
         return [worker for worker in workers if self.out_of_use(worker) is None]
+
+    def _by_hand(self, name: str, workername: str) -> int:
+        copy = self._copy_of(name, workername)
+        return 0 if copy is None else len(copy.by_hand)
 
     def out_of_use(self, worker: Any) -> Any:
         """Return a copy in quarantine that a build of the builder would wait for on a worker.
@@ -209,11 +232,15 @@ class WorkerChoice:
         return None
 
     def fed_by(self, worker: Any) -> list[Any]:
-        """Return the builds on a worker that hold or will claim a lock of the builder's steps."""
+        """Return who holds or will claim a lock of the builder's steps on a worker: builds on it,
+        and people.
+        """
         if worker.worker is None:
             return []
         names = self.step_locks.lockids.keys()
-        return [build for build in worker.worker.builds if names & build.step_locks_to_come()]
+        builds = [build for build in worker.worker.builds if names & build.step_locks_to_come()]
+        copies = (self._copy_of(name, worker.worker.workername) for name in names)
+        return [*builds, *(hold for copy in copies if copy is not None for hold in copy.by_hand)]
 
     def leaves_all(self, workers: list[Any]) -> bool:
         """Tell whether a build that nobody waits for is better left for later, on whatever worker.

@@ -17,6 +17,7 @@ from buildbot import config
 from buildbot import interfaces
 from buildbot import util
 from buildbot.locks import is_span
+from buildbot.process.results import SUCCESS
 from buildbot.reporters.lockmessage import EVENTS
 from buildbot.reporters.lockmessage import LockMessageFormatter
 
@@ -133,7 +134,7 @@ class LockGenerator(util.ComparableMixin):
             'body': message['body'],
             'subject': ' '.join(message['subject'].split()),  # a mail's is one line
             'type': message['type'],
-            'results': None,
+            'results': SUCCESS,  # some reporters cannot do without one
             'builds': None,
             'buildset': None,
             'users': users,

@@ -60,6 +60,43 @@ class Holds(HandTestCase):
         yield self.act('ann', 'release', holdid=answer['holdid'])
         self.assertEqual(len(self.gate.running), 1)
 
+    @parameterized.expand([(True,), (False,)])
+    @defer.inlineCallbacks
+    def test_other_worker(self, late: bool) -> Any:
+        """A build goes to the worker whose board nobody has on a desk."""
+        names = [f'fw{n}' for n in range(6)]
+        yield self.start(
+            WorkerLock('board'), workers=('w1', 'w2'), builders=names, lateBinding=late
+        )
+        yield self.hold('ann', of='w1')
+        for name in names:
+            yield self.request(name)
+            self.assertEqual([b.workername for b, _ in self.gate.running], ['w2'])
+            self.gate.open(SUCCESS)
+            self.settle()
+
+    @defer.inlineCallbacks
+    def test_left_for_later(self) -> Any:
+        """A person counts as a build that has the board: one more build prepares, others pend."""
+        yield self.start(WorkerLock('board'), builders=('fw', 'fw2', 'fw3'), lateBinding=True)
+        hold = yield self.hold('ann')
+        for name in ('fw', 'fw2', 'fw3'):
+            yield self.request(name)
+        rows = yield self.get('builds')
+        self.assertEqual(len(rows), 1)
+        [reason] = yield self.get('buildrequests', 2, 'reasons')
+        self.assertEqual(
+            (reason['kind'], reason['text']),
+            (
+                'late_binding',
+                'left for a worker with room: on w1, it would wait for locks that fw #1, ann, by'
+                ' hand want',
+            ),
+        )
+        yield self.act('ann', 'release', holdid=hold['holdid'])
+        rows = yield self.get('builds')
+        self.assertEqual(len(rows), 2)
+
     @parameterized.expand([(0, ['fw', 'ann', 'low', 'high']), (5, ['fw', 'ann', 'high', 'low'])])
     @defer.inlineCallbacks
     def test_priority(self, priority: int, order: list[str]) -> Any:
@@ -200,6 +237,20 @@ class Holds(HandTestCase):
         told = [action for action, _ in (yield self.actions())]
         wanted = 'hold held extend first back quarantined release restored'
         self.assertEqual(told, wanted.split())
+
+    @defer.inlineCallbacks
+    def test_ids(self) -> Any:
+        """No two holds have one id, also if the first has ended, and after a restart."""
+        yield self.start(WorkerLock('board'), db_url=self.database)
+        ids = []
+        for _ in range(2):
+            for _ in range(2):
+                hold = yield self.hold('ann')
+                ids.append(hold['holdid'])
+                yield self.act('ann', 'release', holdid=hold['holdid'])
+                yield self.assert_untouched()
+            yield self.restart()
+        self.assertEqual(ids, [1, 2, 3, 4])
 
     @defer.inlineCallbacks
     def test_limit_lowered(self) -> Any:

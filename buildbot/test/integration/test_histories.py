@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 from twisted.internet import defer
 
 from buildbot.locks import LockError
+from buildbot.test.util.handhistory import HandHistoryCase
 from buildbot.test.util.history import HistoryCase
 from buildbot.test.util.history import UserError
 
@@ -44,3 +45,20 @@ class Histories(HistoryCase):
     def flush(self, result):
         self.flushLoggedErrors(LockError, UserError, OperationalError, defer.CancelledError)
         return result
+
+
+class HandHistories(HandHistoryCase):
+    without = WITHOUT
+
+    def setUp(self):
+        self.addCleanup(self.flush, None)
+        super().setUp()
+
+    @parameterized.expand(list(histories()))
+    def test_history(self, seed, events):
+        """The same with people who hold locks, move who waits and take copies out of use."""
+        d = self.tell(seed, events)
+        d.addBoth(self.flush)
+        return d
+
+    flush = Histories.flush

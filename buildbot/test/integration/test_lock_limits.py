@@ -21,6 +21,7 @@ from buildbot.process.results import CANCELLED
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
+from buildbot.test.util.hand import HandTestCase
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase
@@ -667,3 +668,31 @@ class Circles(LabTestCase):
         self.assertEqual((copy, what), ('B', 'circle'))
         self.assertIn('c #1 fails: these would wait for one another for ever: ', text)
         self.open(gates[1], SUCCESS)
+
+
+class Restart(HandTestCase):
+    """A master is stopped, and started with its database; a person holds the board."""
+
+    def after(self, seconds):
+        self.reactor.advance(seconds)
+        self.settle()
+
+    @defer.inlineCallbacks
+    def test_wait(self):
+        """A restart begins a wait anew; who waits too long for a person fails, not the person."""
+        yield self.start(WorkerLock('board', maxWait=600), db_url=self.database)
+        yield self.add_builders(x={'locks': [self.board.access('exclusive')]})
+        yield self.hold('ann')
+        yield self.request('x')
+        self.after(500)
+        yield self.restart()
+        self.after(500)
+        self.assertEqual((yield self.builds()), [])
+        self.after(100)
+        [row] = yield self.master.data.get(('builds',))
+        why = "lock 'board': it waited longer than 600 s for board[w1], which was held by "
+        state = f'could not begin: {why}ann, by hand (on my desk)'
+        self.assertEqual((row['results'], row['state_string']), (FAILURE, state))
+        self.flushLoggedErrors(LockError)
+        holders = yield self.get('copies', (yield self.copy_row())['copyid'], 'holders')
+        self.assertEqual([holder['person'] for holder in holders], ['ann'])

@@ -24,6 +24,9 @@ from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase
 
+#: in a list, as a reporter takes them
+GENERATORS = [reporters.LockGenerator()]
+
 
 class Recorder(ReporterBase):
     """A reporter that keeps what it is to send.
@@ -120,6 +123,26 @@ class ByHand(Reports, HandTestCase):
         self.assertEqual(mail.get_content_type(), 'text/html')
         body = mail.get_payload(decode=True).decode()
         self.assertIn('Reason: &lt;b&gt;mine&lt;/b&gt;', body)
+
+    @parameterized.expand(
+        [
+            (
+                'pushover',
+                lambda: reporters.PushoverNotifier('u', 't', generators=GENERATORS),
+            ),
+            ('pushjet', lambda: reporters.PushjetNotifier('secret', generators=GENERATORS)),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_pushed(self, _, make):
+        """What pushes to a telephone takes it, too."""
+        notifier = make()
+        pushed = []
+        self.patch(type(notifier), 'sendNotification', lambda _, params: pushed.append(params))
+        yield self.start(WorkerLock('board'), services=[notifier])
+        yield self.act('ann', 'quarantine')
+        [params] = pushed
+        self.assertEqual(params['title'], 'board[w1]: it is out of use (Buildbot)')
 
     @defer.inlineCallbacks
     def test_bad_formatter(self):

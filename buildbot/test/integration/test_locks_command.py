@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
+import termios
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -130,6 +134,62 @@ class RealMaster(unittest.SynchronousTestCase):
             timeout=PATIENCE,
         )
         return re.sub(r'\b\d+ s\b', 'N s', done.stdout), done.stderr, done.returncode
+
+    def answered(self, keys: bytes, *arguments: str, **environment: str) -> Any:
+        """Run the command at a terminal, and type keys at its question.
+
+        :returns: what stands on the terminal then, and the status.
+        """
+        ours, its = pty.openpty()
+        process = subprocess.Popen(
+            [str(BIN / 'buildbot'), 'locks', *arguments],
+            cwd=self.base,
+            env={**self.environment, 'BUILDBOT_LOCKS_MASTER': self.url, **environment},
+            stdin=its,
+            stdout=its,
+            stderr=its,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(its)
+        said = b''
+        limit = threading.Timer(PATIENCE, process.kill)
+        limit.start()
+        try:
+            while not said.endswith(b'[y/N] '):
+                said += os.read(ours, 1000)
+            os.write(ours, keys)
+            while True:
+                said += os.read(ours, 1000)
+        except OSError:  # it has ended
+            pass
+        finally:
+            limit.cancel()
+            os.close(ours)
+        text = said.decode().replace('\r\n', '\n')
+        return re.sub(r'\b\d+ s\b', 'N s', text), process.wait(PATIENCE)
+
+    def test_question(self):
+        """Only a yes at the terminal goes on; Ctrl-C there ends the command as anywhere."""
+        words = {'BUILDBOT_LOCKS_USER': 'joe', 'BUILDBOT_LOCKS_PASSWD': 'secret', 'NO_COLOR': '1'}
+        kick = ('kick', 'lab', '--reason', 'enough')
+        question = (
+            'lab: 1 of 1 in use, exclusive, 1 waiting, the oldest for N s\n'
+            '  WHO                                  FOR  HOW\n'
+            '  first #1                    holds    N s  exclusive\n'
+            '  build request 2 of first    place 1  N s  exclusive\n'
+            'lab: stop the build of first #1; go on? [y/N] '
+        )
+        for keys, rest, status in [
+            (b'n\n', 'n\nbuildbot locks: nothing has been done\n', 1),
+            (b'\x03', '^C', 130),
+            (b'y\n', 'y\nlab: the build of first #1 is being stopped\n', 0),
+        ]:
+            said, code = self.answered(keys, *kick, **words)
+            self.assertEqual(
+                (re.sub(' +', ' ', said), code), (re.sub(' +', ' ', question + rest), status)
+            )
+        self.master.wait_for(r'joe has ended what first #1 holds \(enough\)')
 
     def test_all(self):
         """Only who may see it is told who holds a lock, who waits, why, and what happens next."""

@@ -7,12 +7,14 @@ That is for one order of sets of names: ``PYTHONHASHSEED`` says which.
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 from typing import Callable
 
 from sqlalchemy.exc import OperationalError
 from twisted.internet import defer
 
+from buildbot import util
 from buildbot.config import BuilderConfig
 from buildbot.data import resultspec
 from buildbot.locks import BranchLock
@@ -25,6 +27,8 @@ from buildbot.process.builder import Builder
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.groups.step import StepGroup
+from buildbot.process.hand.hold import Hold
+from buildbot.process.hand.quarantine import Quarantine
 from buildbot.process.properties import renderer
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
@@ -290,6 +294,8 @@ class HistoryCase(PacedCase):
     # the lab
 
     def make_lab(self, rng: random.Random) -> defer.Deferred[Any]:
+        # a shutdown that is cancelled notices it a second later
+        self.patch(util, 'asyncSleep', partial(util.asyncSleep, reactor=self.reactor))
         self.gate = Gate()
         self.questions: list[tuple[str, defer.Deferred[Any]]] = []
         self.pools: dict[int, list[str]] = {}
@@ -822,7 +828,11 @@ class HistoryCase(PacedCase):
         running = self.running()
         for owner in copy.owners:
             build = owner.build if isinstance(owner, BuildStep) else owner
-            if not isinstance(build, Build):
+            if isinstance(owner, Hold):
+                self.assertIn(owner, copy.by_hand, f'{copy} is held by an ended {owner}')
+            elif isinstance(owner, Quarantine):
+                self.assertIs(owner, copy.quarantine, f'{copy} is kept by an ended {owner}')
+            elif not isinstance(build, Build):
                 is_about_to = self.questions or self.held is not None
                 self.assertTrue(is_about_to, f'{copy} is reserved for nobody: {owner}')
             else:

@@ -14,6 +14,11 @@ from buildbot.locks import LockAccess
 from buildbot.locks import WorkerLock
 from buildbot.process.build import Build
 from buildbot.process.buildstep import BuildStep
+from buildbot.process.hand.hold import Hold
+from buildbot.process.hand.quarantine import Quarantine
+
+#: those who may wait, and are no pending requests
+OTHERS = (BuildStep, Hold, Quarantine)
 
 
 class Want(NamedTuple):
@@ -112,6 +117,10 @@ class Holders:
             accesses = self._accesses_of(owner)
         elif isinstance(owner, BuildStep):
             accesses = owner.locks
+        elif isinstance(owner, Hold):
+            return Want(owner.taking.mode == 'exclusive', owner.taking.count)
+        elif isinstance(owner, Quarantine):
+            return Want(True, 1)
         else:
             return None
         named = (a for a in accesses if getattr(a, 'lockid', a).name == copy.lockName)
@@ -161,7 +170,7 @@ class Startable:
 
     def _steps_wait(self, wish: Wish) -> bool:
         copies = [copy for copy in wish.wants if copy is not None]
-        return any(isinstance(who, BuildStep) for copy in copies for who in copy.waiting)
+        return any(isinstance(who, OTHERS) for copy in copies for who in copy.waiting)
 
     def _drains(self, wish: Wish) -> bool:
         # what it wants is kept for one that others have often gone before

@@ -727,6 +727,17 @@ class Usage(BenchCase):
             ' --help\n',
         )
 
+    def test_token_to_a_link(self):
+        """A token is never sent to a master that only a link names."""
+        os.environ['BUILDBOT_LOCKS_TOKEN'] = 'abc'
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            self.assertRaises(SystemExit, self.options, 'why', 'http://b/#/buildrequests/1')
+        self.assertEqual(
+            said.getvalue(),
+            'buildbot locks: to log in there, say so: --master http://b/; see buildbot locks why'
+            ' --help\n',
+        )
+
     @defer.inlineCallbacks
     def test_token_is_sent(self):
         """With a token there is no log-in."""

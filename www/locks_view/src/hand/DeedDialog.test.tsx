@@ -93,7 +93,7 @@ describe('DeedDialog', () => {
       return {state: 'waiting'};
     };
     await hold(master);
-    const bob = {...PERSON_HOLDER, text: 'bob, by hand', version: 'v2'};
+    const bob = {...PERSON_HOLDER, person: 'bob', text: 'bob, by hand', version: 'v2'};
     master
       .knows('copies/7', [{...COPY, version: 'v2'}])
       .knows('copies/7/holders', [bob])
@@ -103,6 +103,7 @@ describe('DeedDialog', () => {
     expect(document.activeElement).toBe(alert.closest('[role=alert]'));
     const present = screen.getByRole('heading', {name: 'How it is now'}).parentElement!;
     expect(within(present).getByText('bob, by hand')).toBeTruthy();
+    await screen.findByText('bob');
     expect((dialog().getByLabelText('Why') as HTMLInputElement).value).toBe('on my desk');
     expect(master.done.length).toBe(1);
     press('Hold');
@@ -224,6 +225,25 @@ describe('DeedDialog', () => {
     await gone();
     expect(master.done).toEqual([]);
     expect(document.activeElement).toBe(button);
+  });
+
+  it.each([
+    ['done', () => ({state: 'held'}), 'Hold jtag[board-1]: it is yours.'],
+    ['refused', () => {throw refused(400, 'No.')}, 'Hold jtag[board-1]: No.'],
+  ])('says what was %s after it was closed, and leaves the next one open', async (_, end, sentence) => {
+    const master = lab();
+    let answer: () => void = () => undefined;
+    master.does = () => new Promise<void>(resolve => (answer = resolve)).then(end);
+    await hold(master);
+    press('Hold');
+    await waitFor(() => expect(master.done.length).toBe(1));
+    press('Close');
+    await gone();
+    open('Quarantine jtag[board-1]');
+    type('Why', 'it burns');
+    await act(async () => answer());
+    await screen.findByText(sentence);
+    expect((dialog().getByLabelText('Why') as HTMLInputElement).value).toBe('it burns');
   });
 
   it('stays when the row is gone in which it was opened', async () => {

@@ -17,8 +17,8 @@ interface Props {
   closed(): void;
   /** The master has done it, and answers this. */
   done(answer: any): void;
-  /** The master has not done it; what is on the page may not be true any more. */
-  refused(): void;
+  /** The master has not done it, and says why; what is on the page may not be true any more. */
+  refused(sentence: string): void;
 }
 
 /**
@@ -71,10 +71,11 @@ export const DeedDialog = observer(({deed, closed, done, refused}: Props) => {
       const asked = Object.assign(words, deed.params, ...params);
       done((await client.control(path, deed.method, asked)).result);
     } catch (reason) {
-      refused();
+      const sentence = refusalOf(reason);
+      refused(sentence);
       const news = await presentOf(client.restClient, seen).catch(() => null);
       setPresent(old => news ?? old);
-      setRefusal(refusalOf(reason));
+      setRefusal(sentence);
     }
   }
 

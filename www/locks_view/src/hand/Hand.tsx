@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import React, {createContext, ReactNode, useContext, useMemo, useState} from 'react';
+import React, {createContext, ReactNode, useContext, useMemo, useRef, useState} from 'react';
 import {Deed} from './deed';
 import {DeedDialog} from './DeedDialog';
 import {usePerson} from './person';
@@ -30,6 +30,9 @@ export function Hand({changed, children}: Props) {
   const {me, login} = usePerson();
   const [deed, setDeed] = useState<Deed | null>(null);
   const [said, setSaid] = useState('');
+  const [failed, setFailed] = useState(false);
+  const current = useRef<Deed | null>(null);
+  current.current = deed;
   const acting = useMemo(
     () => ({
       me,
@@ -40,9 +43,13 @@ export function Hand({changed, children}: Props) {
     }),
     [me],
   );
+  function say(of: Deed, sentence: string, isFailure: boolean) {
+    setSaid(`${of.verb} ${of.object}: ${sentence}`);
+    setFailed(isFailure);
+  }
   return (
     <HandContext.Provider value={acting}>
-      <p role="status" className="bb-locks-done">
+      <p role="status" className={failed ? 'bb-locks-failure' : 'bb-locks-done'}>
         {said}
       </p>
       {me === null && <LogIn address={login} />}
@@ -52,11 +59,17 @@ export function Hand({changed, children}: Props) {
           deed={deed}
           closed={() => setDeed(null)}
           done={answer => {
-            setDeed(null);
-            setSaid(`${deed.verb} ${deed.object}: ${deed.done(answer)}`);
+            // its dialog may have been closed meanwhile, and another one be open
+            setDeed(open => (open === deed ? null : open));
+            say(deed, deed.done(answer), false);
             changed();
           }}
-          refused={changed}
+          refused={sentence => {
+            if (current.current !== deed) {
+              say(deed, sentence, true);
+            }
+            changed();
+          }}
         />
       )}
     </HandContext.Provider>
