@@ -10,6 +10,7 @@ from twisted.internet import defer
 from buildbot.process.eye.history import History
 from buildbot.process.eye.watch import Watch
 from buildbot.process.hand.hand import Hand
+from buildbot.process.sweep import Sweep
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -25,5 +26,7 @@ class BotMaster(upstream.BotMaster):
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
         yield super().reconfigServiceWithBuildbotConfig(new_config)
+        sweep = yield Sweep.getService(self)
+        sweep.use_config(new_config)
         hand = yield Hand.getService(self)
         yield hand.restore()  # there is no worker before the first reconfig is through
