@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import subprocess
 import venv
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Container
 from typing import Iterable
@@ -231,7 +231,7 @@ class Fork:
         return source
 
 
-@lru_cache(maxsize=None)
+@cache
 def as_new(source: str, header: str) -> str:
     """Return a module of ours as a new one of upstream's, with upstream's header."""
     module = cst.parse_module(source)
@@ -265,7 +265,7 @@ def _mentioned(sources: Iterable[str]) -> set[str]:
     return {name for source in sources for name in _names_mentioned(source)}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _names_mentioned(source: str) -> frozenset[str]:
     visitor = _Mentioned()
     cst.parse_module(source).visit(_Init(None)).visit(visitor)

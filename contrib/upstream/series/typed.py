@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections import Counter
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Container
 from typing import NamedTuple
@@ -28,7 +28,7 @@ NO_MEMBER = re.compile(r'"(?P<owner>\w+)"(?: of "[^"]+")? has no attribute "(?P<
 
 
 # a file is mostly the same in one commit as in the next
-@lru_cache(maxsize=None)
+@cache
 def with_annotations(source: str) -> str:
     """Return a module of ours in which each function says what it takes and returns.
 
