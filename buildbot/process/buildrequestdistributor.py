@@ -66,7 +66,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             if not idle:
                 break
             self._removeBuildRequest(request)
-            workers = self._not_refused(request.id, idle)
+            workers = self._workers_for(request.id, idle)
             if not workers:
                 continue
             choose = self._let_user_choose if self._user_chooses else self._choose_best
@@ -89,7 +89,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         self.workerpool = pool or idle
         return self.workerpool
 
-    def _not_refused(
+    def _workers_for(
         self, brid: int, workers: list[AbstractWorkerForBuilder]
     ) -> list[AbstractWorkerForBuilder]:
         if not self._reserves:
@@ -98,7 +98,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         in_use = self.bldr.worker_choice.in_use
         # one that has got a build before is better than one whose locks are in quarantine
         found = in_use(able)
-        if not found:
+        if able and not found:
             found = in_use(self._not_refused(brid, self.bldr.getAvailableWorkers()))
         return found or able
 
