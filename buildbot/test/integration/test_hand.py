@@ -983,6 +983,9 @@ class Restart(HandTestCase):
         yield self.restart()
         yield self.request('fw')
         self.assertEqual(len(self.gate.running), 1)
+        self.gate.open(SUCCESS)
+        self.settle()
+        yield self.tested_master.shutdown()
         self.flushLoggedErrors(OperationalError)
 
     @defer.inlineCallbacks
