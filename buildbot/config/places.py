@@ -152,7 +152,7 @@ def places_of(config: Any, steps_of: Callable[[Any], Iterable[FoundStep]]) -> It
         for worker in config.workers
     }
     of_workers = {
-        name: [n for worker in builder.workernames for n in of_worker.get(worker, ())]
+        name: [n for worker in workers_of(builder) for n in of_worker.get(worker, ())]
         for name, builder in by_name.items()
     }
 
@@ -179,6 +179,12 @@ def places_of(config: Any, steps_of: Callable[[Any], Iterable[FoundStep]]) -> It
             if inner:
                 place.width = len(inner)
             todo += [build_of(builder, place) for builder in reversed(inner)]
+
+
+def workers_of(builder: Any) -> Sequence[str]:
+    """Return the names of the workers of a builder; none if it is not made as the release's are."""
+    names = builder.workernames
+    return names if isinstance(names, (list, tuple)) else ()
 
 
 def triggered_by(step: Any, schedulers: dict[str, Any]) -> Sequence[str]:

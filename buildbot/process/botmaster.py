@@ -35,9 +35,9 @@ class BotMaster(upstream.BotMaster):
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
         yield super().reconfigServiceWithBuildbotConfig(new_config)
         long_waits = yield LongWaits.getService(self)
-        long_waits.use_config(new_config)
+        long_waits.use_config(self.master.config)
         sweep = yield Sweep.getService(self)
-        sweep.use_config(new_config)
+        sweep.use_config(self.master.config)
         hand = yield Hand.getService(self)
         yield hand.restore()  # there is no worker before the first reconfig is through
 

@@ -65,6 +65,11 @@ def _source(statement: cst.SimpleStatementLine) -> str:
     return code(statement.with_changes(trailing_whitespace=cst.TrailingWhitespace()))
 
 
+def _place(source: str) -> str:
+    # typing has what collections.abc has, and newer checkouts take it from there
+    return source.replace('from collections.abc import', 'from typing import')
+
+
 def merge_imports(ours: cst.Module, body: Sequence[Statement], where: str) -> list[Statement]:
     """Return the statements of the release's module with the imports of ours among them.
 
@@ -82,7 +87,7 @@ def merge_imports(ours: cst.Module, body: Sequence[Statement], where: str) -> li
     wanted = _imports(ours.body)
     typed = [s for c in our_checking if isinstance(c, cst.If) for s in statements_of(c.body)]
     for name, statement in {**wanted, **_imports(typed)}.items():
-        if known.get(name, _source(statement)) != _source(statement):
+        if _place(known.get(name, _source(statement))) != _place(_source(statement)):
             raise Refusal(f'{where}: {name} is another thing in the release: {known[name]}')
 
     new = [s for name, s in wanted.items() if name not in theirs]

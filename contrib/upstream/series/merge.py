@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Mapping
 from typing import NamedTuple
 from typing import Sequence
@@ -363,11 +364,13 @@ class _Unqualified(cst.CSTTransformer):
         return updated_node
 
 
+@cache
 def is_overlaid(source: str) -> bool:
     """Tell whether a module of the fork says that it stands over one of the release."""
     return any(m.matches(s, RELEASE) for s in cst.parse_module(source).body)
 
 
+@cache
 def is_package_of_overlay(source: str) -> bool:
     """Tell whether a module only lets the rest of a package be found in the release."""
     extends = m.SimpleStatementLine(body=[m.Expr(m.Call(func=m.Name('extend')))])

@@ -35,11 +35,11 @@ def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[P
     tree.git('checkout', '--quiet', '-b', BRANCH)
     identity = _identity(series.author)
     print('series: typing the checkout as it is (a minute)', flush=True)
-    before = tree.settle_types(None)
+    before, members = tree.settle_types(None), fork.members()
     for number, commit in enumerate(series.commits):
         print(f'series: {number + 1} of {len(series.commits)}: {commit.title}', flush=True)
         write_tree(tree, fork, series, base, number)
-        tree.settle_types(before, fork.members())
+        tree.settle_types(before, members)
         tree.git('add', '--all')
         text = f'{commit.title}\n\n{commit.message.strip()}\n'
         tree.git(*identity, 'commit', '--quiet', '--author', series.author, '--message', text)

@@ -6,6 +6,8 @@ named most exactly counts, so ``process/build.py`` in one commit and ``process/b
 an earlier one means: the rest of the file later. Anything that nothing names is an error, and so is
 a name that means nothing.
 
+``file:Class(Base)`` is a base class that comes later than the class itself.
+
 A method that a later commit replaces may be in an earlier one as it is until then: it is in the
 file of that name in ``early/``, written like those of the fork.
 """
@@ -22,6 +24,7 @@ import libcst as cst
 
 from .merge import Ways
 from .names import Refusal
+from .names import code
 from .names import name_of
 from .names import statements_of
 
@@ -185,4 +188,12 @@ class Series:
         elif not 0 <= self.commit_of(file, name) <= until:
             return None
         body = statement.body.with_changes(body=left)
-        return statement.with_changes(body=body)
+        bases = [base for base in statement.bases if self._is_base(file, name, base, until)]
+        return statement.with_changes(body=body, bases=bases)
+
+    def _is_base(self, file: str, name: str, base: cst.Arg, until: int) -> bool:
+        symbol = f'{file}:{name}({code(base.value)})'
+        if symbol not in self._numbers:
+            return True
+        self._used.add(symbol)
+        return 0 <= self._numbers[symbol] <= until

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import subprocess
 import venv
+from functools import cache
 from pathlib import Path
 from typing import Container
 from typing import Iterable
@@ -230,6 +231,7 @@ class Fork:
         return source
 
 
+@cache
 def as_new(source: str, header: str) -> str:
     """Return a module of ours as a new one of upstream's, with upstream's header."""
     module = cst.parse_module(source)
@@ -260,10 +262,14 @@ class _Mentioned(cst.CSTVisitor):
 
 def _mentioned(sources: Iterable[str]) -> set[str]:
     # the attributes that some modules speak of, their first assignments in __init__ apart
+    return {name for source in sources for name in _names_mentioned(source)}
+
+
+@cache
+def _names_mentioned(source: str) -> frozenset[str]:
     visitor = _Mentioned()
-    for source in sources:
-        cst.parse_module(source).visit(_Init(None)).visit(visitor)
-    return visitor.names
+    cst.parse_module(source).visit(_Init(None)).visit(visitor)
+    return frozenset(visitor.names)
 
 
 def _without_idle_attributes(source: str, mentioned: set[str]) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Container
 from typing import NamedTuple
@@ -26,6 +27,8 @@ MISSING = re.compile(r'Module "[^"]+" has no attribute|Name "[^"]+" is not defin
 NO_MEMBER = re.compile(r'"(?P<owner>\w+)"(?: of "[^"]+")? has no attribute "(?P<member>\w+)"')
 
 
+# a file is mostly the same in one commit as in the next
+@cache
 def with_annotations(source: str) -> str:
     """Return a module of ours in which each function says what it takes and returns.
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What ``checkconfig`` says of locks before it looks into steps: which lists are wrong."""
+"""What ``checkconfig`` says of locks before it looks into steps, and before people hold any."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from buildbot.config.errors import error
 from buildbot.config.locks import problems_of
@@ -11,6 +13,15 @@ upstream = release(__name__)
 
 
 class MasterConfig(upstream.MasterConfig):
+    _known_config_keys = upstream.MasterConfig._known_config_keys | {'lateBinding'}
+
+    def load_global(self, filename: str, config_dict: dict[str, Any]) -> None:
+        self.lateBinding = config_dict.get('lateBinding', True)
+        if not isinstance(self.lateBinding, bool):
+            error(f"c['lateBinding'] must be True or False, not {self.lateBinding!r}")
+
+        super().load_global(filename, config_dict)
+
     def check_locks(self) -> None:
         for builder in self.builders:
             for problem in problems_of(builder.locks):

@@ -6,8 +6,11 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import defer
+from twisted.python import log
 from twisted.python.failure import Failure
 
+from buildbot.locks import LockOwner
+from buildbot.process.results import FAILURE
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -29,6 +32,20 @@ class Build(upstream.Build):
         :returns: Deferred that fires when they are held, or when the build is stopped.
         """
         return self._claim_or_wait()
+
+    def end_hold(self, why: str) -> None:
+        """Stop, because it holds its locks for too long; it fails then.
+
+        :param why: which it says.
+        """
+        if self.finished or self.stopped:
+            return  # it ends already, for another reason
+        self._held_too_long = True
+        step = self.currentStep
+        if isinstance(step, LockOwner) and step.results is None:
+            step.why_not_run = why  # an exception of it says nothing of its worker
+        d = self.stopBuild(why, FAILURE)
+        d.addErrback(log.err, f'while stopping {self}')
 
     def releaseLocks(self) -> None:
         locks, now = self._locks_to_acquire, self.master.reactor.seconds()

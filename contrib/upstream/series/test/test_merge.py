@@ -344,6 +344,14 @@ class Imports(unittest.SynchronousTestCase):
         source = merge_module(ours, THEIRS, 'lamp.py', Ways({}, set()))
         self.assertEqual(source.count('import defer'), 1)
         self.assertIn('from lamps import Shade', source)
+
+    def test_same_thing(self):
+        """What collections.abc has is what typing has, and is there as the release has it."""
+        theirs = f'from collections.abc import Callable\n{THEIRS}'
+        ours = f'from typing import Callable\n{HEAD}'
+        source = merge_module(ours, theirs, 'lamp.py', Ways({}, set()))
+        self.assertEqual(source.count('import Callable'), 1)
+        self.assertIn('from collections.abc import Callable', source)
         self.assertNotIn('buildbot_overlay', source)
 
     def test_type_checking(self):

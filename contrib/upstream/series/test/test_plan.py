@@ -125,6 +125,13 @@ class Commits(unittest.SynchronousTestCase):
         self.assertEqual(series.pick('lamp.py', LAMP, 1), LAMP)
         self.assertRaises(Refusal, self.series().pick, 'lamp.py', LAMP, 0)
 
+    def test_base(self):
+        """A base class that is named comes with its commit; others with the class."""
+        lamp = LAMP.replace('class Lamp:', 'class Lamp(Dimmer, Bulb):')
+        series = self.series(PLAN.replace('"shades/"', '"lamp.py:Lamp(Dimmer)"'))
+        self.assertIn('class Lamp(Bulb):', series.pick('lamp.py', lamp, 0))
+        self.assertEqual(series.pick('lamp.py', lamp, 1), lamp)
+
 
 class Files(unittest.SynchronousTestCase):
     def test_new_module(self):

@@ -63,6 +63,8 @@ class Documented(unittest.SynchronousTestCase):
             ('of-request.raml', '/buildrequests/{buildrequestid}'),
             ('of-build.raml', '/builds/{buildid}'),
             ('of-step.raml', '/steps/{stepid}'),
+            ('of-copy.raml', '/copies/{copyid}'),
+            ('of-lock.raml', '/locks/{lockid}'),
         ]:
             said.update(paths(read(file), start))
         has = set()

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Locks are told of before people hold any, and held by hand before long waits are told of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import defer
+
+from buildbot.process.eye.history import History
+from buildbot.process.eye.watch import Watch
+from buildbot.process.hand.hand import Hand
+from buildbot.process.sweep import Sweep
+from buildbot_overlay import release
+
+upstream = release(__name__)
+
+
+class BotMaster(upstream.BotMaster):
+    @defer.inlineCallbacks
+    def startService(self) -> Any:
+        yield super().startService()
+        yield Watch.getService(self)
+        yield History.getService(self)
+
+    @defer.inlineCallbacks
+    def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
+        yield super().reconfigServiceWithBuildbotConfig(new_config)
+        sweep = yield Sweep.getService(self)
+        sweep.use_config(self.master.config)
+        hand = yield Hand.getService(self)
+        yield hand.restore()  # there is no worker before the first reconfig is through
