@@ -50,6 +50,8 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         #: the requests that may be looked at; None if all may
         self.only: Container[int] | None = None
         self._looked_at: set[int] = set()
+        # the requests that may use the place of a build, if no worker is idle for others
+        self._lent: set[int] | None = None
         self._is_late = False
         self._user_chooses = bool(bldr.config.nextWorker or master.config.select_next_worker)
         # what stands in for a builder in a test may only know canStartBuild
@@ -59,10 +61,13 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
 
     @defer.inlineCallbacks
     def popNextBuild(self):
-        while not self.nextBuild or self._workers():
+        while True:
+            self._lent = self._find_lent()
+            if self.nextBuild and not self._workers() and not self._lent:
+                break
             # most often no request is to be looked at, whichever workers are idle
             request = yield self._getNextUnclaimedBuildRequest()
-            if not request or not self._workers():
+            if not request or not (self._workers() or self._lent):
                 break
             self._removeBuildRequest(request)
             workers = self._workers_for(request.id)
@@ -88,16 +93,25 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         self.workerpool = pool or idle
         return self.workerpool
 
+    def _find_lent(self) -> set[int] | None:
+        if not self._reserves or self._workers():
+            return None
+        lent = self.bldr.lent_requests() - self._looked_at
+        return {brid for brid in lent if self.only is None or brid in self.only}
+
+    def _idle_for(self, brid: int) -> list[AbstractWorkerForBuilder]:
+        return [*self.bldr.getAvailableWorkers(), *self.bldr.lent_workers(brid)]
+
     def _workers_for(self, brid: int) -> list[AbstractWorkerForBuilder]:
         workers = self._workers()
         if not self._reserves:
             return workers
-        able = self._not_refused(brid, workers)
+        able = self._not_refused(brid, [*workers, *self.bldr.lent_workers(brid)])
         in_use = self.bldr.worker_choice.in_use
         # one that has got a build before is better than one whose locks are in quarantine
         found = in_use(able)
         if not found:
-            found = in_use(self._not_refused(brid, self.bldr.getAvailableWorkers()))
+            found = in_use(self._not_refused(brid, self._idle_for(brid)))
         return found or able
 
     def _not_refused(
@@ -117,7 +131,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
                 best = self.bldr.worker_choice.best(left, request.waitedFor)
             if not best:
                 # it is left for the first worker with room; so are the others if no worker has any
-                self._is_late = len(left) == len(self.bldr.getAvailableWorkers())
+                self._is_late = len(left) == len(self._idle_for(request.id))
                 break
             worker = random.choice(best)
             left.remove(worker)
@@ -149,7 +163,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             if (yield self.canStartBuild(worker, request)):
                 return worker
             # the user said no, or its locks or the worker have been taken meanwhile
-            idle = self.bldr.getAvailableWorkers()
+            idle = self._idle_for(request.id) if self._reserves else self.bldr.getAvailableWorkers()
             able = [other for other in able if other is not worker and other in idle]
         self._give_back_refused(request)
         for worker in self._workers_for(request.id) if self._reserves else ():
@@ -245,7 +259,9 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
     def _is_out(self, brid: int) -> bool:
         if brid in self._looked_at or (self.only is not None and brid not in self.only):
             return True
-        workers = self._workers() if self.bldr.refusals else []
+        if self._lent and brid not in self._lent:
+            return True
+        workers = [*self._workers(), *self.bldr.lent_workers(brid)] if self.bldr.refusals else []
         return bool(workers) and all(self._is_refused(brid, w) for w in workers if w.worker)
 
     def _waits(self, brid: int) -> bool:
@@ -284,6 +300,8 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         # one that cannot be made is not there for the user's nextBuild, and the others are
         found = []
         for brdict in list(self.unclaimedBrdicts):
+            if self._lent and brdict['buildrequestid'] not in self._lent:
+                continue
             request = yield self._getBuildRequestForBrdict(brdict)
             if request is not None:
                 found.append(request)
@@ -536,7 +554,8 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                 bldr.inbox.doubt()
                 chooser = await self._new_chooser(bldr)
             elif brids and not started and not bldr.waits_to_try_again:
-                if bldr.config_version == config_version and worker.isAvailable():
+                is_idle = bldr.is_idle_for(worker, brids[0])
+                if bldr.config_version == config_version and is_idle:
                     self._back_off(bldr, brids, f'did not start on worker {worker_name!r}')
                 else:  # something has changed meanwhile
                     self._look_soon([bldr.name])
