@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 upstream = release(__name__)
 
+
 class Builder(upstream.Builder):
     #: the locks that its configuration names without a renderable
     configured_locks: Sequence[Any] = ()

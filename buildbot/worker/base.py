@@ -76,7 +76,8 @@ class AbstractWorker(upstream.AbstractWorker):
         If anybody but this class has a say in that, or a build on it waits for others, it is asked
         each time.
         """
-        if not follows_rule(self) or any(build.awaited for build in self.builds):
+        is_lent = self.max_builds and any(build.awaited for build in self.builds)
+        if is_lent or not follows_rule(self):
             return self.canStartBuild()
         if self._is_open is None:
             self._is_open = self.canStartBuild()

@@ -41,8 +41,8 @@ class Reservations(ReservationBook):
     :param is_pending: takes the id of a request, and returns whether it is pending still.
     :param is_behind: takes the ids of two requests, and returns whether the first stands behind the
         second in the group of both.
-    :param is_idle_but: takes names of workers and the id of a request, and returns whether any other
-        worker is idle for it.
+    :param is_idle_but: takes names of workers and the id of a request, and returns whether any
+        other worker is idle for it.
     :param wake: has the builder looked at, now that something has changed.
     :param wake_granted: has it looked at because a request has been granted its locks.
     :param clock: returns the master's reactor.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Children that start on the place of the build that waits for them, where max_builds leaves none."""
+"""Children that use the place of the build that waits for them, where max_builds leaves none."""
 
 from __future__ import annotations
 
