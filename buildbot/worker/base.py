@@ -114,7 +114,7 @@ class AbstractWorker(upstream.AbstractWorker):
         :param build: one on it that may only wait for others from now on.
         :param brids: the requests that it waits for, as far as they may start only now.
         """
-        if not self.max_builds or not build.only_waits:
+        if self.botmaster is None or not self.max_builds or not build.only_waits:
             return
         builds = builds_on(self)
         if any(request.id in brids for other in builds for request in other.requests):

@@ -35,7 +35,9 @@ def lends(worker: Any, build: Any) -> bool:
 
 
 def may_lend(worker: Any) -> bool:
-    return any(b.awaited for b in worker.builds) and worker.master.config.parentLendsPlace
+    if worker.master is None or not any(build.awaited for build in worker.builds):
+        return False  # it has been removed, or none of its builds waits
+    return bool(worker.master.config.parentLendsPlace)
 
 
 def served_on(worker: Any) -> set[Any]:

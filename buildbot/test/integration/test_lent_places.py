@@ -12,6 +12,7 @@ from buildbot.process.eye.reasons import why_pending
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import SUCCESS
+from buildbot.schedulers.triggerable import Triggerable
 from buildbot.test.fake import latent
 from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.distribution import Slow
@@ -48,9 +49,12 @@ class LentCase(DistributionCase):
         yield self.setup_lab(
             words,
             [self.createLocalWorker(name, max_builds=most) for name in workers],
-            schedulers=[schedulers.Triggerable(name=n, builderNames=[n]) for n in names],
+            schedulers=self.triggerables(names),
             **config,
         )
+
+    def triggerables(self, names):
+        return [schedulers.Triggerable(name=n, builderNames=[n]) for n in names]
 
     def step(self, step):
         if not isinstance(step, str):
@@ -288,6 +292,27 @@ class Beside(LentCase):
         yield self.assert_nothing_left()
 
 
+    @defer.inlineCallbacks
+    def test_told_late(self):
+        """A child that has begun before its step knows of it is counted with its parent from then."""
+        make = Triggerable.trigger
+        late: defer.Deferred = defer.Deferred()
+
+        def trigger(scheduler, *args, **kwargs):
+            ids, results = make(scheduler, *args, **kwargs)
+            return ids.addCallback(lambda made: late.addCallback(lambda _: made)), results
+
+        self.patch(Triggerable, 'trigger', trigger)
+        yield self.start_family({'p': ['c']}, most=2)
+        yield self.request('p')
+        yield self.request('x')
+        self.assertEqual((self.running(), self.taken), ('c', 2))
+        late.callback(None)
+        self.settle()
+        self.assertEqual((self.running(), self.taken), ('c x', 2))
+        yield self.assert_nothing_left()
+
+
 class Limits(LentCase):
     @defer.inlineCallbacks
     def test_pairs(self):
@@ -389,6 +414,39 @@ class Endings(LentCase):
         yield self.assert_nothing_left()
 
     @defer.inlineCallbacks
+    def test_worker_is_removed(self):
+        """A reconfig that removes the worker counts nothing any more, and all begins elsewhere."""
+        two = {'w1': 'p', 'w2': 'pc'}
+        yield self.start_family({'p': ['c'], 'c': ['d'], 'd': []}, workers={**two, 'w3': 'dx'})
+        yield self.request('p')
+        words = {
+            'p': {'steps': [self.step('c')], 'workernames': ['w2']},
+            'c': {'steps': [self.step('d')], 'workernames': ['w2']},
+            'd': self.builder('d', workernames=['w3']),
+        }
+        removed = self.worker
+        self.lab_workers = self.lab_workers[1:]
+        config = self.lab_config(words, schedulers=self.triggerables('cd'))
+        yield self.reconfig_master(config)
+        self.settle()
+        self.assertEqual(places_taken(removed), 0)
+        self.assertEqual(self.running(), 'd')
+        yield self.assert_nothing_left()
+
+    @defer.inlineCallbacks
+    def test_clean_shutdown(self):
+        """A shutdown waits for the parent, whose child still starts on its place, and no other."""
+        yield self.start_family({'p': [GatedStep(self.gate('p')), 'c']})
+        yield self.request('p')
+        self.master.botmaster.cleanShutdown(stopReactor=False)
+        yield self.request('c', priority=9)
+        self.end('p')
+        self.assertEqual((self.running(), self.builds_on_it()), ('c', 'pc'))
+        self.end('c')
+        self.assertEqual(self.running(), '')
+        self.assertEqual((yield self.results()), [SUCCESS, -1, SUCCESS])
+
+    @defer.inlineCallbacks
     def test_full_again(self):
         """When the child has ended its parent has the place again, and nobody else."""
         yield self.start_family({'p': ['c', GatedStep(self.gate('p'))]})
@@ -454,7 +512,7 @@ class Chosen(LentCase):
                 'y': self.builder('y', access, workernames=['w2']),
             },
             [self.createLocalWorker(name, max_builds=1) for name in ('w1', 'w2')],
-            schedulers=[schedulers.Triggerable(name='c', builderNames=['c'])],
+            schedulers=self.triggerables('c'),
         )
         yield self.request('x')
         yield self.request('c', priority=9)
@@ -487,7 +545,7 @@ class Latent(LentCase):
         yield self.setup_lab(
             {'p': {'steps': [self.step('c')]}, 'c': self.builder('c'), 'x': self.builder('x')},
             [controller.worker],
-            schedulers=[schedulers.Triggerable(name='c', builderNames=['c'])],
+            schedulers=self.triggerables('c'),
         )
         yield controller.auto_start(True)
         yield self.request('p')
