@@ -29,7 +29,7 @@ def lenders_on(worker: Any) -> list[Any]:
 
 def lends(worker: Any, build: Any) -> bool:
     """Tell whether a build has a place on a worker to lend, and lends it to nobody yet."""
-    if not may_lend(worker) or build.stopped or build not in builds_on(worker):
+    if not may_lend(worker) or build not in builds_on(worker):
         return False
     return build.only_waits and build not in served_on(worker)
 

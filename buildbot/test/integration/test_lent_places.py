@@ -6,6 +6,7 @@ from __future__ import annotations
 from parameterized import parameterized
 from twisted.internet import defer
 
+from buildbot.locks import WorkerLock
 from buildbot.plugins import schedulers
 from buildbot.plugins import steps
 from buildbot.process.eye.reasons import why_pending
@@ -68,6 +69,20 @@ class LentCase(DistributionCase):
     @property
     def taken(self):
         return places_taken(self.worker)
+
+    def tell_late(self, name):
+        """Let steps know what they have triggered by a scheduler only when the result fires."""
+        make = Triggerable.trigger
+        late: defer.Deferred = defer.Deferred()
+
+        def trigger(scheduler, *args, **kwargs):
+            ids, results = make(scheduler, *args, **kwargs)
+            if scheduler.name == name:
+                ids.addCallback(lambda made: late.addCallback(lambda _: made))
+            return ids, results
+
+        self.patch(Triggerable, 'trigger', trigger)
+        return late
 
     def builds_on_it(self):
         """Return the names of the builders of the builds on the worker, in order of their begin."""
@@ -185,8 +200,12 @@ class Lent(LentCase):
     @defer.inlineCallbacks
     def test_child_elsewhere(self):
         """A build lends its place to the child of a child that waits on another worker."""
+        late = self.tell_late('c')
         yield self.start_family({'p': ['q'], 'q': ['c']}, workers={'w1': 'pcx', 'w2': 'q'})
         yield self.request('p')
+        self.assertEqual(self.builds_on_it(), 'p')
+        late.callback(None)
+        self.settle()
         self.assertEqual(self.builds_on_it(), 'pc')
         self.end('c')
         self.assertEqual((yield self.results()), [SUCCESS] * 3)
@@ -280,6 +299,32 @@ class Beside(LentCase):
         yield self.assert_nothing_left()
 
     @defer.inlineCallbacks
+    def test_other_trigger(self):
+        """The child may start as soon as the other step beside has triggered, too."""
+        late = self.tell_late('d')
+        builders = {'p': [self.group('d')], 'd': []}
+        yield self.start_family(builders, workers={'w1': 'pcx', 'w2': 'd'})
+        self.master.workers.workers['w2'].pause('enough')
+        yield self.request('p')
+        self.assertEqual(self.running(), '')
+        late.callback(None)
+        self.settle()
+        self.assertEqual((self.running(), self.taken), ('c', 1))
+        self.master.workers.workers['w2'].unpause()
+        self.settle()
+        yield self.assert_nothing_left()
+
+    @defer.inlineCallbacks
+    def test_not_waited_for(self):
+        """A child that nobody waits for gets no place of one that waits for another child."""
+        inner = [steps.Trigger(schedulerNames=['x'], waitForFinish=False), self.step('c')]
+        group = StepGroup(name='g', steps=inner, parallel=2)
+        yield self.start_family({'p': [group]}, workers={'w1': 'px', 'w2': 'c'})
+        yield self.request('p')
+        self.assertEqual(self.running(), 'c')
+        yield self.assert_nothing_left()
+
+    @defer.inlineCallbacks
     def test_room_for_all(self):
         """A child that runs already is counted with its parent as soon as that only waits."""
         group = self.group(GatedStep(self.gate('s'), name='s'))
@@ -291,18 +336,10 @@ class Beside(LentCase):
         self.assertEqual((self.running(), self.taken), ('c x', 2))
         yield self.assert_nothing_left()
 
-
     @defer.inlineCallbacks
     def test_told_late(self):
-        """A child that has begun before its step knows of it is counted with its parent from then."""
-        make = Triggerable.trigger
-        late: defer.Deferred = defer.Deferred()
-
-        def trigger(scheduler, *args, **kwargs):
-            ids, results = make(scheduler, *args, **kwargs)
-            return ids.addCallback(lambda made: late.addCallback(lambda _: made)), results
-
-        self.patch(Triggerable, 'trigger', trigger)
+        """A child that began before its step knew of it counts with its parent from then on."""
+        late = self.tell_late('c')
         yield self.start_family({'p': ['c']}, most=2)
         yield self.request('p')
         yield self.request('x')
@@ -454,6 +491,7 @@ class Endings(LentCase):
         yield self.request('x')
         self.end('c')
         self.assertEqual((self.running(), self.taken), ('p', 1))
+        self.assertEqual(list(self.master.botmaster.awaited), [])
         self.end('p')
         self.assertEqual((self.running(), self.taken), ('x', 1))
         yield self.assert_nothing_left()
@@ -462,22 +500,64 @@ class Endings(LentCase):
 class Chosen(LentCase):
     """What the user and the locks say still counts."""
 
-    @parameterized.expand([('nextBuild', lambda b, requests: requests[0])])
+    @parameterized.expand([('starts', True, 'c'), ('is_refused', False, '')])
     @defer.inlineCallbacks
-    def test_next_build(self, name, method):
-        """nextBuild is offered only the requests that may use the place."""
+    def test_next_build(self, _, may_start, running):
+        """nextBuild is offered only the requests that may use the place, if there are any."""
         seen = []
 
         def next_build(builder, requests):
             seen.append([request.id for request in requests])
-            return method(builder, requests)
+            return requests[0]
 
         yield self.start_family({'p': [GatedStep(self.gate('p')), 'c']})
-        self.master.botmaster.builders['c'].config.nextBuild = next_build
+        config = self.master.botmaster.builders['c'].config
+        config.nextBuild, config.canStartBuild = next_build, lambda *args: may_start
         yield self.request('p')
         yield self.request('c')
         self.end('p')
-        self.assertEqual((seen, self.running()), ([[3]], 'c'))
+        self.assertEqual(
+            ([list(ids) for ids in set(map(tuple, seen))], self.running()), ([[3]], running)
+        )
+        config.canStartBuild = None
+        self.master.botmaster.maybeStartBuildsForAllBuilders()
+        self.settle()
+        yield self.assert_nothing_left()
+
+    @defer.inlineCallbacks
+    def test_no_elsewhere(self):
+        """A child to which canStartBuild says no on an idle worker starts on its parent's."""
+        yield self.start_family(
+            {'p': [GatedStep(self.gate('p')), 'c']}, workers={'w1': 'pcx', 'w2': 'c'}
+        )
+        config = self.master.botmaster.builders['c'].config
+        config.canStartBuild = lambda builder, worker, request: worker.worker.name == 'w1'
+        yield self.request('p')
+        self.end('p')
+        self.assertEqual((self.running(), self.builds_on_it()), ('c', 'pc'))
+        yield self.assert_nothing_left()
+
+    @defer.inlineCallbacks
+    def test_in_line_elsewhere(self):
+        """A child in line for the board of another worker starts on its parent's when it may."""
+        board = WorkerLock('board').access('exclusive')
+        inner = [GatedStep(self.gate('s'), name='s'), self.step('c')]
+        group = StepGroup(name='g', steps=inner, parallel=2)
+        workers = {'w1': 1, 'w2': 2}
+        yield self.setup_lab(
+            {
+                'p': {'steps': [group], 'workernames': ['w1']},
+                'c': self.builder('c', board),
+                'x': self.builder('x', board, workernames=['w2']),
+            },
+            [self.createLocalWorker(name, max_builds=most) for name, most in workers.items()],
+            schedulers=self.triggerables('c'),
+        )
+        yield self.request('x')
+        yield self.request('p')
+        self.assertEqual(self.running(), 's x')
+        self.end('s')
+        self.assertEqual((self.running(), self.builds_on_it()), ('c x', 'pc'))
         yield self.assert_nothing_left()
 
     @defer.inlineCallbacks
@@ -519,6 +599,7 @@ class Chosen(LentCase):
         self.assertEqual(self.running(), 'x')
         yield self.request('p')
         yield self.request('y')
+        self.worker.announce_occupied()
         self.assertEqual((yield self.owners(self.lock)), (1, 1))
         self.assertEqual(self.why('c', 4), ['waiting for lab: held by x #1 (under a minute)'])
         self.end('x')

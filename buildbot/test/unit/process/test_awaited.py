@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 from parameterized import parameterized
 from twisted.trial import unittest
@@ -12,6 +13,8 @@ from buildbot.config.errors import ConfigErrors
 from buildbot.config.errors import capture_config_errors
 from buildbot.config.master import MasterConfig
 from buildbot.process.awaited import Awaited
+from buildbot.worker.places import builds_on
+from buildbot.worker.places import places_taken
 
 
 class Family:
@@ -53,6 +56,31 @@ class Requests(unittest.TestCase):
         for brid in (3, 4, 10):
             self.awaited.discard(brid)
         self.assertFalse(self.awaited)
+
+
+class Places(unittest.TestCase):
+    def worker(self, builds, **words):
+        busy = {build.workerforbuilder: None for build in builds}
+        return SimpleNamespace(
+            builds=dict.fromkeys(builds),
+            workerforbuilders={str(i): w for i, w in enumerate(busy)},
+            **words,
+        )
+
+    def build(self, workerforbuilder, awaited=()):
+        build = Family(1)
+        build.workerforbuilder, build.awaited = workerforbuilder, set(awaited)
+        return build
+
+    def test_latest(self):
+        """A build that has ended, and is still known, is not counted with the next one."""
+        own = Mock()
+        builds = [self.build(own), self.build(own)]
+        self.assertEqual(builds_on(self.worker(builds)), builds[1:])
+
+    def test_removed(self):
+        """A worker that has been removed lends nothing."""
+        self.assertEqual(places_taken(self.worker([self.build(Mock(), [2])], master=None)), 1)
 
 
 class Switch(unittest.TestCase):
