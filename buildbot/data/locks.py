@@ -277,13 +277,15 @@ class Copy(base.ResourceType):
         return row
 
     @base.updateMethod
-    def announce_copy(self, copy: BaseLock, ids: tuple[int, int], news: str) -> None:
-        """Produce the event that something has happened to a copy.
+    def announce_copy(self, copy: BaseLock, ids: tuple[int, int], news: Iterable[str]) -> None:
+        """Produce the events of what has happened to a copy.
 
         :param ids: of the lock and of the copy.
-        :param news: one of ``buildbot.locking.copy.NEWS``.
+        :param news: some of ``buildbot.locking.copy.NEWS``.
         """
-        self.produceEvent(self.row(copy, ids), news)
+        row = self.row(copy, ids)
+        for each in news:
+            self.produceEvent({**row}, each)
 
 
 class HoldersEndpoint(LocksMixin, base.Endpoint):

@@ -177,14 +177,14 @@ class Claim(Waiter):
                     moved.update(line)
             pool.give_back(holding)
             freed.append(pool)
-        if len(released) == len(self.holdings):
+        if released is self.holdings:
             self.holdings = ()
             self.state = ENDED
         else:
             self.holdings = [h for h in self.holdings if h not in released]
-        for claim in moved:
-            claim._move()
         if moved:
+            for claim in moved:
+                claim._move()
             end_hopeless(moved, freed)
         else:
             serve(freed)

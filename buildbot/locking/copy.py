@@ -151,7 +151,8 @@ class LockClaim(Claim):
         :param news: one of ``NEWS``.
         """
         for lock, _ in self.accesses:
-            lock.announce(news)
+            if lock.in_use is not None:
+                lock.in_use.announce(lock, news)
 
     def wait(self) -> defer.Deferred[BaseLock | None]:
         """Wait in line, right after it was found that not all of the copies were available.
@@ -462,7 +463,7 @@ class BaseLock:
         if not access.count:
             return True
         key = key_of(requester)
-        if key in self._asked and self._has_granted(key, access):
+        if self._has_granted(key, access):
             return True
         granted = self._claim_of(key, access)
         if granted is not None and granted.deferred is not None:
@@ -491,7 +492,7 @@ class BaseLock:
         if not access.count:
             return
         key = key_of(owner)
-        if key in self._asked and self._has_granted(key, access):
+        if self._has_granted(key, access):
             del self._asked[key]
             return
         granted = LockClaim(owner, ((self, access),)).take_at_once()
@@ -500,8 +501,8 @@ class BaseLock:
 
     def _has_granted(self, key: Any, access: Access) -> bool:
         # whether the owner has waited with this access, and has not taken yet what it was granted
-        asked = self._asked[key]
-        return asked.state is HELD and (self, access) in asked.accesses
+        asked = self._asked.get(key)
+        return asked is not None and asked.state is HELD and (self, access) in asked.accesses
 
     def _forget_asked(self, key: Any) -> None:
         asked = self._asked.pop(key, None)

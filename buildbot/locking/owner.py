@@ -9,6 +9,8 @@ from typing import Protocol
 
 from buildbot.locking.claim import Claim
 
+BY_IDENTITY = object.__hash__  # of what has no == of its own
+
 
 class Since(Protocol):
     """Since when an owner waits for its locks and holds them. It decides nothing.
@@ -105,7 +107,7 @@ def key_of(thing: Any) -> Any:
         if key is None:
             key = thing.lock_key = _Key(thing)
         return key
-    return thing if type(thing).__hash__ is object.__hash__ else _KeyOfEqual(thing)
+    return thing if type(thing).__hash__ is BY_IDENTITY else _KeyOfEqual(thing)
 
 
 def thing_of(key: Any) -> Any:

@@ -266,13 +266,21 @@ def serve(pools: Sequence[Pool]) -> None:
 
     :param pools: where that happened.
     """
+    pool = pools[0] if len(pools) == 1 else None
+    if pool is not None and len(pool.lock.busy) == len(pool.lines) == 1 and pool in pool.lines:
+        granted = serve_alone(pool)  # the usual case: all who wait want it alone
+    else:
+        granted = serve_around([outer for p in pools if p.lock.busy for outer in p.around()])
+    for claim in granted:
+        claim.granted()
+
+
+def serve_around(todo: list[Pool]) -> list[Waiter]:
+    """Grant all that can be granted, in order, at some pools and those nested in them; return it.
+
+    :param todo: where that may be; it is used up.
+    """
     granted: list[Waiter] = []
-    todo: list[Pool] = []
-    for pool in pools:
-        if len(pools) == len(pool.lock.busy) == len(pool.lines) == 1 and pool in pool.lines:
-            granted = serve_alone(pool)  # the usual case: all who wait want it alone
-        elif pool.lock.busy:
-            todo += pool.around()
     while todo:
         pool = todo.pop()
         # claims that wait in a holding with too few units come first
@@ -286,23 +294,21 @@ def serve(pools: Sequence[Pool]) -> None:
                 # what was kept from others for its sake is free now, in all its pools
                 if claim.passed >= PATIENCE or waited is not pool:
                     todo += [outer for own in claim.pools for outer in own.around()]
-    for claim in granted:
-        claim.granted()
+    return granted
 
 
 def serve_alone(pool: Pool) -> list[Waiter]:
     """Grant all that can be granted, in order, where nobody waits for anything else too."""
     granted: list[Waiter] = []
     line = pool.alone
-    claim = line.first()
-    while claim is not None:
+    while line:
+        claim = line.first()
         want = claim.wants[0]
         if not pool.fits(want.exclusive, want.units):
             break
         line.leave(claim)
         claim.take()
         granted.append(claim)
-        claim = line.first()
     return granted
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
 from typing import Collection
-from typing import Iterable
 from typing import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -161,14 +160,12 @@ class Builder(upstream.Builder):
         return {w.worker.workername for w in self.lent_workers(brid) if w.worker is not None}
 
     def _copy_of_lock(self, name: str, workername: str) -> Any:
-        return (
-            self._worker_locks[name].locks.get(workername) if name in self._worker_locks else None
-        )
+        lock = self._worker_locks.get(name)
+        return None if lock is None else lock.locks.get(workername)
 
-    def _needs_of_others(self) -> Iterable[frozenset[str]]:
-        for other in self.botmaster.builders.values():
-            if other is not self and other.config is not None and other.inbox.requests:
-                yield other.worker_names
+    def _needs_of_others(self) -> list[frozenset[str]]:
+        pending = [other for other in self.botmaster.builders.values() if other.inbox.requests]
+        return [other.worker_names for other in pending if other is not self and other.config]
 
     def _ask_whether_it_may_start(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
         can_start = self.config.canStartBuild

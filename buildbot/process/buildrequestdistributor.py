@@ -51,7 +51,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         self.only: Container[int] | None = None
         self._looked_at: set[int] = set()
         # the requests that may use the place of a build, if no worker is idle for others
-        self._lent: set[int] | None = None
+        self._lent: set[int] = set()
         self._is_late = False
         self._user_chooses = bool(bldr.config.nextWorker or master.config.select_next_worker)
         # what stands in for a builder in a test may only know canStartBuild
@@ -63,14 +63,15 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
     def popNextBuild(self):
         while True:
             self._lent = self._find_lent()
-            if self.nextBuild and not self._workers() and not self._lent:
+            if self.nextBuild and not self._lent and not self._workers():
                 break
             # most often no request is to be looked at, whichever workers are idle
             request = yield self._getNextUnclaimedBuildRequest()
-            if not request or not (self._workers() or self._lent):
+            idle = self._workers() if request else []
+            if not request or not (idle or self._lent):
                 break
             self._removeBuildRequest(request)
-            workers = self._workers_for(request.id)
+            workers = self._workers_for(request.id, idle)
             if not workers:
                 continue
             choose = self._let_user_choose if self._user_chooses else self._choose_best
@@ -93,24 +94,25 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         self.workerpool = pool or idle
         return self.workerpool
 
-    def _find_lent(self) -> set[int] | None:
-        if not self._reserves or self._workers():
-            return None
-        lent = self.bldr.lent_requests() - self._looked_at
+    def _find_lent(self) -> set[int]:
+        lent = self.bldr.lent_requests() - self._looked_at if self._reserves else set()
+        if not lent or self._workers():
+            return set()
         return {brid for brid in lent if self.only is None or brid in self.only}
 
     def _idle_for(self, brid: int) -> list[AbstractWorkerForBuilder]:
         return [*self.bldr.getAvailableWorkers(), *self.bldr.lent_workers(brid)]
 
-    def _workers_for(self, brid: int) -> list[AbstractWorkerForBuilder]:
-        workers = self._workers()
+    def _workers_for(
+        self, brid: int, workers: list[AbstractWorkerForBuilder]
+    ) -> list[AbstractWorkerForBuilder]:
         if not self._reserves:
             return workers
         able = self._not_refused(brid, [*workers, *self.bldr.lent_workers(brid)])
         in_use = self.bldr.worker_choice.in_use
         # one that has got a build before is better than one whose locks are in quarantine
         found = in_use(able)
-        if not found:
+        if able and not found:
             found = in_use(self._not_refused(brid, self._idle_for(brid)))
         return found or able
 
@@ -166,7 +168,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             idle = self._idle_for(request.id) if self._reserves else self.bldr.getAvailableWorkers()
             able = [other for other in able if other is not worker and other in idle]
         self._give_back_refused(request)
-        for worker in self._workers_for(request.id) if self._reserves else ():
+        for worker in self._workers_for(request.id, self._workers()) if self._reserves else ():
             yield self._ask(self.bldr.reservations.stand_in_line, worker, request)
         return None
 

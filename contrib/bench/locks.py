@@ -97,6 +97,7 @@ def raise_limit(waiters: int) -> float:
 
 
 def measure(turn: int) -> dict[str, float]:
+    hand_over(1)  # or the first figure would have in it that Python makes itself familiar with it
     found = {told(n, units): hand_over(n, units) for units in UNITS for n in LINES}
     if turn == 0:
         found['draining 10000'] = drain(10000)

@@ -84,8 +84,12 @@ def scope_of(copy: BaseLock) -> dict[str, Any]:
 
 def oldest_wait(copy: BaseLock) -> float | None:
     """Return since when the one who has waited longest waits for a copy; None if nobody does."""
-    since = (waits_since(thing_of(claim.owner)) for claim in copy.unsorted_line())
-    return min((each for each in since if each is not None), default=None)
+    oldest = None
+    for claim in copy.unsorted_line():  # there may be thousands, at each event of the copy
+        since = waits_since(thing_of(claim.owner))
+        if since is not None and (oldest is None or since < oldest):
+            oldest = since
+    return oldest
 
 
 def owner_row(

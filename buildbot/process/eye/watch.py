@@ -60,8 +60,7 @@ class Watch(SharedService):
                 news, self._news = self._news, {}
                 yield ids.learn(news)
                 for copy, kinds in news.items():
-                    for kind in kinds:
-                        self.master.data.updates.announce_copy(copy, ids.of(copy), kind)
+                    self.master.data.updates.announce_copy(copy, ids.of(copy), kinds)
             self._has_failed = False
         except Exception as e:
             if self.running and not self._has_failed:

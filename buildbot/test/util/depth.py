@@ -20,4 +20,5 @@ def with_room(call: Callable[[], T]) -> T:
     return call()
 
 
+# in words of 8 bytes; pieces are powers of two, so this is one of 512 kB, and half of it is free
 with_room.__code__ = with_room.__code__.replace(co_stacksize=34_000)

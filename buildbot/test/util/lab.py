@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from typing import Callable
 from typing import Sequence
@@ -106,7 +107,7 @@ class LabTestCase(RunFakeMasterTestCase):
         use_known_database(self)
 
     def run(self, result: Any) -> Any:
-        return with_room(lambda: super(LabTestCase, self).run(result))
+        return with_room(partial(super().run, result))
 
     def _forget(self, known: set[str]) -> None:
         # trial keeps each test to the end, and it would keep its master
