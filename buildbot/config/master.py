@@ -15,8 +15,11 @@ from buildbot.config.locks import unlike_locks
 from buildbot.config.locks import warn_of_workers
 from buildbot.config.oldwords import warned_once
 from buildbot.config.oldwords import with_todays_keys
+from buildbot.config.orders import warn_of_orders
+from buildbot.config.steps import FoundStep
 from buildbot.config.steps import check_steps
 from buildbot.locks import BaseLockId
+from buildbot.locks import is_span
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -38,11 +41,14 @@ class MasterConfig(upstream.MasterConfig):
     #: where in line people stand who want to hold a lock by hand: among builds of this priority
     holdPriority = 0
 
+    #: after how many seconds it is looked again whether locks are held by what has ended; or None
+    lockSweep: float | None = 60
+
     #: whether who has not logged in may do by hand what those may who have
     handForAnonymous = False
 
     _known_config_keys = upstream.MasterConfig._known_config_keys | {
-        *('lateBinding', 'parentLendsPlace', 'holdPriority', 'handForAnonymous'),
+        *('lateBinding', 'parentLendsPlace', 'holdPriority', 'handForAnonymous', 'lockSweep'),
     }
 
     @classmethod
@@ -61,23 +67,31 @@ class MasterConfig(upstream.MasterConfig):
         if not isinstance(self.holdPriority, int) or isinstance(self.holdPriority, bool):
             error(f"c['holdPriority'] must be a whole number, not {self.holdPriority!r}")
 
+        self.lockSweep = config_dict.get('lockSweep', 60)
+        if self.lockSweep is not None and not is_span(self.lockSweep):
+            error(
+                "c['lockSweep'] must be a number of seconds above 0, or None, not"
+                f' {self.lockSweep!r}'
+            )
+
         super().load_global(filename, config_dict)
 
     def check_locks(self) -> None:
         """Report lists of locks that are wrong in themselves, and names that mean unlike locks.
 
-        The steps with their groups, which are walked for it, are checked as well.
+        The steps with their groups, which are walked for it, are checked as well. If all is well,
+        it is warned of orders in which builds can come to wait for one another for ever.
         """
         problems: list[str] = []
         mentions: list[tuple[BaseLockId, object]] = []
-        factories: list[Any] = []
+        walked: list[tuple[Any, list[FoundStep]]] = []
         for builder in self.builders:
             where = f'builder {builder.name!r}'
             problems += [f'{where}: {problem}' for problem in problems_of(builder.locks)]
             steps = []
-            if not any(builder.factory is factory for factory in factories):
+            if not any(builder.factory is factory for factory, _ in walked):
                 steps = check_steps(builder, problems.append)
-                factories.append(builder.factory)
+                walked.append((builder.factory, steps))
             mentions += locks_of_builder(builder, steps)
         for worker in self.workers:
             where = f'worker {worker.name!r}'
@@ -90,3 +104,5 @@ class MasterConfig(upstream.MasterConfig):
         warn_of_workers(
             [lockid for lockid, _ in mentions], [worker.name for worker in self.workers]
         )
+        if not problems:
+            warn_of_orders(self, lambda b: next(s for f, s in walked if f is b.factory))

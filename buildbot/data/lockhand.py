@@ -19,6 +19,7 @@ from buildbot.process.hand.hold import Hold
 from buildbot.process.hand.version import version_of
 from buildbot.process.hand.wishes import By
 from buildbot.process.hand.wishes import Refused
+from buildbot.process.hand.wishes import check_text
 from buildbot.www.authz import Forbidden
 
 #: what each action does, and the names of the parameters that it takes
@@ -64,7 +65,10 @@ class ControlMixin:
         check_parameters(action, args, names)
         try:
             copy = yield self.copy_to_act_on(kwargs, args)
-            by = By(who, args.get('reason') or '', args.get('version'))
+            reason = (args.get('reason') or '').strip()
+            if reason:  # also where none is needed
+                check_text(copy, 'the reason', reason)
+            by = By(who, reason, args.get('version'))
             words = {name: args.get(name, OPTIONAL.get(name)) for name in names}
             hand = yield Hand.getService(self.master.botmaster)
             done = yield do(hand, copy, by, **words)

@@ -13,6 +13,11 @@ from buildbot.util import epoch2datetime
 
 
 class LockHandConnectorComponent(base.DBConnectorComponent):
+    def is_there(self) -> defer.Deferred[bool]:
+        """Tell whether there are the tables; a master that may not make them runs without."""
+        model = self.db.model
+        return self.db.pool.do(lambda conn: model.table_exists(conn, model.lock_holds.name))
+
     def holds_of(self, masterid: int) -> defer.Deferred[list[Any]]:
         """Return the rows of the holds of a master, those that were granted first in front."""
         holds = self.db.model.lock_holds

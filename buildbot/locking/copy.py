@@ -170,14 +170,16 @@ class LockClaim(Claim):
         if listed_in:
             for claims in listed_in:
                 claims[self] = None
-            held = [
-                want.lock for claims in listed_in for c in claims if c.holds for want in c.wants
-            ]
-            if any(lock.busy for lock in held) or self.may_be_in_front():
+            if self._keeps_others() or self.may_be_in_front():
                 self.check_circle()
             # else nothing waits for its owner, so it closes no circle
         self.announce(WAITING)
         return d
+
+    def _keeps_others(self) -> bool:
+        # whether its owner, or one around it, holds what somebody waits for
+        held = [c for claims in self._listed_in for c in claims if c.holds]
+        return any(want.lock.busy for c in held for want in c.wants)
 
     def stand_in_front(self, moved_at: float | None) -> None:
         """Wait in front of all others, or at its own place again.
@@ -259,7 +261,9 @@ class LockClaim(Claim):
         self.end()
 
     def fail_in_circle(self) -> None:
-        """Check for a circle, and let ``deferred`` fail if there is one."""
+        """Let ``deferred`` fail if its owner keeps others, in a circle, from going on."""
+        if not self._keeps_others():
+            return  # a circle that it is in has another one in this line that does
         d = self.deferred
         try:
             self.check_circle()

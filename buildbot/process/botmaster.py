@@ -14,6 +14,7 @@ from buildbot.process.eye.history import History
 from buildbot.process.eye.watch import Watch
 from buildbot.process.hand.hand import Hand
 from buildbot.process.longwaits import LongWaits
+from buildbot.process.sweep import Sweep
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -41,6 +42,8 @@ class BotMaster(upstream.BotMaster):
         yield super().reconfigServiceWithBuildbotConfig(new_config)
         long_waits = yield LongWaits.getService(self)
         long_waits.use_config(new_config)
+        sweep = yield Sweep.getService(self)
+        sweep.use_config(new_config)
         hand = yield Hand.getService(self)
         yield hand.restore()  # there is no worker before the first reconfig is through
 

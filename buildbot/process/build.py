@@ -29,6 +29,7 @@ from buildbot.process import metrics
 from buildbot.process.buildstep import first_cause
 from buildbot.process.buildstep import step_that_runs
 from buildbot.process.eye.waitrows import WaitRows
+from buildbot.process.groups.run import always_running
 from buildbot.process.hand.failures import tell_release
 from buildbot.process.limits import Limit
 from buildbot.process.limits import limit_hold
@@ -191,6 +192,12 @@ class Build(upstream.Build, LockOwner):
             return  # it ends already, for another reason
         self._held_too_long = True
         step = self.currentStep
+        if always_running(self) is not None:
+            # it cleans up already: that is not interrupted, and nothing else begins
+            self.stopped_reason, self.terminate, self.results = why, True, FAILURE
+            if not step.alwaysRun:
+                step.end_hold(why)  # a group, of which one does
+            return
         if isinstance(step, LockOwner) and step.results is None:
             step.why_not_run = why  # an exception of it says nothing of its worker
         d = self.stopBuild(why, FAILURE)

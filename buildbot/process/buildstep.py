@@ -162,6 +162,9 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     _name_too_long: str | None = None
 
+    #: whether it has begun, and what comes at its end is not through yet
+    is_at_work = False
+
     # fires when its locks are found out; None when they are not being looked for
     _finding_locks: defer.Deferred[Any] | None = None
 
@@ -234,10 +237,12 @@ class BuildStep(upstream.BuildStep, LockOwner):
     @defer.inlineCallbacks
     def startStep(self, remote: Connection) -> Any:
         step_that_runs.set(self)  # of this method and what it calls: each such method has its own
+        self.is_at_work = True
         try:
             results = yield super().startStep(remote)
         finally:
             # an error of the master's own (the database, say) ends it before it has done so itself
+            self.is_at_work = False
             self.releaseLocks()
             if isinstance(self.build, LockOwner):
                 self.build.step_ended()

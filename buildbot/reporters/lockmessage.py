@@ -16,6 +16,7 @@ from buildbot.reporters.message import MessageFormatterBaseJinja
 EVENTS = {
     'hold': 'somebody wants to hold it',
     'held': 'it is held by hand',
+    'aside': 'somebody lets others go before',
     'extend': 'a hold is longer',
     'release': 'it was given back',
     'handover': 'a hold is another person\'s',

@@ -23,6 +23,8 @@ from buildbot.process.eye.rows import copies_in_use
 from buildbot.process.eye.rows import oldest_wait
 from buildbot.process.eye.use import Use
 from buildbot.process.eye.words import plain
+from buildbot.process.sweep import Leftover
+from buildbot.process.sweep import Sweep
 from buildbot.util.service import BuildbotService
 
 try:
@@ -87,12 +89,17 @@ class LockMetrics(BuildbotService):
         yield super().startService()
         history = yield History.getService(self.master.botmaster)
         history.heard.append(self._counted.hear)
+        sweep = yield Sweep.getService(self.master.botmaster)
+        sweep.heard.append(self._counted.hear_of_leftover)
 
     @defer.inlineCallbacks
     def stopService(self) -> Any:
         history = yield History.getService(self.master.botmaster)
         if self._counted.hear in history.heard:
             history.heard.remove(self._counted.hear)
+        sweep = yield Sweep.getService(self.master.botmaster)
+        if self._counted.hear_of_leftover in sweep.heard:
+            sweep.heard.remove(self._counted.hear_of_leftover)
         yield self._stop_listening()
         yield super().stopService()
 
@@ -143,7 +150,7 @@ class Labels:
 
 
 class Times:
-    """Counts how long was waited for locks, and how long they were held."""
+    """Counts how long was waited for locks, how long they were held, and what was left of that."""
 
     def __init__(self, labels: Labels) -> None:
         self._labels = labels
@@ -154,10 +161,21 @@ class Times:
         self._hold = prometheus_client.Histogram(
             'buildbot_lock_hold_seconds', 'How long a lock was held', **words
         )
+        self._leftovers = prometheus_client.Counter(
+            'buildbot_lock_leftovers',
+            'How often a lock was found held or waited for by what has ended, which is a bug',
+            labelnames=['lock'],
+            registry=None,
+        )
 
     def register(self, registry: Any) -> None:
         registry.register(self._wait)
         registry.register(self._hold)
+        registry.register(self._leftovers)
+
+    def hear_of_leftover(self, leftover: Leftover) -> None:
+        """Count what had no living owner."""
+        self._leftovers.labels(self._labels.label(leftover.copy.lockName)).inc()
 
     def hear(self, use: Use) -> None:
         """Count a use that has ended."""

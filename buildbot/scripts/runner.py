@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``buildbot --version`` says that the fork is on; two commands are about locks."""
+"""``buildbot --version`` says that the fork is on; two commands are about locks, and one looks for
+locks that lock up."""
 
 from __future__ import annotations
 
@@ -23,9 +24,25 @@ class DropLockTablesOptions(base.BasedirMixin, base.SubcommandOptions):
         return 'Usage:    buildbot drop-lock-tables [options] [<basedir>]'
 
 
+class CheckConfigOptions(upstream.CheckConfigOptions):
+    subcommandFunction = 'buildbot.scripts.strictlocks.checkconfig'
+    optFlags = [
+        *upstream.CheckConfigOptions.optFlags,
+        [
+            'strict-locks',
+            None,
+            'Fail if builds can come to wait for one another for ever, for the order in which they'
+            ' claim locks',
+        ],
+    ]
+
+
 class Options(upstream.Options):
     subCommands = [
-        *upstream.Options.subCommands,
+        *(
+            [name, short, CheckConfigOptions if name == 'checkconfig' else options, text]
+            for name, short, options, text in upstream.Options.subCommands
+        ),
         ['locks', None, LocksOptions, 'Who holds the locks of a master, who waits, and why'],
         [
             'drop-lock-tables',

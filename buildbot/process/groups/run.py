@@ -183,3 +183,14 @@ def run_inside(step: BuildStep) -> GroupRun | None:
     """Return the run of a group's steps; None if it is no group, or none of them runs now."""
     run = getattr(step, 'group_run', None)
     return run if run is not None and run.going else None
+
+
+def always_running(build: Any) -> Any:
+    """Return the step of a build that runs now and always does; None if there is none."""
+    steps = [build.currentStep] if build.currentStep is not None else []
+    for step in steps:  # grows as it goes
+        if step.alwaysRun and step.results is None:
+            return step
+        run = run_inside(step)
+        steps += run.interruptible() if run is not None else ()
+    return None

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from twisted.internet import defer
 
+from buildbot.config.words import can_be_written
 from buildbot.locking.copies import LocksInUse
 from buildbot.locking.copies import RealBranchLock
 from buildbot.locking.copies import RealMasterLock
@@ -82,10 +83,21 @@ def copy_of(lock: Any, of: str | None, codebase: str, workers: Any) -> BaseLock:
         if of not in workers and of not in lock.locks:
             raise LockError(f'lock {name!r}: there is no worker {of!r}, whose copy it could be')
         return lock.getLockForWorker(of)
-    own = lock.lockid.codebase if lock.lockid is not None else None
+    for text in (codebase, of or ''):
+        if not can_be_written(text) or '\0' in text:
+            raise LockError(f'lock {name!r}: no copy can have the name {text!r}')
+    defined = lock.lockid
+    if defined is None:
+        return lock.copy_for(codebase, of)
+    if defined.key is not None:
+        if codebase:
+            raise LockError(f'lock {name!r}: it has a copy for each key, and none of {codebase!r}')
+        return lock.lock_for_key(of)
+    own = defined.codebase
     if own is not None and codebase not in ('', own):
         raise LockError(f'lock {name!r}: it is for the codebase {own!r}, not for {codebase!r}')
-    return lock.copy_for(own or codebase, of)
+    # as for builds: what is no branch is the default one
+    return lock.copy_for(own or codebase, of or defined.defaultBranch)
 
 
 @defer.inlineCallbacks

@@ -35,7 +35,10 @@ class Failures:
 
     :param too_many: called with a copy and a sentence when there are as many as the lock's
         ``quarantineAfter``.
+    :cvar most: of so many copies it is known; those that failed longest ago go.
     """
+
+    most = 10_000
 
     def __init__(self, too_many: Callable[[BaseLock, str], Any]) -> None:
         self._too_many = too_many
@@ -66,7 +69,10 @@ class Failures:
         if not failed:
             self.forget(copy)
             return
-        count = self._in_a_row[copy.label] = self._in_a_row.get(copy.label, 0) + 1
+        count = self._in_a_row.pop(copy.label, 0) + 1
+        self._in_a_row[copy.label] = count
+        while len(self._in_a_row) > self.most:  # branches come and go
+            del self._in_a_row[next(iter(self._in_a_row))]
         if count >= definition_of(copy).quarantineAfter and copy.quarantine is None:
             self._too_many(copy, f'{count} failures in a row, the last of {name}')
 

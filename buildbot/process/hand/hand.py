@@ -68,14 +68,14 @@ class Hand(SharedService):
         """
         if self._is_restored:
             return
+        hand, masterid = self.master.db.lock_hand, self.master.masterid
+        if not (yield hand.is_there()):
+            self._is_restored = True
+            return  # nobody can have held anything
+        # if these cannot be read, no build may have what somebody holds: the master does not start
+        holds = yield hand.holds_of(masterid)
+        quarantines = yield hand.quarantines_of(masterid)
         self._is_restored = True
-        try:
-            hand, masterid = self.master.db.lock_hand, self.master.masterid
-            holds = yield hand.holds_of(masterid)
-            quarantines = yield hand.quarantines_of(masterid)
-        except Exception as e:
-            log.err(e, 'the holds by hand and the quarantines of locks cannot be read')
-            return
         # in the order in which they had their copies
         held = [row for row in holds if row.held_since is not None]
         for row in held:

@@ -55,7 +55,8 @@ class Holds:
 
     def person_of(self, holdid: Any, holderid: Any) -> str | None:
         for hold in self._holds.values():
-            if hold.holdid == holdid or facts_of(hold).name == holderid:
+            is_meant = type(holdid) is int and hold.holdid == holdid
+            if is_meant or facts_of(hold).name == holderid:
                 return hold.person
         return None
 
@@ -99,11 +100,21 @@ class Holds:
         :param row: of the database.
         """
         taking = Taking(row.mode, row.units)
-        if row.mode == 'counting' and row.units > copy.maxCount:
+        if definition_of(copy) is None and row.mode == 'counting':
+            copy.setMaxCount(copy.used + row.units)  # until it is known how many there are
+        elif row.mode == 'counting' and row.units > copy.maxCount:
             taking = Taking()  # whatever the lock is now, nobody else is to have what was held
         hold = self._make(row.id, copy, row.person, row.reason, taking, row.asked_at, row.until)
-        hold.held_since, hold.told = row.held_since, row.told
+        hold.held_since = row.held_since
+        # else the clock has been set back, or it was told while the hold was being extended
+        if self._now >= row.until - (0 if row.told == 'overdue' else self._ends.soon):
+            hold.told = row.told
         self._enter(hold)
+        if row.held_since is not None and not hold.is_held:  # its lock has fewer units now
+            hold.held_since = None
+            self._write_later(hold, 'in line again', held_since=None)
+            text = f'{hold.person} waits for it again: there is not enough for all who held it'
+            self._tell(hold, 'aside', text)
 
     def _make(
         self,
@@ -156,7 +167,7 @@ class Holds:
         self._tell(hold, 'aside', text)
 
     def _fails(self, hold: Hold, why: str) -> None:
-        self._end_later(hold, 'ended', f'{hold.person} cannot hold it any more: {why}')
+        self._end_later(hold, f'{hold.person} cannot hold it any more: {why}')
 
     @defer.inlineCallbacks
     def extend(self, copy: BaseLock, by: By, holdid: Any, until: Any) -> Any:
@@ -205,7 +216,7 @@ class Holds:
 
     @defer.inlineCallbacks
     def release(self, copy: BaseLock, by: By, holdid: Any) -> Any:
-        if holdid in self._ended:
+        if type(holdid) is int and holdid in self._ended:
             return
         hold = self._own(copy, by, holdid)
         check_seen(copy, by)
@@ -219,7 +230,7 @@ class Holds:
         return hold
 
     def _find(self, copy: BaseLock, holdid: Any) -> Hold:
-        hold = self._holds.get(holdid) if isinstance(holdid, int) else None
+        hold = self._holds.get(holdid) if type(holdid) is int else None
         if hold is None or hold.copy is not copy:
             raise Refused(f'{copy}: there is no hold {holdid!r} of it now')
         return hold
@@ -242,13 +253,18 @@ class Holds:
         self._tell(hold, what, text, by)
 
     @defer.inlineCallbacks
-    def _end_later(self, hold: Hold, what: str, text: str) -> Any:
+    def _end_later(self, hold: Hold, text: str, at: float | None = None) -> Any:
+        # ``at`` is the end that has come; None if it is to end, whatever its end is
         try:
-            yield self._acting.run(self.end, hold, what, text)
+            yield self._acting.run(self._end_unless_extended, hold, text, at)
         except Exception as e:
             log.err(e, f'{hold.copy}: the hold of {hold.person} cannot be ended; it is tried again')
             if hold.holdid in self._holds:
-                self._ends.try_again(hold, lambda: self._end_later(hold, what, text))
+                self._ends.try_again(hold, lambda: self._end_later(hold, text, at))
+
+    def _end_unless_extended(self, hold: Hold, text: str, at: float | None) -> Any:
+        # an extension may have been on its way to the database when the end came
+        return self.end(hold, 'ended', text) if at in (None, hold.until) else None
 
     def _say_of_end(self, hold: Hold) -> None:
         # its end is near
@@ -261,11 +277,10 @@ class Holds:
         end = time_of_day(hold.until)
         if not hold.is_held:
             text = f'{hold.person} waits for it no more: the end of the hold, {end}, has come'
-            self._end_later(hold, 'ended', text)
+            self._end_later(hold, text, at=hold.until)
         elif getattr(definition_of(hold.copy), 'whenOverdue', 'keep') == 'release':
-            self._end_later(
-                hold, 'ended', f'the hold of {hold.person} has ended, as was said, {end}'
-            )
+            text = f'the hold of {hold.person} has ended, as was said, {end}'
+            self._end_later(hold, text, at=hold.until)
         else:
             hold.told = 'overdue'
             self._write_later(hold, 'overdue', told=hold.told)

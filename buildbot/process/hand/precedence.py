@@ -15,6 +15,7 @@ from buildbot.locking.deadlock import find_deadlock
 from buildbot.locking.owner import LockOwner
 from buildbot.locking.owner import thing_of
 from buildbot.locking.owner import waits_of
+from buildbot.process.groups.run import always_running
 from buildbot.process.hand.wishes import By
 from buildbot.process.hand.wishes import Refused
 from buildbot.process.hand.wishes import check_seen
@@ -90,7 +91,9 @@ class Precedence:
         if facts.kind == 'quarantine':
             raise Refused(f'{copy}: it is in quarantine, and nobody holds it; restore it')
         running = yield RunningBuilds.getService(self._botmaster)
-        build = next((b for b in running.builds if b.buildid == facts.buildid), None)
+        buildid = facts.buildid
+        known = [b for b in running.builds if b.buildid is not None]  # the others only begin
+        build = next((b for b in known if b.buildid == buildid), None)
         if build is not None and build.stopped:
             return
         check_seen(copy, by)
@@ -98,8 +101,12 @@ class Precedence:
         if facts.kind == 'person':
             yield self._holds.end(thing, 'kick', text, by)
             return
-        if build is None or facts.buildid is None:
+        if build is None:
             raise Refused(f'{copy}: {thing.short_name()} has no build that could be stopped')
+        step = always_running(build)
+        if step is not None:
+            why = f'now {step.name!r} runs, which always does; to stop the build would interrupt it'
+            raise Refused(f'{copy}: {thing.short_name()} is not ended: {why}')
         self._journal.tell(copy, 'kick', text, who=by.who, reason=reason)
         stopped = defer.maybeDeferred(build.stopBuild, f'{by.who}: {reason}')
         stopped.addErrback(log.err, f'{copy}: while stopping {thing.short_name()}')

@@ -10,7 +10,12 @@ from typing import Callable
 from buildbot.locking.copies import definition_of
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockClaim
+from buildbot.locking.deadlock import find_deadlock
 from buildbot.locking.owner import LockOwner
+from buildbot.locking.owner import owners_around
+from buildbot.locking.owner import thing_of
+from buildbot.locking.owner import waits_of
+from buildbot.locking.pool import Holding
 from buildbot.process.hand.hold import Taking
 from buildbot.process.lockfacts import Facts
 from buildbot.process.lockfacts import known_facts
@@ -51,7 +56,7 @@ class Quarantine(LockOwner):
         self.since = since
         self.lock_age = since
         self.lock_log: LockLog = LockLog()
-        self.repairing: set[int] = set()
+        self.repairing: set[int | None] = set()
         self._now = now
         self._claim = QuarantineClaim(self, self._demand)
 
@@ -71,8 +76,27 @@ class Quarantine(LockOwner):
 
     def lets_in(self, owner: Any) -> bool:
         """Tell whether an owner may hold the copy all the same, because it repairs it."""
+        around = owners_around(owner) if isinstance(owner, LockOwner) else ()
+        return any(map(self.is_of_repair, (owner, *around)))
+
+    def is_of_repair(self, owner: Any) -> bool:
+        """Tell whether an owner is, or is part of, a build of the lock's ``repairBuilder``."""
         name = getattr(definition_of(self.copy), 'repairBuilder', None)
         return name is not None and known_facts(owner).builder == name
+
+    def note_repairs(self) -> None:
+        """Note which builds hold the copy inside it, before they release it."""
+        for holding in self.copy.holdings():
+            thing = thing_of(holding.owner)
+            if self._is_around(holding) and self.is_of_repair(thing):
+                self.repairing.add(known_facts(thing).buildid)
+
+    def _is_around(self, holding: Holding) -> bool:
+        # not around who has held the copy since before it began
+        outer = holding.pool.holding
+        while outer is not None and thing_of(outer.owner) is not self:
+            outer = outer.pool.holding
+        return outer is not None
 
     def begin(self) -> None:
         """Let nobody have the copy any more."""
@@ -82,9 +106,10 @@ class Quarantine(LockOwner):
             return
         self.lock_log.waits(self, self._demand, self._now())
         self._claim.wait().addCallback(self._holds)
-        for claim in self.copy.line():
-            if claim is not self._claim:
-                claim.fail_in_circle()
+        if find_deadlock(self._claim, waits_of):
+            for claim in self.copy.line():
+                if claim is not self._claim:
+                    claim.fail_in_circle()
 
     def _holds(self, _: Any) -> None:
         if not self._claim.holds:

@@ -22,7 +22,6 @@ from buildbot.process.hand.wishes import Refused
 from buildbot.process.hand.wishes import check_running
 from buildbot.process.hand.wishes import check_seen
 from buildbot.process.hand.wishes import check_text
-from buildbot.process.lockfacts import known_facts
 
 if TYPE_CHECKING:
     from buildbot.process.hand.journal import Journal
@@ -122,9 +121,8 @@ class Quarantines:
 
     def released(self, copy: BaseLock, owner: Any) -> None:
         """Take notice that an owner is about to release a copy."""
-        quarantine = copy.quarantine
-        if quarantine is not None and quarantine.lets_in(owner):
-            quarantine.repairing.add(known_facts(owner).buildid)
+        if copy.quarantine is not None:
+            copy.quarantine.note_repairs()
         self._failures.released(copy, owner)
 
     def build_finished(self, build: dict[str, Any]) -> None:
@@ -134,9 +132,8 @@ class Quarantines:
         """
         buildid = build['buildid']
         for quarantine in list(self._quarantines):
-            # it may be about to release it
-            holding = [known_facts(owner).buildid for owner in quarantine.copy.owners]
-            if buildid in quarantine.repairing or buildid in holding:
+            quarantine.note_repairs()  # it may be about to release the copy
+            if buildid in quarantine.repairing:
                 quarantine.repairing.discard(buildid)
                 take = self._repaired(quarantine, build['number'])
                 self._failures.judge(quarantine.copy, build['results'], take)

@@ -76,6 +76,8 @@ def check_text(copy: BaseLock, what: str, text: Any) -> str:
         raise Refused(f'{copy}: {what} is longer than {LONGEST} characters')
     if not can_be_written(text):
         raise Refused(f'{copy}: {what} has {UNWRITABLE}')
+    if '\0' in text:  # not every database can have it
+        raise Refused(f'{copy}: {what} has a null character, which cannot be written down')
     return text.strip()
 
 
@@ -87,16 +89,16 @@ def check_end(copy: BaseLock, until: Any, since: float, now: float) -> float:
     :raises Refused: it is in the past, or too far away.
     """
     is_number = isinstance(until, (int, float)) and not isinstance(until, bool)
-    if not is_number or not math.isfinite(until):
+    if not is_number or not -math.inf < until < math.inf:
         raise Refused(f'{copy}: the end must be a time in seconds, not {until!r}')
     if until <= now:
         raise Refused(f'{copy}: the end is in the past')
+    if until > now + FURTHEST:
+        raise Refused(f'{copy}: the end is more than {FURTHEST // DAY} days away')
     most = getattr(definition_of(copy), 'maxHold', None)
     if most is not None and until > since + most:
         latest = time_of_day(since + most)
         raise Refused(f'{copy}: nobody may hold it for longer than {most:g} s, until {latest}')
-    if until > now + FURTHEST:
-        raise Refused(f'{copy}: the end is more than {FURTHEST // DAY} days away')
     return float(until)
 
 

@@ -24,6 +24,7 @@ from buildbot.reporters.lockmessage import LockMessageFormatter
 #: what is told if nothing else is asked for
 USUAL = (
     'held',
+    'aside',
     'handover',
     'ends_soon',
     'overdue',

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from typing import Any
+from unittest.mock import Mock
 
 from parameterized import parameterized
 from sqlalchemy.exc import OperationalError
@@ -12,16 +13,22 @@ from twisted.internet import defer
 
 from buildbot.data.exceptions import InvalidControlException
 from buildbot.data.exceptions import InvalidPathError
+from buildbot.db.lockhand import LockHandConnectorComponent
+from buildbot.db.model import Model
 from buildbot.locks import BranchLock
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
+from buildbot.plugins import steps
 from buildbot.process.eye.history import History
+from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
+from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.test.util.hand import HOUR
 from buildbot.test.util.hand import MINUTE
 from buildbot.test.util.hand import HandTestCase
+from buildbot.test.util.lab import GatedStep
 from buildbot.util import datetime2epoch
 from buildbot.www.authz import Forbidden
 
@@ -166,6 +173,53 @@ class Holds(HandTestCase):
         self.settle()
         told = [action for action, _ in (yield self.actions())]
         self.assertEqual(told[-3:], ['overdue', 'extend', 'ends_soon'])
+
+    @parameterized.expand([('held', ()), ('waiting', ('fw',))])
+    @defer.inlineCallbacks
+    def test_extended_at_its_end(self, state: str, before: Any) -> Any:
+        """A hold whose end comes while an extension of it is being written is extended."""
+        yield self.start(WorkerLock('board', whenOverdue='release'))
+        for name in before:
+            yield self.request(name)
+        yield self.hold('ann', until=MINUTE)
+        written: defer.Deferred[None] = defer.Deferred()
+        change = self.master.db.lock_hand.change_hold
+
+        def change_later(*args: Any, **columns: Any) -> Any:
+            written.addCallback(lambda _: change(*args, **columns))
+            return written
+
+        self.patch(self.master.db.lock_hand, 'change_hold', change_later)
+        d = self.act('ann', 'extend', holdid=1, until=HOUR)
+        self.reactor.advance(2 * MINUTE)
+        self.settle()
+        written.callback(None)
+        self.assertEqual((yield d)['state'], state)
+        self.assertEqual((yield self.actions())[-1][0], 'extend')
+        self.reactor.advance(HOUR)
+        self.settle()
+        self.assertEqual((yield self.actions())[-1][0], 'ended')
+
+    @defer.inlineCallbacks
+    def test_default_branch(self) -> Any:
+        """What is no branch is the default one, as for builds; and no key has a codebase."""
+        version, key = BranchLock('version', defaultBranch='main'), BranchLock('key', key='x')
+        yield self.start(WorkerLock('board'))
+        locks = [version.access('exclusive'), key.access('exclusive')]
+        self.lab['make'] = {'steps': [], 'locks': locks}
+        yield self.reconfig_master(self.lab_config(self.lab, lateBinding=False))
+        self.board = version
+        yield self.hold('ann', of=None)
+        yield self.request('make')
+        rows = yield self.get('buildrequests')
+        self.assertEqual([row['complete'] for row in rows], [False])
+        self.board = key
+        said = yield self.refused(self.hold('ann', of='x', codebase='lib', version='0-0-0'))
+        self.assertEqual(said, "lock 'key': it has a copy for each key, and none of 'lib'")
+        self.board = version
+        for name in ('\ud800', 'a\0b'):
+            said = yield self.refused(self.hold('ann', of=name, version='0-0-0'))
+            self.assertEqual(said, f"lock 'version': no copy can have the name {name!r}")
 
     @defer.inlineCallbacks
     def test_handed_over(self) -> Any:
@@ -518,6 +572,42 @@ class Precedence(HandTestCase):
         [holder] = yield self.get('copies', self.row['copyid'], 'holders')
         self.assertEqual(holder['builder'], 'fw2')
 
+    @parameterized.expand([(False,), (True,)])
+    @defer.inlineCallbacks
+    def test_kick_spares_what_always_runs(self, in_group: bool) -> Any:
+        """A kick interrupts no step that always runs: neither one that runs already, nor twice."""
+        yield self.start(WorkerLock('board'), builders=())
+        flash = GatedStep(self.gate, name='flash', haltOnFailure=True)
+        parts = [flash, GatedStep(self.gate, name='off', alwaysRun=True)]
+        locks = [self.board.access('exclusive')]
+        if in_group:
+            self.lab['fw'] = {'steps': [steps.StepGroup(name='test', locks=locks, steps=parts)]}
+        else:
+            self.lab['fw'] = {'steps': parts, 'locks': locks}
+        yield self.reconfig_master(self.lab_config(self.lab, **self.words))
+        yield self.request('fw')
+        yield self.request('fw')
+        self.gate.open(FAILURE)  # of flash, so off runs
+        self.settle()
+        [holder] = yield self.get('copies', (yield self.copy_row())['copyid'], 'holders')
+        said = yield self.refused(self.act('ann', 'kick', holderid=holder['holderid']))
+        name, step = ('fw #1 / test', 'test/off') if in_group else ('fw #1', 'off')
+        self.assertEqual(
+            said,
+            f'board[w1]: {name} is not ended: now {step!r} runs, which always does; to stop the'
+            ' build would interrupt it',
+        )
+        self.gate.open(SUCCESS)
+        self.settle()
+        [holder] = yield self.get('copies', (yield self.copy_row())['copyid'], 'holders')
+        for _ in range(2):
+            yield self.act('ann', 'kick', holderid=holder['holderid'])
+        self.assertEqual((yield self.get('builds', 2))['complete'], False)
+        self.open('fw')
+        rows = yield self.get('builds')
+        self.assertEqual([row['results'] for row in rows], [FAILURE, CANCELLED])
+        self.assertEqual([action for action, _ in (yield self.actions())], ['kick'])
+
     @defer.inlineCallbacks
     def test_kick_person(self) -> Any:
         """The hold of a person ends, and the person is named in what is told."""
@@ -529,6 +619,17 @@ class Precedence(HandTestCase):
         )
         [row] = yield self.get('locks', (yield self.lockid()), 'actions', offset=2)
         self.assertEqual((row['who'], row['reason'], row['person']), ('bob', 'a release', 'ann'))
+
+    @defer.inlineCallbacks
+    def test_kick_while_a_build_begins(self) -> Any:
+        """The hold of a person is ended, also while a build that was stopped has no id yet."""
+        yield self.start(WorkerLock('board'))
+        hold = yield self.hold('ann')
+        running = yield RunningBuilds.getService(self.master.botmaster)
+        running.builds[Mock(buildid=None, stopped=True)] = None
+        yield self.act('bob', 'kick', holderid=f'person-{hold["holdid"]}')
+        running.builds.clear()
+        yield self.assert_untouched()
 
 
 class Crowd(HandTestCase):
@@ -583,6 +684,15 @@ class Refusals(HandTestCase):
             ('no_time', 'hold', {'until': 'noon'}, "the end must be a time in seconds, not 'noon'"),
             ('nan', 'hold', {'until': float('nan')}, 'the end must be a time in seconds, not nan'),
             ('far', 'hold', {'until': 1e12}, 'the end is more than 366 days away'),
+            ('huge', 'hold', {'until': 10**400}, 'the end is more than 366 days away'),
+            (
+                *('null', 'hold', {'reason': 'a\0b'}),
+                'the reason has a null character, which cannot be written down',
+            ),
+            (
+                *('idle_words', 'release', {'holdid': 7, 'reason': 'x' * 1001}),
+                'the reason is longer than 1000 characters',
+            ),
             (
                 *('units', 'hold', {'mode': 'counting', 'units': 3}),
                 '3 units can never be had, for it has 2',
@@ -603,6 +713,7 @@ class Refusals(HandTestCase):
                 'it must be said which version of it was looked at',
             ),
             ('no_hold', 'extend', {'holdid': 7, 'until': 99}, 'there is no hold 7 of it now'),
+            ('no_id', 'release', {'holdid': [7]}, 'there is no hold [7] of it now'),
             ('nobody', 'first', {'waiterid': 'step-7'}, "'step-7' does not wait for it now"),
             ('no_holder', 'kick', {'holderid': 'step-7'}, "'step-7' does not hold it now"),
         ]
@@ -660,6 +771,9 @@ class Refusals(HandTestCase):
             said,
             'board[w1]: nobody may hold it for longer than 7200 s, until 1970-01-01 02:00 UTC',
         )
+        yield self.start_anew(WorkerLock('board', maxHold=1e300))
+        said = yield self.refused(self.hold('ann', until=1e308))
+        self.assertEqual(said, 'board[w1]: the end is more than 366 days away')
 
     @defer.inlineCallbacks
     def test_unknown_person(self) -> Any:
@@ -670,6 +784,18 @@ class Refusals(HandTestCase):
             self.act('ann', 'handover', holdid=hold['holdid'], person='nobdoy')
         )
         self.assertEqual(said, "board[w1]: nobody called 'nobdoy' is known, who could have it")
+
+    @parameterized.expand([(True,), (1.0,), ('1',)])
+    @defer.inlineCallbacks
+    def test_no_number(self, holdid: Any) -> Any:
+        """What only equals the id of a hold is not that, neither before nor after its end."""
+        yield self.start(WorkerLock('board'))
+        yield self.hold('ann')
+        why = f'board[w1]: there is no hold {holdid!r} of it now'
+        for _ in range(2):
+            said = yield self.refused(self.act('ann', 'release', holdid=holdid))
+            self.assertEqual(said, why)
+            yield self.act('ann', 'release', holdid=1)
 
     @defer.inlineCallbacks
     def test_others_extend(self) -> Any:
@@ -785,6 +911,56 @@ class Restart(HandTestCase):
         self.assertTrue(holder['overdue'])
 
     @defer.inlineCallbacks
+    def test_clock_set_back(self) -> Any:
+        """What was told of an end that is yet to come is told again when it comes."""
+        yield self.start(WorkerLock('board'), db_url=self.database)
+        yield self.hold('ann', until=MINUTE)
+        self.reactor.advance(2 * MINUTE)
+        self.settle()
+        # as if the clock had been wrong
+        yield self.master.db.lock_hand.change_hold(1, until=HOUR)
+        yield self.restart()
+        [holder] = yield self.get('copies', (yield self.copy_row())['copyid'], 'holders')
+        self.assertFalse(holder['overdue'])
+        self.reactor.advance(HOUR - 11 * MINUTE)
+        self.settle()
+        self.reactor.advance(10 * MINUTE)
+        self.settle()
+        told = [action for action, _ in (yield self.actions())]
+        self.assertEqual(told[-3:], ['overdue', 'ends_soon', 'overdue'])
+
+    @defer.inlineCallbacks
+    def test_fewer_units(self) -> Any:
+        """If not all who held a copy can have it any more, the last of them are told so."""
+        yield self.start(WorkerLock('board', maxCount=4), db_url=self.database)
+        yield self.hold('ann', mode='counting', units=2)
+        yield self.hold('bob', mode='counting', units=2)
+        self.board = WorkerLock('board', maxCount=2)
+        self.lab = {name: {'steps': [self.group()]} for name in self.lab}
+        yield self.restart()
+        self.assertEqual(
+            (yield self.actions())[4:],
+            [('aside', 'bob waits for it again: there is not enough for all who held it')],
+        )
+        yield self.act('ann', 'release', holdid=1)
+        self.assertEqual((yield self.actions())[-1][0], 'held')
+
+    @parameterized.expand([('holds_of',), ('quarantines_of',)])
+    @defer.inlineCallbacks
+    def test_unreadable(self, method: str) -> Any:
+        """A master that cannot read who holds what does not start, and no build has it."""
+        yield self.start(WorkerLock('board'), db_url=self.database)
+        yield self.hold('ann')
+        yield self.tested_master.shutdown()
+        error = OperationalError('', {}, Exception('locked'))
+        self.patch(LockHandConnectorComponent, method, lambda self, masterid: defer.fail(error))
+        stopped: list[bool] = []
+        self.patch(self.reactor, 'stop', lambda: stopped.append(True))
+        yield self.restart()
+        self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
+        self.assertEqual(stopped, [True])
+
+    @defer.inlineCallbacks
     def test_quarantine(self) -> Any:
         """A quarantine lasts."""
         yield self.start(WorkerLock('board'), db_url=self.database)
@@ -799,6 +975,17 @@ class Restart(HandTestCase):
         self.assertEqual((yield self.copy_row())['quarantined_at'], None)
 
     @defer.inlineCallbacks
+    def test_no_tables(self) -> Any:
+        """A master that may not make the tables starts without them."""
+        yield self.start(WorkerLock('board'), db_url=self.database)
+        yield self.master.db.model.drop_own()
+        self.patch(Model, 'upgrade_own', lambda model: defer.succeed(None))
+        yield self.restart()
+        yield self.request('fw')
+        self.assertEqual(len(self.gate.running), 1)
+        self.flushLoggedErrors(OperationalError)
+
+    @defer.inlineCallbacks
     def test_lock_gone(self) -> Any:
         """What is held of a lock that the configuration names no more is held still."""
         yield self.start(WorkerLock('board', maxCount=2), db_url=self.database)
@@ -810,6 +997,27 @@ class Restart(HandTestCase):
         self.assertEqual(self.gate.running, [])
         yield self.act('ann', 'release', holdid=1)
         self.assertEqual(len(self.gate.running), 1)
+
+    @defer.inlineCallbacks
+    def test_lock_unknown_yet(self) -> Any:
+        """People hold as many units as before of a lock that only a renderable names."""
+        yield self.start(WorkerLock('board', maxCount=3), db_url=self.database)
+        yield self.hold('ann', mode='counting')
+        yield self.hold('bob', mode='counting')
+        self.lab = {'fw': {'steps': []}}
+        yield self.restart()
+        part = self.board.access('counting')
+        step = GatedStep(self.gate, name='flash', locks=renderer(lambda props: [part]))
+        self.lab = {'fw': {'steps': [step]}, 'fw2': {'steps': [step]}}
+        yield self.reconfig_master(self.lab_config(self.lab, **self.words))
+        yield self.request('fw')
+        yield self.request('fw2')
+        self.assertEqual([b.builder.name for b, _ in self.gate.running], ['fw'])
+        holders = yield self.get('copies', (yield self.copy_row())['copyid'], 'holders')
+        self.assertEqual(
+            [(h['person'], h['mode'], h['units']) for h in holders],
+            [('ann', 'counting', 1), ('bob', 'counting', 1), (None, 'counting', 1)],
+        )
 
     @defer.inlineCallbacks
     def test_another_kind(self) -> Any:

@@ -456,6 +456,20 @@ class CrossSite(HttpCase):
         row = yield self.row_of_board()
         self.assertEqual(row['quarantined_by'], 'bob' if code == 200 else None)
 
+    @parameterized.expand(['build-\u00b2', f'build-{10**30}', 'step-7', 7, ['build-1'], None])
+    @defer.inlineCallbacks
+    def test_odd_id(self, holderid: Any) -> Any:
+        """Who asks for what there is not is told so, also where a rule asks whose it is."""
+        yield self.start('fw')
+        cookie = yield self.cookie_of_bob()
+        row = yield self.row_of_board()
+        words = {'reason': 'x', 'version': row['version'], 'holderid': holderid}
+        code, said = yield self.post(f'copies/{row["copyid"]}', 'kick', words, cookie)
+        self.assertEqual(code, 400)
+        self.assertEqual(
+            said['error']['message'], f'jtag[local1]: {holderid!r} does not hold it now'
+        )
+
     @defer.inlineCallbacks
     def test_get(self) -> Any:
         """Nothing is done by a GET, whatever stands in the address."""

@@ -409,6 +409,31 @@ class Waiting(Limited):
 
 
 class Holding(Limited):
+    @parameterized.expand([('step', False), ('group', True)])
+    @defer.inlineCallbacks
+    def test_what_always_runs_already(self, _, in_group):
+        """A build that is too long is failed, and a step of it that always runs is left to end."""
+        lock = MasterLock('L', maxHold=600)
+        yield self.start(lock, 'builder')
+        if in_group:
+            words = self.words('a', lock, 'builder')
+            group = StepGroup(name='g', steps=words['steps'], haltOnFailure=True)
+            later = GatedStep(self.gates['b'], name='later')
+            words['steps'] = [group, later]
+            yield self.reconfig_master(self.lab_config({'a': words}))
+        yield self.request('a')
+        self.open(self.gates['a'], SUCCESS)
+        self.assertEqual(len(self.clean.running), 1)
+        self.after(600)
+        self.assertEqual(len(self.clean.running), 1)
+        self.assertEqual((yield self.owners(self.lock)), (1, 0))
+        self.open(self.clean, SUCCESS)
+        row = yield self.master.data.get(('builds', 1))
+        self.assertEqual(row['results'], FAILURE)
+        state = yield self.build_state(1)
+        self.assertEqual(state.split(')')[0], "failed (lock 'L': it held L longer than 600 s")
+        yield self.nothing_is_left()
+
     @parameterized.expand(
         [(f'{kind}_{level}', make, copy, level) for kind, make, copy in LOCKS for level in LEVELS]
     )

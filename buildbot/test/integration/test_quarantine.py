@@ -14,11 +14,14 @@ from buildbot.config import ConfigErrors
 from buildbot.locking.copy import CircleError
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
+from buildbot.plugins import steps
+from buildbot.process.buildrequestdistributor import BasicBuildChooser
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
 from buildbot.process.results import WARNINGS
+from buildbot.schedulers.triggerable import Triggerable
 from buildbot.test.util.hand import HandTestCase
 
 BAD, GOOD = FAILURE, SUCCESS
@@ -138,6 +141,18 @@ class Quarantine(HandTestCase):
         self.assertEqual([b.workername for b, _ in self.gate.running], ['w2'])
         building = self.master.botmaster.builders['fw'].building
         self.assertEqual([b.workername for b in building], ['w2'])
+
+    @defer.inlineCallbacks
+    def test_after_all_others(self) -> Any:
+        """A worker that has had its turn goes before one whose board is in quarantine."""
+        yield self.start(WorkerLock('board'), workers=('w1', 'w2'))
+        yield self.act('ann', 'quarantine', of='w1')
+        self.patch(self.master.botmaster.brd, 'maybeStartBuildsOn', lambda names: None)
+        yield self.request('fw')
+        chooser = BasicBuildChooser(self.master.botmaster.builders['fw'], self.master)
+        chooser.workerpool = [w for w in chooser.workerpool if w.worker.workername == 'w1']
+        worker, request = yield chooser.popNextBuild()
+        self.assertEqual((worker.worker.workername, request.id), ('w2', 1))
 
     @defer.inlineCallbacks
     def test_left_for_later(self) -> Any:
@@ -310,6 +325,22 @@ class Repair(HandTestCase):
         self.assertEqual([b.builder.name for b, _ in self.gate.running], ['fw'])
 
     @defer.inlineCallbacks
+    def test_of_child(self) -> Any:
+        """A build that a repair has triggered and waits for may have the copy as well."""
+        yield self.start(MasterLock('board', repairBuilder='repair'), builders=())
+        lock = self.board.access('exclusive')
+        yield self.add_builders(fw={'locks': [lock]}, child={'locks': [lock]})
+        self.lab['repair'] = {
+            'steps': [steps.Trigger(schedulerNames=['child'], waitForFinish=True)]
+        }
+        self.words['schedulers'] = [Triggerable('child', builderNames=['child'])]
+        yield self.reconfig_master(self.lab_config(self.lab, **self.words))
+        yield self.act('ann', 'quarantine', of=None)
+        yield self.request('fw')
+        yield self.request('repair')
+        self.assertEqual([b.builder.name for b, _ in self.gate.running], ['child'])
+
+    @defer.inlineCallbacks
     def test_of_builder(self) -> Any:
         """A repair may have the copy for its whole build, too."""
         yield self.start(MasterLock('board', repairBuilder='repair'), builders=())
@@ -320,6 +351,21 @@ class Repair(HandTestCase):
         yield self.request('repair')
         self.open('repair', 'repair')
         self.assertEqual([b.builder.name for b, _ in self.gate.running], ['fw'])
+
+    @parameterized.expand([('fw', None), ('fw', 'repair'), ('repair', 'repair')])
+    @defer.inlineCallbacks
+    def test_not_by_others(self, builder: str, repairs: str | None) -> Any:
+        """Who has held the copy since before the quarantine repairs nothing by ending well."""
+        yield self.start(MasterLock('board', repairBuilder=repairs), builders=())
+        lock = {'locks': [self.board.access('exclusive')]}
+        yield self.add_builders(fw=lock, repair=lock, next=lock)
+        yield self.request(builder)
+        yield self.act('ann', 'quarantine', of=None)
+        yield self.request('next')
+        self.open(builder, builder)
+        self.assertEqual((yield self.get('builds', 1))['results'], SUCCESS)
+        self.assertEqual(self.gate.running, [])
+        self.assertEqual([action for action, _ in (yield self.actions())], ['quarantined'])
 
 
 class Words(unittest.SynchronousTestCase):

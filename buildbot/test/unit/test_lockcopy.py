@@ -10,6 +10,7 @@ from twisted.internet import defer
 from twisted.python import log
 from twisted.trial import unittest
 
+from buildbot.locking import deadlock
 from buildbot.locking.copies import LocksInUse
 from buildbot.locking.copies import RealMasterLock
 from buildbot.locking.copies import RealWorkerLock
@@ -21,6 +22,7 @@ from buildbot.locks import LockOwner
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.process.botmaster import LockRetrieverMixin
+from buildbot.process.hand.quarantine import Quarantine
 from buildbot.util.service import AsyncMultiService
 
 
@@ -142,6 +144,35 @@ class Thing(LockOwner):
 
     def lock_name(self):
         return self.name
+
+
+class Crowd(unittest.TestCase):
+    """A long line, in which nobody holds what others wait for."""
+
+    def setUp(self):
+        self.lock, self.part = BaseLock('l', 2), MasterLock('l', 2).access('counting')
+        for number in range(100):
+            claim = LockClaim(Thing(f'{number}'), [(self.lock, self.part)])
+            if not claim.take_at_once():
+                claim.wait()
+        self.looked = 0
+        look = deadlock.reachable
+
+        def count(*args):
+            self.looked += 1
+            return look(*args)
+
+        self.patch(deadlock, 'reachable', count)
+
+    def test_lowered_limit(self):
+        """Fewer units close no circle, so none is looked for."""
+        self.lock.setMaxCount(1)
+        self.assertEqual((self.looked, self.lock.line_length), (0, 98))
+
+    def test_quarantine(self):
+        """One look tells that a quarantine closes no circle, however many wait."""
+        Quarantine(self.lock, 'ann', 'smoke', 0, now=lambda: 0).begin()
+        self.assertEqual((self.looked, self.lock.line_length), (1, 99))
 
 
 class Granted(unittest.TestCase):

@@ -3,63 +3,16 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 from parameterized import parameterized
-from twisted.trial import unittest
 
-from buildbot.config.errors import ConfigErrors
-from buildbot.config.master import FileLoader
+from buildbot.test.util.reading import Reading
 from buildbot.warnings import ConfigWarning
-
-HEAD = """
-from buildbot.locks import LockAccess
-from buildbot.plugins import steps, util, worker
-
-c = BuildmasterConfig = {'buildbotNetUsageData': None, 'multiMaster': True, 'builders': []}
-c['protocols'] = {'null': {}}
-c['workers'] = [worker.Worker('w', 'pw')]
-Shell, StepGroup = steps.ShellCommand, steps.StepGroup
-board = util.WorkerLock('board', maxCount=2)
-make = Shell(name='make', command='make')
-
-
-def build(*inner, name='a', factory=None, **words):
-    factory = factory or util.BuildFactory(inner)
-    c['builders'].append(util.BuilderConfig(name, workername='w', factory=factory, **words))
-
-
-"""
 
 #: what is said of a function where a renderable is meant
 HINT = 'to have it called for each build, make it a renderable with @util.renderer'
 LONG = 'n' * 51
-
-
-class Reading(unittest.SynchronousTestCase):
-    def read(self, text):
-        """Return what is told of a configuration.
-
-        ``HERE`` stands in it for the line of the text that ends with ``# here``.
-        """
-        directory = Path(self.mktemp()).resolve()
-        directory.mkdir()
-        lines = (HEAD + text).split('\n')
-        (directory / 'master.cfg').write_text('\n'.join(lines))
-        self.here = [n for n, line in enumerate(lines, 1) if line.endswith('# here')]
-        self.file = str(directory / 'master.cfg')
-        with warnings.catch_warnings(record=True) as self.warned:
-            warnings.simplefilter('default')
-            try:
-                FileLoader(str(directory), 'master.cfg').loadConfig()
-            except ConfigErrors as e:
-                errors = e.errors
-            else:
-                errors = []
-        for number in self.here:
-            errors = [e.replace(f'{self.file}:{number}', 'HERE') for e in errors]
-        return errors
 
 
 class Places(Reading):

@@ -32,6 +32,7 @@ from buildbot.process.hand.quarantine import Quarantine
 from buildbot.process.properties import renderer
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
+from buildbot.process.sweep import Sweep
 from buildbot.test.util.idle import Holders
 from buildbot.test.util.idle import Startable
 from buildbot.test.util.idle import Wish
@@ -279,6 +280,7 @@ class HistoryCase(PacedCase):
         @d.addCallback
         def go_through(_: Any) -> None:
             try:
+                self.watch_for_leftovers()
                 for number in range(events) if isinstance(events, int) else events:
                     if self.is_shut_down():
                         break
@@ -778,10 +780,37 @@ class HistoryCase(PacedCase):
 
     # what must be so
 
+    def watch_for_leftovers(self) -> None:
+        """Look after each call of the reactor, from now on, for what has no living owner.
+
+        An owner that has just ended may give back its locks a turn of the reactor later.
+        """
+        sweep = self.at_once(Sweep.getService(self.master.botmaster))
+        call_later = self.reactor.callLater
+        self.leftovers: list[str] = []
+        suspected: dict[Any, float] = {}
+
+        def look_after(call: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+            call(*args, **kwargs)
+            if sweep.running and not self.leftovers:
+                now = self.reactor.seconds()
+                found = {left.claim: left for left in self.successResultOf(sweep.look())}
+                for claim, leftover in found.items():
+                    if suspected.setdefault(claim, now) < now:
+                        self.leftovers.append(leftover.tell(now, False))
+                for claim in suspected.keys() - found.keys():
+                    del suspected[claim]
+
+        def watched(when: float, *call: Any, **kwargs: Any) -> Any:
+            return call_later(when, look_after, *call, **kwargs)
+
+        self.patch(self.reactor, 'callLater', watched)
+
     def check(self) -> None:
         """Fail unless all is as it must be when all that is due has happened."""
         if not self.versions:
             self.keep_version()
+        self.assertEqual(self.leftovers, [])
         holders = Holders(self.accesses_of, self.parent_of)
         for copy in copies_of(self.master, self.lockids()):
             self._check_copy(copy, holders)

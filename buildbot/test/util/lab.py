@@ -10,14 +10,17 @@ from typing import Sequence
 
 from twisted.internet import defer
 from twisted.python import log
+from twisted.trial import util
 
 from buildbot.config import BuilderConfig
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.results import CANCELLED
+from buildbot.process.sweep import Sweep
 from buildbot.test.util.depth import with_room
 from buildbot.test.util.integration import RunFakeMasterTestCase
 from buildbot.test.util.memorydb import use_known_database
+from buildbot.warnings import ConfigWarning
 
 
 class Gate:
@@ -99,7 +102,13 @@ class HeldWrite:
 
 
 class LabTestCase(RunFakeMasterTestCase):
-    """Builds on a master in memory, with requests for branches."""
+    """Builds on a master in memory, with requests for branches.
+
+    When it ends, nothing is held or waited for by what has ended.
+    """
+
+    # many have builds wait for one another on purpose
+    suppress = [util.suppress(category=ConfigWarning, message='.* for ever$')]
 
     def setUp(self) -> None:
         self.addCleanup(self._forget, set(vars(self)))
@@ -127,8 +136,15 @@ class LabTestCase(RunFakeMasterTestCase):
         """
         self.lab_workers = [self.createLocalWorker(w) if isinstance(w, str) else w for w in workers]
         yield self.setup_master(self.lab_config(builders, **config))
+        self.addCleanup(self._check_leftovers, self.master)
         # all paths are known now: the release would put them in order again at each look
         self.master.data.matcher._dirty = False
+
+    @defer.inlineCallbacks
+    def _check_leftovers(self, master: Any) -> Any:
+        sweep = yield Sweep.getService(master.botmaster)
+        found = yield sweep.look()
+        self.assertEqual([leftover.tell(self.reactor.seconds(), False) for leftover in found], [])
 
     def lab_config(self, builders: dict[str, dict[str, Any]], **config: Any) -> dict[str, Any]:
         return {

@@ -9,7 +9,9 @@ from twisted.internet import defer
 
 from buildbot.config.errors import error
 from buildbot.data.lockhand import ACTIONS
+from buildbot.process.eye.rows import copies_in_use
 from buildbot.process.hand.hand import Hand
+from buildbot.process.lockfacts import known_facts
 from buildbot.www.authz.endpointmatchers import EndpointMatcherBase
 from buildbot.www.authz.endpointmatchers import Match
 
@@ -79,17 +81,14 @@ class LockEndpointMatcher(EndpointMatcherBase):
             return None
         hand = yield Hand.getService(self.master.botmaster)
         person = hand.person_of(options.get('holdid'), options.get('holderid'))
-        build = yield self._build_of(options.get('holderid'), lock)
+        buildid = self._build_of(options.get('holderid'), lock)
+        build = None
+        if buildid is not None:
+            build = yield self.master.data.get(('builds', buildid))
         return LockMatch(self.master, person, build)
 
-    @defer.inlineCallbacks
-    def _build_of(self, holderid: Any, lock: Any) -> Any:
-        kind, _, number = str(holderid).partition('-')
-        if not number.isdigit():
-            return None
-        if kind == 'build':
-            return (yield self.master.data.get(('builds', int(number))))
-        if kind in ('step', 'group'):
-            step = yield self.master.data.get(('steps', int(number)))
-            return step and (yield self.master.data.get(('builds', step['buildid'])))
-        return None
+    def _build_of(self, holderid: Any, lock: Any) -> int | None:
+        # the id of the build of who holds a copy of the lock, as in the rows of those who hold
+        owners = [owner for copy in copies_in_use(lock) for owner in copy.owners]
+        holders = map(known_facts, owners)
+        return next((facts.buildid for facts in holders if facts.name == holderid), None)
