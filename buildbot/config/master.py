@@ -35,6 +35,9 @@ class MasterConfig(upstream.MasterConfig):
     #: whether a request waits for a worker on which its steps would not only wait for their locks
     lateBinding = True
 
+    #: whether a build that only waits for a child lets it use its place on the worker
+    parentLendsPlace = True
+
     #: where in line people stand who want to hold a lock by hand: among builds of this priority
     holdPriority = 0
 
@@ -45,7 +48,7 @@ class MasterConfig(upstream.MasterConfig):
     handForAnonymous = False
 
     _known_config_keys = upstream.MasterConfig._known_config_keys | {
-        *('lateBinding', 'holdPriority', 'handForAnonymous', 'lockSweep'),
+        *('lateBinding', 'parentLendsPlace', 'holdPriority', 'handForAnonymous', 'lockSweep'),
     }
 
     @classmethod
@@ -55,7 +58,7 @@ class MasterConfig(upstream.MasterConfig):
             return super().loadFromDict(config_dict, filename)
 
     def load_global(self, filename: str, config_dict: dict[str, Any]) -> None:
-        for key in ('lateBinding', 'handForAnonymous'):
+        for key in ('lateBinding', 'parentLendsPlace', 'handForAnonymous'):
             value = config_dict.get(key, getattr(type(self), key))
             setattr(self, key, value)
             if not isinstance(value, bool):

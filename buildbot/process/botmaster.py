@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet import defer
 
 from buildbot.process import metrics
+from buildbot.process.awaited import Awaited
 from buildbot.process.builder import Builder
 from buildbot.process.eye.history import History
 from buildbot.process.eye.watch import Watch
@@ -20,6 +21,11 @@ upstream = release(__name__)
 
 
 class BotMaster(upstream.BotMaster):
+    def __init__(self) -> None:
+        super().__init__()
+        #: the requests that running builds wait for
+        self.awaited: Awaited = Awaited()
+
     @metrics.countMethod('BotMaster.getBuildersForWorker()')
     def getBuildersForWorker(self, workername: str) -> list[Builder]:
         return [b for b in self.builders.values() if workername in b.worker_names]

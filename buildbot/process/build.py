@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
+from typing import Collection
+from typing import Iterable
 
 from sqlalchemy.exc import SQLAlchemyError
 from twisted.internet import defer
@@ -83,6 +85,8 @@ class Build(upstream.Build, LockOwner):
         self.step_locks = StepLocks()
         # builders of requests that were looked at before their step knew that it had triggered them
         self._asked_early: dict[int, str] = {}
+        #: the requests that its steps have triggered and wait for
+        self.awaited: set[int] = set()
         #: the lanes of its worker that its steps use
         self.lanes: Lanes = Lanes()
 
@@ -210,18 +214,32 @@ class Build(upstream.Build, LockOwner):
         :param brid: id of a build request that a step of this build triggered and waits for.
         :param builder_name: its builder, which is woken when that step is known, if it is not yet.
         """
-        running = [step for step in self.executedSteps if step.results is None]
-        for step in running:
+        for step in self._running_steps():
             if brid in getattr(step, 'brids', ()):
                 return step
         # The step does not know its request yet.
-        groups = [step.step_group for step in running]
-        inner = [step for step in running if not any(step is group for group in groups)]
+        inner = self._innermost_steps()
         triggers = [step for step in inner if hasattr(step, 'brids')] or inner
         if len(triggers) > 1:
             self._asked_early[brid] = builder_name
             return owner_around_all(triggers) or self
         return triggers[0] if triggers else self
+
+    def _running_steps(self) -> list[Any]:
+        return [step for step in self.executedSteps if step.results is None]
+
+    def _innermost_steps(self) -> list[Any]:
+        running = self._running_steps()
+        groups = [step.step_group for step in running]
+        return [step for step in running if not any(step is group for group in groups)]
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether it does nothing now but wait for builds that its steps have triggered."""
+        if not self.awaited or self.finished:
+            return False
+        steps = self._innermost_steps()
+        return bool(steps) and all(step.waits_for_builds for step in steps)
 
     def setupBuild(self) -> None:
         super().setupBuild()
@@ -251,14 +269,47 @@ class Build(upstream.Build, LockOwner):
         if worker is not None and self.step_locks.lockids:
             worker.announce_room()
 
-    def has_triggered(self, brid: int) -> None:
+    def has_triggered(self, brid: int, is_awaited: bool = False) -> None:
         """Wake the builder of a request whose step is known now.
 
         :param brid: id of the build request.
+        :param is_awaited: whether the step waits for it.
         """
-        builder = self.master.botmaster.builders.get(self._asked_early.pop(brid, ''))
+        botmaster = self.master.botmaster
+        if is_awaited and not self.finished:
+            self.awaited.add(brid)
+            botmaster.awaited.add(brid, self)
+        builder = botmaster.builders.get(self._asked_early.pop(brid, ''))
         if builder is not None:
             builder.request_changed(brid)  # where it stands in line now it is of another owner
+        if brid in self.awaited and len(self._innermost_steps()) > 1:
+            self.tell_of_wait()  # another step may have waited for builds already
+        else:
+            for build in botmaster.awaited.around(brid):
+                build.tell_of_wait([brid])
+
+    def awaits_no_more(self, brids: Iterable[int]) -> None:
+        """Note that none of its steps waits for some requests any more."""
+        for brid in self.awaited.intersection(brids):
+            self.master.botmaster.awaited.discard(brid)
+        self.awaited.difference_update(brids)
+
+    def step_ended(self) -> None:
+        """Take note that any of its steps has ended, beside which others may run."""
+        if self.awaited:
+            self.tell_of_wait()
+
+    def tell_of_wait(self, brids: Collection[int] | None = None) -> None:
+        """Tell its worker that it may only wait for other builds from now on.
+
+        :param brids: of the requests that it waits for, those that this is news for; None if it is
+            for all.
+        """
+        worker = self.workerforbuilder.worker
+        if worker is not None and self.only_waits:
+            if brids is None:
+                brids = self.master.botmaster.awaited.within(self)
+            worker.announce_wait(self, brids)
 
     def write_properties(self) -> defer.Deferred[None]:
         """Write the properties that have changed, one write after another."""
@@ -471,6 +522,7 @@ class Build(upstream.Build, LockOwner):
             yield super().buildFinished(text, results)
         if not self._build_finished:
             self._give_back(results)
+        self.awaits_no_more(list(self.awaited))
         self._ended.notify(None)
 
     @defer.inlineCallbacks

@@ -21,6 +21,7 @@ from buildbot.data import resultspec
 from buildbot.locking.copies import RealWorkerLock
 from buildbot.locking.copies import definition_of
 from buildbot.locks import LockOwner
+from buildbot.process.awaited import Awaited
 from buildbot.process.build import Build
 from buildbot.process.buildrequest import BuildRequest
 from buildbot.process.latewrite import write_at_last
@@ -149,9 +150,14 @@ class Builder(upstream.Builder):
         workers = self.getAvailableWorkers()
         return {w.worker.workername for w in workers if w.worker is not None}
 
-    def _is_idle_but(self, names: Collection[str | None]) -> bool:
+    def _is_idle_but(self, names: Collection[str | None], brid: int) -> bool:
         workers = (w for w in self.workers if w.worker is not None)
-        return any(w.worker.workername not in names and is_idle(w) for w in workers)
+        if any(w.worker.workername not in names and is_idle(w) for w in workers):
+            return True
+        return any(name not in names for name in self._names_of_lent(brid))
+
+    def _names_of_lent(self, brid: int) -> set[str]:
+        return {w.worker.workername for w in self.lent_workers(brid) if w.worker is not None}
 
     def _copy_of_lock(self, name: str, workername: str) -> Any:
         lock = self._worker_locks.get(name)
@@ -240,6 +246,43 @@ class Builder(upstream.Builder):
     def getAvailableWorkers(self) -> list[AbstractWorkerForBuilder]:
         return [worker for worker in self.workers if is_idle(worker)]
 
+    def lent_workers(self, brid: int) -> list[AbstractWorkerForBuilder]:
+        """Return the workers on which only this request may start: on the place of a build that
+        waits for it.
+
+        :param brid: id of a build request.
+        """
+        lent = map(self._lent_by, self._awaited.around(brid)) if self._awaited else ()
+        return [worker for worker in lent if worker is not None]
+
+    def lent_requests(self) -> set[int]:
+        """Return the ids of its pending requests for which there is such a worker."""
+        awaited = self._awaited
+        around = {brid: awaited.around(brid) for brid in awaited if brid in self.inbox.requests}
+        builds = {build for of_request in around.values() for build in of_request}
+        lenders = {build for build in builds if self._lent_by(build) is not None}
+        return {brid for brid, of_request in around.items() if not lenders.isdisjoint(of_request)}
+
+    @property
+    def _awaited(self) -> Awaited:
+        # a stand-in for the botmaster in a test may have none
+        known = getattr(self.botmaster, 'awaited', None)
+        return Awaited() if known is None else known
+
+    def _lent_by(self, build: Build) -> AbstractWorkerForBuilder | None:
+        # its worker, if a build of this builder could start there on its place, and only so
+        worker = build.workerforbuilder.worker
+        own = None if worker is None else worker.workerforbuilders.get(self.name)
+        if own is None or own.builder is not self or own.isBusy() or is_idle(own):
+            return None
+        return own if worker.lends_place_of(build) else None
+
+    def is_idle_for(self, workerforbuilder: AbstractWorkerForBuilder, brid: int) -> bool:
+        """Tell whether a build of a request could start on a worker, whoever else could."""
+        if workerforbuilder.isAvailable():
+            return True
+        return any(workerforbuilder is lent for lent in self.lent_workers(brid))
+
     def has_idle_worker(self) -> bool:
         """Tell whether there is any worker on which a build of it could start."""
         worker = self._idle_worker
@@ -327,9 +370,9 @@ class Builder(upstream.Builder):
     def _drop_without_worker(self) -> None:
         # a request that could start on no idle worker must not keep others waiting
         if not self.has_idle_worker():
-            self.reservations.leave_without_worker(set())
+            self.reservations.leave_without_worker(set(), self._names_of_lent)
         elif self.reservations.depend_on_worker():
-            self.reservations.leave_without_worker(self._idle_workers())
+            self.reservations.leave_without_worker(self._idle_workers(), self._names_of_lent)
 
     def detached(self, worker: Any) -> None:
         super().detached(worker)
@@ -436,7 +479,7 @@ class Builder(upstream.Builder):
             yield self.master.data.updates.completeBuildRequests(brids, EXCEPTION)
             return True
         running = yield RunningBuilds.getService(build.master.botmaster)
-        if not self.running or not workerforbuilder.isAvailable():
+        if not self.running or not self.is_idle_for(workerforbuilder, buildrequests[0].id):
             return False  # removed, or taken while a user's method was slow to answer
         self._was_refused = False
         reservations = self._reservations_of(buildrequests[0])

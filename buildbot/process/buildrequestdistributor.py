@@ -50,6 +50,8 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         #: the requests that may be looked at; None if all may
         self.only: Container[int] | None = None
         self._looked_at: set[int] = set()
+        # the requests that may use the place of a build, if no worker is idle for others
+        self._lent: set[int] = set()
         self._is_late = False
         self._user_chooses = bool(bldr.config.nextWorker or master.config.select_next_worker)
         # what stands in for a builder in a test may only know canStartBuild
@@ -59,11 +61,14 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
 
     @defer.inlineCallbacks
     def popNextBuild(self):
-        while not self.nextBuild or self._workers():
+        while True:
+            self._lent = self._find_lent()
+            if self.nextBuild and not self._lent and not self._workers():
+                break
             # most often no request is to be looked at, whichever workers are idle
             request = yield self._getNextUnclaimedBuildRequest()
             idle = self._workers() if request else []
-            if not idle:
+            if not request or not (idle or self._lent):
                 break
             self._removeBuildRequest(request)
             workers = self._workers_for(request.id, idle)
@@ -89,17 +94,26 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         self.workerpool = pool or idle
         return self.workerpool
 
+    def _find_lent(self) -> set[int]:
+        lent = self.bldr.lent_requests() - self._looked_at if self._reserves else set()
+        if not lent or self._workers():
+            return set()
+        return {brid for brid in lent if self.only is None or brid in self.only}
+
+    def _idle_for(self, brid: int) -> list[AbstractWorkerForBuilder]:
+        return [*self.bldr.getAvailableWorkers(), *self.bldr.lent_workers(brid)]
+
     def _workers_for(
         self, brid: int, workers: list[AbstractWorkerForBuilder]
     ) -> list[AbstractWorkerForBuilder]:
         if not self._reserves:
             return workers
-        able = self._not_refused(brid, workers)
+        able = self._not_refused(brid, [*workers, *self.bldr.lent_workers(brid)])
         in_use = self.bldr.worker_choice.in_use
         # one that has got a build before is better than one whose locks are in quarantine
         found = in_use(able)
         if able and not found:
-            found = in_use(self._not_refused(brid, self.bldr.getAvailableWorkers()))
+            found = in_use(self._not_refused(brid, self._idle_for(brid)))
         return found or able
 
     def _not_refused(
@@ -119,7 +133,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
                 best = self.bldr.worker_choice.best(left, request.waitedFor)
             if not best:
                 # it is left for the first worker with room; so are the others if no worker has any
-                self._is_late = len(left) == len(self.bldr.getAvailableWorkers())
+                self._is_late = len(left) == len(self._idle_for(request.id))
                 break
             worker = random.choice(best)
             left.remove(worker)
@@ -151,10 +165,10 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
             if (yield self.canStartBuild(worker, request)):
                 return worker
             # the user said no, or its locks or the worker have been taken meanwhile
-            idle = self.bldr.getAvailableWorkers()
+            idle = self._idle_for(request.id) if self._reserves else self.bldr.getAvailableWorkers()
             able = [other for other in able if other is not worker and other in idle]
         self._give_back_refused(request)
-        for worker in self._not_refused(request.id, self._workers()) if self._reserves else ():
+        for worker in self._workers_for(request.id, self._workers()) if self._reserves else ():
             yield self._ask(self.bldr.reservations.stand_in_line, worker, request)
         return None
 
@@ -247,7 +261,9 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
     def _is_out(self, brid: int) -> bool:
         if brid in self._looked_at or (self.only is not None and brid not in self.only):
             return True
-        workers = self._workers() if self.bldr.refusals else []
+        if self._lent and brid not in self._lent:
+            return True
+        workers = [*self._workers(), *self.bldr.lent_workers(brid)] if self.bldr.refusals else []
         return bool(workers) and all(self._is_refused(brid, w) for w in workers if w.worker)
 
     def _waits(self, brid: int) -> bool:
@@ -286,6 +302,8 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         # one that cannot be made is not there for the user's nextBuild, and the others are
         found = []
         for brdict in list(self.unclaimedBrdicts):
+            if self._lent and brdict['buildrequestid'] not in self._lent:
+                continue
             request = yield self._getBuildRequestForBrdict(brdict)
             if request is not None:
                 found.append(request)
@@ -538,7 +556,8 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                 bldr.inbox.doubt()
                 chooser = await self._new_chooser(bldr)
             elif brids and not started and not bldr.waits_to_try_again:
-                if bldr.config_version == config_version and worker.isAvailable():
+                is_idle = bldr.is_idle_for(worker, brids[0])
+                if bldr.config_version == config_version and is_idle:
                     self._back_off(bldr, brids, f'did not start on worker {worker_name!r}')
                 else:  # something has changed meanwhile
                     self._look_soon([bldr.name])

@@ -133,6 +133,9 @@ class Group(Protocol):
 class BuildStep(upstream.BuildStep, LockOwner):
     #: the group that this step is one of the steps of, or None for a step of the build itself
     step_group: Group | None = None
+
+    #: whether it does nothing on the worker but wait for builds that it has triggered
+    waits_for_builds = False
     #: in which of the worker's lanes the step's commands run
     worker_lane = 0
 
@@ -241,6 +244,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
             # an error of the master's own (the database, say) ends it before it has done so itself
             self.is_at_work = False
             self.releaseLocks()
+            if isinstance(self.build, LockOwner):
+                self.build.step_ended()
         return results
 
     @defer.inlineCallbacks

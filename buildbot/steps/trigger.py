@@ -21,6 +21,10 @@ upstream = release(__name__)
 
 
 class Trigger(upstream.Trigger):
+    @property
+    def waits_for_builds(self) -> bool:
+        return bool(self.running and self.waitForFinish and self.brids)
+
     def interrupt(self, reason: str | Failure) -> Any:
         """Cancel the builds that it has triggered. Done again, it does not wait for them either."""
         if not self.running:
@@ -42,7 +46,11 @@ class Trigger(upstream.Trigger):
     def run(self) -> Any:
         # how many requests it knew when it was stopped; one may have been in the making
         self._known_when_stopped = 0
-        results = yield super().run()
+        try:
+            results = yield super().run()
+        finally:
+            if isinstance(self.build, LockOwner):
+                self.build.awaits_no_more(self.brids)
         if self.ended:
             # Its scheduler must have subscribed to the end of a request before that comes.
             yield fireEventually()
@@ -53,7 +61,7 @@ class Trigger(upstream.Trigger):
     @defer.inlineCallbacks
     def _add_results(self, brid: int) -> Any:
         if isinstance(self.build, LockOwner):
-            self.build.has_triggered(brid)
+            self.build.has_triggered(brid, bool(self.waitForFinish))
         try:
             yield super()._add_results(brid)
         except Exception as e:

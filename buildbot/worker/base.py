@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
+from typing import Collection
 
 from twisted.internet import defer
 from twisted.python import log
@@ -17,6 +18,9 @@ from buildbot.process.latewrite import write_at_last
 from buildbot.util.subscription import Subscription
 from buildbot.util.subscription import SubscriptionPoint
 from buildbot.worker.lane import name_in_lane
+from buildbot.worker.places import builds_on
+from buildbot.worker.places import lends
+from buildbot.worker.places import places_taken
 from buildbot.worker.watched import Watched
 from buildbot_overlay import release
 
@@ -47,6 +51,8 @@ class AbstractWorker(upstream.AbstractWorker):
         #: the locks that each of them holds
         self.locks: Demand = []
         self._room = SubscriptionPoint(f'room on worker {self.name}')
+        # how many places more there are while it is asked whether one of them can be lent
+        self._lent = 0
 
     def __init_subclass__(cls, **words: Any) -> None:
         super().__init_subclass__(**words)
@@ -67,13 +73,56 @@ class AbstractWorker(upstream.AbstractWorker):
     def is_open(self) -> bool:
         """What ``canStartBuild`` says; it is asked if anything may have changed since then.
 
-        If anybody but this class has a say in that, it is asked each time.
+        If anybody but this class has a say in that, or a build on it waits for others, it is asked
+        each time.
         """
-        if not follows_rule(self):
+        is_lent = self.max_builds and any(build.awaited for build in self.builds)
+        if is_lent or not follows_rule(self):
             return self.canStartBuild()
         if self._is_open is None:
             self._is_open = self.canStartBuild()
         return self._is_open
+
+    def canStartBuild(self) -> bool:
+        """Tell whether it takes another build: nothing has closed it, and there is a place left.
+
+        A build that waits and one that uses its place take one together.
+        """
+        if self._graceful or self._paused or self.quarantine_timer:
+            return False
+        if self.max_builds and places_taken(self) - self._lent >= self.max_builds:
+            return False
+        return self.locksAvailable()
+
+    def lends_place_of(self, build: Any) -> bool:
+        """Tell whether it takes a build on the place of one that waits for it.
+
+        :param build: the one that waits.
+        """
+        # a latent worker that is being stopped has no place to lend
+        if not getattr(self, 'substantiated', True) or not lends(self, build):
+            return False
+        self._lent = 1
+        try:
+            return self.canStartBuild()  # which may be a subclass's, and say no for its own reasons
+        finally:
+            self._lent = 0
+
+    def announce_wait(self, build: Any, brids: Collection[int]) -> None:
+        """Have those builders looked at that can use the place of a build.
+
+        :param build: one on it that may only wait for others from now on.
+        :param brids: the requests that it waits for, as far as they may start only now.
+        """
+        if self.botmaster is None or not self.max_builds or not build.only_waits:
+            return
+        builds = builds_on(self)
+        if any(request.id in brids for other in builds for request in other.requests):
+            self.botmaster.maybeStartBuildsForWorker(self.name)  # both count as one from now on
+            return
+        for builder in self.botmaster.getBuildersForWorker(self.name):
+            if any(brid in builder.inbox.requests for brid in brids):
+                builder.wake()
 
     def doubt(self) -> None:
         """Forget the last answer of ``canStartBuild``."""

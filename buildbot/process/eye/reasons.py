@@ -47,7 +47,7 @@ class Pending:
         self._requests = builder.inbox.requests
         self._lines = Lines()
         self._idle = [w for w in builder.getAvailableWorkers() if w.worker is not None]
-        self._of_all = [*self._unanswered(), *self._without_worker()]
+        self._without = self._without_worker()
         # why a request that nobody waits for is better left for later, by idle worker
         self._late: dict[Any, Reason | None] = {}
 
@@ -61,9 +61,12 @@ class Pending:
         if not is_known or self._builder.botmaster.is_in_progress(brid):
             beginning = self._tried_again() or Reason('starting', 'it is being started')
             return [*self._unanswered()] or [beginning]
-        found = [*self._failed(brid), *self._of_all, *self._in_line(brid)]
-        if self._idle:
-            found += [*self._on_idle_workers(brid, is_waited_for), *self._behind(brid)]
+        lent = self._builder.lent_workers(brid)
+        of_all = [*self._unanswered(), *([] if lent else self._without)]
+        found = [*self._failed(brid), *of_all, *self._in_line(brid)]
+        idle = [*self._idle, *lent]
+        if idle:
+            found += [*self._on_idle_workers(brid, idle, is_waited_for), *self._behind(brid)]
         return found or [self._tried_again() or Reason('starting', 'it is next, and is started')]
 
     def _why_stopping(self, is_waited_for: bool) -> str | None:
@@ -125,7 +128,9 @@ class Pending:
         elif reservation.why_never is not None:
             yield Reason('lock', f'it cannot have its locks: {why_never(reservation.why_never)}')
 
-    def _on_idle_workers(self, brid: int, is_waited_for: bool) -> Iterator[Reason]:
+    def _on_idle_workers(
+        self, brid: int, workers: list[Any], is_waited_for: bool
+    ) -> Iterator[Reason]:
         builder = self._builder
         why = builder.refusals.why(brid, None)
         if why is not None:
@@ -133,7 +138,7 @@ class Pending:
             return
         in_line = {reservation.worker for reservation in builder.reservations.in_line(brid)}
         refused: dict[str, list[Any]] = {}
-        for idle in self._idle:
+        for idle in workers:
             name = idle.worker.workername
             why = builder.refusals.why(brid, name)
             if why is not None:

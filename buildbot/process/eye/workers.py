@@ -11,6 +11,8 @@ from buildbot.process.eye.words import age
 from buildbot.process.eye.words import plain
 from buildbot.process.eye.words import short_name
 from buildbot.process.eye.words import some_of
+from buildbot.worker.places import lenders_on
+from buildbot.worker.places import places_taken
 
 if TYPE_CHECKING:
     from buildbot.process.builder import Builder
@@ -45,9 +47,8 @@ def why_closed(builder: Builder, worker: Any, now: float) -> tuple[Any, ...]:
     if worker.quarantine_timer:
         ends_at = worker.quarantine_timer.getTime()
         return 'worker_quarantined', f'is in quarantine, left in {age(ends_at - now)}', ends_at
-    busy = [w for w in worker.workerforbuilders.values() if w.isBusy()]
-    if worker.max_builds and len(busy) >= worker.max_builds:
-        return 'worker_full', f'has as many builds as its max_builds: {names_of(worker.builds)}'
+    if worker.max_builds and places_taken(worker) >= worker.max_builds:
+        return 'worker_full', f'has as many builds as its max_builds: {names_of_counted(worker)}'
     return 'user', 'takes no build now, says its canStartBuild'
 
 
@@ -59,6 +60,12 @@ def why_busy(workerforbuilder: Any) -> tuple[Any, ...]:
     if own:
         return 'worker_busy', f'runs {names_of(own)}, and runs one build of a builder at a time'
     return 'worker_busy', 'is busy with this builder'
+
+
+def names_of_counted(worker: Any) -> str:
+    lenders = lenders_on(worker)
+    names = names_of([build for build in worker.builds if build not in lenders])
+    return f'{names} (and {names_of(lenders)}, which only waits)' if lenders else names
 
 
 def names_of(builds: Any) -> str:

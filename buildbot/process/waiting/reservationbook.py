@@ -220,14 +220,19 @@ class ReservationBook:
                 return True
         return False
 
-    def leave_without_worker(self, idle: set[str]) -> None:
+    def leave_without_worker(
+        self, idle: set[str], lent: Callable[[int], set[str]] = lambda brid: set()
+    ) -> None:
         """End the reservations in line for whose build no worker is idle.
 
         :param idle: names of the idle workers of the builder.
+        :param lent: takes the id of a request, and returns the names of workers that are idle for
+            it alone.
         """
-        for known in list(self._in_line.values()):
+        for brid, known in list(self._in_line.items()):
+            usable = idle | lent(brid)
             for worker, reservation in list(known.items()):
-                if not (worker in idle if worker is not None else idle):
+                if not (worker in usable if worker is not None else usable):
                     if reservation.why_never is None:
                         self._drop(reservation)
 

@@ -41,7 +41,8 @@ class Reservations(ReservationBook):
     :param is_pending: takes the id of a request, and returns whether it is pending still.
     :param is_behind: takes the ids of two requests, and returns whether the first stands behind the
         second in the group of both.
-    :param is_idle_but: takes names of workers, and returns whether any other worker is idle.
+    :param is_idle_but: takes names of workers and the id of a request, and returns whether any
+        other worker is idle for it.
     :param wake: has the builder looked at, now that something has changed.
     :param wake_granted: has it looked at because a request has been granted its locks.
     :param clock: returns the master's reactor.
@@ -59,7 +60,7 @@ class Reservations(ReservationBook):
         user_orders: Callable[[], bool],
         is_pending: Callable[[int], bool],
         is_behind: Callable[[int, int], bool],
-        is_idle_but: Callable[[Collection[str | None]], bool],
+        is_idle_but: Callable[[Collection[str | None], int], bool],
         wake: Callable[[], Any],
         wake_granted: Callable[[], Any],
         clock: Callable[[], Any],
@@ -315,7 +316,7 @@ class Reservations(ReservationBook):
         if self.waits_everywhere(brid):
             return True
         known = self.waits_on(brid)
-        return bool(known) and not self._is_idle_but(known)
+        return bool(known) and not self._is_idle_but(known, brid)
 
     @defer.inlineCallbacks
     def _find_or_make(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:

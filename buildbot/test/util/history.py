@@ -368,9 +368,9 @@ class HistoryCase(PacedCase):
         ]
         plan = {
             'user': User(self, name, [m for m in methods if m not in self.without]),
-            # who triggers others has a worker of its own, for it would wait for itself else
+            # who triggers others has a worker of its own now and then
             'workernames': sorted(rng.sample(self.workernames[:3], rng.randint(1, 3)))
-            if name != 't'
+            if name != 't' or rng.random() < 0.7
             else ['w3'],
             'group': self._some_locks(rng, 0.2),
             'inner': self._some_locks(rng, 0.2),
@@ -814,6 +814,8 @@ class HistoryCase(PacedCase):
         holders = Holders(self.accesses_of, self.parent_of)
         for copy in copies_of(self.master, self.lockids()):
             self._check_copy(copy, holders)
+        for worker in self.master.workers.workers.values():
+            self._check_places(worker)
         if self.is_shut_down() or self.unheard or self.order.is_late:
             return  # who waits for what is not pending any more cannot know
         startable = Startable(self.wishes(), holders, self.may_pend)
@@ -879,6 +881,36 @@ class HistoryCase(PacedCase):
             if isinstance(waiting, BuildStep):
                 self.assertIn(waiting.build, running, f'{waiting} waits, and has ended')
 
+    def _check_places(self, worker: Any) -> None:
+        builds = [b for b in self.running() if b.workerforbuilder.worker is worker]
+        parents = {self.parent_of(build) for build in builds}
+        lenders = [b for b in builds if self.only_waits(b) and b.buildid in parents]
+        told = f'{worker.name} has builds {" ".join(map(self.tell_build, builds))}'
+        self.assertLessEqual(len(builds) - len(lenders), worker.max_builds or 99, told)
+
+    def only_waits(self, build: Build) -> bool:
+        """Tell whether a build waits for those that it has triggered."""
+        step = build.currentStep
+        return step is not None and step.name == 'trigger' and step.results is None
+
+    def lent_to(self, row: dict[str, Any]) -> list[Any]:
+        """Return the workers on which a pending request may use the place of its parent."""
+        buildset = self.see(self.master.data.get(('buildsets', str(row['buildsetid']))))
+        parentid = buildset['parent_buildid']
+        running = self.running()
+        parent = next((build for build in running if build.buildid == parentid), None)
+        if parentid is None or parent is None or not self.only_waits(parent) or parent.stopped:
+            return []
+        worker = parent.workerforbuilder.worker
+        here = [build for build in running if build.workername == parent.workername]
+        is_lent = any(self.parent_of(build) == parentid for build in here)
+        if is_lent or worker is None or worker.isPaused() or worker.quarantine_timer:
+            return []
+        if not worker.max_builds or len(here) > worker.max_builds or worker._graceful:
+            return []
+        builder = self.master.botmaster.getBuilderById(row['builderid'])
+        return [w for w in builder.workers if w.worker is worker and not w.isBusy()]
+
     def wishes(self) -> list[Wish]:
         """Return what pending requests need on idle workers, if nobody says no to it."""
         found = []
@@ -886,7 +918,8 @@ class HistoryCase(PacedCase):
             builder = self.master.botmaster.getBuilderById(row['builderid'])
             plan = self.plan[builder.name]
             brid = row['buildrequestid']
-            for wfb in builder.getAvailableWorkers():
+            idle = builder.getAvailableWorkers()
+            for wfb in [*idle, *(w for w in self.lent_to(row) if w not in idle)]:
                 worker = wfb.worker.workername
                 if self.is_refused(brid, builder.name, worker):
                     continue

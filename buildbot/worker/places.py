@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: the places on a worker, and the builds that lend theirs to one that they wait for.
+
+A build that only waits for builds that it has triggered does nothing on its worker. So it lends its
+place there to one of them at a time, or to one that these wait for: ``max_builds`` counts one of
+the two. Nobody else can have the place, for when the other has ended it is needed again.
+
+The count is worked out from what runs; nothing is kept that could be wrong. That takes time in
+proportion to the builds on the worker, and only while any of them waits for builds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def places_taken(worker: Any) -> int:
+    """Return how many builds on a worker count against its ``max_builds``."""
+    return len(busy_on(worker)) - len(lenders_on(worker))
+
+
+def lenders_on(worker: Any) -> list[Any]:
+    """Return the builds on a worker that do nothing there but lend their place to another."""
+    if not may_lend(worker):
+        return []
+    served = served_on(worker)
+    return [build for build in builds_on(worker) if build in served and build.only_waits]
+
+
+def lends(worker: Any, build: Any) -> bool:
+    """Tell whether a build has a place on a worker to lend, and lends it to nobody yet."""
+    if not may_lend(worker) or build not in builds_on(worker):
+        return False
+    return build.only_waits and build not in served_on(worker)
+
+
+def may_lend(worker: Any) -> bool:
+    if worker.master is None or not any(build.awaited for build in worker.builds):
+        return False  # it has been removed, or none of its builds waits
+    return bool(worker.master.config.parentLendsPlace)
+
+
+def served_on(worker: Any) -> set[Any]:
+    """Return the builds that wait for one that runs on a worker."""
+    around = worker.botmaster.awaited.around
+    requests = (request for build in builds_on(worker) for request in build.requests)
+    return {build for request in requests for build in around(request.id)}
+
+
+def builds_on(worker: Any) -> list[Any]:
+    # one that has just ended may still be known when the next one of its builder has begun
+    latest = {build.workerforbuilder: build for build in worker.builds}
+    return [latest[busy] for busy in busy_on(worker) if busy in latest]
+
+
+def busy_on(worker: Any) -> list[Any]:
+    return [w for w in worker.workerforbuilders.values() if w.isBusy()]
