@@ -53,3 +53,6 @@ class Build(upstream.Build):
             lock.release(self, access)
         self._lock_log.ended(self.lock_name(), locks, now)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)
+
+    def step_ended(self) -> None:
+        """Take note that any of its steps has ended, beside which others may run."""
