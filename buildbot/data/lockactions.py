@@ -9,6 +9,7 @@ from twisted.internet import defer
 
 from buildbot.data import base
 from buildbot.data import types
+from buildbot.data.locks import select_fields
 from buildbot.data.lockuses import HistoryMixin
 from buildbot.util import epoch2datetime
 
@@ -32,9 +33,8 @@ class ActionsEndpoint(HistoryMixin, base.Endpoint):
         if resultSpec is not None:
             resultSpec.fieldMapping = self.fieldMapping
         rows = yield self.master.db.lock_hand.actions_of(lock, copy, resultSpec)
-        if isinstance(rows, base.ListResult) and resultSpec.fields:
-            fields, resultSpec.fields = resultSpec.fields, []
-            rows[:] = [{name: row[name] for name in fields} for row in rows]
+        if isinstance(rows, base.ListResult):
+            select_fields(rows, resultSpec)
         return rows
 
 

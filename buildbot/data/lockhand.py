@@ -9,7 +9,6 @@ from typing import Callable
 from twisted.internet import defer
 
 from buildbot.data.exceptions import InvalidControlException
-from buildbot.data.exceptions import InvalidPathError
 from buildbot.data.exceptions import InvalidQueryParameter
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockError
@@ -85,19 +84,10 @@ class ControlMixin:
         :raises LockError: the lock can have no such copy.
         """
         if 'copyid' in kwargs:
-            return (yield self._copy_with_id(kwargs['copyid']))
-        lock = yield self.find_lock(kwargs['lockid'])  # type: ignore[attr-defined]
-        if lock is None:
-            raise InvalidPathError(f'Invalid path: no lock has the id {kwargs["lockid"]}')
+            return (yield self.copy_with_id(kwargs['copyid']))  # type: ignore[attr-defined]
+        lock = yield self.lock_with_id(kwargs['lockid'])  # type: ignore[attr-defined]
         workers = self.master.workers.workers
         return copy_of(lock, args.get('of'), args.get('codebase') or '', workers)
-
-    @defer.inlineCallbacks
-    def _copy_with_id(self, copyid: int) -> Any:
-        copy = yield self.find_copy(copyid)  # type: ignore[attr-defined]
-        if copy is None:
-            raise InvalidPathError(f'Invalid path: no copy in use has the id {copyid}')
-        return copy
 
     @defer.inlineCallbacks
     def _answer(self, copy: BaseLock, done: Any) -> Any:

@@ -128,14 +128,32 @@ class LocksMixin:
         :raises InvalidPathError: no lock or copy in use has this id.
         """
         if 'lockid' in kwargs:
-            lock = yield self.find_lock(kwargs['lockid'])
-            if lock is None:
-                raise InvalidPathError(f'Invalid path: no lock has the id {kwargs["lockid"]}')
+            lock = yield self.lock_with_id(kwargs['lockid'])
             return (yield self.with_ids(copies_in_use(lock)))
-        copy = yield self.find_copy(kwargs['copyid'])
-        if copy is None:
-            raise InvalidPathError(f'Invalid path: no copy in use has the id {kwargs["copyid"]}')
+        copy = yield self.copy_with_id(kwargs['copyid'])
         return (yield self.with_ids([copy]))
+
+    @defer.inlineCallbacks
+    def lock_with_id(self, lockid: int) -> Any:
+        """Return the lock with an id.
+
+        :raises InvalidPathError: no lock in use has it.
+        """
+        lock = yield self.find_lock(lockid)
+        if lock is None:
+            raise InvalidPathError(f'Invalid path: no lock has the id {lockid}')
+        return lock
+
+    @defer.inlineCallbacks
+    def copy_with_id(self, copyid: int) -> Any:
+        """Return the copy with an id.
+
+        :raises InvalidPathError: no copy in use has it.
+        """
+        copy = yield self.find_copy(copyid)
+        if copy is None:
+            raise InvalidPathError(f'Invalid path: no copy in use has the id {copyid}')
+        return copy
 
     @defer.inlineCallbacks
     def find_copy(self, copyid: int) -> Any:

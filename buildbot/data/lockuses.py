@@ -153,7 +153,7 @@ def spans_of_now(copies: list[Any], now: float) -> list[Span]:
                 units = copy.units_of(holding.exclusive, holding.units)
                 spans.append(Span(waits_since(thing), since, now, units))
         for claim in copy.unsorted_line():
-            thing = thing_of(claim.owner)
+            thing = claim.thing
             since = waits_since(thing)
             if since is not None:  # who would have any of several waits once
                 waiting[facts_of(thing).name] = since

@@ -159,9 +159,13 @@ def limit_hold(owner: Owner, claim: LockClaim) -> Limit | None:
 
 def tell_long_wait(owner: Any, due: Due) -> None:
     """Tell people that an owner has waited too long for a copy that it lacks."""
-    name, in_the_way = owner.lock_name(), due.copy.who_was_in_the_way(owner)
-    text = f'{name} waited longer than {due.seconds} s for it, {in_the_way}'
-    due.copy.report('long_wait', text)
+    due.copy.report('long_wait', who_waited_long(owner, due.copy, due.seconds))
+
+
+def who_waited_long(owner: Any, copy: BaseLock, seconds: float) -> str:
+    """Say who has waited for a copy, for longer than how many seconds, and who kept it from it."""
+    in_the_way = copy.who_was_in_the_way(owner)
+    return f'{owner.lock_name()} waited longer than {seconds} s for it, {in_the_way}'
 
 
 def why_not_longer(owner: Any, due: Due) -> str:

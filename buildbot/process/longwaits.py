@@ -11,6 +11,7 @@ from twisted.internet import defer
 from twisted.python import log
 
 from buildbot.locking.copies import LocksInUse
+from buildbot.process.limits import who_waited_long
 from buildbot.process.lockfacts import facts_of
 from buildbot.reporters.generators.lock import LockGenerator
 from buildbot.reporters.generators.lock import key_of_long_wait
@@ -154,7 +155,6 @@ class WaitLine:
 
     def _row(self, owner: LockOwner, copy: BaseLock) -> dict[str, Any]:
         # as those of what people do
-        name, in_the_way = owner.lock_name(), copy.who_was_in_the_way(owner)
         return {
             'actionid': 0,
             'lock': copy.lockName,
@@ -163,7 +163,7 @@ class WaitLine:
             'action': 'long_wait',
             'who': None,
             'reason': '',
-            'text': f'{name} waited longer than {self._seconds} s for it, {in_the_way}',
+            'text': who_waited_long(owner, copy, self._seconds),
             'person': facts_of(owner).person,
             'until_at': None,
         }

@@ -19,6 +19,8 @@ from buildbot.locking.owner import holds_since
 from buildbot.locking.owner import waits_since
 from buildbot.process.build import Build
 from buildbot.process.buildstep import BuildStep
+from buildbot.process.eye.rows import copies_in_use
+from buildbot.process.lockfacts import BY_HAND
 from buildbot.process.lockfacts import facts_of
 from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.process.waiting.reservation import Reservation
@@ -27,9 +29,6 @@ from buildbot.util.service import SharedService
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
-
-#: the kinds of owners that are kept by the copy which they hold
-BY_HAND = ('person', 'quarantine')
 
 
 class LeftoverError(Exception):
@@ -167,7 +166,7 @@ class Sweep(SharedService):
 def claims_in(in_use: LocksInUse) -> Iterator[tuple[BaseLock, LockClaim]]:
     """Yield all claims that are held or wait, with each of their copies."""
     for lock in in_use.by_name():
-        for copy in [lock] if isinstance(lock, BaseLock) else lock.all_copies():
+        for copy in copies_in_use(lock):
             for holding in copy.holdings():
                 yield copy, holding.claim
             for claim in list(copy.unsorted_line()):

@@ -83,7 +83,7 @@ class Forecast:
             if owner in have or claim.is_nested:
                 continue
             want = next(want for want in claim.wants if want.lock is copy._rule)
-            lasts = self._duration(copy, thing_of(claim.owner))
+            lasts = self._duration(copy, claim.thing)
             if lasts is None:
                 return
             yield Wanted(owner, copy.units_of(want.exclusive, want.units), lasts)

@@ -86,7 +86,7 @@ def oldest_wait(copy: BaseLock) -> float | None:
     """Return since when the one who has waited longest waits for a copy; None if nobody does."""
     oldest = None
     for claim in copy.unsorted_line():  # there may be thousands, at each event of the copy
-        since = waits_since(thing_of(claim.owner))
+        since = waits_since(claim.thing)
         if since is not None and (oldest is None or since < oldest):
             oldest = since
     return oldest
@@ -156,7 +156,7 @@ def waiter_row(
     :param version: of the copy, as in ``owner_row``.
     :param place: in line; 1 is the first.
     """
-    thing = thing_of(claim.owner)
+    thing = claim.thing
     access = next(access for lock, access in claim.accesses if lock is copy)
     exclusive = access.mode == 'exclusive'
     row = owner_row('waiterid', thing, copy, ids, version, exclusive, access.count)

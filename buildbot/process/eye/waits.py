@@ -82,7 +82,7 @@ def waits_of(claim: LockClaim, lines: Lines, now: float) -> list[Wait]:
     :param now: the time, in seconds of the master's clock.
     """
     copies = claim.refused() or [copy for copy, _ in claim.accesses]
-    owner = thing_of(claim.owner)
+    owner = claim.thing
     return [wait_for(copy, owner, lines.ahead(copy, claim), now) for copy in copies]
 
 

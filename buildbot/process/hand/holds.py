@@ -116,24 +116,10 @@ class Holds:
             text = f'{hold.person} waits for it again: there is not enough for all who held it'
             self._tell(hold, 'aside', text)
 
-    def _make(
-        self,
-        holdid: int,
-        copy: BaseLock,
-        person: str,
-        reason: str,
-        taking: Taking,
-        asked_at: float,
-        until: float,
-    ) -> Hold:
+    def _make(self, *words: Any) -> Hold:
+        # those of Hold that are not the same for all
         return Hold(
-            holdid,
-            copy,
-            person,
-            reason,
-            taking,
-            asked_at,
-            until,
+            *words,
             priority=self._master.config.holdPriority,
             now=self._master.reactor.seconds,
             begins=self._begins,

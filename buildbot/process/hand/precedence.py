@@ -13,7 +13,6 @@ from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockClaim
 from buildbot.locking.deadlock import find_deadlock
 from buildbot.locking.owner import LockOwner
-from buildbot.locking.owner import thing_of
 from buildbot.locking.owner import waits_of
 from buildbot.process.groups.run import always_running
 from buildbot.process.hand.wishes import By
@@ -83,8 +82,7 @@ class Precedence:
     @defer.inlineCallbacks
     def kick(self, copy: BaseLock, by: By, holderid: Any) -> Any:
         reason = check_text(copy, 'the reason', by.reason)
-        things = [thing_of(holding.owner) for holding in copy.holdings()]
-        thing = next((t for t in things if known_facts(t).name == holderid), None)
+        thing = next((t for t in copy.owners if known_facts(t).name == holderid), None)
         if thing is None:
             raise Refused(f'{copy}: {holderid!r} does not hold it now')
         facts = known_facts(thing)

@@ -13,6 +13,7 @@ from typing import Sequence
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.owner import LockOwner
 from buildbot.locking.owner import thing_of
+from buildbot.process.lockfacts import BY_HAND
 from buildbot.process.lockfacts import known_facts
 
 #: how many of many holders are named
@@ -42,7 +43,7 @@ def digest(part: Any) -> str:
 def holders_of(copy: BaseLock) -> list[Any]:
     """Return who holds a copy but for people and quarantines, and for those nested in a holder."""
     things = [thing_of(holding.owner) for holding in copy.holdings() if not holding.is_nested]
-    return [thing for thing in things if known_facts(thing).kind not in ('person', 'quarantine')]
+    return [thing for thing in things if known_facts(thing).kind not in BY_HAND]
 
 
 def what_has_changed(copy: BaseLock, version: str) -> str | None:

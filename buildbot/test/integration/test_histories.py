@@ -28,7 +28,9 @@ def histories():
             yield number, [int(event) for event in events.split(',')] if events else 60
 
 
-class Histories(HistoryCase):
+class Told:
+    """Histories that are told as ``HISTORIES`` says."""
+
     without = WITHOUT
 
     def setUp(self):
@@ -47,18 +49,9 @@ class Histories(HistoryCase):
         return result
 
 
-class HandHistories(HandHistoryCase):
-    without = WITHOUT
+class Histories(Told, HistoryCase):
+    """Those of builds, workers and the configuration."""
 
-    def setUp(self):
-        self.addCleanup(self.flush, None)
-        super().setUp()
 
-    @parameterized.expand(list(histories()))
-    def test_history(self, seed, events):
-        """The same with people who hold locks, move who waits and take copies out of use."""
-        d = self.tell(seed, events)
-        d.addBoth(self.flush)
-        return d
-
-    flush = Histories.flush
+class HandHistories(Told, HandHistoryCase):
+    """Those in which people hold locks, move who waits and take copies out of use, too."""
