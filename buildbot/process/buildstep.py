@@ -460,12 +460,15 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """
         self._ended_with, self.why_not_run = EXCEPTION, why
 
+    @defer.inlineCallbacks
     def addLogWithFailure(self, why: Failure, logprefix: str = '') -> Any:
         cause = first_cause(why)
         if cause.check(CircleError):
             # who waits for whom says more than a traceback
-            return self.addCompleteLog(f'{logprefix}{DEADLOCK}', in_words(cause.value.waits))
-        return super().addLogWithFailure(why, logprefix)
+            yield self.addCompleteLog(f'{logprefix}{DEADLOCK}', in_words(cause.value.waits))
+            return
+
+        yield super().addLogWithFailure(why, logprefix)
 
     def _end_limit(self) -> None:
         if self._limit is not None:
