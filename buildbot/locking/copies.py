@@ -18,6 +18,7 @@ from twisted.python import log
 
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockError
+from buildbot.locking.plain import plain
 from buildbot.util import service
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class RealWorkerLock(FoundByName):
         self.locks: WeakValueDictionary[str, BaseLock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
-        return self.lockName
+        return plain(self.lockName)
 
     @property
     def description(self) -> str:
@@ -197,7 +198,7 @@ class RealBranchLock(FoundByName):
         self.copies: WeakValueDictionary[tuple[str, str | None], BaseLock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
-        return self.lockName
+        return plain(self.lockName)
 
     @property
     def is_idle(self) -> bool:

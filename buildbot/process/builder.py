@@ -135,7 +135,8 @@ class Builder(upstream.Builder):
         # the next of its group is not in line yet
         was_in_line = self.reservations.is_in_line(brid)
         self.reservations.request_changed(brid)
-        if was_in_line:
+        was_asked_about = self.questions.give_up_about(brid)
+        if was_in_line or was_asked_about:
             self.wake()
 
     def request_changed(self, brid: int) -> None:
@@ -171,7 +172,9 @@ class Builder(upstream.Builder):
         can_start = self.config.canStartBuild
         if not callable(can_start):
             return True
-        return self.questions.ask('canStartBuild', can_start, self, workerforbuilder, buildrequest)
+        asked = (self, workerforbuilder, buildrequest)
+        about = (getattr(buildrequest, 'id', None), workerforbuilder.worker.workername)
+        return self.questions.ask('canStartBuild', can_start, *asked, about=about)
 
     def _ask_anew(self) -> None:
         config = self.config
@@ -376,6 +379,7 @@ class Builder(upstream.Builder):
 
     def detached(self, worker: Any) -> None:
         super().detached(worker)
+        self.questions.give_up_about(worker.workername)
         self.worker_occupied(worker)
 
     @defer.inlineCallbacks
