@@ -18,6 +18,7 @@ from twisted.python import log
 
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockError
+from buildbot.locking.plain import one_line
 from buildbot.locking.plain import plain
 from buildbot.util import service
 
@@ -65,7 +66,7 @@ class LocksInUse(service.SharedService):
         :param text: a sentence, without the name of the copy and its full stop.
         """
         if self.tell_people is None:
-            log.msg(f'{lock}: {text}')
+            log.msg(f'{lock}: {one_line(text)}')
             return
         try:
             self.tell_people(lock, what, text)

@@ -354,7 +354,7 @@ class BaseLock:
         self._rule = Lock(maxCount)
         # claims made by waitUntilMaybeAvailable, by what stands for the owner
         self._asked: dict[Any, LockClaim] = {}
-        self.release_subs = subscription.SubscriptionPoint(f'releases of lock {self.label}')
+        self.release_subs = subscription.SubscriptionPoint(f'releases of lock {self}')
 
     def __repr__(self) -> str:
         return plain(self.label)

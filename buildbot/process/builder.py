@@ -135,9 +135,13 @@ class Builder(upstream.Builder):
         # the next of its group is not in line yet
         was_in_line = self.reservations.is_in_line(brid)
         self.reservations.request_changed(brid)
-        was_asked_about = self.questions.give_up_about(brid)
+        was_asked_about = self._give_up_asking_about(brid)
         if was_in_line or was_asked_about:
             self.wake()
+
+    def _give_up_asking_about(self, thing: Any) -> bool:
+        # a request or a worker that is not there any more
+        return self._questions is not None and self._questions.give_up_about(thing)
 
     def request_changed(self, brid: int) -> None:
         """Leave the lines with a pending request that has changed, and look at it anew."""
@@ -379,7 +383,7 @@ class Builder(upstream.Builder):
 
     def detached(self, worker: Any) -> None:
         super().detached(worker)
-        self.questions.give_up_about(worker.workername)
+        self._give_up_asking_about(worker.workername)
         self.worker_occupied(worker)
 
     @defer.inlineCallbacks

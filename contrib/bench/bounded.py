@@ -2,7 +2,7 @@
 """What is left of branches that come and go.
 
 Usage: python bounded.py [BRANCHES], with the Python of an environment that has the wheel installed.
-10,000 branches take a quarter of an hour.
+10,000 branches take half an hour.
 
 Each branch has one build, each tenth has two that exclude each other. A build takes the copy of a
 ``BranchLock`` and a master lock whose name is rendered with the branch, and its step a worker lock

@@ -16,6 +16,9 @@ from buildbot.locks import LockError
 from buildbot.locks import MasterLock
 from buildbot.process.eye.history import History
 from buildbot.process.groups.step import StepGroup
+from buildbot.process.hand.hand import Hand
+from buildbot.process.hand.version import version_of
+from buildbot.process.hand.wishes import By
 from buildbot.process.properties import Interpolate
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
@@ -113,3 +116,25 @@ class Hostile(LabTestCase):
         yield (yield History.getService(self.master.botmaster)).write()
         uses = yield self.master.data.get(('locks', ids[name], 'uses'))
         self.assertEqual({(use['copy'], use['branch']) for use in uses}, {(name, name)})
+
+    @parameterized.expand([item for item in NAMES.items() if item[0] not in ('spaces', 'long')])
+    @defer.inlineCallbacks
+    def test_by_hand(self, _: str, name: str) -> Any:
+        """So has the log the name of a person and a reason, which the data API has as they are."""
+        yield self.start(name)
+        real = yield self.master.botmaster.getLockByID(BranchLock('v'), -1)
+        [copy] = real.all_copies()
+        hand = yield Hand.getService(self.master.botmaster)
+        yield hand.quarantine(copy, By(name, name, version_of(copy)))
+        line = self.lines[-1]
+        self.assertIn(': ', line)
+        self.assertIn(' has taken it out of use', line)
+        self.assert_harmless(line)
+        locks = yield self.master.data.get(('locks',))
+        [lockid] = [row['lockid'] for row in locks if row['name'] == 'v']
+        [action] = yield self.master.data.get(('locks', lockid, 'actions'))
+        kept = [action[what] for what in ('who', 'reason', 'copy')]
+        self.assertEqual(kept, [name, name.strip(), f'v[{name}]'])
+        while self.gate.running:
+            self.open(self.gate, SUCCESS)
+        self.flushLoggedErrors(LockError)
