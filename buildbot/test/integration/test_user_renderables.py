@@ -264,7 +264,7 @@ class Wordless:
 
 RECURSIVE: list = []
 RECURSIVE.append(RECURSIVE)
-NUMBERS = dict.fromkeys(range(10**5))
+NUMBERS = dict.fromkeys(range(1000))
 
 # what a renderable gives for a list of locks, and what is said of it
 NO_LISTS = [
