@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
 from typing import Collection
+from typing import Container
 from typing import Iterable
 from typing import Iterator
 
@@ -22,6 +23,7 @@ from twisted.python.failure import Failure
 from buildbot.locking.copy import CircleError
 from buildbot.locking.copy import LockClaim
 from buildbot.locking.copy import UnitsError
+from buildbot.locking.owner import key_of
 from buildbot.locking.owner import name_of_request
 from buildbot.locking.owner import owner_around_all
 from buildbot.locks import LockError
@@ -257,6 +259,16 @@ class Build(upstream.Build, LockOwner):
             return False
         steps = self._innermost_steps()
         return bool(steps) and all(step.waits_for_builds for step in steps)
+
+    def will_only_wait(self, stuck: Container[Any]) -> bool:
+        """Tell whether it does nothing but wait for builds when all its steps have ended that can.
+
+        :param stuck: the keys of the owners that cannot end.
+        """
+        if not self.awaited or self.finished:
+            return False
+        steps = self._innermost_steps()
+        return all(step.waits_for_builds or key_of(step) not in stuck for step in steps)
 
     def setupBuild(self) -> None:
         super().setupBuild()

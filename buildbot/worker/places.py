@@ -84,7 +84,8 @@ class Place:
             return True
         around = self._worker.botmaster.awaited.around
         served = {build for other in builds for r in other.requests for build in around(r.id)}
-        lenders = [b for b in builds if b.only_waits] if may_lend(self._worker) else []
+        can_lend = may_lend(self._worker)
+        lenders = [b for b in builds if b.will_only_wait(stuck)] if can_lend else []
         if any(build in self._parents and build not in served for build in lenders):
             return True
         return len(builds) - sum(build in served for build in lenders) < most

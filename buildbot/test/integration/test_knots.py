@@ -12,6 +12,7 @@ from buildbot.plugins import schedulers
 from buildbot.plugins import steps
 from buildbot.process.eye.history import History
 from buildbot.process.eye.reasons import why_pending
+from buildbot.process.groups.step import StepGroup
 from buildbot.process.results import Results
 from buildbot.reporters.lockmetrics import Labels
 from buildbot.reporters.lockmetrics import Times
@@ -55,9 +56,11 @@ class KnotCase(DistributionCase):
         return [schedulers.Triggerable(name=n, builderNames=of) for n, of in of_each.items() if of]
 
     @defer.inlineCallbacks
-    def reconfig_lab(self, without='', **config):
-        """Reconfigure the master, with other words or without a builder."""
+    def reconfig_lab(self, without='', p=None, **config):
+        """Reconfigure the master, with other words, without a builder, or with other steps of p."""
         words, before = self._words
+        if p is not None:
+            words['p']['steps'] = p
         left = {name: of for name, of in words.items() if name != without}
         config = {**before, **config, 'schedulers': self.triggerables(left)}
         yield self.reconfig_master(self.lab_config(left, **config))
@@ -265,6 +268,18 @@ class Knots(KnotCase):
         self.assertEqual(self.running(), 'd')
         yield self.assert_all_done(A)
         self.assertEqual((yield self.results()), ['failure', 'success', 'cancelled', 'success'])
+
+
+    @defer.inlineCallbacks
+    def test_beside_a_step_that_ends(self):
+        """A parent lends its place when its other steps have ended, so its child can begin."""
+        yield self.start_knot({'p': ('1',), 'c': ('1',)})
+        group = StepGroup(steps=[GatedStep(self.gate('s')), self.step('p', 'c')], parallel=2)
+        yield self.reconfig_lab(p=[group])
+        yield self.play('p .s')
+        self.assertEqual(self.running(), 'c')
+        yield self.assert_all_done()
+        self.assertEqual((yield self.results()), ['success', 'success'])
 
 
 class Away(KnotCase):
