@@ -60,9 +60,8 @@ class Reservation(LockOwner):
         self.lender: BuildRequest | None = None
         self.builder_name = builder_name
         self.lock_parent = resolved.around
-        # a stand-in for a request may have neither
-        self.lock_priority = getattr(request, 'priority', 0)
-        self.lock_age = getattr(request, 'submittedAt', None)
+        self.lock_priority = request.priority
+        self.lock_age = request.submittedAt
         # to wait for a request that nobody waits for is never worth the failure of a step
         self.lock_may_yield = resolved.around is None
         self.resolved = resolved
@@ -79,7 +78,7 @@ class Reservation(LockOwner):
     @property
     def lock_choice(self) -> Any:  # type: ignore[override]
         """The request: its claims for several workers do not hinder each other."""
-        return getattr(self.request, 'id', None)
+        return self.request.id
 
     def lock_name(self) -> str:
         return name_of_request(self.request.id, self.builder_name)
