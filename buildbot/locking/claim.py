@@ -122,7 +122,7 @@ class Claim(Waiter):
 
     def can_be_met(self, stuck: Container[Any]) -> bool:
         """Tell whether it could be granted if only the stuck owners held anything."""
-        return all(fits(pool, want, stuck) for want, pool in zip(self.wants, self.pools))
+        return all(fits(pool, want, stuck) for pool, want in self.pools.items())
 
     def held_by(self) -> Iterator[Any]:
         """Yield the owners that hold units which it could get."""

@@ -64,8 +64,9 @@ class Reservation(LockOwner):
         self.lender: BuildRequest | None = None
         self.builder_name = builder_name
         self.lock_parent = resolved.around
-        self.lock_priority = request.priority
-        self.lock_age = request.submittedAt
+        # a stand-in for a request may have neither
+        self.lock_priority = getattr(request, 'priority', 0)
+        self.lock_age = getattr(request, 'submittedAt', None)
         # to wait for a request that nobody waits for is never worth the failure of a step
         self.lock_may_yield = resolved.around is None
         self.resolved = resolved
@@ -82,7 +83,7 @@ class Reservation(LockOwner):
     @property
     def lock_choice(self) -> Any:  # type: ignore[override]
         """The request: its claims for several workers do not hinder each other."""
-        return self.request.id
+        return getattr(self.request, 'id', None)
 
     @property
     def lock_wait(self) -> Any:  # type: ignore[override]

@@ -145,7 +145,8 @@ class ReservationBook:
 
     def granted_elsewhere(self, reservation: Reservation) -> list[Reservation]:
         """Return the granted reservations of the same request for other workers."""
-        known = self._in_line.get(reservation.request.id, {})
+        brid = getattr(reservation.request, 'id', None)  # a stand-in for a request may have none
+        known = self._in_line.get(brid, {}) if brid is not None else {}
         return [r for r in known.values() if r is not reservation and r.holds]
 
     def locks_of_granted(self) -> set[BaseLock]:
