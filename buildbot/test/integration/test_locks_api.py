@@ -8,7 +8,6 @@ from typing import Any
 from parameterized import parameterized
 from twisted.internet import defer
 
-from buildbot.data import locks
 from buildbot.data import resultspec
 from buildbot.data.exceptions import InvalidPathError
 from buildbot.locking.copies import LocksInUse
@@ -17,7 +16,6 @@ from buildbot.locks import LockError
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import steps
-from buildbot.process.eye.rows import copy_row
 from buildbot.process.properties import Property
 from buildbot.process.results import SUCCESS
 from buildbot.test.util import validation
@@ -332,18 +330,3 @@ class LocksApi(LabTestCase):
         )
         self.open(self.gate, SUCCESS)
         self.assertEqual(heard, ['released', 'claimed'])
-
-    @parameterized.expand([('waits', 'waiting', 1), ('builds', 'new', 0)])
-    @defer.inlineCallbacks
-    def test_unheard(self, _: str, heard: str, rows: int) -> Any:
-        """A copy is looked at only for news that somebody listens to."""
-        yield self.start()
-        found = []
-        self.patch(locks, 'copy_row', lambda *args: found.append(args) or copy_row(*args))
-        yield self.master.mq.startConsuming(
-            lambda key, msg: None, ('locks', None, 'copies', None, heard)
-        )
-        yield self.request('linked')
-        yield self.request('linked')
-        self.open(self.branch_gate, SUCCESS)
-        self.assertEqual(len(found), rows)
