@@ -15,6 +15,7 @@ from buildbot.data.exceptions import InvalidPathError
 from buildbot.data.lockhand import ControlMixin
 from buildbot.locking.copies import LocksInUse
 from buildbot.locking.copy import BaseLock
+from buildbot.mq.simple import SimpleMQ
 from buildbot.process.eye.forecast import Forecast
 from buildbot.process.eye.history import History
 from buildbot.process.eye.lockids import LockIds
@@ -301,9 +302,16 @@ class Copy(base.ResourceType):
         :param ids: of the lock and of the copy.
         :param news: some of ``buildbot.locking.copy.NEWS``.
         """
-        row = self.row(copy, ids)
-        for each in news:
+        heard = [each for each in news if self._is_heard(ids, each)]
+        row = self.row(copy, ids) if heard else {}  # which is to walk along the line
+        for each in heard:
             self.produceEvent({**row}, each)
+
+    def _is_heard(self, ids: tuple[int, int], news: str) -> bool:
+        # what other masters consume is not known here
+        mq, (lockid, copyid) = self.master.mq, ids
+        key = ('locks', str(lockid), 'copies', str(copyid), news)
+        return not isinstance(mq, SimpleMQ) or mq.is_heard(key)
 
 
 class HoldersEndpoint(LocksMixin, base.Endpoint):

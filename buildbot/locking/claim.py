@@ -75,11 +75,11 @@ class Claim(Waiter):
         self.passed = 0
         self.line = None
         number, latest = 0, 0.0
-        pools = self.pools = []
+        pools = self.pools = {}
         for want in wants:
             lock = want.lock
             pool = lock.pool_for(ancestors) if ancestors else lock
-            pools.append(pool)
+            pools[pool] = want
             if not want.exclusive and not 0 < want.units <= pool.most():
                 raise self.too_many(want)
             if lock.clock > number:
@@ -122,7 +122,7 @@ class Claim(Waiter):
 
     def can_be_met(self, stuck: Container[Any]) -> bool:
         """Tell whether it could be granted if only the stuck owners held anything."""
-        return all(fits(pool, want, stuck) for want, pool in zip(self.wants, self.pools))
+        return all(fits(pool, want, stuck) for pool, want in self.pools.items())
 
     def held_by(self) -> Iterator[Any]:
         """Yield the owners that hold units which it could get."""
@@ -137,7 +137,7 @@ class Claim(Waiter):
         """Return the wants for which there will never be enough units again."""
         return [
             want
-            for want, pool in zip(self.wants, self.pools)
+            for pool, want in self.pools.items()
             if not want.exclusive and want.units > pool.most()
         ]
 
@@ -164,9 +164,10 @@ class Claim(Waiter):
         self.state = WAITING
         pools = self.pools
         if len(pools) == 1:
-            line = pools[0].alone
+            (pool,) = pools
+            line = pool.alone
         else:
-            line = pools[0].lines.get(frozenset(pools))
+            line = next(iter(pools)).lines.get(frozenset(pools))
         if line is None:
             line = Line(pools)
         line.join(self)
@@ -175,13 +176,13 @@ class Claim(Waiter):
 
     def _find_pools(self) -> None:
         # where the units for each want come from now
-        self.pools = [want.lock.pool_for(self.ancestors) for want in self.wants]
+        self.pools = {want.lock.pool_for(self.ancestors): want for want in self.wants}
 
     def end(self) -> None:
         """Give back what the claim holds, or leave the line. Done again, it does nothing."""
         if self.state is WAITING:
             self._leave()
-            serve(self.pools)
+            self.serve()
         else:
             self.let_go()
 
@@ -189,23 +190,22 @@ class Claim(Waiter):
         """Give back one lock of those that the claim holds, or all of them."""
         if self.state is not HELD:
             return
-        released = self.holdings
+        released, kept = self.holdings, ()
         if lock is not None and len(released) > 1:
-            released = [h for h in released if h.pool.lock is lock]
+            kept = [h for h in released if h.pool.lock is not lock]
+            released = [h for h in released if h not in kept]
         freed: list[Pool] = []
         moved: dict[Claim, None] = {}
         for holding in released:
-            pool, inside = holding.pool, holding.inside
-            if inside is not None:
-                for line in inside.lines.values():
+            pool = holding.pool
+            if holding.inside:
+                for line in holding.inside.lines.values():
                     moved.update(line)
             pool.give_back(holding)
             freed.append(pool)
-        if released is self.holdings:
-            self.holdings = ()
+        self.holdings = kept
+        if not kept:
             self.state = ENDED
-        else:
-            self.holdings = [h for h in self.holdings if h not in released]
         if moved:
             for claim in moved:
                 claim._move()
@@ -216,7 +216,7 @@ class Claim(Waiter):
     def take(self) -> None:
         self.state = HELD
         self.holdings = holdings = []
-        for want, pool in zip(self.wants, self.pools):
+        for pool, want in self.pools.items():
             holdings.append(pool.take(self, want.exclusive, want.units))
 
     def granted(self) -> None:
@@ -248,7 +248,7 @@ class Claim(Waiter):
         left = self.pools
         self.place = place
         self._move()
-        serve([*left, *(pool for pool in self.pools if pool not in left)])
+        serve([*{**left, **self.pools}])
 
 
 def end_hopeless(claims: Iterable[Claim], pools: Sequence[Pool]) -> None:

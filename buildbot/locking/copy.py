@@ -125,8 +125,8 @@ class LockClaim(Claim):
                 wants.append(lock._rule.whole)
             elif access.count:
                 wants.append(Want(lock._rule, False, access.count))
-        if len(wants) < len(accesses):
-            accesses = [(lock, access) for lock, access in accesses if access.count]
+            else:
+                accesses = [pair for pair in accesses if pair[1].count]
         self.accesses = accesses
         key = key_of(owner)
         # the claims of its owner and of the owners around that, among which it is while it waits
@@ -136,9 +136,9 @@ class LockClaim(Claim):
             self._listed_in = [each.claims for each in (key, *ancestors)]
             ancestors += quarantines_open_to(owner, accesses)
             standing = (owner.lock_priority, ancestors, owner.lock_age, owner.lock_choice)
-            super().__init__(key, wants, *standing, owner.lock_moved_at)
+            Claim.__init__(self, key, wants, *standing, owner.lock_moved_at)
         else:
-            super().__init__(key, wants)
+            Claim.__init__(self, key, wants)
 
     def take_at_once(self) -> bool:
         """Hold the copies if it is the owner's turn, and do not wait otherwise.
@@ -373,7 +373,6 @@ class BaseLock:
     kind = 'BaseLock'
     quarantine: Any = None
     by_hand: Sequence[Any] = ()
-    in_use: InUse | None = None
     key: Any = None
 
     def __init__(
@@ -383,6 +382,7 @@ class BaseLock:
         self.lockName = name
         self.label = name if of is None else f'{name}[{of}]'
         self.family = family  # which lives as long as one of its copies
+        self.in_use: InUse | None = None
         self._rule = Lock(maxCount)
         # claims made by waitUntilMaybeAvailable, by what stands for the owner
         self._asked: dict[Any, LockClaim] = {}
@@ -524,13 +524,13 @@ class BaseLock:
     def claim(self, owner: Any, access: Access) -> None:
         """Claim it; it must be available."""
         assert owner is not None, 'a lock needs an owner'
-        if access.checked is not True:
-            check_access(access)
-        if not access.count:
-            return
         key = key_of(owner)
         if self._has_granted(key, access):
             del self._asked[key]
+            return
+        if access.checked is not True:
+            check_access(access)
+        if not access.count:
             return
         granted = LockClaim(owner, ((self, access),)).take_at_once()
         assert granted, 'ask for isAvailable() first'
@@ -591,17 +591,17 @@ class BaseLock:
         :returns: Deferred that fires when the owner may claim it, which must then be done, or
             ``stopWaitingUntilAvailable`` be called.
         """
-        key = key_of(owner)
+        claim = LockClaim(owner, ((self, access),))
+        key = claim.owner
         if key in self._asked:
             if self._has_granted(key, access):
                 return defer.succeed(self)
             assert not self._asked[key].waiting, f'{owner} waits for {self} already'
             self._forget_asked(key)  # it was for another access, or can never be had
-        claim = LockClaim(owner, ((self, access),))
         if claim.may_be_granted():
             return defer.succeed(self)
         d = claim.wait()
-        self._asked[claim.owner] = claim
+        self._asked[key] = claim
         return d
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Access, d: defer.Deferred) -> None:

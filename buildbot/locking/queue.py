@@ -24,7 +24,7 @@ class Waiter:
     """What a queue knows of a claim: its wants and its place. It knows no owner and no state.
 
     :ivar wants: units, each of another lock.
-    :ivar pools: where the units of each want come from.
+    :ivar pools: where its units come from, with the want of each.
     :ivar place: its place in line; the lowest goes first.
     :ivar choice: equal for claims of which one will do; None if there are no others.
     :ivar line: where it waits; None if it does not.
@@ -34,7 +34,7 @@ class Waiter:
     __slots__ = ('choice', 'line', 'passed', 'place', 'pools', 'wants')
 
     wants: Sequence[Want]
-    pools: Sequence[Pool]
+    pools: dict[Pool, Want]
     place: tuple[Any, ...]
     choice: Any
     line: Line | None
@@ -93,7 +93,7 @@ class Waiter:
 
     def could_have(self, lock: Lock) -> bool:
         """Tell whether one lock of several, for which it waits, would be granted by itself."""
-        for want, pool in zip(self.wants, self.pools):
+        for pool, want in self.pools.items():
             if want.lock is lock:
                 is_closed_for_it = is_closed(pool, self.place, self.choice)
                 return not is_closed_for_it and pool.fits(want.exclusive, want.units)
@@ -112,7 +112,7 @@ class Waiter:
 
     def serve(self) -> None:
         """Grant all that can be granted, to any claim, where this one waits."""
-        serve(self.pools)
+        serve([*self.pools])
 
     def be_patient(self) -> None:
         """Stop draining, because this claim waits for one that waits for it."""
@@ -123,7 +123,7 @@ class Waiter:
 
     def may_be_granted(self) -> bool:
         """Tell whether it is its turn, and there are enough units."""
-        for want, pool in zip(self.wants, self.pools):
+        for pool, want in self.pools.items():
             if pool.lock.busy and is_closed(pool, self.place, self.choice):
                 return False
             if not pool.fits(want.exclusive, want.units):
@@ -154,13 +154,13 @@ class Line(Order):
 
     __slots__ = ('_pools', 'key')
 
-    def __init__(self, pools: Sequence[Pool]) -> None:
+    def __init__(self, pools: Iterable[Pool]) -> None:
         super().__init__()
-        self._pools = pools
-        self.key: Any = frozenset(pools)
-        if len(pools) == 1:
-            self.key = pools[0]
-            pools[0].alone = self
+        self._pools = [*pools]
+        self.key: Any = frozenset(self._pools)
+        if len(self._pools) == 1:
+            self.key = self._pools[0]
+            self.key.alone = self
 
     def join(self, claim: Waiter) -> None:
         claim.line = self
@@ -249,7 +249,7 @@ def is_pressed(pool: Pool, nested: Pool) -> bool:
     for line in nested.lines.values():
         first = line.first()
         if first is not None:
-            want = first.wants[first.pools.index(nested)]
+            want = first.pools[nested]
             if not nested.fits(want.exclusive, want.units):
                 return True
     return False
@@ -280,7 +280,7 @@ def serve(pools: Sequence[Pool]) -> None:
     :param pools: where that happened.
     """
     pool = pools[0] if len(pools) == 1 else None
-    if pool is not None and len(pool.lock.busy) == len(pool.lines) == 1 and pool in pool.lines:
+    if pool and pool.alone and len(pool.lines) == len(pool.lock.busy) == 1:
         granted = serve_alone(pool)  # the usual case: all who wait want it alone
     else:
         granted = serve_around([outer for p in pools if p.lock.busy for outer in p.around()])
@@ -316,7 +316,7 @@ def serve_alone(pool: Pool) -> list[Waiter]:
     line = pool.alone
     while line:
         claim = line.first()
-        want = claim.wants[0]
+        want = claim.pools[pool]
         if not pool.fits(want.exclusive, want.units):
             break
         line.leave(claim)
@@ -341,7 +341,7 @@ def serve_pool(pool: Pool) -> list[Waiter]:
             break
         passed: dict[Waiter, None] | None = None
         if len(claim.pools) == 1:
-            want = claim.wants[0]
+            want = claim.pools[pool]
             if not pool.fits(want.exclusive, want.units):
                 break  # nobody goes past who waits for this pool alone
         elif claim.may_be_granted():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A message is not compared with the filters of all consumers."""
+"""A message is not compared with the filters of all consumers, and can be left out if unheard."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ class SimpleMQ(upstream.SimpleMQ):
     def __init__(self) -> None:
         super().__init__()
         self.qrefs = Consumers()
+
+    def is_heard(self, routingKey: tuple[str, ...]) -> bool:
+        """Tell whether somebody consumes messages of a key, or they are logged."""
+        consumers = self.qrefs.may_want(routingKey)
+        return self.debug or any(matchTuple(routingKey, c.filter) for c in consumers)
 
     def produce(self, routingKey: tuple[str, ...], data: Any) -> None:
         if self.debug:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
 from typing import Collection
+from typing import Mapping
 from typing import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -39,6 +40,7 @@ from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.process.seats import seats_of
 from buildbot.process.waiting.firstrelease import FirstRelease
 from buildbot.process.waiting.inbox import Inbox
+from buildbot.process.waiting.needs import Needs
 from buildbot.process.waiting.refusals import Refusals
 from buildbot.process.waiting.requestwait import RequestWaits
 from buildbot.process.waiting.reservations import Reservations
@@ -63,7 +65,7 @@ class Builder(upstream.Builder):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.inbox = Inbox(self._read_pending, self._leave_lines, self._now)
+        self.inbox = Inbox(self._read_pending, self._leave_lines, self._note_needs, self._now)
         self.refusals = Refusals()
         #: what its pending requests wait for
         self.request_waits: RequestWaits
@@ -105,6 +107,8 @@ class Builder(upstream.Builder):
         self._idle_worker: AbstractWorkerForBuilder | None = None
         # a configuration, and the names of its workers
         self._names: tuple[Any, frozenset[str]] = (None, frozenset())
+        # what all builders need; None before the pending requests have been read
+        self._needs: Needs | None = None
         # the worker locks of its configuration, by name
         self._worker_locks: dict[str, RealWorkerLock] = {}
         self._was_refused = False
@@ -118,6 +122,7 @@ class Builder(upstream.Builder):
         self.worker_choice.step_locks = StepLocks(steps)
         self._ask_anew()
         self._idle_worker = None
+        self._note_needs()
         self.reconsider()
         # those who wait under the old limits hear of the new ones now, not at the next build
         locks = []
@@ -140,6 +145,7 @@ class Builder(upstream.Builder):
     def _read_pending(self) -> Any:
         messages = yield RequestMessages.getService(self.botmaster)
         yield messages.listen()
+        self._needs = yield Needs.getService(self.botmaster)
         path = ('builders', (yield self.getBuilderId()), 'buildrequests')
         return (yield self.master.data.get(path, [resultspec.Filter('claimed', 'eq', [False])]))
 
@@ -198,9 +204,12 @@ class Builder(upstream.Builder):
         lock = self._worker_locks.get(name)
         return None if lock is None else lock.locks.get(workername)
 
-    def _needs_of_others(self) -> list[frozenset[str]]:
-        pending = [other for other in self.botmaster.builders.values() if other.inbox.requests]
-        return [other.worker_names for other in pending if other is not self and other.config]
+    def _note_needs(self) -> None:
+        if self._needs is not None:
+            self._needs.note(self.name, self.worker_names if self.inbox.requests else frozenset())
+
+    def _needs_of_others(self) -> Mapping[frozenset[str], int]:
+        return {} if self._needs is None else self._needs.of_others(self.name)
 
     def _ask_whether_it_may_start(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
         can_start = self.config.canStartBuild
@@ -335,8 +344,8 @@ class Builder(upstream.Builder):
         will wake it.
         """
         reservations = self.reservations
-        if self._now() < reservations.quiet_until:
-            return False
+        if self._find_clock().seconds() < reservations.quiet_until:
+            return False  # asked of all builders of a worker, most of which wait
         if not self.inbox.is_fresh or self.config is None:
             return True
         requests = self.inbox.requests

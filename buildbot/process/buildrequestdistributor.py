@@ -387,13 +387,14 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
     def maybeStartBuildsOn(self, new_builders: list[str]) -> defer.Deferred[None]:
         """Look soon whether builds of these builders can start, now that something has changed."""
         usual = self._chooses_as_usual
+        is_sorted = self.master is not None and bool(self.master.config.prioritizeBuilders)
         names = []
         for name in new_builders:
             builder = self.botmaster.builders.get(name)
             if builder is None:
                 continue
             builder.refusals.something_changed()
-            if not usual or self._is_to_be_looked_at(builder):
+            if not usual or self._is_to_be_looked_at(builder, is_sorted):
                 names.append(name)
         return self._look_soon(names) if names else defer.succeed(None)
 
@@ -419,14 +420,14 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         """Since when the user's ``prioritizeBuilders`` is asked; None if it is not."""
         return self._sorting_since
 
-    def _is_to_be_looked_at(self, builder: Builder) -> bool:
+    def _is_to_be_looked_at(self, builder: Builder, is_sorted: bool) -> bool:
         if self._is_stopping:
             return False
         # a look that is under way may have missed the change
         if builder in self._looks or builder.may_start:
             return True
         # requests that wait may have to go before others in the user's order
-        return bool(builder.reservations and self.master.config.prioritizeBuilders)
+        return is_sorted and bool(builder.reservations)
 
     @property
     def _chooses_as_usual(self) -> bool:

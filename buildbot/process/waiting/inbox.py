@@ -17,6 +17,7 @@ class Inbox:
     :param read: called without arguments; returns a Deferred of the pending requests in the
         database, as the data API gives them. From this call on, each change reaches ``update``.
     :param left: called with the id of a request that is pending no longer, or has another priority.
+    :param changed: called without arguments when there may be other requests than before.
     :param now: returns the time, in seconds.
     :cvar read_again_after: seconds after which the requests are read again when they are next
         needed, in case a message was lost.
@@ -29,11 +30,13 @@ class Inbox:
         self,
         read: Callable[[], defer.Deferred[list[dict[str, Any]]]],
         left: Callable[[int], Any],
+        changed: Callable[[], Any],
         now: Callable[[], float],
     ) -> None:
         self.requests = PendingRequests()
         self._read_all = read
         self._left = left
+        self._changed = changed
         self._now = now
         self._reading = defer.DeferredLock()
         self._read_at: float | None = None
@@ -75,6 +78,7 @@ class Inbox:
                 return self.requests
             for brid in self.requests.bring_up_to_date(brdicts, self._changed_meanwhile):
                 self._left(brid)
+            self._changed()
             self._has_been_read = True
             if not self._is_doubted:
                 self._read_at = read_at
@@ -98,6 +102,7 @@ class Inbox:
         self.requests = PendingRequests()
         self._has_been_read = self._is_closed = True
         self._read_at = None
+        self._changed()
 
     def update(self, brdict: dict[str, Any]) -> None:
         """Add, change or remove a request, as a message about it says.
@@ -112,5 +117,6 @@ class Inbox:
         if brdict['claimed'] or brdict['complete']:
             self.requests.discard(brid)
             self._left(brid)
-            return
-        self.requests.add(brdict)
+        else:
+            self.requests.add(brdict)
+        self._changed()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
 from typing import Iterable
+from typing import Mapping
 
 from buildbot.locks import BaseLockId
 from buildbot.locks import LockAccess
@@ -137,15 +138,15 @@ def least_crowded(
     return best
 
 
-def least_needed(workers: list[Any], needs: Iterable[frozenset[str]]) -> list[Any]:
+def least_needed(workers: list[Any], needs: Mapping[frozenset[str], int]) -> list[Any]:
     """Return the workers that the fewest others could use.
 
-    :param needs: for each of the others, the names of the workers that it could use.
+    :param needs: sets of the names of workers, and how many of the others could use each.
     """
     if len(workers) < 2:
         return workers
     count: Counter[str] = Counter()
-    for names, n in Counter(needs).items():  # many need the same
+    for names, n in needs.items():
         for name in names:
             count[name] += n
     fewest = min(count[worker.worker.workername] for worker in workers)
@@ -157,8 +158,8 @@ class WorkerChoice:
 
     :param wake: has the builder looked at, now that there is room on a worker.
     :param binds_late: tells whether a build is better left for the first worker with room.
-    :param needs_of_others: returns, for each other builder that has pending requests, the names of
-        the workers that it could use.
+    :param needs_of_others: returns sets of the names of workers, and how many other builders with
+        pending requests could use each.
     :param copy_of: takes the names of a worker lock and of a worker; returns the copy, or None if
         nobody uses it.
     :param may_repair: takes a copy in quarantine, and returns whether the builder may have it.
@@ -169,7 +170,7 @@ class WorkerChoice:
         self,
         wake: Callable[[], Any],
         binds_late: Callable[[], bool],
-        needs_of_others: Callable[[], Iterable[frozenset[str]]],
+        needs_of_others: Callable[[], Mapping[frozenset[str], int]],
         copy_of: Callable[[str, str], Any] = lambda lock, worker: None,
         may_repair: Callable[[Any], bool] = lambda copy: False,
     ) -> None:

@@ -34,12 +34,15 @@ class Messages(TestReactorMixin, unittest.TestCase):
         ]
     )
     def test_heard(self, _, key, heard):
-        """A message reaches those whose filters match, in the order in which they came."""
+        """A message reaches those whose filters match, in the order in which they came; and whether
+        there are any can be asked.
+        """
         self.consume('a any', 'a', None)
         self.consume('any x', None, 'x')
         self.consume('b', 'b', None)
         self.consume('long', None, None, 'y')
         self.consume('empty')
+        self.assertEqual(self.mq.is_heard(key), bool(heard))
         self.mq.produce(key, {})
         self.assertEqual(self.heard, heard)
 
@@ -88,5 +91,6 @@ class Messages(TestReactorMixin, unittest.TestCase):
         said = []
         self.patch(simple.log, 'msg', said.append)
         self.mq.debug = True
+        self.assertTrue(self.mq.is_heard(('a', 'new')))
         self.mq.produce(('a', 'new'), {'id': 1})
         self.assertEqual(said, ["message ('a', 'new'): {'id': 1}"])

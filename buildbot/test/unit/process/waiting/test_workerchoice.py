@@ -114,7 +114,8 @@ class Choice(unittest.TestCase):
     def test_least_needed(self, _, workers, needs, best):
         """Of several workers those are taken that the fewest others can use."""
         found = least_needed(
-            [worker(name) for name in workers.split()], [frozenset(n.split()) for n in needs]
+            [worker(name) for name in workers.split()],
+            Counter(frozenset(n.split()) for n in needs),
         )
         self.assertEqual(names(found), best)
 
