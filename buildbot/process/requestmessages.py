@@ -43,6 +43,8 @@ class RequestMessages(SharedService):
         if builder is None:
             return
         builder.reservations.quiet_until = 0.0
+        if key[2] == 'unclaimed':
+            builder.inbox.put_back(brdict['buildrequestid'])
         builder.inbox.update(brdict)
         if key[2] == 'update':
             builder.request_changed(brdict['buildrequestid'])
