@@ -192,7 +192,7 @@ class RealLab(unittest.SynchronousTestCase):
 
     def holders(self) -> dict[str, str]:
         """Return who holds which copy of a lock, as the data API says."""
-        found = {}
+        found: dict[str, str] = {}
         for lock in self.get('locks'):
             for row in self.get(f'locks/{lock["lockid"]}/holders'):
                 self.assertNotIn(row['copy'], found)
