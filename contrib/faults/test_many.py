@@ -57,7 +57,8 @@ for name, factory in [('one', works), ('two', works), ('none', util.BuildFactory
         name, workernames=['w1', 'w2'], factory=factory, locks=[version.access('exclusive')]))
 c['builders'].append(
     util.BuilderConfig('ask', workernames=['w1'], factory=util.BuildFactory([Ask()])))
-c['schedulers'] = [schedulers.ForceScheduler('force', builderNames=['ask'])]
+names = [builder.name for builder in c['builders']]
+c['schedulers'] = [schedulers.ForceScheduler('force', builderNames=names)]
 """
 
 
@@ -85,12 +86,13 @@ class Many(RealLab):
         if 'FAULTS_FIGURES' in os.environ:
             print(f'\n      {seconds / requests:.3f} s and {used:.3f} s of CPU of the master each')
             print(f'      its memory: {memory:.0f} MB before, {self.memory():.0f} MB after')
+            (lock,) = [row for row in self.get('locks') if row['name'] == 'version']
+            print(f'      copies of the lock that Python has not collected yet: {lock["copies"]}')
         self.assert_nothing_left()
-        copies = {row['name']: row['copies'] for row in self.get('locks')}
-        self.assertEqual(copies['version'], 0)
 
     def assert_nothing_left(self) -> None:
-        self.assertEqual(self.holders(), {})
+        for row in self.get('locks'):
+            self.assertEqual((row['used'], row['waiting']), (0, 0))
         self.assertEqual(self.get('builds?complete=false'), [])
         self.assertEqual(self.get('buildrequests?complete=false'), [])
         self.assertEqual(self.get('builds?results__ne=0'), [])
