@@ -63,11 +63,19 @@ class Killed(RealLab):
         self.finish(brids)
         self.assertEqual(self.results(), ['retry', 'retry', *['success'] * 3])
 
-        # while nothing runs
+        # while nothing runs, and a person holds a branch
+        (lockid,) = [row['lockid'] for row in self.get('locks') if row['name'] == 'version']
+        words = {'of': 'desk', 'until': time.time() + 3600, 'reason': 'mine', 'version': '0-0-0'}
+        hold = self.do(f'locks/{lockid}', 'hold', **words)
         self.master.kill()
         self.start_master()
-        self.assertEqual(self.holders(), {})
-        self.finish([self.request('main')])
+        self.assertEqual(self.holders(), {'version[desk]': 'anonymous, by hand'})
+        brid = self.request('desk')
+        self.master.wait_for(rf'request {brid} of lab waits for version\[desk\]', 0)
+        (copy,) = self.get(f'locks/{lockid}/copies?name=version[desk]')
+        words = {'holdid': hold['holdid'], 'version': copy['version']}
+        self.do(f'copies/{copy["copyid"]}', 'release', **words)
+        self.finish([brid])
         self.assertEqual(self.results()[5:], ['success'])
 
 

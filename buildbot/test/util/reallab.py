@@ -71,6 +71,7 @@ c = BuildmasterConfig = {
     'schedulers': [schedulers.ForceScheduler('force', builderNames=['lab'])],
     'services': [Tell()],
     'collapseRequests': False,
+    'handForAnonymous': True,
     'protocols': {'pb': {'port': f'tcp:{os.environ["LAB_PB"]}:interface=127.0.0.1'}},
     'db': {'db_url': f'sqlite:///{os.environ["LAB_DATABASE"]}/state.sqlite'},
     'www': {'port': f'tcp:{os.environ["LAB_WEB"]}:interface=127.0.0.1'},
