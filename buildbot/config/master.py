@@ -44,11 +44,15 @@ class MasterConfig(upstream.MasterConfig):
     #: after how many seconds it is looked again whether locks are held by what has ended; or None
     lockSweep: float | None = 60
 
+    #: after how many seconds a build ends that holds a lock and waits for what is away; or None
+    stuckAfter: float | None = 600
+
     #: whether who has not logged in may do by hand what those may who have
     handForAnonymous = False
 
     _known_config_keys = upstream.MasterConfig._known_config_keys | {
         *('lateBinding', 'parentLendsPlace', 'holdPriority', 'handForAnonymous', 'lockSweep'),
+        'stuckAfter',
     }
 
     @classmethod
@@ -67,12 +71,11 @@ class MasterConfig(upstream.MasterConfig):
         if not isinstance(self.holdPriority, int) or isinstance(self.holdPriority, bool):
             error(f"c['holdPriority'] must be a whole number, not {self.holdPriority!r}")
 
-        self.lockSweep = config_dict.get('lockSweep', 60)
-        if self.lockSweep is not None and not is_span(self.lockSweep):
-            error(
-                "c['lockSweep'] must be a number of seconds above 0, or None, not"
-                f' {self.lockSweep!r}'
-            )
+        for key in ('lockSweep', 'stuckAfter'):
+            seconds = config_dict.get(key, getattr(type(self), key))
+            setattr(self, key, seconds)
+            if seconds is not None and not is_span(seconds):
+                error(f"c['{key}'] must be a number of seconds above 0, or None, not {seconds!r}")
 
         super().load_global(filename, config_dict)
 

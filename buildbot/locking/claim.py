@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from enum import Enum
 from typing import Any
+from typing import Container
 from typing import Iterable
+from typing import Iterator
 from typing import Sequence
 
+from buildbot.locking.deadlock import fits
 from buildbot.locking.pool import Holding
 from buildbot.locking.pool import Lock
 from buildbot.locking.pool import Pool
@@ -108,6 +111,27 @@ class Claim(Waiter):
     @property
     def holds(self) -> bool:
         return self.state is HELD
+
+    def keeps(self) -> Sequence[Any]:
+        """Return the owners that let go of nothing while it waits: its own, and those around."""
+        return (self.owner, *self.ancestors)
+
+    def ways(self, hopeful: bool) -> Sequence[Sequence[Claim]]:
+        """Return itself as all that its wait needs, see ``deadlock.Wait``."""
+        return ((self,),)
+
+    def can_be_met(self, stuck: Container[Any]) -> bool:
+        """Tell whether it could be granted if only the stuck owners held anything."""
+        return all(fits(pool, want, stuck) for want, pool in zip(self.wants, self.pools))
+
+    def held_by(self) -> Iterator[Any]:
+        """Yield the owners that hold units which it could get."""
+        around = {pool: None for own in self.pools for pool in own.around()}
+        return (holding.owner for pool in around for holding in pool.holdings)
+
+    def yields(self) -> bool:
+        """Return False: it has its place for good."""
+        return False
 
     def too_large(self) -> list[Want]:
         """Return the wants for which there will never be enough units again."""

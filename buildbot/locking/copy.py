@@ -18,7 +18,6 @@ from buildbot.locking.claim import ENDED
 from buildbot.locking.claim import HELD
 from buildbot.locking.claim import Claim
 from buildbot.locking.claim import set_capacity
-from buildbot.locking.deadlock import could_go
 from buildbot.locking.deadlock import find_deadlock
 from buildbot.locking.owner import LockOwner
 from buildbot.locking.owner import claims_of
@@ -85,13 +84,21 @@ class UnitsError(LockError):
 
 
 class CircleError(LockError):
-    """To wait would close a circle of those who wait for one another.
+    """A wait could never end, because of those who wait for one another.
 
-    :param lock: a copy for which that wait would be.
+    :param waits: for each of them who waits for what, and who has it.
+    :param lock: a copy for which that wait would be; None if it is for none.
+    :param what: what is said of them.
     """
 
-    def __init__(self, text: str, lock: BaseLock) -> None:
-        super().__init__(text)
+    def __init__(
+        self,
+        waits: Sequence[str],
+        lock: BaseLock | None,
+        what: str = 'these would wait for one another for ever',
+    ) -> None:
+        super().__init__(f'{what}: {"; ".join(waits)}')
+        self.waits = waits
         self.lock = lock
 
 
@@ -170,7 +177,7 @@ class LockClaim(Claim):
         if listed_in:
             for claims in listed_in:
                 claims[self] = None
-            if self._keeps_others() or self.may_be_in_front():
+            if self._keeps_others() or self.thing.keeps_place or self.may_be_in_front():
                 self.check_circle()
             # else nothing waits for its owner, so it closes no circle
         self.announce(WAITING)
@@ -206,37 +213,62 @@ class LockClaim(Claim):
         """Return those of its copies that are not available now."""
         return [lock for lock, _ in self.accesses if not self.could_have(lock._rule)]
 
+    def as_wait(self) -> Any:
+        """Return the wait that it is a way to end; its own, if it is not one of several."""
+        thing = thing_of(self.owner)
+        wait = thing.lock_wait if isinstance(thing, LockOwner) else None
+        return self if wait is None else wait
+
     def check_circle(self) -> None:
         """End it if it closes a circle that no owner in it can break by yielding its place.
 
         :raises CircleError: it does.
         """
-        circle = find_deadlock(self, waits_of)
-        while any(self._yields(claim) for claim in circle):
-            circle = find_deadlock(self, waits_of)
+        own = self.as_wait()
+        circle = find_deadlock(own, waits_of)
+        while any(wait.yields() for wait in circle if wait != own):
+            circle = find_deadlock(own, waits_of)
         if circle:
-            # what keeps no claims is in the way, but nobody can do anything about it
-            claims: list[Any] = [c for c in circle if c is self or claims_of(c.owner) is not None]
-            why = '; '.join(claim.describe() for claim in claims)
-            lock = (self.refused() or [self.accesses[0][0]])[0]
             self.deferred = None
             self.end()
-            raise CircleError(f'these would wait for one another for ever: {why}', lock)
+            raise self.error_of(circle)
 
-    def _yields(self, claim: Claim) -> bool:
-        thing = thing_of(claim.owner)
-        if claim is self or not getattr(thing, 'lock_may_yield', False):
+    def error_of(self, circle: Iterable[Any]) -> CircleError:
+        """Return the error that says that its wait is in a circle.
+
+        :param circle: the waits in it.
+        """
+        return CircleError(words_of(circle), (self.refused() or [self.accesses[0][0]])[0])
+
+    def fail(self, error: LockError) -> None:
+        """End it, because of an error that its owner is told of."""
+        d, self.deferred = self.deferred, None
+        self.end()
+        if d is not None:
+            d.errback(error)
+
+    def yields(self) -> bool:
+        """Leave the line if its owner may. It is not worse off, for it only asks again later."""
+        thing = thing_of(self.owner)
+        if not getattr(thing, 'lock_may_yield', False):
             return False
         thing.yield_place()
         return True
 
     def describe(self) -> str:
         """Say who waits for what, and who holds it."""
+        thing = self.thing
+        worker = thing.lock_worker if isinstance(thing, LockOwner) else None
+        where = '' if worker is None else f' on {worker}'
+        return f'{self.owner!r}{where} waits for {self.describe_locks()}'
+
+    def describe_locks(self) -> str:
+        """Name its copies, and for each of them who holds it."""
         held = [
             f'{lock} held by {" and ".join(map(repr, lock._rule.held)) or "nobody"}'
             for lock, _ in self.accesses
         ]
-        return f'{self.owner!r} waits for {", ".join(held)}'
+        return ', '.join(held)
 
     def end(self) -> None:
         """Give back what is held, or leave the line. Done again, it does nothing."""
@@ -284,7 +316,7 @@ class LockClaim(Claim):
         eventually(self._check_drain)
 
     def _check_drain(self) -> None:
-        if self.is_draining and find_deadlock(self, waits_of):
+        if self.is_draining and find_deadlock(self.as_wait(), waits_of):
             self.be_patient()
 
     def hopeless(self, want: Want) -> None:
@@ -593,6 +625,16 @@ def quarantines_open_to(owner: LockOwner, accesses: Iterable[tuple[BaseLock, Acc
     return [key_of(quarantine) for quarantine in closed if quarantine.lets_in(owner)]
 
 
+def words_of(circle: Iterable[Any]) -> list[str]:
+    """Say of each wait in a circle who waits for what, and who has it."""
+    # what keeps no claims is in the way, but nobody can do anything about it
+    return [
+        wait.describe()
+        for wait in circle
+        if any(claims_of(owner) is not None for owner in wait.keeps())
+    ]
+
+
 def would_do(
     owner: Any, accesses: Sequence[tuple[BaseLock, Access]], others: Iterable[Claim]
 ) -> bool:
@@ -605,7 +647,7 @@ def would_do(
     except UnitsError:
         return False
     holders = {holder for want in claim.wants for holder in want.lock.held}
-    return could_go(claim, holders.difference(other.owner for other in others))
+    return claim.can_be_met(holders.difference(other.owner for other in others))
 
 
 def check_access(access: Access) -> None:

@@ -1,67 +1,159 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: those who wait for one another in a circle, so that none of them ever goes on.
+"""New: waits that cannot end, whatever ends elsewhere.
 
-An owner lets go of what it holds only when what is nested in it has been granted and has ended. So
-the question is that of E. G. Coffman and others ("System deadlocks", 1971): suppose that everybody
-who need not wait goes on and lets go; who can be granted then; and so on, until nobody can. Those
-who are left wait for ever.
+There is one graph of all waits. A wait may have several ways to end, of which one is enough, and a
+way has needs, all of which must be met: units of locks, a place on a worker. Who waits lets go of
+what it has only when that wait is over. So the question is that of R. C. Holt ("Some deadlock
+properties of computer systems", 1972), who reduces such a graph: suppose that everybody who need
+not wait goes on and lets go; whose needs can be met then; and so on, until nobody's can. Those who
+are left wait for ever. If each had but one way and one need they would be a circle; with several
+units and ways they are what Holt calls a knot, and those who wait for it.
+
+A wait is looked at again only when one has ended that it depends on. So a look costs in proportion
+to the waits that can be reached from the one that is looked at, and what these depend on.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 from typing import Callable
+from typing import Container
 from typing import Iterable
+from typing import Protocol
+from typing import Sequence
 
-from buildbot.locking.claim import Claim
+from buildbot.locking.fronts import Fronts
 from buildbot.locking.pool import Holding
 from buildbot.locking.pool import Pool
 from buildbot.locking.pool import Want
 
+#: takes an owner; returns the waits of it and of owners nested in it
+WaitsOf = Callable[[Any], Iterable['Wait']]
 
-def find_deadlock(claim: Claim, waits_of: Callable[[Any], Iterable[Claim]]) -> list[Claim]:
-    """Find the circle of waits that this claim closes.
 
-    Each claim is to be looked at when it begins to wait, so only the last can close a circle.
+class Need(Protocol):
+    """Something that a wait may end with, such as units of locks. It is no wait itself."""
 
-    :param claim: one that waits.
-    :param waits_of: returns the waiting claims of an owner, and of owners nested in it.
-    :returns: claims that wait for one another, this one first; none if there is no circle.
+    def can_be_met(self, stuck: Container[Any]) -> bool:
+        """Tell whether it could be met if only the stuck owners held anything."""
+
+    def held_by(self) -> Iterable[Any]:
+        """Return the owners that may have to let go for it to be met."""
+
+    def ahead(self, fronts: Fronts, left: Container[Wait] | None) -> Iterable[Wait]:
+        """Return waits that must be over first, or none if none is left of them.
+
+        :param fronts: of the lines that were met with in this search before.
+        :param left: the waits that matter; None stands for all.
+        """
+
+
+class Wait(Protocol):
+    """Somebody's wait. There is one value for each, also under ``==``.
+
+    :ivar waiting: whether it is not over.
     """
-    left = reachable(claim, waits_of)
-    while left:
-        stuck = {owner for c in left for owner in (c.owner, *c.ancestors)}
-        staying = {
-            c: None
-            for c in left
-            if not could_go(c, stuck) or any(other in left for other in c.ahead())
-        }
-        if len(staying) == len(left):
-            break
-        left = staying
-    return list(left) if claim in left else []
+
+    @property
+    def waiting(self) -> bool: ...
+
+    def keeps(self) -> Iterable[Any]:
+        """Return the owners that let go of nothing before it is over."""
+
+    def ways(self, hopeful: bool) -> Sequence[Sequence[Need]]:
+        """Return for each way in which it can end the needs of that.
+
+        :param hopeful: whether what is away now, such as a worker, is taken to come back.
+        """
+
+    def yields(self) -> bool:
+        """Leave the line for now, if nobody is worse off for that.
+
+        :returns: whether it has left.
+        """
+
+    def describe(self) -> str:
+        """Say who waits for what, and who has it."""
 
 
-def reachable(claim: Claim, waits_of: Callable[[Any], Iterable[Claim]]) -> dict[Claim, None]:
-    """Return this claim, the claims that it waits for, those that these wait for, and so on."""
-    found: dict[Claim, None] = {}
-    todo = [claim]
+def find_deadlock(wait: Wait, waits_of: WaitsOf, hopeful: bool = True) -> list[Any]:
+    """Find the knot of waits that this wait is in, or waits for.
+
+    A knot is closed by the last of its waits to begin, or to lose a way. So it is found if each
+    wait is looked at when it begins, and when a way of it is lost.
+
+    :param hopeful: whether what is away now, such as a worker, is taken to come back.
+    :returns: waits that wait for one another, this one first, each behind one that waits for it;
+        none if this wait can end.
+    """
+    fronts = Fronts()
+    graph = reachable(wait, waits_of, hopeful, fronts)
+    left = dict.fromkeys(graph)
+    stuck = Counter(owner for one in left for owner in one.keeps())
+    wanted_by: dict[Wait, dict[Wait, None]] = {}
+    for one, others in graph.items():
+        for other in others:
+            wanted_by.setdefault(other, {})[one] = None
+
+    def is_met(need: Need, wait: Wait) -> bool:
+        for other in need.ahead(fronts, left):
+            if other in left and other != wait:
+                # it may not have been the one to wait for until now
+                wanted_by.setdefault(other, {})[wait] = None
+                return False
+        return need.can_be_met(stuck)
+
+    todo = dict.fromkeys(graph)
+    while todo:
+        one, _ = todo.popitem()
+        if not any(all(is_met(need, one) for need in way) for way in one.ways(hopeful)):
+            continue
+        del left[one]
+        for owner in one.keeps():
+            stuck[owner] -= 1
+            if not stuck[owner]:
+                del stuck[owner]
+        todo.update((other, None) for other in wanted_by.get(one, ()) if other in left)
+    return in_order(wait, graph, left) if wait in left else []
+
+
+def reachable(
+    wait: Wait, waits_of: WaitsOf, hopeful: bool, fronts: Fronts
+) -> dict[Wait, dict[Wait, None]]:
+    """Return this wait, the waits that it waits for, those that these wait for, and so on.
+
+    :returns: for each of them the waits that it may directly have to wait for.
+    """
+    found: dict[Wait, dict[Wait, None]] = {}
+    todo = [wait]
     while todo:
         one = todo.pop()
-        if one.waiting and one not in found:
-            found[one] = None
-            around = {pool: None for own in one.pools for pool in own.around()}
-            todo += [c for pool in around for h in pool.holdings for c in waits_of(h.owner)]
-            todo += one.ahead()
+        if not one.waiting or one in found:
+            continue
+        others = found[one] = {}
+        for need in (need for way in one.ways(hopeful) for need in way):
+            for owner in need.held_by():
+                others.update(dict.fromkeys(waits_of(owner)))
+            others.update(dict.fromkeys(need.ahead(fronts, None)))
+        todo += others
     return found
 
 
-def could_go(claim: Claim, stuck: set[Any]) -> bool:
-    """Tell whether a claim could be granted if only the stuck owners held anything."""
-    return all(fits(pool, want, stuck) for want, pool in zip(claim.wants, claim.pools))
+def in_order(wait: Wait, graph: dict[Wait, dict[Wait, None]], left: Container[Wait]) -> list[Wait]:
+    """Return those of the graph that are left, each behind one that waits for it."""
+    found: dict[Wait, None] = {}
+    todo = [wait]
+    while todo:
+        one = todo.pop()
+        if one in left and one not in found:
+            found[one] = None
+            todo += reversed(graph[one])
+    return list(found)
 
 
-def fits(pool: Pool, want: Want, stuck: set[Any]) -> bool:
+def fits(pool: Pool, want: Want, stuck: Container[Any]) -> bool:
+    """Tell whether a want of a pool would fit if only the stuck owners held anything."""
     inner: Holding | None = None
     units = want.units
     while True:
@@ -76,7 +168,7 @@ def fits(pool: Pool, want: Want, stuck: set[Any]) -> bool:
         pool, inner = holding.pool, holding
 
 
-def footprint(holding: Holding, stuck: set[Any]) -> int:
+def footprint(holding: Holding, stuck: Container[Any]) -> int:
     units: dict[Holding, int] = {}
     for one in reversed(nested(holding, stuck)):  # from the inside out
         inner = one.inside.holdings if one.inside else ()
@@ -84,11 +176,11 @@ def footprint(holding: Holding, stuck: set[Any]) -> int:
     return units[holding]
 
 
-def is_whole(holding: Holding, stuck: set[Any]) -> bool:
+def is_whole(holding: Holding, stuck: Container[Any]) -> bool:
     return any(one.exclusive for one in nested(holding, stuck))
 
 
-def nested(holding: Holding, stuck: set[Any]) -> list[Holding]:
+def nested(holding: Holding, stuck: Container[Any]) -> list[Holding]:
     """Return a holding and those of the stuck in it, each behind the one that it is nested in."""
     found = [holding]
     for one in found:  # grows as it goes

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 from typing import Iterable
+from typing import Iterator
 from typing import Protocol
 
 from buildbot.locking.claim import Claim
@@ -53,6 +54,19 @@ class LockOwner:
         key = self.lock_key = key_of(other)
         key.thing = self
         other.lock_key = None
+
+    #: what its claims are ways to end, such as a request's wait; None if each is a wait of its own
+    lock_wait: Any = None
+
+    #: name of the worker that it is on, or of the build's; None if it is on none
+    lock_worker: str | None = None
+
+    #: whether another wait may be for more than the locks that it holds, such as its worker
+    keeps_place = False
+
+    def other_waits(self) -> Iterable[Any]:
+        """Return the waits that it, or an owner nested in it, waits for besides those of claims."""
+        return ()
 
     @property
     def waiting_claim(self) -> Any:
@@ -119,9 +133,14 @@ def claims_of(key: Any) -> dict[Claim, None] | None:
     return key.claims if type(key) is _Key else None
 
 
-def waits_of(key: Any) -> Iterable[Claim]:
-    """Return the claims of an owner, and of owners nested in it, that wait."""
-    return (claim for claim in claims_of(key) or () if claim.waiting)
+def waits_of(key: Any) -> Iterator[Any]:
+    """Yield the waits of an owner, and of owners nested in it."""
+    for claim in claims_of(key) or ():
+        if claim.waiting:
+            yield claim.as_wait()
+    thing = thing_of(key)
+    if isinstance(thing, LockOwner):
+        yield from thing.other_waits()
 
 
 def waits_since(thing: Any) -> float | None:

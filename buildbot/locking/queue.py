@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from typing import Container
 from typing import Iterable
 from typing import Iterator
 from typing import Sequence
 
+from buildbot.locking.fronts import Fronts
 from buildbot.locking.order import Order
 from buildbot.locking.pool import Lock
 from buildbot.locking.pool import Pool
@@ -57,19 +59,29 @@ class Waiter:
         """Whether it wants units of a holding, which its owner is nested in."""
         return any(pool.holding is not None for pool in self.pools)
 
-    def ahead(self) -> Iterator[Any]:
-        """Yield the claims that must go before this one."""
+    def ahead(self, fronts: Fronts, left: Container[Any] | None) -> Iterator[Any]:
+        """Yield waits that must be over before this one; of a line in which it waits, the last.
+
+        :param fronts: of the lines that were met with in a search before.
+        :param left: the waits that matter; None stands for all.
+        """
         for pool in self.pools:
             for line in pool.lines.values():
-                for other in line:
-                    strict = len(other.pools) == 1 or line is self.line
-                    strict = strict or (other.is_draining and not other.is_of(self.choice))
-                    if strict and other.place < self.place:
-                        yield other
+                if line is self.line or line is pool.alone:
+                    nearest = fronts.of(line).nearest(self, left)
+                    if nearest is not None:
+                        yield nearest
+            for other in pool.draining:
+                if other.place < self.place and not other.is_of(self.choice):
+                    yield other.as_wait()
             for nested in pool.lock.busy:
                 if nested is not pool and is_pressed(pool, nested):
                     for line in nested.lines.values():
-                        yield from line
+                        yield from (other.as_wait() for other in line)
+
+    def as_wait(self) -> Any:
+        """Return the wait that is over when it is granted: its own, if that is all it is for."""
+        return self
 
     def is_of(self, choice: Any) -> bool:
         """Tell whether it belongs to a choice, so that it does not hinder the others of it."""
@@ -137,16 +149,17 @@ class Line(Order):
     """The claims that wait for one set of pools, in order. A pool may have several lines.
 
     :param pools: each of them once.
+    :ivar key: stands for that set.
     """
 
-    __slots__ = ('_key', '_pools')
+    __slots__ = ('_pools', 'key')
 
     def __init__(self, pools: Sequence[Pool]) -> None:
         super().__init__()
         self._pools = pools
-        self._key: Any = frozenset(pools)
+        self.key: Any = frozenset(pools)
         if len(pools) == 1:
-            self._key = pools[0]
+            self.key = pools[0]
             pools[0].alone = self
 
     def join(self, claim: Waiter) -> None:
@@ -161,7 +174,7 @@ class Line(Order):
                     pool.heads = self
                 elif len(lines) == 1:
                     pool.heads = Order(line.first() for line in lines.values())
-                lines[self._key] = self
+                lines[self.key] = self
             if pool.heads is not self:
                 before = self.first()
                 if before is None or claim.place < before.place:
@@ -181,7 +194,7 @@ class Line(Order):
                 if self:
                     heads.add(self.first())
             if not self:
-                del pool.lines[self._key]
+                del pool.lines[self.key]
                 if not pool.lines:
                     lock = pool.lock
                     del lock.busy[pool]

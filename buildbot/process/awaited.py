@@ -14,6 +14,10 @@ class Awaited:
 
     def __init__(self) -> None:
         self._builds: dict[int, Any] = {}
+        self._since: dict[int, float] = {}
+        # the builds of those that have one, and the waits of those that were looked at in vain
+        self._begun: dict[int, Any] = {}
+        self._waits: dict[int, Any] = {}
 
     def __bool__(self) -> bool:
         return bool(self._builds)
@@ -21,13 +25,17 @@ class Awaited:
     def __iter__(self) -> Iterator[int]:
         return iter(self._builds)
 
-    def add(self, brid: int, build: Any) -> None:
-        """Note that a build waits for a request."""
+    def add(self, brid: int, build: Any, now: float) -> None:
+        """Note that a build waits for a request, from now on (in seconds)."""
         self._builds[brid] = build
+        self._since[brid] = now
 
     def discard(self, brid: int) -> None:
         """Note that nobody waits for a request any more."""
         self._builds.pop(brid, None)
+        self._since.pop(brid, None)
+        self._begun.pop(brid, None)
+        self._waits.pop(brid, None)
 
     def around(self, brid: int) -> list[Any]:
         """Return the builds that wait for a request: its parent, then the parent of that, and so
@@ -44,3 +52,55 @@ class Awaited:
     def within(self, build: Any) -> list[int]:
         """Return the ids of the requests that a build waits for, those of its children included."""
         return [brid for brid in self._builds if build in self.around(brid)]
+
+    def owner_around(self, brid: int, builder_name: str) -> Any:
+        """Return the owner, most often a step, that waits for a request; None if nobody does.
+
+        :param builder_name: of the request.
+        """
+        build = self._builds.get(brid)
+        return None if build is None else build.lock_owner_of(brid, builder_name)
+
+    def since(self, brid: int) -> float:
+        """Return since when a build waits for a request, in seconds; 0 if none does."""
+        return self._since.get(brid, 0.0)
+
+    def begun(self, build: Any) -> None:
+        """Note that a build has begun, which others may wait for."""
+        for request in build.requests:
+            self._waits.pop(request.id, None)
+            if request.waitedFor:
+                self._begun[request.id] = build
+
+    def ended(self, build: Any) -> None:
+        """Note that a build has ended."""
+        for request in build.requests:
+            self._begun.pop(request.id, None)
+
+    def pends(self, brid: int, wait: Any) -> None:
+        """Note the wait of a request that could not start.
+
+        :param wait: its ``RequestWait``.
+        """
+        self._waits[brid] = wait
+
+    def waits_within(self, build: Any) -> Iterator[Any]:
+        """Yield the waits of the requests that a build waits for, and that these wait for."""
+        for brid in build.awaited:
+            if brid in self._begun:
+                yield from self.waits_within(self._begun[brid])
+            elif brid in self._waits:
+                yield self._waits[brid]
+
+    def is_pending(self, brid: int) -> bool:
+        """Tell whether a request is known to have no build."""
+        return brid in self._waits
+
+    def pends_no_more(self, brid: int) -> None:
+        """Note that a request has been taken, or is complete."""
+        self._waits.pop(brid, None)
+
+    @property
+    def waits(self) -> list[Any]:
+        """The waits of all of them that could not start."""
+        return list(self._waits.values())

@@ -13,6 +13,7 @@ from buildbot.process.builder import Builder
 from buildbot.process.eye.history import History
 from buildbot.process.eye.watch import Watch
 from buildbot.process.hand.hand import Hand
+from buildbot.process.knots import Knots
 from buildbot.process.longwaits import LongWaits
 from buildbot.process.sweep import Sweep
 from buildbot_overlay import release
@@ -25,6 +26,8 @@ class BotMaster(upstream.BotMaster):
         super().__init__()
         #: the requests that running builds wait for
         self.awaited: Awaited = Awaited()
+        #: finds waits for builds that can never end
+        self.knots: Knots = Knots(self)
 
     @metrics.countMethod('BotMaster.getBuildersForWorker()')
     def getBuildersForWorker(self, workername: str) -> list[Builder]:
@@ -44,8 +47,14 @@ class BotMaster(upstream.BotMaster):
         long_waits.use_config(self.master.config)
         sweep = yield Sweep.getService(self)
         sweep.use_config(self.master.config)
+        self.knots.use_config(self.master.config)
         hand = yield Hand.getService(self)
         yield hand.restore()  # there is no worker before the first reconfig is through
+
+    @defer.inlineCallbacks
+    def stopService(self) -> Any:
+        yield super().stopService()
+        self.knots.stop()
 
     def is_in_progress(self, brid: int) -> bool:
         """Tell whether a request has been chosen and has no build yet, or is being given back."""

@@ -12,6 +12,7 @@ from typing import Any
 from typing import Callable
 from typing import Collection
 from typing import Iterable
+from typing import Iterator
 
 from sqlalchemy.exc import SQLAlchemyError
 from twisted.internet import defer
@@ -211,6 +212,22 @@ class Build(upstream.Build, LockOwner):
             return name_of_request(self.requests[0].id, self.builder.name)
         return f'{self.builder.name} #{self.number}'
 
+    @property
+    def lock_worker(self) -> str | None:  # type: ignore[override]
+        """The worker that it has begun on."""
+        worker = getattr(self.workerforbuilder, 'worker', None)
+        return None if worker is None else worker.workername
+
+    @property
+    def keeps_place(self) -> bool:  # type: ignore[override]
+        """Whether others may wait for its place on the worker: if any request is awaited."""
+        return bool(self.master.botmaster.awaited)
+
+    def other_waits(self) -> Iterator[Any]:
+        """Yield the waits of the requests whose builds it, or a build of these, waits for."""
+        if self.awaited:
+            yield from self.master.botmaster.awaited.waits_within(self)
+
     def lock_owner_of(self, brid: int, builder_name: str) -> LockOwner:
         """Return the owner that a build of a request is nested in.
 
@@ -281,7 +298,7 @@ class Build(upstream.Build, LockOwner):
         botmaster = self.master.botmaster
         if is_awaited and not self.finished:
             self.awaited.add(brid)
-            botmaster.awaited.add(brid, self)
+            botmaster.awaited.add(brid, self, self.master.reactor.seconds())
         builder = botmaster.builders.get(self._asked_early.pop(brid, ''))
         if builder is not None:
             builder.request_changed(brid)  # where it stands in line now it is of another owner
@@ -458,7 +475,8 @@ class Build(upstream.Build, LockOwner):
             result = first_cause(result)
             log.err(result, f'{self} could not begin')
             if result.check(CircleError):
-                result.value.lock.report('circle', f'{self.lock_name()} fails: {result.value}')
+                self.lock_log.is_in_deadlock()
+                botmaster.knots.tell(self, result.value)
             # a worker is not to be suspected for locks that cannot be found out, or had
             is_of_locks = self._cannot_claim is not None or result.check(LockError)
             results = FAILURE if is_of_locks else EXCEPTION
@@ -530,6 +548,7 @@ class Build(upstream.Build, LockOwner):
             d = end_rows(self.master, self.buildid, ' '.join(text), self.results)
             d.addErrback(log.err, f'while ending the rows of {self}')
         self.awaits_no_more(list(self.awaited))
+        self.master.botmaster.awaited.ended(self)
         self._ended.notify(None)
 
     @defer.inlineCallbacks

@@ -36,9 +36,11 @@ from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import RETRY
 from buildbot.process.runningbuilds import RunningBuilds
+from buildbot.process.seats import seats_of
 from buildbot.process.waiting.firstrelease import FirstRelease
 from buildbot.process.waiting.inbox import Inbox
 from buildbot.process.waiting.refusals import Refusals
+from buildbot.process.waiting.requestwait import RequestWaits
 from buildbot.process.waiting.reservations import Reservations
 from buildbot.process.waiting.workerchoice import StepLocks
 from buildbot.process.waiting.workerchoice import WorkerChoice
@@ -63,6 +65,8 @@ class Builder(upstream.Builder):
         super().__init__(name)
         self.inbox = Inbox(self._read_pending, self._leave_lines, self._now)
         self.refusals = Refusals()
+        #: what its pending requests wait for
+        self.request_waits: RequestWaits
         self.reservations = Reservations(
             name,
             self.refusals,
@@ -77,6 +81,14 @@ class Builder(upstream.Builder):
             wake=self.wake,
             wake_granted=self.wake_granted,
             clock=self._find_clock,
+            wait_of=lambda brid: self.request_waits.of(brid),
+        )
+        self.request_waits = RequestWaits(
+            name,
+            self.reservations,
+            seats=partial(seats_of, self),
+            awaited_by=self._awaited_by,
+            is_pending=self._is_pending,
         )
         self.worker_choice = WorkerChoice(
             self.wake,
@@ -134,9 +146,27 @@ class Builder(upstream.Builder):
     def _leave_lines(self, brid: int) -> None:
         # the next of its group is not in line yet
         was_in_line = self.reservations.is_in_line(brid)
+        self._awaited.pends_no_more(brid)
         self.reservations.request_changed(brid)
         if was_in_line:
             self.wake()
+
+    def _awaited_by(self, brid: int) -> LockOwner | None:
+        return self._awaited.owner_around(brid, self.name)
+
+    def _is_pending(self, brid: int) -> bool:
+        return self.inbox.is_pending(brid) and not self.botmaster.is_in_progress(brid)
+
+    def look_for_knots(self) -> None:
+        """Have it found out whether those of its requests can start that running builds wait for.
+
+        It is done when they have been looked at in vain, or a worker is taken or lost.
+        """
+        awaited = self._awaited
+        for brid in [brid for brid in awaited if brid in self.inbox.requests]:
+            wait = self.request_waits.of(brid)
+            awaited.pends(brid, wait)
+            self.botmaster.knots.doubt(wait)
 
     def request_changed(self, brid: int) -> None:
         """Leave the lines with a pending request that has changed, and look at it anew."""
@@ -356,6 +386,7 @@ class Builder(upstream.Builder):
 
         :param taken: the worker.
         """
+        self.look_for_knots()
         if not self.reservations:
             return
         self._drop_without_worker()
@@ -507,6 +538,7 @@ class Builder(upstream.Builder):
         log.msg(f'{build} begins on {workerforbuilder}')
         self.building.append(build)
         running.add(build)
+        self.botmaster.awaited.begun(build)
         workerforbuilder.buildStarted()
         workerforbuilder.worker.add_build(build)
         d = defer.maybeDeferred(build.startBuild, workerforbuilder)

@@ -515,6 +515,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
     def _has_looked(self, result: Any, bldr: Builder, go_on: defer.Deferred[None]) -> None:
         if isinstance(result, Failure):
             log.err(result, f"while looking at builder '{bldr.name}'")
+        bldr.look_for_knots()
         if self._looks.pop(bldr):
             self._look_soon([bldr.name])
         fire(go_on)

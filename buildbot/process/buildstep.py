@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
+from typing import Iterator
 from typing import Protocol
 
 from twisted.internet import defer
@@ -21,8 +22,11 @@ from buildbot.db import model_config
 from buildbot.interfaces import IRenderable
 from buildbot.locking.copy import CircleError
 from buildbot.locking.copy import LockClaim
+from buildbot.locking.owner import key_of
 from buildbot.locks import LockError
 from buildbot.locks import LockOwner
+from buildbot.process.deadlocklog import DEADLOCK
+from buildbot.process.deadlocklog import in_words
 from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.eye.words import plain
 from buildbot.process.hand.failures import tell_release
@@ -34,6 +38,7 @@ from buildbot.process.lockfacts import facts_of
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import get_real_locks_from_accesses
 from buildbot.process.locks import names_of_locks
+from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import statusToString
@@ -157,8 +162,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
     #: Its row says it, in the place of what this kind of step says of its results.
     why_not_run: str | None = None
 
-    # whether it was ended because it held its locks for too long
-    _held_too_long = False
+    # the results that it has because it was ended; None if it was not
+    _ended_with: int | None = None
 
     _name_too_long: str | None = None
 
@@ -331,6 +336,22 @@ class BuildStep(upstream.BuildStep, LockOwner):
         )
 
     @property
+    def lock_worker(self) -> str | None:  # type: ignore[override]
+        """The worker of its build."""
+        return self.build.lock_worker if isinstance(self.build, LockOwner) else None
+
+    @property
+    def keeps_place(self) -> bool:  # type: ignore[override]
+        """Whether others may wait for the place of its build on the worker."""
+        return isinstance(self.build, LockOwner) and self.build.keeps_place
+
+    def other_waits(self) -> Iterator[Any]:
+        """Yield the waits of the requests whose builds it waits for, itself or what is in it."""
+        waits = self.build.other_waits() if isinstance(self.build, LockOwner) else ()
+        own = key_of(self)
+        return (wait for wait in waits if own in wait.keeps())
+
+    @property
     def lock_priority(self) -> int:  # type: ignore[override]
         """The priority of the build's request."""
         return self.build.lock_priority if isinstance(self.build, LockOwner) else 0
@@ -424,16 +445,30 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """
         if self.stopped or self.results is not None:
             return  # it ends already, for another reason
-        self._held_too_long, self.why_not_run = True, why
+        self._ended_with, self.why_not_run = FAILURE, why
         d = defer.maybeDeferred(self.interrupt, why)
         d.addErrback(log.err, f'while interrupting {self.lock_name()}')
 
     @defer.inlineCallbacks
     def _cleanup_logs(self) -> Any:
         are_whole = yield super()._cleanup_logs()
-        if self._held_too_long and self.results != RETRY:
-            self.results = FAILURE  # not as one that a person has stopped
+        if self._ended_with is not None and self.results != RETRY:
+            self.results = self._ended_with  # not as one that a person has stopped
         return are_whole
+
+    def fail_in_deadlock(self, why: str) -> None:
+        """Have an exception as its result, whatever comes of what it does still.
+
+        :param why: which its row says.
+        """
+        self._ended_with, self.why_not_run = EXCEPTION, why
+
+    def addLogWithFailure(self, why: Failure, logprefix: str = '') -> Any:
+        cause = first_cause(why)
+        if cause.check(CircleError):
+            # who waits for whom says more than a traceback
+            return self.addCompleteLog(f'{logprefix}{DEADLOCK}', in_words(cause.value.waits))
+        return super().addLogWithFailure(why, logprefix)
 
     def _end_limit(self) -> None:
         if self._limit is not None:
@@ -447,7 +482,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
             raise upstream.BuildStepCancelled
         self.why_not_run = str(cause.value)
         if cause.check(CircleError):
-            cause.value.lock.report('circle', f'{self.lock_name()} fails: {self.why_not_run}')
+            self.lock_log.is_in_deadlock()
+            self.master.botmaster.knots.tell(self, cause.value)
         if not cause.check(LockError):
             self.why_not_run = f'its locks cannot be found out: {name_and_message(cause)}'
         return why

@@ -10,6 +10,7 @@ from typing import Iterable
 from twisted.python import log
 
 from buildbot.locking.copy import in_units
+from buildbot.process.eye.use import DEADLOCK
 from buildbot.process.eye.use import LEFT
 from buildbot.process.eye.use import LOST
 from buildbot.process.eye.use import RELEASED
@@ -46,6 +47,11 @@ class LockLog:
         self._long_waits: Any = None
         self.holds_since: float | None = None
         self._is_granted = False
+        self._result_in_vain = LEFT
+
+    def is_in_deadlock(self) -> None:
+        """Note that its wait ends because it could never have come to anything."""
+        self._result_in_vain = DEADLOCK
 
     def waits(self, owner: LockOwner, demand: Demand, now: float) -> None:
         """Log that it waits for its locks."""
@@ -120,13 +126,13 @@ class LockLog:
         """
         if self.waits_since is not None:
             self.holds_since = None
-            self._record(self._in_vain.values(), now, LOST if lost else LEFT)
+            self._record(self._in_vain.values(), now, LOST if lost else self._result_in_vain)
         self._forget()
 
     def _forget(self) -> None:
         self._wait_is_over()
         self.waits_since = self.holds_since = None
-        self._waited_as, self._is_granted = '', False
+        self._waited_as, self._is_granted, self._result_in_vain = '', False, LEFT
         self._awaited.clear()
         self._in_vain.clear()
 

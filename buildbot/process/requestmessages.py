@@ -41,6 +41,8 @@ class RequestMessages(SharedService):
             return  # that it is complete has been told already
         builder = self.parent.getBuilderById(brdict['builderid'])
         if builder is None:
+            if brdict['claimed'] or brdict['complete']:
+                self.parent.awaited.pends_no_more(brdict['buildrequestid'])
             return
         builder.reservations.quiet_until = 0.0
         if key[2] == 'unclaimed':

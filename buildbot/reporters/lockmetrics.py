@@ -16,6 +16,7 @@ from twisted.web import server
 
 from buildbot.config import error
 from buildbot.locking.copies import LocksInUse
+from buildbot.locking.copy import CircleError
 from buildbot.process.eye.history import History
 from buildbot.process.eye.reason import KINDS
 from buildbot.process.eye.reasons import why_pending
@@ -91,6 +92,7 @@ class LockMetrics(BuildbotService):
         history.heard.append(self._counted.hear)
         sweep = yield Sweep.getService(self.master.botmaster)
         sweep.heard.append(self._counted.hear_of_leftover)
+        self.master.botmaster.knots.heard.append(self._counted.hear_of_deadlock)
 
     @defer.inlineCallbacks
     def stopService(self) -> Any:
@@ -100,6 +102,9 @@ class LockMetrics(BuildbotService):
         sweep = yield Sweep.getService(self.master.botmaster)
         if self._counted.hear_of_leftover in sweep.heard:
             sweep.heard.remove(self._counted.hear_of_leftover)
+        knots = self.master.botmaster.knots
+        if self._counted.hear_of_deadlock in knots.heard:
+            knots.heard.remove(self._counted.hear_of_deadlock)
         yield self._stop_listening()
         yield super().stopService()
 
@@ -161,6 +166,12 @@ class Times:
         self._hold = prometheus_client.Histogram(
             'buildbot_lock_hold_seconds', 'How long a lock was held', **words
         )
+        self._deadlocks = prometheus_client.Counter(
+            'buildbot_lock_deadlocks',
+            'How often a wait was ended because it could never have come to anything',
+            labelnames=['lock'],
+            registry=None,
+        )
         self._leftovers = prometheus_client.Counter(
             'buildbot_lock_leftovers',
             'How often a lock was found held or waited for by what has ended, which is a bug',
@@ -172,10 +183,16 @@ class Times:
         registry.register(self._wait)
         registry.register(self._hold)
         registry.register(self._leftovers)
+        registry.register(self._deadlocks)
 
     def hear_of_leftover(self, leftover: Leftover) -> None:
         """Count what had no living owner."""
         self._leftovers.labels(self._labels.label(leftover.copy.lockName)).inc()
+
+    def hear_of_deadlock(self, owner: Any, error: CircleError) -> None:
+        """Count a wait that was ended, for a lock that it kept from others or waited for."""
+        lock = '' if error.lock is None else self._labels.label(error.lock.lockName)
+        self._deadlocks.labels(lock).inc()
 
     def hear(self, use: Use) -> None:
         """Count a use that has ended."""

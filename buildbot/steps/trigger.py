@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Iterable
 
 from twisted.internet import defer
 from twisted.python import log
 
 from buildbot.locks import LockOwner
 from buildbot.process.buildstep import BuildStep
+from buildbot.process.deadlocklog import DEADLOCK
 from buildbot.util.eventual import fireEventually
 from buildbot_overlay import release
 
@@ -37,6 +39,19 @@ class Trigger(upstream.Trigger):
         if self.waitForFinishDeferred is not None and (was_ended or self.build.conn is None):
             self.waitForFinishDeferred.cancel()
         return None
+
+    def wait_in_vain(self, brids: Iterable[int], why: str, text: str) -> None:
+        """Wait no longer for builds that can never begin, and fail when the others have ended.
+
+        :param brids: ids of their requests, which are cancelled.
+        :param why: which its row says.
+        :param text: its log ``deadlock``.
+        """
+        self.fail_in_deadlock(why)
+        d = self.addCompleteLog(DEADLOCK, text)
+        d.addErrback(log.err, f'step {self.name!r}: while writing that {why}')
+        for brid in brids:
+            self._cancel(brid, why)
 
     def _cancel(self, brid: int, why: str) -> defer.Deferred[Any]:
         d = self.master.data.control('cancel', {'reason': why}, ('buildrequests', brid))

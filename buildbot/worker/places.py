@@ -12,6 +12,10 @@ proportion to the builds on the worker, and only while any of them waits for bui
 from __future__ import annotations
 
 from typing import Any
+from typing import Container
+from typing import Iterable
+
+from buildbot.locking.owner import key_of
 
 
 def places_taken(worker: Any) -> int:
@@ -55,3 +59,45 @@ def builds_on(worker: Any) -> list[Any]:
 
 def busy_on(worker: Any) -> list[Any]:
     return [w for w in worker.workerforbuilders.values() if w.isBusy()]
+
+
+class Place:
+    """A place on a worker, as what a build waits for; see ``deadlock.Need``. It reserves none.
+
+    :param worker: the worker.
+    :param workerforbuilder: of the build's builder, which has one build there at a time.
+    :param parents: builds that wait for the build, and lend it their place there if they have one.
+    """
+
+    def __init__(self, worker: Any, workerforbuilder: Any, parents: Iterable[Any]) -> None:
+        self._worker = worker
+        self._workerforbuilder = workerforbuilder
+        self._parents = list(parents)
+
+    def can_be_met(self, stuck: Container[Any]) -> bool:
+        """Tell whether it would be free if only the stuck builds did not end."""
+        builds = [build for build in builds_on(self._worker) if key_of(build) in stuck]
+        if any(build.workerforbuilder is self._workerforbuilder for build in builds):
+            return False
+        most = self._worker.max_builds
+        if not most or len(builds) < most:
+            return True
+        around = self._worker.botmaster.awaited.around
+        served = {build for other in builds for r in other.requests for build in around(r.id)}
+        lenders = [b for b in builds if b.only_waits] if may_lend(self._worker) else []
+        if any(build in self._parents and build not in served for build in lenders):
+            return True
+        return len(builds) - sum(build in served for build in lenders) < most
+
+    def held_by(self) -> list[Any]:
+        """Return the builds on the worker, as owners."""
+        return [key_of(build) for build in builds_on(self._worker)]
+
+    def ahead(self, fronts: Any, left: Any) -> tuple[()]:
+        """Return nothing: who gets a place when it is free is decided then."""
+        return ()
+
+    def describe(self) -> str:
+        """Name the worker, and the builds there."""
+        names = ' and '.join(build.lock_name() for build in builds_on(self._worker))
+        return f'worker {self._worker.workername}, taken by {names}'

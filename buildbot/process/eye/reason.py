@@ -19,6 +19,7 @@ KINDS = (
     'quarantine',
     'starting',
     'stopping',
+    'suspected',
     'user',
     'worker_busy',
     'worker_full',

@@ -62,11 +62,13 @@ class Pending:
             beginning = self._tried_again() or Reason('starting', 'it is being started')
             return [*self._unanswered()] or [beginning]
         lent = self._builder.lent_workers(brid)
+        suspected = self._why_suspected(brid)
         of_all = [*self._unanswered(), *([] if lent else self._without)]
         found = [*self._failed(brid), *of_all, *self._in_line(brid)]
         idle = [*self._idle, *lent]
         if idle:
             found += [*self._on_idle_workers(brid, idle, is_waited_for), *self._behind(brid)]
+        found += suspected
         return found or [self._tried_again() or Reason('starting', 'it is next, and is started')]
 
     def _why_stopping(self, is_waited_for: bool) -> str | None:
@@ -92,6 +94,19 @@ class Pending:
         if self._idle or config is None:
             return []
         return [why_not_idle(self._builder, name, self._now) for name in config.workernames]
+
+    def _why_suspected(self, brid: int) -> list[Reason]:
+        suspicion = self._builder.botmaster.knots.suspicion(brid)
+        if suspicion is None:
+            return []
+        text = 'it can start only if something comes back that is away now'
+        ends_at = None
+        if suspicion.call is not None:
+            ends_at = suspicion.call.getTime()
+            step = self._builder.request_waits.of(brid).awaited_by
+            name = '' if step is None else plain(step.lock_name())
+            text += f'; if nothing does, {name} waits no longer in {age(ends_at - self._now)}'
+        return [Reason('suspected', text, since_at=suspicion.since, again_at=ends_at)]
 
     def _failed(self, brid: int) -> Iterator[Reason]:
         why = self._builder.refusals.why_failed(brid)

@@ -13,9 +13,9 @@ from buildbot.process.eye.words import short_name
 from buildbot.process.lockfacts import Facts
 from buildbot.process.lockfacts import facts_of
 
-#: how a use can end: what was held was given back; it was never had; or the worker was lost or the
-#: master was stopped meanwhile
-RESULTS = RELEASED, LEFT, LOST = 'released', 'left', 'lost'
+#: how a use can end: what was held was given back; it was never had; the worker was lost or the
+#: master was stopped meanwhile; or those who waited for one another would have waited for ever
+RESULTS = RELEASED, LEFT, LOST, DEADLOCK = 'released', 'left', 'lost', 'deadlock'
 
 
 class Use(NamedTuple):

@@ -63,7 +63,7 @@ class Precedence:
         owner = claim.thing
         before = owner.lock_moved_at
         self._stand(owner, claim, moved_at)
-        if claim.waiting and find_deadlock(claim, waits_of):
+        if claim.waiting and find_deadlock(claim.as_wait(), waits_of):
             self._stand(owner, claim, before)
             why = 'there it would wait for ever, for one who waits for it'
             raise Refused(f'{copy}: {owner.short_name()} cannot stand in front: {why}')

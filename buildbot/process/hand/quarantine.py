@@ -106,7 +106,7 @@ class Quarantine(LockOwner):
             return
         self.lock_log.waits(self, self._demand, self._now())
         self._claim.wait().addCallback(self._holds)
-        if find_deadlock(self._claim, waits_of):
+        if find_deadlock(self._claim.as_wait(), waits_of):
             for claim in self.copy.line():
                 if claim is not self._claim:
                     claim.fail_in_circle()

@@ -38,6 +38,8 @@ class Reservation(LockOwner):
     :param builder_name: of the request's builder.
     :param resolved: the locks that its build needs.
     :param wake: called without arguments when it may be the request's turn.
+    :param wait_of: takes the id of a request, and returns its wait, of which this is a part; None
+        lets its claims be waits of their own.
     :ivar lender: the request that has lent this to ``request``, or None.
     :ivar resolved: the locks that its build needs, as last resolved.
     :ivar asked: the demand of its claim.
@@ -55,8 +57,10 @@ class Reservation(LockOwner):
         builder_name: str,
         resolved: Resolved,
         wake: Callable[[], Any],
+        wait_of: Callable[[int], Any] | None = None,
     ) -> None:
         self.request = request
+        self._wait_of = wait_of
         self.lender: BuildRequest | None = None
         self.builder_name = builder_name
         self.lock_parent = resolved.around
@@ -80,6 +84,12 @@ class Reservation(LockOwner):
     def lock_choice(self) -> Any:  # type: ignore[override]
         """The request: its claims for several workers do not hinder each other."""
         return getattr(self.request, 'id', None)
+
+    @property
+    def lock_wait(self) -> Any:  # type: ignore[override]
+        """The wait of its request: for several workers it may have several claims."""
+        brid = getattr(self.request, 'id', None)  # a stand-in for a request may have none
+        return None if self._wait_of is None or brid is None else self._wait_of(brid)
 
     def lock_name(self) -> str:
         return name_of_request(self.request.id, self.builder_name)
@@ -159,17 +169,20 @@ class Reservation(LockOwner):
             elif claim.take_at_once():
                 self.claim = claim
                 return
+            self.claim = claim  # by which a circle is found
             d = claim.wait()
         except CircleError:
             if self.lock_may_yield:
                 self.yield_place()
             else:
-                self.why_never = Failure()
+                self._fails()
         except LockError:
-            self.why_never = Failure()
+            self._fails()
         else:
-            self.claim = claim
             d.addBoth(self._wait_is_over, claim)
+
+    def _fails(self) -> None:
+        self.claim, self.why_never = None, Failure()
 
     def would_do(self, others: list[Reservation]) -> bool:
         """Tell whether its locks would be free if other reservations gave back theirs."""

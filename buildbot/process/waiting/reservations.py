@@ -46,6 +46,7 @@ class Reservations(ReservationBook):
     :param wake: has the builder looked at, now that something has changed.
     :param wake_granted: has it looked at because a request has been granted its locks.
     :param clock: returns the master's reactor.
+    :param wait_of: takes the id of a request, and returns its ``RequestWait``.
     """
 
     def __init__(
@@ -64,9 +65,11 @@ class Reservations(ReservationBook):
         wake: Callable[[], Any],
         wake_granted: Callable[[], Any],
         clock: Callable[[], Any],
+        wait_of: Callable[[int], Any],
     ) -> None:
         super().__init__()
         self._name = name
+        self._wait_of = wait_of
         self._refusals = refusals
         self._resolve = resolve
         self._is_current = is_current
@@ -331,7 +334,9 @@ class Reservations(ReservationBook):
                 reservation.give_back()
                 reservation = None
         if reservation is None:
-            reservation = Reservation(buildrequest, self._name, resolved, self._wake_granted)
+            reservation = Reservation(
+                buildrequest, self._name, resolved, self._wake_granted, self._wait_of
+            )
             reservation.lock_moved_at = self._moved_at.get(brid)
         reservation.resolved = resolved
         reservation.why_never = resolved.why_never or self._limits.why_gave_up(brid)

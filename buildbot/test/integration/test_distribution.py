@@ -362,6 +362,7 @@ class Circles(DistributionCase):
         yield self.request('p')
         yield self.request('x')
         self.end('p')  # its child waits for b, which x holds
+        worker = self.worker_of('x')
         self.end('x')  # wants a, which p holds
         self.reactor.advance(600)
         self.settle()
@@ -371,8 +372,9 @@ class Circles(DistributionCase):
         (error,) = self.flushLoggedErrors()
         self.assertEqual(
             str(error.value),
-            "these would wait for one another for ever: step 'generic_1' of x #1 waits for a held"
-            ' by p #1; build request 3 of c waits for b held by x #1',
+            f"these would wait for one another for ever: step 'generic_1' of x #1 on {worker} waits"
+            " for a held by p #1; build request 3 of c, for which step 'trigger' of p #1 waits, waits for"
+            ' b held by x #1',
         )
 
 

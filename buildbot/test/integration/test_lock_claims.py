@@ -183,8 +183,8 @@ class Circles(LabTestCase):
         (error,) = self.flushLoggedErrors(LockError)
         self.assertEqual(
             str(error.value),
-            "these would wait for one another for ever: step 'inner' of y #1 waits for A held by"
-            " x #1; step 'inner' of x #1 waits for B held by y #1",
+            "these would wait for one another for ever: step 'inner' of y #1 on w1 waits for A"
+            " held by x #1; step 'inner' of x #1 on w1 waits for B held by y #1",
         )
         self.open(gates[0], SUCCESS)
         self.assertEqual((yield self.builds()), [SUCCESS, FAILURE])

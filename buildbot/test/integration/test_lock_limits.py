@@ -661,8 +661,8 @@ class Circles(LabTestCase):
         self.assertEqual(
             text,
             "step 'g/generic_1' of b1 #1 fails: these would wait for one another for ever: step"
-            " 'g/generic_1' of b1 #1 waits for A held by step group 'g' of b0 #1; step"
-            " 'g/generic_1' of b0 #1 waits for B held by step group 'g' of b1 #1",
+            " 'g/generic_1' of b1 #1 on w1 waits for A held by step group 'g' of b0 #1; step"
+            " 'g/generic_1' of b0 #1 on w1 waits for B held by step group 'g' of b1 #1",
         )
 
     @defer.inlineCallbacks

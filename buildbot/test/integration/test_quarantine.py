@@ -124,9 +124,9 @@ class Quarantine(HandTestCase):
         steps = yield self.get('builds', 3, 'steps')
         self.assertEqual(
             steps[-1]['state_string'],
-            "these would wait for one another for ever: step 'second' of two #1 waits for board"
-            ' held by one #1 and three #1; quarantine by ann (bad cable) waits for board held by'
-            " one #1 and three #1; step 'second' of one #1 waits for other held by two #1"
+            "these would wait for one another for ever: step 'second' of two #1 on w1 waits for"
+            " board held by one #1 and three #1; step 'second' of one #1 on w1 waits for other held"
+            ' by two #1; quarantine by ann (bad cable) waits for board held by one #1 and three #1'
             ' (exception)',
         )
 

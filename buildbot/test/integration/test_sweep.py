@@ -311,14 +311,15 @@ class Config(SweepCase):
 
 
 class WrongConfig(unittest.SynchronousTestCase):
-    """What ``lockSweep`` cannot be."""
+    """What ``lockSweep`` and ``stuckAfter`` cannot be."""
 
     @parameterized.expand([('text', '60'), ('zero', 0), ('negative', -1), ('bool', True)])
     def test_wrong(self, _, value):
         """What is no number of seconds is refused."""
-        with self.assertRaises(ConfigErrors) as caught:
-            MasterConfig.loadFromDict({'lockSweep': value}, 'master.cfg')
-        self.assertIn(
-            f"c['lockSweep'] must be a number of seconds above 0, or None, not {value!r}",
-            caught.exception.errors,
-        )
+        for key in ('lockSweep', 'stuckAfter'):
+            with self.assertRaises(ConfigErrors) as caught:
+                MasterConfig.loadFromDict({key: value}, 'master.cfg')
+            self.assertIn(
+                f"c['{key}'] must be a number of seconds above 0, or None, not {value!r}",
+                caught.exception.errors,
+            )

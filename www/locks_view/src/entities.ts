@@ -108,7 +108,7 @@ export interface Use {
   waiting_since: number | null;
   held_since: number | null;
   until: number;
-  result: 'released' | 'left' | 'lost';
+  result: 'released' | 'left' | 'lost' | 'deadlock';
 }
 
 /** What a person has done to a copy, or what has come of it. */

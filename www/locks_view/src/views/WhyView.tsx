@@ -66,6 +66,7 @@ const KINDS: Record<string, string | undefined> = {
   late_binding: 'lock of a step',
   user: 'your configuration',
   stopping: 'master stopping',
+  suspected: 'may never start',
   error: 'error',
   behind: 'another before it',
   starting: 'starting',

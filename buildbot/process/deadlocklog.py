@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: the log of a step that was ended because of those who waited for one another."""
+
+from __future__ import annotations
+
+from typing import Iterable
+
+#: the name of the log
+DEADLOCK = 'deadlock'
+
+
+def in_words(waits: Iterable[str], more: str = '') -> str:
+    """Say which waits could never end, and what was done.
+
+    :param waits: who waits for what, and who has it, for each.
+    :param more: why just now, to be put at the end.
+    """
+    lines = ''.join(f'- {wait}\n' for wait in waits)
+    return (
+        f'None of these could ever go on:\n\n{lines}\nThis step was ended, so that the others'
+        f' can{more}.\n'
+    )

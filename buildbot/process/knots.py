@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: waits of build requests that cannot end, because of those who wait for one another.
+
+A step's wait for locks is judged when it begins, where it is refused. What is judged here are the
+waits of requests that running builds wait for: they begin, and lose a way to end, when a worker is
+taken or lost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Callable
+from typing import NamedTuple
+from typing import Sequence
+
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot.locking.copy import CircleError
+from buildbot.locking.copy import LockClaim
+from buildbot.locking.copy import words_of
+from buildbot.locking.deadlock import find_deadlock
+from buildbot.locking.owner import claims_of
+from buildbot.locking.owner import waits_of
+from buildbot.locking.owner import waits_since
+from buildbot.process.build import Build
+from buildbot.process.buildstep import BuildStep
+from buildbot.process.deadlocklog import in_words
+from buildbot.steps.trigger import Trigger
+from buildbot.util.eventual import eventually
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
+    from buildbot.locking.copy import BaseLock
+    from buildbot.locking.owner import LockOwner
+    from buildbot.process.waiting.requestwait import RequestWait
+
+
+class Suspicion(NamedTuple):
+    """That a request can start only if a worker that is away comes back.
+
+    :param since: when that was found, in seconds.
+    :param call: ends the step that waits for it; None if that holds no lock meanwhile.
+    """
+
+    since: float
+    call: IDelayedCall | None
+
+
+class Knots:
+    """Finds waits of requests that cannot end, and ends one for the sake of the others.
+
+    :param botmaster: of the master whose requests these are.
+    :ivar heard: called with the owner that is ended for the sake of others, and the error.
+    """
+
+    def __init__(self, botmaster: Any) -> None:
+        self._botmaster = botmaster
+        self._doubted: dict[RequestWait, None] = {}
+        self._suspected: dict[int, Suspicion] = {}
+        self.heard: list[Callable[[LockOwner, CircleError], Any]] = []
+
+    def doubt(self, wait: RequestWait) -> None:
+        """Judge soon whether a wait can end, now that it has begun or lost a way to end."""
+        if not self._doubted:
+            eventually(self._judge_all)
+        self._doubted[wait] = None
+
+    def stop(self) -> None:
+        """Judge nothing more: the master stops."""
+        self._doubted.clear()
+        for brid in list(self._suspected):
+            self.trust(brid)
+
+    def suspicion(self, brid: int) -> Suspicion | None:
+        """Return since when a request is suspected never to start; None if it is not."""
+        return self._suspected.get(brid)
+
+    @defer.inlineCallbacks
+    def _judge_all(self) -> Any:
+        doubted, self._doubted = self._doubted, {}
+        for wait in doubted:
+            try:
+                if self._can_end(wait) or (yield self._is_of_other_master(wait)):
+                    self.trust(wait.brid)
+                else:
+                    self._judge(wait)
+            except Exception as e:
+                log.err(e, f'while it was found out whether build request {wait.brid} can start')
+
+    def _can_end(self, wait: RequestWait) -> bool:
+        # whether it can, or has, even if nothing comes back that is away
+        if wait.awaited_by is None or not wait.waiting:
+            return True
+        return not find_deadlock(wait, waits_of, hopeful=False)
+
+    @defer.inlineCallbacks
+    def _is_of_other_master(self, wait: RequestWait) -> Any:
+        master = self._botmaster.master
+        if not master.config.multiMaster:
+            return False
+        for other in (yield master.data.get(('masters',))):
+            if other['active'] and other['masterid'] != master.masterid:
+                builders = yield master.data.get(('masters', other['masterid'], 'builders'))
+                if any(builder['name'] == wait.builder_name for builder in builders):
+                    return True
+        return False
+
+    def _judge(self, wait: RequestWait) -> None:
+        knot = find_deadlock(wait, waits_of)
+        while any(one.yields() for one in knot):
+            knot = find_deadlock(wait, waits_of)
+        if knot:
+            self._untie(knot)
+        elif self._can_end(wait):
+            self.trust(wait.brid)
+        else:
+            self._suspect(wait)
+
+    def _untie(self, knot: Sequence[Any]) -> None:
+        last = max((one for one in knot if can_be_ended(one)), key=self._since, default=None)
+        if last is None:
+            log.msg(f'nobody can be ended for it: {CircleError(words_of(knot), None)}')
+        elif isinstance(last, LockClaim):
+            last.fail(last.error_of(knot))
+        else:
+            self._end(last, CircleError(words_of(knot), self._lock_of(last)), '')
+
+    def _since(self, wait: Any) -> float:
+        if isinstance(wait, LockClaim):
+            return waits_since(wait.thing) or 0.0
+        return self._botmaster.awaited.since(wait.brid)
+
+    def _lock_of(self, wait: RequestWait) -> BaseLock | None:
+        return next((copy for claim in held_around(wait) for copy, _ in claim.accesses), None)
+
+    def _end(self, wait: RequestWait, error: CircleError, more: str) -> None:
+        step: Any = wait.awaited_by
+        self.trust(wait.brid)
+        self.tell(step, error)
+        step.wait_in_vain([wait.brid], str(error), in_words(error.waits, more))
+
+    def tell(self, owner: LockOwner, error: CircleError) -> None:
+        """Tell everybody that an owner is ended for the sake of others."""
+        log.msg(f'{owner.lock_name()} is ended: {error}')
+        if error.lock is not None:
+            error.lock.report('circle', f'{owner.lock_name()} fails: {error}')
+        for hear in list(self.heard):
+            try:
+                hear(owner, error)
+            except Exception as e:
+                log.err(e, f'while it was told that {owner.lock_name()} is ended')
+
+    def _suspect(self, wait: RequestWait) -> None:
+        brid, master = wait.brid, self._botmaster.master
+        if brid in self._suspected:
+            return
+        call, after = None, master.config.stuckAfter
+        if after is not None and held_around(wait):
+            call = master.reactor.callLater(after, self._is_stuck, wait, after)
+        self._suspected[brid] = Suspicion(master.reactor.seconds(), call)
+
+    def trust(self, brid: int) -> None:
+        """Suspect a request no longer."""
+        suspicion = self._suspected.pop(brid, None)
+        if suspicion is not None and suspicion.call is not None and suspicion.call.active():
+            suspicion.call.cancel()
+
+    def _is_stuck(self, wait: RequestWait, after: float) -> None:
+        self.trust(wait.brid)
+        if not self._can_end(wait):
+            knot = find_deadlock(wait, waits_of, hopeful=False)
+            late = f'nothing has come back for {after:g} seconds'
+            what = f'{late}, so these may wait for ever'
+            error = CircleError(words_of(knot), self._lock_of(wait), what)
+            self._end(wait, error, f', for {late}')
+
+    def use_config(self, new_config: Any) -> None:
+        """Judge anew all that is suspected, under a new configuration."""
+        for brid in list(self._suspected):
+            self.trust(brid)
+        awaited = self._botmaster.awaited
+        for wait in awaited.waits:
+            if wait.builder_name not in self._botmaster.builders:
+                wait = wait.without_builder(awaited)
+                awaited.pends(wait.brid, wait)
+            self.doubt(wait)
+
+
+def can_be_ended(wait: Any) -> bool:
+    """Tell whether who waits can be ended: a build or step, or a step that waits for a build."""
+    if isinstance(wait, LockClaim):
+        return isinstance(wait.thing, (Build, BuildStep)) and wait.deferred is not None
+    return isinstance(wait.awaited_by, Trigger)
+
+
+def held_around(wait: RequestWait) -> list[LockClaim]:
+    """Return the claims held by those who wait for a request's build."""
+    found: dict[LockClaim, None] = {}
+    for owner in wait.keeps():
+        found.update((c, None) for c in claims_of(owner) or () if c.holds and c.accesses)
+    return list(found)

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: a build request's wait for its locks and a worker, in all the ways in which it can end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Callable
+from typing import NamedTuple
+from typing import Protocol
+from typing import Sequence
+
+from buildbot.locking.owner import key_of
+from buildbot.locking.owner import name_of_request
+from buildbot.locking.owner import owners_around
+from buildbot.process.waiting.reservationbook import ReservationBook
+
+if TYPE_CHECKING:
+    from buildbot.locking.copy import LockClaim
+    from buildbot.locking.deadlock import Need
+    from buildbot.locking.owner import LockOwner
+    from buildbot.process.awaited import Awaited
+
+    class Described(Need, Protocol):
+        def describe(self) -> str: ...
+
+
+class Seat(NamedTuple):
+    """A worker of a builder, and what is needed to start a build of a request there. It is no
+    place: nobody can have it.
+
+    :param worker: its name.
+    :param needs: places that are taken; none if nothing is known to be in the way.
+    :param away: why it can take no build of anybody until something comes back; None if it can.
+    """
+
+    worker: str
+    needs: Sequence[Described] = ()
+    away: str | None = None
+
+
+class RequestWaits:
+    """Knows what the requests of one builder wait for. It keeps nothing.
+
+    :param name: of the builder.
+    :param book: its reservations.
+    :param seats: takes the id of a request, and returns a list of ``Seat``, one for each worker of
+        the builder.
+    :param awaited_by: takes the id of a request, and returns the owner, most often a step, that
+        waits for its build; None if nobody does.
+    :param is_pending: takes the id of a request, and returns whether it has no build, and none is
+        being made.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        book: ReservationBook,
+        seats: Callable[[int], list[Seat]],
+        awaited_by: Callable[[int], LockOwner | None],
+        is_pending: Callable[[int], bool],
+    ) -> None:
+        self.name = name
+        self.book = book
+        self.seats = seats
+        self.awaited_by = awaited_by
+        self.is_pending = is_pending
+
+    def of(self, brid: int) -> RequestWait:
+        """Return the wait of a request."""
+        return RequestWait(self, brid)
+
+
+class RequestWait:
+    """The wait of one request, with a way to end on each worker of its builder.
+
+    It is no claim: of the claims of the request, one for each worker perhaps, one will do.
+
+    :param waits: of the request's builder.
+    :param brid: id of the request. Waits of the same request are equal.
+    """
+
+    __slots__ = ('_waits', 'brid')
+
+    def __init__(self, waits: RequestWaits, brid: int) -> None:
+        self._waits = waits
+        self.brid = brid
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RequestWait) and other.brid == self.brid
+
+    def __hash__(self) -> int:
+        return hash(self.brid)
+
+    @property
+    def waiting(self) -> bool:
+        return self._waits.is_pending(self.brid)
+
+    @property
+    def builder_name(self) -> str:
+        """The name of its builder."""
+        return self._waits.name
+
+    @property
+    def awaited_by(self) -> LockOwner | None:
+        """The owner, most often a step, that waits for its build; None if nobody does."""
+        return self._waits.awaited_by(self.brid)
+
+    def without_builder(self, awaited: Awaited) -> RequestWait:
+        """Return the wait of the same request after its builder has been removed.
+
+        :param awaited: the requests that running builds wait for.
+        """
+        name = self._waits.name
+        waits = RequestWaits(
+            name,
+            ReservationBook(),
+            seats=lambda brid: [],
+            awaited_by=lambda brid: awaited.owner_around(brid, name),
+            is_pending=awaited.is_pending,
+        )
+        return waits.of(self.brid)
+
+    def keeps(self) -> list[Any]:
+        """Return its own reservations, and the owners that wait for its build."""
+        step = self.awaited_by
+        around = [] if step is None else [step, *owners_around(step)]
+        return [key_of(owner) for owner in (*self._waits.book.in_line(self.brid), *around)]
+
+    def ways(self, hopeful: bool) -> list[Sequence[Any]]:
+        """Return for each worker the locks and places that it waits for there."""
+        seats = self._waits.seats(self.brid)
+        if hopeful and not seats:
+            return [()]  # its builder has been removed, and may come back
+        return [
+            (*self._claims_on(seat.worker), *seat.needs)
+            for seat in seats
+            if hopeful or seat.away is None
+        ]
+
+    def _claims_on(self, worker: str) -> list[LockClaim]:
+        in_line = {r.worker: r.claim for r in self._waits.book.in_line(self.brid)}
+        claim = in_line.get(worker, in_line.get(None))
+        # of one that is not in line yet it is not known which locks it needs there
+        return [claim] if claim is not None and claim.waiting else []
+
+    def yields(self) -> bool:
+        """Leave all lines, and give back what is reserved, if nobody waits for its build."""
+        if self.awaited_by is not None:
+            return False
+        leaving = [r for r in self._waits.book.in_line(self.brid) if r.claim and r.lock_may_yield]
+        for reservation in leaving:
+            reservation.yield_place()
+        return bool(leaving)
+
+    def describe(self) -> str:
+        """Say who waits for it, and what it waits for on each worker."""
+        step = self.awaited_by
+        name = name_of_request(self.brid, self._waits.name)
+        whose = '' if step is None else f', for which {step.lock_name()} waits,'
+        found: dict[str, None] = {}
+        for seat in self._waits.seats(self.brid):
+            if seat.away is not None:
+                found[f'worker {seat.worker}, which {seat.away}'] = None
+                continue
+            claims, places = self._claims_on(seat.worker), seat.needs
+            needs = [c.describe_locks() for c in claims] + [need.describe() for need in places]
+            found[' and '.join(needs) or f'worker {seat.worker}'] = None
+        return f'{name}{whose} waits for {", or ".join(found) or "its builder"}'
