@@ -475,8 +475,7 @@ class Build(upstream.Build, LockOwner):
             result = first_cause(result)
             log.err(result, f'{self} could not begin')
             if result.check(CircleError):
-                self.lock_log.is_in_deadlock()
-                botmaster.knots.tell(self, result.value)
+                self._tell_deadlock(result.value)
             # a worker is not to be suspected for locks that cannot be found out, or had
             is_of_locks = self._cannot_claim is not None or result.check(LockError)
             results = FAILURE if is_of_locks else EXCEPTION
@@ -492,6 +491,10 @@ class Build(upstream.Build, LockOwner):
         elif self.stopped and self._preparation_step is None:
             metrics.MetricCountEvent.log('active_builds', 1)
             yield self.buildFinished([f'cancelled ({self.stopped_reason})'], CANCELLED)
+
+    def _tell_deadlock(self, error: CircleError) -> None:
+        self.lock_log.is_in_deadlock()
+        self.master.botmaster.knots.tell(self, error)
 
     @defer.inlineCallbacks
     def buildPreparationFailure(self, why: Any, state_string: str) -> Any:

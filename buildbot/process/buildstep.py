@@ -482,11 +482,14 @@ class BuildStep(upstream.BuildStep, LockOwner):
             raise upstream.BuildStepCancelled
         self.why_not_run = str(cause.value)
         if cause.check(CircleError):
-            self.lock_log.is_in_deadlock()
-            self.master.botmaster.knots.tell(self, cause.value)
+            self._tell_deadlock(cause.value)
         if not cause.check(LockError):
             self.why_not_run = f'its locks cannot be found out: {name_and_message(cause)}'
         return why
+
+    def _tell_deadlock(self, error: CircleError) -> None:
+        self.lock_log.is_in_deadlock()
+        self.master.botmaster.knots.tell(self, error)
 
     def _wait_no_more(self) -> None:
         if self._waitingForLocks:

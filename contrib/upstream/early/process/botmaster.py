@@ -28,5 +28,6 @@ class BotMaster(upstream.BotMaster):
         yield super().reconfigServiceWithBuildbotConfig(new_config)
         sweep = yield Sweep.getService(self)
         sweep.use_config(self.master.config)
+        self.knots.use_config(self.master.config)
         hand = yield Hand.getService(self)
         yield hand.restore()  # there is no worker before the first reconfig is through

@@ -9,6 +9,7 @@ from twisted.internet import defer
 from twisted.python import log
 from twisted.python.failure import Failure
 
+from buildbot.locking.copy import CircleError
 from buildbot.locks import LockOwner
 from buildbot.process.results import FAILURE
 from buildbot_overlay import release
@@ -51,8 +52,12 @@ class Build(upstream.Build):
         locks, now = self._locks_to_acquire, self.master.reactor.seconds()
         for lock, access in locks:
             lock.release(self, access)
-        self._lock_log.ended(self.lock_name(), locks, now)
+        self.lock_log.ended(self, locks, now)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)
+
+    def _tell_deadlock(self, error: CircleError) -> None:
+        self.lock_log.is_in_deadlock()
+        error.lock.report('circle', f'{self.lock_name()} fails: {error}')
 
     def step_ended(self) -> None:
         """Take note that any of its steps has ended, beside which others may run."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from buildbot import config
 from buildbot.config.locks import problems_of
+from buildbot.locking.copy import CircleError
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -17,6 +18,10 @@ class BuildStep(upstream.BuildStep):
         super().__init__(**kwargs)
         for problem in problems_of(self.locks):
             config.error(f'{self.own_words}: {problem}')
+
+    def _tell_deadlock(self, error: CircleError) -> None:
+        self.lock_log.is_in_deadlock()
+        error.lock.report('circle', f'{self.lock_name()} fails: {error}')
 
     def releaseLocks(self) -> None:
         """Release the locks that the step holds; doing it again does nothing."""
