@@ -3,6 +3,7 @@
 # make run                          the demo: a master and two workers on a small git repository
 # make demo-check                   the demo, judged by machine
 # make test                         the tests, against the installed wheel, and demo-check
+# make faults                       what real processes do when killed, frozen, without a database (an hour)
 # make lint                         style and types
 # make docs                         the manual
 # make dist                         the wheel
@@ -35,7 +36,7 @@ ifneq ($(word 2,$(CURDIR)),)
 $(error the path of the checkout has a space in it: $(CURDIR))
 endif
 
-.PHONY: run demo-check test lint docs dist www seams news check-upstream series tree clean help
+.PHONY: run demo-check test faults lint docs dist www seams news check-upstream series tree clean help
 
 run: $(VENV)/.bundle
 	@$(BIN)/python contrib/demo/demo.py run \
@@ -55,6 +56,13 @@ test: $(VENV)/.test
 		series.test test_check test_demo
 	@$(MAKE) --no-print-directory demo-check
 
+# The tests say what they measure; what they said once is in docs/reliability.rst.
+faults: $(VENV)/.test
+	@echo 'faults: killing, freezing and starving real processes (about an hour)'
+	@rm -rf $(VENV)/faults && mkdir $(VENV)/faults
+	@cd $(VENV)/faults && PYTHONPATH=$(CURDIR)/contrib/faults FAULTS_FIGURES=1 \
+		$(BIN)/trial buildbot.test.integration.test_faults test_workers test_database test_many
+
 docs: $(VENV)/.docs
 	@$(BIN)/sphinx-build -q -W --keep-going docs docs/_build/html
 	@$(BIN)/towncrier build --draft --version $(VERSION) > docs/_build/next-news.rst \
@@ -65,7 +73,7 @@ lint: $(VENV)/.lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy buildbot_overlay buildslave contrib/*.py contrib/bench/*.py contrib/demo/*.py \
-		contrib/upstream/*.py contrib/upstream/series/*.py
+		contrib/faults/*.py contrib/upstream/*.py contrib/upstream/series/*.py
 
 # What is built is committed: installing the wheel needs no npm.
 www: $(PAGE)/node_modules/.package-lock.json

@@ -41,6 +41,7 @@ from buildbot.process.lockfacts import Facts
 from buildbot.process.lockfacts import branch_of
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import together
+from buildbot.process.lostrows import end_rows
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
@@ -82,6 +83,8 @@ class Build(upstream.Build, LockOwner):
         self.refused: Demand = []
         # whether an exception must not put its worker in quarantine
         self._spares_worker = False
+        #: whether the end of a row of its steps could not be written
+        self.has_lost_rows = False
         # whether the metric of active builds counts it, as it does from when its locks are known
         self._is_counted = False
         #: the worker locks of its builder's steps
@@ -553,8 +556,12 @@ class Build(upstream.Build, LockOwner):
             results = FAILURE
         if self.buildid is not None:
             yield super().buildFinished(text, results)
+        is_written = self._build_finished or self.buildid is None
         if not self._build_finished:
             self._give_back(results)
+        if self.has_lost_rows or not is_written:
+            d = end_rows(self.master, self.buildid, ' '.join(text), self.results)
+            d.addErrback(log.err, f'while ending the rows of {self}')
         self.awaits_no_more(list(self.awaited))
         self.master.botmaster.awaited.ended(self)
         self._ended.notify(None)

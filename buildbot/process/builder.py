@@ -594,7 +594,7 @@ class Builder(upstream.Builder):
 
     @defer.inlineCallbacks
     def _resubmit_buildreqs(self, build: Build) -> Any:
-        yield build.master.botmaster.brd.unclaim([request.id for request in build.requests])
+        yield build.master.botmaster.brd.unclaim(build.requests)
 
     @defer.inlineCallbacks
     def _make_build(self, workerforbuilder: Any, buildrequests: list[BuildRequest]) -> Any:

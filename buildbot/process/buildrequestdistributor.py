@@ -600,22 +600,39 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         self.look_again_later(bldr.name)
 
     def _undo_start(self, bldr: Builder, requests: list, claimed_brids: list[int]) -> None:
+        claimed = []
         for request in requests:
             bldr.reservations.give_back(request.id)
-            if request.id not in claimed_brids:
+            if request.id in claimed_brids:
+                claimed.append(request)
+            else:
                 self.botmaster.remove_in_progress_buildrequest(request.id)
-        if claimed_brids:
+        if claimed:
             # this may last; neither other requests nor a stop of the master wait for it
-            self.unclaim(claimed_brids).addErrback(log.err, f'while giving back {claimed_brids}')
+            self.unclaim(claimed).addErrback(log.err, f'while giving back {claimed_brids}')
 
     @defer.inlineCallbacks
-    def unclaim(self, brids: list[int]) -> Any:
+    def unclaim(self, requests: list[BuildRequest]) -> Any:
         """Give build requests back, now or as soon as the database can be written.
 
-        If this master stops before that, they are given back when it starts.
+        None of them is started before. If this master stops before, they are given back when it
+        starts.
         """
+        brids = [request.id for request in requests]
+        known = self.botmaster.builders
+        of_builder = [(known[r.buildername], r.id) for r in requests if r.buildername in known]
         for brid in brids:  # so that it is known if one is cancelled meanwhile
             self.botmaster._starting_brid_to_cancel.setdefault(brid, False)
+        for builder, brid in of_builder:
+            builder.inbox.set_aside(brid)
+        try:
+            yield self._unclaim_at_last(brids)
+        finally:
+            for builder, brid in of_builder:
+                builder.inbox.put_back(brid)  # if that it was given back was not told
+
+    @defer.inlineCallbacks
+    def _unclaim_at_last(self, brids: list[int]) -> Any:
         master = self.botmaster.master  # it has none itself any more when the master shuts down
         yield write_at_last(
             master,

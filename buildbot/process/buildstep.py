@@ -254,6 +254,9 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self.is_at_work = True
         try:
             results = yield super().startStep(remote)
+        except Exception:
+            self.build.has_lost_rows = True
+            raise
         finally:
             # an error of the master's own (the database, say) ends it before it has done so itself
             self.is_at_work = False

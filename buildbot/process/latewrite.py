@@ -26,7 +26,7 @@ def write_at_last(
     write: Callable[[], Any],
     is_due: Callable[[], bool] = lambda: True,
 ) -> Any:
-    """Write something, again and again until that succeeds. Each error is logged.
+    """Write something, again and again until that succeeds. Each error is logged, and then its end.
 
     :param what: the words for it in the log.
     :param write: called without arguments; it returns a Deferred.
@@ -34,11 +34,15 @@ def write_at_last(
     :returns: Deferred that fires, without an error, when it is written, or is not due any more, or
         the master has been stopped.
     """
+    has_failed = False
     while is_due():
         try:
             yield write()
+            if has_failed:
+                log.msg(f'{what}: it is written now')
             return
         except Exception as e:
+            has_failed = True
             log.err(e, f'{what}: cannot be written; it is tried again in {AGAIN_AFTER} seconds')
         yield asyncSleep(AGAIN_AFTER, master.reactor)
         if not master.running:

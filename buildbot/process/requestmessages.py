@@ -45,6 +45,8 @@ class RequestMessages(SharedService):
                 self.parent.awaited.pends_no_more(brdict['buildrequestid'])
             return
         builder.reservations.quiet_until = 0.0
+        if key[2] == 'unclaimed':
+            builder.inbox.put_back(brdict['buildrequestid'])
         builder.inbox.update(brdict)
         if key[2] == 'update':
             builder.request_changed(brdict['buildrequestid'])

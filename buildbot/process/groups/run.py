@@ -143,6 +143,7 @@ class GroupRun:
             try:
                 yield self.build.master.data.updates.finishStep(step.stepid, step.results, False)
             except Exception as e:
+                self.build.has_lost_rows = True
                 log.err(e, f'while ending the row of {step.lock_name()}')
 
     def cut_short(self, reason: str) -> None:

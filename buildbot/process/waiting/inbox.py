@@ -44,6 +44,8 @@ class Inbox:
         self._is_closed = False
         self._is_doubted = False  # doubted after the present reading began
         self._changed_meanwhile: set[int] | None = None
+        # requests that are being given back, each as it was last heard of
+        self._set_aside: dict[int, dict[str, Any] | None] = {}
 
     def read(self) -> defer.Deferred[PendingRequests]:
         """Return the pending requests; they are read first if they may be out of date."""
@@ -76,7 +78,8 @@ class Inbox:
             brdicts = yield self._read_all()
             if self._is_closed:
                 return self.requests
-            for brid in self.requests.bring_up_to_date(brdicts, self._changed_meanwhile):
+            there = [b for b in brdicts if not self._puts_aside(b)]
+            for brid in self.requests.bring_up_to_date(there, self._changed_meanwhile):
                 self._left(brid)
             self._changed()
             self._has_been_read = True
@@ -91,6 +94,29 @@ class Inbox:
         if brid in self.requests:
             return True
         return not self._has_been_read and brid not in (self._changed_meanwhile or ())
+
+    def set_aside(self, brid: int) -> None:
+        """Take a request for not pending, whatever is heard of it, until it is put back.
+
+        Who is about to give it back writes that late, perhaps: were it started meanwhile, its claim
+        would be lost and it would be built twice.
+        """
+        self._set_aside[brid] = None
+        self.requests.discard(brid)
+        self._left(brid)
+
+    def put_back(self, brid: int) -> None:
+        """Take a request for what was heard of it meanwhile."""
+        brdict = self._set_aside.pop(brid, None)
+        if brdict is not None:
+            self.update(brdict)
+
+    def _puts_aside(self, brdict: dict[str, Any]) -> bool:
+        brid = brdict['buildrequestid']
+        if brid not in self._set_aside:
+            return False
+        self._set_aside[brid] = brdict
+        return True
 
     def doubt(self) -> None:
         """Read the requests from the database when they are needed again."""
@@ -114,6 +140,8 @@ class Inbox:
             return
         if self._changed_meanwhile is not None:
             self._changed_meanwhile.add(brid)
+        if self._puts_aside(brdict):
+            return
         if brdict['claimed'] or brdict['complete']:
             self.requests.discard(brid)
             self._left(brid)

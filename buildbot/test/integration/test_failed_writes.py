@@ -18,6 +18,7 @@ from buildbot.plugins import schedulers
 from buildbot.plugins import steps
 from buildbot.process.buildrequestdistributor import BuildChooserBase
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
+from buildbot.process.buildstep import BuildStep
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.groups.tally import Tally
 from buildbot.process.results import CANCELLED
@@ -57,6 +58,13 @@ class FailedWrite:
             return self._write(*args, **kwargs)
         self.failed += 1
         return defer.fail(no_database())
+
+
+class LoggingStep(GatedStep):
+    @defer.inlineCallbacks
+    def run(self):
+        yield self.addLog('stdio')
+        return (yield super().run())
 
 
 class FailingCase(LabTestCase):
@@ -171,6 +179,55 @@ class Group(FailingCase):
         yield self.stop_build(1)
         self.open(self.clean, SUCCESS)
         yield self.assert_ended(CANCELLED)
+        self.assertTrue(self.flushLoggedErrors(OperationalError))
+
+
+class Rows(FailingCase):
+    @parameterized.expand(
+        [
+            ('of_a_build', 'finishBuild', False),
+            ('of_a_step', 'finishStep', False),
+            ('of_a_step_in_a_group', 'finishStep', True),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_ended_at_last(self, _, write, in_group):
+        """Rows whose end cannot be written have one as soon as it can be."""
+        gate = Gate()
+        step: BuildStep = LoggingStep(gate)
+        if in_group:
+            step = StepGroup([step])
+        yield self.setup_lab({'a': {'steps': [step]}})
+        yield self.request('a')
+        failing = self.fail_write(write)
+        self.open(gate, SUCCESS)
+        self.reactor.advance(10)
+        failing.fails = False
+        self.reactor.advance(10)
+        self.settle()
+        build = yield self.master.data.get(('builds', 1))
+        rows = yield self.master.data.get(('builds', 1, 'steps'))
+        logs = yield self.master.data.get(('builds', 1, 'steps', rows[-1]['number'], 'logs'))
+        self.assertEqual(
+            [row['complete'] for row in [build, *rows, *logs]], [True] * (4 + in_group)
+        )
+        self.assertNotEqual(build['state_string'], 'building')
+        self.assertTrue(self.flushLoggedErrors(OperationalError))
+
+    @defer.inlineCallbacks
+    def test_known_ends_stay(self):
+        """What has an end already keeps it, and its sentence."""
+        gate = Gate()
+        yield self.setup_lab({'a': {'steps': [GatedStep(gate, name=name) for name in 'xy']}})
+        yield self.request('a')
+        self.open(gate, SUCCESS)
+        failing = self.fail_write('finishBuild')
+        self.open(gate, SUCCESS)
+        failing.fails = False
+        self.reactor.advance(10)
+        self.settle()
+        self.assertEqual((yield self.step_rows()), [('x', SUCCESS), ('y', SUCCESS)])
+        self.assertEqual((yield self.builds()), [SUCCESS])
         self.assertTrue(self.flushLoggedErrors(OperationalError))
 
 

@@ -15,6 +15,7 @@ from buildbot.process.builder import Builder
 from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import RETRY
+from buildbot.process.results import SUCCESS
 from buildbot.test.util.distribution import THREE
 from buildbot.test.util.distribution import TWO
 from buildbot.test.util.distribution import DistributionCase
@@ -520,6 +521,30 @@ class Database(DistributionCase):
         self.assertEqual(len(self.flushLoggedErrors(Lost)), 2)
         self.end('a')
         self.assertEqual(self.master.botmaster._starting_brid_to_cancel, {})
+
+    @defer.inlineCallbacks
+    def test_no_start_before_it_is_given_back(self):
+        """A request is not started while it is being given back, so it is built once."""
+        yield self.setup_lab({'a': self.builder('a')}, TWO)
+        claim = self.master.data.updates.claimBuildRequests
+        answers = [defer.fail(Lost())]
+
+        def claim_second_time(*args, **kwargs):
+            return answers.pop() if answers else claim(*args, **kwargs)
+
+        self.patch(self.master.data.updates, 'claimBuildRequests', claim_second_time)
+        write = self.hold_write('unclaimBuildRequests', lambda brids: True)
+        yield self.request('a')
+        self.reactor.advance(10)
+        self.settle()
+        self.assertEqual(self.running(), '')
+        write.held.callback(None)
+        self.settle()
+        self.assertEqual(self.running(), 'a')
+        self.end('a')
+        self.assertEqual(self.running(), '')
+        self.assertEqual((yield self.builds()), [SUCCESS])
+        self.assertTrue(self.flushLoggedErrors(Lost))
 
     @defer.inlineCallbacks
     def test_unclaim_of_cancelled(self):

@@ -150,7 +150,7 @@ class Ending(LabTestCase):
 
     @parameterized.expand(
         [
-            # moment, what happens -> results of group (None: has no finished row) and build
+            # moment, what happens -> results of group (None: has no row) and build
             ('row', 'stop', CANCELLED, CANCELLED),
             ('row', 'lose', CANCELLED, RETRY),
             ('row', 'database', None, EXCEPTION),
@@ -179,7 +179,7 @@ class Ending(LabTestCase):
             ('last', 'database', EXCEPTION, EXCEPTION),
             ('after', 'stop', SUCCESS, CANCELLED),
             ('after', 'lose', SUCCESS, RETRY),
-            ('after', 'database', None, EXCEPTION),
+            ('after', 'database', EXCEPTION, EXCEPTION),
         ]
     )
     @defer.inlineCallbacks
