@@ -3,6 +3,8 @@
 # make run                          the demo: a master and two workers on a small git repository
 # make demo-check                   the demo, judged by machine
 # make test                         the tests, against the installed wheel, and demo-check
+# make storm SEEDS=1000             random histories of a master, and the shortest that fails; or
+#                                   SEEDS=200-300, or SECONDS=3600
 # make lint                         style and types
 # make docs                         the manual
 # make dist                         the wheel
@@ -35,7 +37,7 @@ ifneq ($(word 2,$(CURDIR)),)
 $(error the path of the checkout has a space in it: $(CURDIR))
 endif
 
-.PHONY: run demo-check test lint docs dist www seams news check-upstream series tree clean help
+.PHONY: run demo-check test storm lint docs dist www seams news check-upstream series tree clean help
 
 run: $(VENV)/.bundle
 	@$(BIN)/python contrib/demo/demo.py run \
@@ -55,6 +57,10 @@ test: $(VENV)/.test
 		series.test test_check test_demo
 	@$(MAKE) --no-print-directory demo-check
 
+storm: $(VENV)/.test
+	@$(BIN)/python contrib/storm/storm.py $(if $(SEEDS),--seeds $(SEEDS)) \
+		$(if $(SECONDS),--seconds $(SECONDS))
+
 docs: $(VENV)/.docs
 	@$(BIN)/sphinx-build -q -W --keep-going docs docs/_build/html
 	@$(BIN)/towncrier build --draft --version $(VERSION) > docs/_build/next-news.rst \
@@ -65,7 +71,7 @@ lint: $(VENV)/.lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy buildbot_overlay buildslave contrib/*.py contrib/bench/*.py contrib/demo/*.py \
-		contrib/upstream/*.py contrib/upstream/series/*.py
+		contrib/storm/*.py contrib/upstream/*.py contrib/upstream/series/*.py
 
 # What is built is committed: installing the wheel needs no npm.
 www: $(PAGE)/node_modules/.package-lock.json
