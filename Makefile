@@ -3,8 +3,7 @@
 # make run                          the demo: a master and two workers on a small git repository
 # make demo-check                   the demo, judged by machine
 # make test                         the tests, against the installed wheel, and demo-check
-# make storm SEEDS=1000             random histories of a master, and the shortest that fails; or
-#                                   SEEDS=200-300, or SECONDS=3600
+# make storm SEEDS=1000             random histories; or SEEDS=200-300, or SECONDS=3600
 # make lint                         style and types
 # make docs                         the manual
 # make dist                         the wheel
