@@ -19,9 +19,8 @@ from buildbot.config.fileline import FileLine
 from buildbot.config.fileline import at
 from buildbot.config.fileline import line_that_runs
 from buildbot.config.oldwords import old_word
-from buildbot.config.words import UNWRITABLE
-from buildbot.config.words import can_be_written
 from buildbot.config.words import hint
+from buildbot.config.words import why_unwritable
 from buildbot.config.words import words_for
 from buildbot.interfaces import IRenderable
 from buildbot.locking.copies import RealBranchLock
@@ -128,8 +127,8 @@ class BaseLockId(util.ComparableMixin):
         problems = []
         if not isinstance(self.name, str) or not self.name:
             problems.append('its name must be a string that is not empty')
-        elif not can_be_written(self.name):
-            problems.append(f'its name has {UNWRITABLE}')
+        elif why_unwritable(self.name):
+            problems.append(f'its name has {why_unwritable(self.name)}')
         if not is_number_of_units(self.maxCount):
             problems.append(f'maxCount must be a number of units, not {self.maxCount!r}')
         if limits is not None and not isinstance(limits, dict):
@@ -138,8 +137,9 @@ class BaseLockId(util.ComparableMixin):
             for key, units in limits.items():
                 if not isinstance(key, str):
                     problems.append(f'a name in {limits_name} must be a string, not {key!r}')
-                elif not can_be_written(key):
-                    problems.append(f'the name {key!r} in {limits_name} has {UNWRITABLE}')
+                elif why_unwritable(key):
+                    why = why_unwritable(key)
+                    problems.append(f'the name {key!r} in {limits_name} has {why}')
                 if not is_number_of_units(units):
                     problems.append(
                         f'{limits_name}[{key!r}] must be a number of units, not {units!r}'
@@ -327,16 +327,16 @@ class BranchLock(BaseLockId):
         for what, value in (('codebase', codebase), ('defaultBranch', defaultBranch)):
             if value is not None and not isinstance(value, str):
                 config.error(self._sentence(f'{what} must be a string, not {value!r}'))
-            elif value is not None and not can_be_written(value):
-                config.error(self._sentence(f'{what} {value!r} has {UNWRITABLE}'))
+            elif value is not None and why_unwritable(value):
+                config.error(self._sentence(f'{what} {value!r} has {why_unwritable(value)}'))
         if key is not None and (codebase is not None or defaultBranch is not None):
             config.error(
                 self._sentence('it has a key, so it can have no codebase and no defaultBranch')
             )
         if hint(key):
             config.error(self._sentence(f'key cannot be {words_for(key)}{hint(key)}'))
-        elif isinstance(key, str) and not can_be_written(key):
-            config.error(self._sentence(f'key {key!r} has {UNWRITABLE}'))
+        elif isinstance(key, str) and why_unwritable(key):
+            config.error(self._sentence(f'key {key!r} has {why_unwritable(key)}'))
         # the order of patterns has a meaning, so it is part of what is compared
         self._maxCountForBranchList = tuple(self.maxCountForBranch.items())
         self._key = None if key is None else _RenderedKey(key)

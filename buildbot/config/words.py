@@ -6,15 +6,19 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-#: why ``can_be_written`` says no
-UNWRITABLE = 'a lone surrogate, which cannot be written down'
+from buildbot.locking.plain import plain
 
 
 def words_for(thing: Any) -> str:
-    """Return words for a value that is not what it must be."""
+    """Return words for a value that is not what it must be, however large it is."""
     if inspect.isfunction(thing):
         return f'the function {thing.__name__!r}'
-    return 'a generator' if inspect.isgenerator(thing) else repr(thing)
+    if inspect.isgenerator(thing):
+        return 'a generator'
+    try:
+        return plain(repr(thing))
+    except Exception:
+        return f'a {type(thing).__name__} that has no words for itself'
 
 
 def hint(thing: Any) -> str:
@@ -24,10 +28,12 @@ def hint(thing: Any) -> str:
     return ''
 
 
-def can_be_written(text: str) -> bool:
-    """Tell whether a log, a file or a database can have the text."""
+def why_unwritable(text: str) -> str | None:
+    """Say what a text has that not every log, file and database can have; None if it is fine."""
+    if '\0' in text:
+        return 'a null character, which cannot be written down'
     try:
         text.encode('utf-8')
     except UnicodeEncodeError:
-        return False
-    return True
+        return 'a lone surrogate, which cannot be written down'
+    return None

@@ -18,6 +18,8 @@ from twisted.python import log
 
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockError
+from buildbot.locking.plain import one_line
+from buildbot.locking.plain import plain
 from buildbot.util import service
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class LocksInUse(service.SharedService):
         :param text: a sentence, without the name of the copy and its full stop.
         """
         if self.tell_people is None:
-            log.msg(f'{lock}: {text}')
+            log.msg(f'{lock}: {one_line(text)}')
             return
         try:
             self.tell_people(lock, what, text)
@@ -140,7 +142,7 @@ class RealWorkerLock(FoundByName):
         self.locks: WeakValueDictionary[str, BaseLock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
-        return self.lockName
+        return plain(self.lockName)
 
     @property
     def description(self) -> str:
@@ -197,7 +199,7 @@ class RealBranchLock(FoundByName):
         self.copies: WeakValueDictionary[tuple[str, str | None], BaseLock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
-        return self.lockName
+        return plain(self.lockName)
 
     @property
     def is_idle(self) -> bool:

@@ -25,6 +25,7 @@ from buildbot.locking.owner import key_of
 from buildbot.locking.owner import owners_around
 from buildbot.locking.owner import thing_of
 from buildbot.locking.owner import waits_of
+from buildbot.locking.plain import plain
 from buildbot.locking.pool import Holding
 from buildbot.locking.pool import Lock
 from buildbot.locking.pool import Want
@@ -362,7 +363,7 @@ class BaseLock:
     :param of: the worker, branch or key whose copy it is; None if there is but one copy.
     :param family: the lock that it is a copy of, if there are several.
     :cvar kind: what the configuration calls such a lock.
-    :ivar label: the name of this copy in messages.
+    :ivar label: its name; in messages stands what it is as a string, whatever is in the name.
     :ivar in_use: told of what happens to this copy; None if nobody is.
     :ivar key: that by which its family knows it.
     :ivar by_hand: the owners that are people, whether they hold it or wait.
@@ -385,10 +386,10 @@ class BaseLock:
         self._rule = Lock(maxCount)
         # claims made by waitUntilMaybeAvailable, by what stands for the owner
         self._asked: dict[Any, LockClaim] = {}
-        self.release_subs = subscription.SubscriptionPoint(f'releases of lock {self.label}')
+        self.release_subs = subscription.SubscriptionPoint(f'releases of lock {self}')
 
     def __repr__(self) -> str:
-        return self.label
+        return plain(self.label)
 
     @property
     def description(self) -> str:
@@ -449,7 +450,7 @@ class BaseLock:
         It is in the past tense, since a message is not kept true. Of holders nested in one another
         only the outermost are named, as the other owner sees them.
         """
-        return f'{self.label}, {self.who_was_in_the_way(requester)}'
+        return f'{self}, {self.who_was_in_the_way(requester)}'
 
     def who_was_in_the_way(self, requester: Any) -> str:
         """Say the same without its name."""

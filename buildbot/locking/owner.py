@@ -9,6 +9,7 @@ from typing import Iterator
 from typing import Protocol
 
 from buildbot.locking.claim import Claim
+from buildbot.locking.plain import plain
 
 BY_IDENTITY = object.__hash__  # of what has no == of its own
 
@@ -100,7 +101,8 @@ class _Key:
         self.claims: dict[Claim, None] = {}
 
     def __repr__(self) -> str:
-        return self.thing.lock_name() if isinstance(self.thing, LockOwner) else repr(self.thing)
+        thing = self.thing
+        return plain(thing.lock_name() if isinstance(thing, LockOwner) else repr(thing))
 
 
 class _KeyOfEqual(_Key):

@@ -148,8 +148,13 @@ class Builder(upstream.Builder):
         was_in_line = self.reservations.is_in_line(brid)
         self._awaited.pends_no_more(brid)
         self.reservations.request_changed(brid)
-        if was_in_line:
+        was_asked_about = self._give_up_asking_about(brid)
+        if was_in_line or was_asked_about:
             self.wake()
+
+    def _give_up_asking_about(self, thing: Any) -> bool:
+        # a request or a worker that is not there any more
+        return self._questions is not None and self._questions.give_up_about(thing)
 
     def _awaited_by(self, brid: int) -> LockOwner | None:
         return self._awaited.owner_around(brid, self.name)
@@ -201,7 +206,9 @@ class Builder(upstream.Builder):
         can_start = self.config.canStartBuild
         if not callable(can_start):
             return True
-        return self.questions.ask('canStartBuild', can_start, self, workerforbuilder, buildrequest)
+        asked = (self, workerforbuilder, buildrequest)
+        about = (getattr(buildrequest, 'id', None), workerforbuilder.worker.workername)
+        return self.questions.ask('canStartBuild', can_start, *asked, about=about)
 
     def _ask_anew(self) -> None:
         config = self.config
@@ -407,6 +414,7 @@ class Builder(upstream.Builder):
 
     def detached(self, worker: Any) -> None:
         super().detached(worker)
+        self._give_up_asking_about(worker.workername)
         self.worker_occupied(worker)
 
     @defer.inlineCallbacks

@@ -175,7 +175,8 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
     @defer.inlineCallbacks
     def _ask_next_build(self, next_build: Any, bldr: Builder, requests: list[BuildRequest]) -> Any:
         try:
-            chosen = yield bldr.questions.ask('nextBuild', next_build, bldr, requests)
+            brids = [request.id for request in requests]
+            chosen = yield bldr.questions.ask('nextBuild', next_build, bldr, requests, about=brids)
         except defer.CancelledError:
             return None  # nobody waits for an answer any more
         except Exception:
@@ -200,7 +201,7 @@ class BasicBuildChooser(upstream.BasicBuildChooser):
         try:
             if self._reserves:
                 worker = yield bldr.questions.ask(
-                    'nextWorker', self.nextWorker, bldr, workers, request
+                    'nextWorker', self.nextWorker, bldr, workers, request, about=[request.id]
                 )
             else:
                 worker = yield self.nextWorker(bldr, workers, request)

@@ -13,6 +13,8 @@ from typing import Protocol
 
 from twisted.internet import defer
 from twisted.python import log
+from twisted.python.failure import Failure
+from twisted.python.reflect import accumulateClassList
 
 from buildbot import config
 from buildbot import util
@@ -27,6 +29,7 @@ from buildbot.locks import LockError
 from buildbot.locks import LockOwner
 from buildbot.process.deadlocklog import DEADLOCK
 from buildbot.process.deadlocklog import in_words
+from buildbot.process.endable import endable
 from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.eye.words import plain
 from buildbot.process.hand.failures import tell_release
@@ -46,8 +49,6 @@ from buildbot.util.eventual import eventually
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
-    from twisted.python.failure import Failure
-
     from buildbot.worker.protocols.base import Connection
 
 upstream = release(__name__)
@@ -173,6 +174,12 @@ class BuildStep(upstream.BuildStep, LockOwner):
     # fires when its locks are found out; None when they are not being looked for
     _finding_locks: defer.Deferred[Any] | None = None
 
+    # fires with the answer of what a user wrote for it; None when nothing is asked
+    _asked: defer.Deferred[Any] | None = None
+
+    #: what is asked of what a user wrote for it and not answered yet, and since when; or None
+    unanswered: tuple[str, float] | None = None
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.lock_log = LockLog()
@@ -232,6 +239,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
         if self._finding_locks is not None:
             eventually(self._finding_locks.cancel)  # a user's renderable may never answer
+        if self._asked is not None:
+            eventually(self._asked.cancel)  # nor may this
         try:
             yield super()._interrupt_impl(reason)
         except Exception as e:
@@ -258,9 +267,37 @@ class BuildStep(upstream.BuildStep, LockOwner):
         if self._name_too_long:
             self.why_not_run = self._name_too_long
             raise ValueError(self._name_too_long)
-        yield super()._render_renderables()
+        names: list[str] = []
+        accumulateClassList(type(self), 'renderables', names)
+        rendered = [self.build.render(getattr(self, name)) for name in names]
+        values = yield self.ask('a renderable of it', defer.gatherResults(rendered, True))
+        for name, value in zip(names, values):
+            setattr(self, name, value)
         if self.step_group is not None:
             self.step_group.give_defaults(self)
+        if callable(self.doStepIf):
+            does_step = defer.maybeDeferred(self.doStepIf, self)
+            self.doStepIf = bool((yield self.ask('its doStepIf', does_step)))
+
+    @defer.inlineCallbacks
+    def ask(self, what: str, answer: defer.Deferred[Any]) -> Any:
+        """Wait for the answer of something that a user wrote, until the step is interrupted.
+
+        :param what: the words for it.
+        :returns: Deferred of the answer; it fails with ``BuildStepCancelled`` if there is none by
+            then.
+        """
+        self._asked = endable(answer, f'{self.lock_name()}: {what}')
+        self.unanswered = (what, self.master.reactor.seconds())
+        try:
+            return (yield self._asked)
+        except Exception as e:
+            if self.stopped and first_cause(Failure()).check(defer.CancelledError):
+                self.why_not_run = f'{what} had not answered when it was stopped'
+                raise upstream.BuildStepCancelled from e
+            raise
+        finally:
+            self._asked = self.unanswered = None
 
     @defer.inlineCallbacks
     def _update_summary_impl(self) -> Any:
@@ -309,7 +346,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
     def _setup_locks(self) -> Any:
         if self.stopped:
             raise upstream.BuildStepCancelled  # the worker may be gone, whose locks are meant
-        d = self._finding_locks = get_real_locks_from_accesses(self.locks, self.build)
+        finding = get_real_locks_from_accesses(self.locks, self.build)
+        d = self._finding_locks = endable(finding, f'{self.lock_name()}: a renderable of its locks')
         d.addErrback(self._cannot_have_locks)
         self._locks_to_acquire = yield d
         self._finding_locks = None
@@ -460,12 +498,15 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """
         self._ended_with, self.why_not_run = EXCEPTION, why
 
+    @defer.inlineCallbacks
     def addLogWithFailure(self, why: Failure, logprefix: str = '') -> Any:
         cause = first_cause(why)
         if cause.check(CircleError):
             # who waits for whom says more than a traceback
-            return self.addCompleteLog(f'{logprefix}{DEADLOCK}', in_words(cause.value.waits))
-        return super().addLogWithFailure(why, logprefix)
+            yield self.addCompleteLog(f'{logprefix}{DEADLOCK}', in_words(cause.value.waits))
+            return
+
+        yield super().addLogWithFailure(why, logprefix)
 
     def _end_limit(self) -> None:
         if self._limit is not None:

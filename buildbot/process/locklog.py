@@ -16,6 +16,7 @@ from buildbot.process.eye.use import LOST
 from buildbot.process.eye.use import RELEASED
 from buildbot.process.eye.use import Use
 from buildbot.process.eye.use import use_of
+from buildbot.process.eye.words import short_name
 
 if TYPE_CHECKING:
     from buildbot.locking.copy import InUse
@@ -56,7 +57,7 @@ class LockLog:
     def waits(self, owner: LockOwner, demand: Demand, now: float) -> None:
         """Log that it waits for its locks."""
         if self.waits_since is None:
-            self.waits_since, self._waited_as = now, owner.short_name()
+            self.waits_since, self._waited_as = now, short_name(owner)
         fresh = [(lock, access) for lock, access in demand if lock.label not in self._awaited]
         self._awaited.update(lock.label for lock, _ in fresh)
         for lock, access in fresh:
@@ -66,7 +67,7 @@ class LockLog:
         self._long_waits = in_use.long_waits if in_use is not None else None
         if self._long_waits is not None:
             self._long_waits.begin(self, owner)
-        log_each(f'{owner.short_name()} waits for', fresh)
+        log_each(f'{short_name(owner)} waits for', fresh)
 
     def holds(self, now: float, waited: LockLog | None = None) -> None:
         """Note that it holds its locks; that is logged when its name is known, by ``granted``.
@@ -97,7 +98,7 @@ class LockLog:
         if self.holds_since is None:
             self.holds_since = now
         since = self.holds_since if self.waits_since is None else self.waits_since
-        name = owner.short_name()
+        name = short_name(owner)
         was = f', in line as {self._waited_as}' if self._waited_as not in ('', name) else ''
         log_each(f'{name} was granted', demand, f'{after(self.holds_since - since)}{was}')
 
@@ -108,14 +109,14 @@ class LockLog:
         """
         if self.holds_since is not None:
             self.granted(owner, demand, now)
-            log_each(f'{owner.short_name()} released', demand, after(now - self.holds_since))
+            log_each(f'{short_name(owner)} released', demand, after(now - self.holds_since))
             taken = [(lock, access) for lock, access in demand if access.count]
             uses = [(lock.in_use, use_of(owner, lock, access)) for lock, access in taken]
             self._record(uses, now, LOST if lost else RELEASED)
             self._forget()
         elif self.waits_since is not None:
             waited = after(now - self.waits_since)
-            log_each(f'{owner.short_name()} stopped waiting for', demand, waited)
+            log_each(f'{short_name(owner)} stopped waiting for', demand, waited)
             self.left(now, lost)
 
     def left(self, now: float, lost: bool = False) -> None:
@@ -151,7 +152,7 @@ class LockLog:
 def log_each(what: str, demand: Demand, more: str = '') -> None:
     for lock, access in demand:
         if access.count:
-            log.msg(f'{what} {lock.label} ({in_words(access)}){more}')
+            log.msg(f'{what} {lock} ({in_words(access)}){more}')
 
 
 def in_words(access: LockAccess) -> str:

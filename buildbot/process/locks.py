@@ -17,9 +17,8 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 from buildbot.config.fileline import at
-from buildbot.config.words import UNWRITABLE
-from buildbot.config.words import can_be_written
 from buildbot.config.words import hint
+from buildbot.config.words import why_unwritable
 from buildbot.config.words import words_for
 from buildbot.interfaces import IRenderable
 from buildbot.locking.copies import RealBranchLock
@@ -31,7 +30,6 @@ from buildbot.locks import BranchLock
 from buildbot.locks import LockAccess
 from buildbot.locks import WorkerLock
 from buildbot.locks import in_access
-from buildbot.process.rendering import Generator
 from buildbot.process.rendering import render
 from buildbot.process.runningbuilds import RunningBuilds
 from buildbot_overlay import release
@@ -45,6 +43,9 @@ if TYPE_CHECKING:
     Demand = list[tuple[BaseLock, LockAccess]]
 
 upstream = release(__name__)
+
+#: what a key of a branch lock can be rendered to: what is equal for two builds looks the same
+KEYS = (str, int, float, bytes, type(None))
 
 
 class Resolved(NamedTuple):
@@ -87,21 +88,33 @@ def resolve(builder: Any, workerforbuilder: Any, buildrequest: BuildRequest) -> 
     worker, props = workerforbuilder.worker, None
     if worker is None:
         return None  # its connection was lost in the meantime
+    brid = getattr(buildrequest, 'id', None)  # a stand-in for a request may have none
+    if not builder.inbox.is_pending(brid):
+        return None  # it may never answer, as it may not have before
+    about = (brid, worker.workername)
     if worker.builds_may_be_incompatible:
         props = yield builder._setup_props_if_needed(props, workerforbuilder, buildrequest)
         is_compatible = yield builder.questions.ask(
-            f'a renderable of worker {worker.name!r}', worker.isCompatibleWithBuild, props
+            f'a renderable of worker {worker.name!r}',
+            worker.isCompatibleWithBuild,
+            props,
+            about=about,
         )
         if not is_compatible:
             why = 'its build does not fit there'
-            builder.refusals.note(getattr(buildrequest, 'id', None), worker.workername, why)
+            builder.refusals.note(brid, worker.workername, why)
             return None
     config_version, configured = builder.config_version, builder.config.locks
     of_builder: Demand = []
     why_never = None
     try:
         of_builder = yield builder.questions.ask(
-            'a renderable of its locks', builder.find_demand, workerforbuilder, buildrequest, props
+            'a renderable of its locks',
+            builder.find_demand,
+            workerforbuilder,
+            buildrequest,
+            props,
+            about=about,
         )
     except defer.CancelledError:
         return None
@@ -115,7 +128,6 @@ def resolve(builder: Any, workerforbuilder: Any, buildrequest: BuildRequest) -> 
     of_worker = getattr(worker, 'locks', [])  # a stand-in for a worker may have none
     if of_builder or of_worker:
         around = yield find_owner_around(builder, buildrequest)
-    brid = getattr(buildrequest, 'id', None)  # a stand-in for a request may have none
     is_settled = builder.config_version == config_version and builder.inbox.is_pending(brid)
     if workerforbuilder.worker is None or not builder.running or not is_settled:
         return None
@@ -230,8 +242,13 @@ def copies_of(
             check_label(lock, copy.label)
         return copies
     rendered = yield render(props, key)
-    if isinstance(rendered, Generator):
-        raise LockError(f'lock {lock.lockName!r}: its key is {rendered!r}')
+    parts = rendered if isinstance(rendered, (list, tuple)) else [rendered]
+    for part in parts:
+        if not isinstance(part, KEYS):
+            raise LockError(
+                f'lock {lock.lockName!r}: its key must be text or a number, or a list of these, not'
+                f' {words_for(part)}'
+            )
     # before there is such a copy, which those who look at all copies would find
     check_label(lock, f'{lock.lockName}[{rendered}]')
     return [lock.lock_for_key(rendered)]
@@ -242,8 +259,9 @@ def check_label(lock: Any, label: str) -> None:
 
     :raises LockError: it cannot.
     """
-    if not can_be_written(label):
-        raise LockError(f'lock {lock.lockName!r}: its copy {label!r} has {UNWRITABLE}')
+    why = why_unwritable(label)
+    if why is not None:
+        raise LockError(f'lock {lock.lockName!r}: its copy {label!r} has {why}')
 
 
 def check_rendered(locks: Any) -> None:
@@ -324,7 +342,7 @@ def ids_of(locks: Iterable[Any]) -> list[Any]:
 
 def names_of_locks(demand: Demand) -> str:
     """Return the names of copies for messages, but for accesses with a count of 0."""
-    return ', '.join(lock.label for lock, access in demand if access.count)
+    return ', '.join(str(lock) for lock, access in demand if access.count)
 
 
 def together(*lists: Demand) -> Demand:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 from typing import Callable
+from typing import Collection
 
 from twisted.internet import defer
 from twisted.internet.interfaces import IDelayedCall
@@ -30,15 +31,15 @@ class Questions:
     def __init__(self, name: str, reactor: Any) -> None:
         self._name = name
         self._reactor = reactor
-        # what was asked and when, by what fires with the answer
-        self._open: dict[defer.Deferred[Any], tuple[str, float]] = {}
+        # what was asked, when, and about what, by what fires with the answer
+        self._open: dict[defer.Deferred[Any], tuple[str, float, Collection[Any]]] = {}
         self._is_over = False
         self._late: Callable[[], Any] = lambda: None
 
     @property
     def unanswered(self) -> list[tuple[str, float]]:
         """What is asked and not answered yet, and since when."""
-        return list(self._open.values())
+        return [(what, since) for what, since, _ in self._open.values()]
 
     def begin_look(self, late: Callable[[], Any]) -> None:
         """Note that a look at the builder begins.
@@ -49,10 +50,14 @@ class Questions:
         self._is_over = False
 
     @defer.inlineCallbacks
-    def ask(self, what: str, function: Callable[..., Any], *args: Any) -> Any:
+    def ask(
+        self, what: str, function: Callable[..., Any], *args: Any, about: Collection[Any] = ()
+    ) -> Any:
         """Call a method of the user's.
 
         :param what: its name for the log, such as ``nextWorker``.
+        :param about: the ids of the requests and the names of the workers without which the answer
+            is of no use.
         :returns: Deferred of what the function returns, or its Deferred fires with. It fails as
             that does, and with ``CancelledError`` after ``give_up``.
         """
@@ -64,7 +69,7 @@ class Questions:
             raise defer.CancelledError()
         asked: defer.Deferred[Any] = defer.Deferred()
         answer.addCallbacks(self._answer, self._fail, (asked,), errbackArgs=(asked, what))
-        self._open[asked] = (what, self._reactor.seconds())
+        self._open[asked] = (what, self._reactor.seconds(), about)
         calls = [
             self._reactor.callLater(self.late_after, self._is_late),
             self._reactor.callLater(self.logged_after, self._log_lateness, what),
@@ -102,6 +107,20 @@ class Questions:
     def give_up(self) -> None:
         """Wait for no answer any more, until the builder is looked at again."""
         self._is_over = True
-        for asked in list(self._open):
-            del self._open[asked]
-            asked.errback(defer.CancelledError())
+        self._end(list(self._open))
+
+    def give_up_about(self, thing: Any) -> bool:
+        """Wait no more for answers that are of no use without a request or a worker.
+
+        :param thing: the id of a request that is not pending any more, or the name of a worker that
+            has been lost.
+        :returns: whether there were such.
+        """
+        given_up = [asked for asked, (_, _, about) in self._open.items() if thing in about]
+        self._end(given_up)
+        return bool(given_up)
+
+    def _end(self, given_up: list[defer.Deferred[Any]]) -> None:
+        for asked in given_up:
+            if self._open.pop(asked, None) is not None:
+                asked.errback(defer.CancelledError())

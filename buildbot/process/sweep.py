@@ -54,7 +54,7 @@ class Leftover(NamedTuple):
         :param freed: whether it is ended now.
         """
         claim, thing = self.claim, self.claim.thing
-        labels = ', '.join(copy.label for copy, _ in claim.accesses)
+        labels = ', '.join(str(copy) for copy, _ in claim.accesses)
         since = holds_since(thing) if claim.holds else waits_since(thing)
         held = f'{labels} held by' if claim.holds else f'{labels} waited for by'
         name = thing.lock_name() if hasattr(thing, 'lock_name') else repr(thing)

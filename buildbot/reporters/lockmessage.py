@@ -10,6 +10,8 @@ import jinja2
 from twisted.internet import defer
 
 from buildbot import config
+from buildbot.locking.plain import lines_of
+from buildbot.locking.plain import one_line
 from buildbot.reporters.message import MessageFormatterBaseJinja
 
 #: what people can be told of, and the words for it in a subject
@@ -98,8 +100,12 @@ class LockMessageFormatter(MessageFormatterBaseJinja):
         :returns: Deferred of a dictionary with ``body``, ``subject``, ``type``, ``extra_info``.
         """
         url = master.config.buildbotURL
+        # what others have chosen makes no lines of its own, and a reason may have several
+        texts = ('copy', 'text', 'who', 'person')
         context = {
             **action,
+            **{name: one_line(action[name]) for name in texts if action.get(name)},
+            'reason': lines_of(action['reason']),
             'words': EVENTS.get(action['action'], action['action']),
             'url': f'{url}#/locks',
             'buildbot_title': master.config.title,

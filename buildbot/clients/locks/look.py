@@ -9,7 +9,7 @@ import unicodedata
 from typing import Any
 from typing import NamedTuple
 
-from buildbot.process.eye.words import seen
+from buildbot.locking.plain import seen
 
 #: the columns of what is no terminal
 UNLIMITED = 10_000

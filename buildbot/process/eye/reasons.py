@@ -246,6 +246,10 @@ def why_step_waits(step: BuildStep, now: float, lines: Lines | None = None) -> l
     found = list(waits_in_line(step, lines or Lines(), now))
     if step.is_finding_locks:
         found.append(Reason('lock', 'its locks are being found out'))
+    if step.unanswered is not None:
+        what, since = step.unanswered
+        text = f'{what} has not answered for {age(now - since)}'
+        found.append(Reason('user', text, since_at=since))
     return [of_build(reason, step.build)._replace(stepid=step.stepid) for reason in found]
 
 

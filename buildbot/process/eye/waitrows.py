@@ -110,5 +110,5 @@ class WaitRows(SharedService):
                 row.say(text)
         except Exception as e:
             row.due_at = math.inf  # the others go on, and it is logged once
-            names = ', '.join(lock.label for lock, _ in claim.accesses)
+            names = ', '.join(str(lock) for lock, _ in claim.accesses)
             log.err(e, f'while telling who waits for {names}')

@@ -3,36 +3,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 from typing import Sequence
 
 from buildbot.locking.owner import LockOwner
-
-#: the most characters of a name that are shown
-LONGEST = 200
+from buildbot.locking.plain import plain
 
 #: how many of many things are named
 NAMED = 3
 
-#: categories of characters that would change the text around them, or could not be seen
-UNSEEN = ('Cc', 'Cf', 'Co', 'Cs', 'Zl', 'Zp')
-
 MINUTE, HOUR, DAY = 60, 3600, 86400
-
-
-def plain(text: str) -> str:
-    """Return a name as text of one line, whatever is in it."""
-    text = text[: LONGEST + 1]
-    if not text.isprintable():
-        text = ''.join(map(seen, text))
-    return text if len(text) <= LONGEST else f'{text[: LONGEST - 3]}...'
-
-
-def seen(char: str) -> str:
-    if unicodedata.category(char) in UNSEEN:
-        return char.encode('unicode_escape').decode('ascii')
-    return char
 
 
 def short_name(thing: Any) -> str:

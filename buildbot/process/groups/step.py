@@ -251,7 +251,8 @@ class StepGroup(buildstep.BuildStep):
     @defer.inlineCallbacks
     def run(self) -> Any:
         if IRenderable.providedBy(self.steps):
-            self.steps = yield render(self.build, self.steps)
+            rendered = render(self.build, self.steps)
+            self.steps = yield self.ask('a renderable of its steps', rendered)
             self._check_rendered()
         if not self.build.conn:
             return RETRY  # the worker was lost meanwhile, for which its steps would be made

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from twisted.internet import defer
 
-from buildbot.config.words import can_be_written
+from buildbot.config.words import why_unwritable
 from buildbot.locking.copies import LocksInUse
 from buildbot.locking.copies import RealBranchLock
 from buildbot.locking.copies import RealMasterLock
@@ -84,7 +84,7 @@ def copy_of(lock: Any, of: str | None, codebase: str, workers: Any) -> BaseLock:
             raise LockError(f'lock {name!r}: there is no worker {of!r}, whose copy it could be')
         return lock.getLockForWorker(of)
     for text in (codebase, of or ''):
-        if not can_be_written(text) or '\0' in text:
+        if why_unwritable(text):
             raise LockError(f'lock {name!r}: no copy can have the name {text!r}')
     defined = lock.lockid
     if defined is None:

@@ -9,6 +9,7 @@ from twisted.internet import defer
 from twisted.python import log
 
 from buildbot.locking.copy import BaseLock
+from buildbot.locking.plain import one_line
 
 
 class Journal:
@@ -42,7 +43,7 @@ class Journal:
         :param until: when that hold ends, in seconds.
         """
         why = f' ({reason})' if reason else ''
-        log.msg(f'{copy}: {text}{why}')
+        log.msg(f'{copy}: {one_line(text + why)}')
         columns = {
             'masterid': self._master.masterid,
             'copy': copy.label,

@@ -7,8 +7,7 @@ import math
 from typing import Any
 from typing import NamedTuple
 
-from buildbot.config.words import UNWRITABLE
-from buildbot.config.words import can_be_written
+from buildbot.config.words import why_unwritable
 from buildbot.locking.copies import definition_of
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import in_units
@@ -74,10 +73,9 @@ def check_text(copy: BaseLock, what: str, text: Any) -> str:
         raise Refused(f'{copy}: {what} must not be empty')
     if len(text) > LONGEST:
         raise Refused(f'{copy}: {what} is longer than {LONGEST} characters')
-    if not can_be_written(text):
-        raise Refused(f'{copy}: {what} has {UNWRITABLE}')
-    if '\0' in text:  # not every database can have it
-        raise Refused(f'{copy}: {what} has a null character, which cannot be written down')
+    why = why_unwritable(text)
+    if why is not None:
+        raise Refused(f'{copy}: {what} has {why}')
     return text.strip()
 
 

@@ -224,7 +224,10 @@ class Refused(LabTestCase):
         """A key that is a generator is refused, where all such builds shared a copy."""
         key = renderer(lambda props: (x for x in []) if props.getProperty('what') == 'bad' else 'x')
         lock = BranchLock('lab', key=key)
-        yield self.assert_refused(place, [lock], "lock 'lab': its key is a generator")
+        sentence = (
+            "lock 'lab': its key must be text or a number, or a list of these, not a generator"
+        )
+        yield self.assert_refused(place, [lock], sentence)
 
     @parameterized.expand([('builder',), ('step',)])
     @defer.inlineCallbacks

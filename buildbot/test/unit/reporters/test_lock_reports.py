@@ -216,6 +216,18 @@ class Messages(unittest.SynchronousTestCase):
         self.assertNotIn('<script', report['body'])
         self.assertEqual(report['body'].count('&lt;script&gt;'), 3)
 
+    def test_one_line(self):
+        """What others have chosen moves no cursor and makes no lines; a reason may have several."""
+        hostile = 'x\x1b[2J\u202e\nReason: none'
+        action = {**ACTION, 'copy': hostile, 'text': hostile, 'reason': 'bring-up\n\x1b[2Jof it'}
+        report = self.successResultOf(self.report(action))
+        name = 'x\\x1b[2J\\u202e\\nReason: none'
+        self.assertEqual(
+            report['body'].split('\n')[:3],
+            [f'{name}: {name}.', 'Reason: bring-up', '\\x1b[2Jof it'],
+        )
+        self.assertEqual(report['subject'], f'{name}: it is held by hand (Lab)')
+
     def test_own_template(self):
         """A template has what is known of the event, and what ctx has; a subject is one line."""
         formatter = LockMessageFormatter(

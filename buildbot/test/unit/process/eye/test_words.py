@@ -10,9 +10,10 @@ from hypothesis import strategies
 from parameterized import parameterized
 from twisted.trial import unittest
 
+from buildbot.locking.plain import LONGEST
+from buildbot.locking.plain import UNSEEN
+from buildbot.locking.plain import lines_of
 from buildbot.locks import LockOwner
-from buildbot.process.eye.words import LONGEST
-from buildbot.process.eye.words import UNSEEN
 from buildbot.process.eye.words import age
 from buildbot.process.eye.words import plain
 from buildbot.process.eye.words import short_name
@@ -72,6 +73,15 @@ class Words(unittest.SynchronousTestCase):
         self.assertLessEqual(len(said), LONGEST)
         self.assertFalse([char for char in said if unicodedata.category(char) in UNSEEN])
         self.assertEqual(said, plain(said))
+
+    @given(strategies.text())
+    def test_lines_are_always_so(self, text):
+        """A text of many lines has these, and nothing else that acts on what is around it."""
+        said = lines_of(text)
+        lines = said.split('\n')
+        self.assertLessEqual(len(lines), 1 + len(text.splitlines()))
+        chars = [char for line in lines for char in line]
+        self.assertFalse([char for char in chars if unicodedata.category(char) in UNSEEN])
 
     def test_short_name(self):
         """An owner of locks has its own name; what comes from outside has its repr."""
