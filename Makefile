@@ -4,6 +4,7 @@
 # make demo-check                   the demo, judged by machine
 # make test                         the tests, against the installed wheel, and demo-check
 # make faults                       what real processes do when killed, frozen, without a database (an hour)
+# make storm SEEDS=1000             random histories; or SEEDS=200-300, or SECONDS=3600
 # make lint                         style and types
 # make docs                         the manual
 # make dist                         the wheel
@@ -36,7 +37,7 @@ ifneq ($(word 2,$(CURDIR)),)
 $(error the path of the checkout has a space in it: $(CURDIR))
 endif
 
-.PHONY: run demo-check test faults lint docs dist www seams news check-upstream series tree clean help
+.PHONY: run demo-check test storm faults lint docs dist www seams news check-upstream series tree clean help
 
 run: $(VENV)/.bundle
 	@$(BIN)/python contrib/demo/demo.py run \
@@ -63,6 +64,10 @@ faults: $(VENV)/.test
 	@cd $(VENV)/faults && PYTHONPATH=$(CURDIR)/contrib/faults FAULTS_FIGURES=1 \
 		$(BIN)/trial buildbot.test.integration.test_faults test_workers test_database test_many
 
+storm: $(VENV)/.test
+	@$(BIN)/python contrib/storm/storm.py $(if $(SEEDS),--seeds $(SEEDS)) \
+		$(if $(SECONDS),--seconds $(SECONDS))
+
 docs: $(VENV)/.docs
 	@$(BIN)/sphinx-build -q -W --keep-going docs docs/_build/html
 	@$(BIN)/towncrier build --draft --version $(VERSION) > docs/_build/next-news.rst \
@@ -73,7 +78,8 @@ lint: $(VENV)/.lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy buildbot_overlay buildslave contrib/*.py contrib/bench/*.py contrib/demo/*.py \
-		contrib/faults/*.py contrib/upstream/*.py contrib/upstream/series/*.py
+		contrib/faults/*.py contrib/storm/*.py contrib/upstream/*.py \
+		contrib/upstream/series/*.py
 
 # What is built is committed: installing the wheel needs no npm.
 www: $(PAGE)/node_modules/.package-lock.json

@@ -465,7 +465,9 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         if is_due and not self.master.config.prioritizeBuilders:
             return  # they are sorted already
         async with self.pending_builders_lock:
-            due = set(self._pending_builders) | set(new_builders)
+            if self.master is None:
+                return  # it has been stopped meanwhile
+            due = dict.fromkeys([*self._pending_builders, *new_builders])  # each once, in order
             self._pending_builders = await self._sort_in_time(list(due))
             if not self.active:
                 self._activity_loop_deferred = defer.ensureDeferred(self._activityLoop())

@@ -336,6 +336,18 @@ class Completion(FailingCase):
         self.flushLoggedErrors(NotClaimedError)
 
     @defer.inlineCallbacks
+    def test_never_asked_for(self):
+        """Who could not ask for the build that it wants to wait for fails, and lets its lock go."""
+        yield self.start()
+        self.open(self.gate, SUCCESS)
+        held = self.hold_write('addBuildset', lambda **words: words['waited_for'])
+        yield self.request('p')
+        held.held.errback(no_database())
+        self.settle()
+        self.assertEqual((yield self.builds()), [SUCCESS, SUCCESS, EXCEPTION])
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
+
+    @defer.inlineCallbacks
     def test_removed_builder(self):
         """So it is if its builder has been removed meanwhile."""
         yield self.start()

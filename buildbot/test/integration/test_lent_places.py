@@ -19,6 +19,7 @@ from buildbot.test.fake import latent
 from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.distribution import Slow
 from buildbot.test.util.lab import GatedStep
+from buildbot.test.util.remote import Remote
 from buildbot.worker.places import places_taken
 
 
@@ -608,16 +609,6 @@ class Chosen(LentCase):
         self.end('x')
         self.assertEqual((self.running(), self.builds_on_it()), ('c', 'pc'))
         yield self.assert_nothing_left()
-
-
-class Remote(latent.RemoteWorker):
-    """A worker in memory, of any release: the controller waits for a Deferred."""
-
-    def setServiceParent(self, parent):
-        return defer.maybeDeferred(super().setServiceParent, parent)
-
-    def disownServiceParent(self):
-        return defer.maybeDeferred(super().disownServiceParent)
 
 
 class Latent(LentCase):

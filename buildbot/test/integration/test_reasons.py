@@ -28,7 +28,7 @@ from buildbot.test.util.distribution import THREE
 from buildbot.test.util.distribution import TWO
 from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.distribution import Slow
-from buildbot.test.util.history import claim_elsewhere
+from buildbot.test.util.elsewhere import claim_elsewhere
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.pace import PacedCase
 from buildbot.test.util.www import FakeRequest

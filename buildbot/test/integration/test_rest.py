@@ -24,8 +24,8 @@ from buildbot.process.properties import renderer
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SKIPPED
 from buildbot.test.util.distribution import DistributionCase
-from buildbot.test.util.history import claim_elsewhere
-from buildbot.test.util.history import complete_elsewhere
+from buildbot.test.util.elsewhere import claim_elsewhere
+from buildbot.test.util.elsewhere import complete_elsewhere
 from buildbot.test.util.idle import copies_of
 from buildbot.test.util.pace import PacedCase
 

@@ -84,23 +84,25 @@ class Holders:
 
     :param accesses_of: returns how a build takes which locks: those of its builder when it began,
         and those of its worker.
-    :param parent_of: returns the id of the build that has triggered a build.
+    :param parents_of: returns the ids of the builds that wait for a build: of the one that has
+        triggered it, of the one that has triggered that, and so on.
     """
 
     def __init__(
         self,
         accesses_of: Callable[[Build], list[Any]],
-        parent_of: Callable[[Build], int | None],
+        parents_of: Callable[[Build], list[int]],
     ) -> None:
         self._accesses_of = accesses_of
-        self._parent_of = parent_of
+        self._parents_of = parents_of
 
     def outermost(self, copy: Any) -> list[Any]:
         """Return who holds a copy, without those that share what is held around them."""
         owners = copy.owners
-        return [one for one in owners if not any(self._is_inside(one, other) for other in owners)]
+        return [one for one in owners if not any(self.is_inside(one, other) for other in owners)]
 
-    def _is_inside(self, one: Any, other: Any) -> bool:
+    def is_inside(self, one: Any, other: Any) -> bool:
+        """Tell whether one who holds a copy may share what another one holds."""
         if one is other or not isinstance(one, (Build, BuildStep)):
             return False
         build = one.build if isinstance(one, BuildStep) else one
@@ -109,14 +111,14 @@ class Holders:
             if isinstance(one, BuildStep) and isinstance(other, BuildStep):
                 return one.name.startswith(f'{other.name}/')
             return isinstance(one, BuildStep)
-        return isinstance(around, Build) and self._parent_of(build) == around.buildid
+        return isinstance(around, Build) and around.buildid in self._parents_of(build)
 
     def want(self, owner: Any, copy: Any) -> Want | None:
         """Return how an owner holds a copy; None if it is neither a build nor a step."""
         if isinstance(owner, Build):
             accesses = self._accesses_of(owner)
         elif isinstance(owner, BuildStep):
-            accesses = owner.locks
+            accesses = getattr(owner.locks, 'accesses', owner.locks)  # they may be rendered
         elif isinstance(owner, Hold):
             return Want(owner.taking.mode == 'exclusive', owner.taking.count)
         elif isinstance(owner, Quarantine):

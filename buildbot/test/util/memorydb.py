@@ -43,6 +43,9 @@ class MemoryDatabase:
         self.engine.dispose = self.forget
         self._connection: KeptConnection | None = None
         self._tables: sqlite3.Connection | None = None
+        # what the next master begins with; None for nothing but the tables
+        self._left: sqlite3.Connection | None = None
+        self._is_handed_on = False
 
     def _connect(self) -> KeptConnection:
         if self._connection is None:
@@ -52,8 +55,11 @@ class MemoryDatabase:
     def forget(self) -> None:
         """Forget what the master of a test has left, with the tables."""
         if self._connection is not None:
+            if self._is_handed_on:
+                self._left = self.take_copy(self._connection)
             self._connection.end()
             self._connection = None
+        self._is_handed_on = False
         self._dispose()
 
     @defer.inlineCallbacks
@@ -68,13 +74,31 @@ class MemoryDatabase:
         else:
             yield model.db.pool.do(self._copy)
 
+    def hand_on(self) -> None:
+        """Let the next master begin with what this one leaves in the end."""
+        self._is_handed_on = True
+
+    def begin_with(self, left: sqlite3.Connection | None) -> None:
+        """Let the next master begin with what another one has left.
+
+        :param left: what ``take_copy`` has returned; None for nothing.
+        """
+        self._left = left
+
+    @staticmethod
+    def take_copy(connection: Any) -> sqlite3.Connection:
+        """Return all that is in the database now; to be called in the pool of a master."""
+        copy = sqlite3.connect(':memory:', check_same_thread=False)
+        connection.connection.driver_connection.backup(copy)
+        return copy
+
     def _keep(self, connection: Any) -> None:
-        self._tables = sqlite3.connect(':memory:', check_same_thread=False)
-        connection.connection.driver_connection.backup(self._tables)
+        self._tables = self.take_copy(connection)
 
     def _copy(self, connection: Any) -> None:
-        assert self._tables is not None
-        self._tables.backup(connection.connection.driver_connection)
+        left, self._left = self._left or self._tables, None
+        assert left is not None
+        left.backup(connection.connection.driver_connection)
 
 
 @lru_cache(maxsize=1)
@@ -93,6 +117,7 @@ def use_known_database(case: unittest.TestCase) -> None:
     """Let the masters of a test that have their database in memory have the one that is known."""
     database = known_database()
     database.forget()
+    database.begin_with(None)
     create_engine, upgrade = enginestrategy.create_engine, Model.upgrade
 
     def create(url: str, **words: Any) -> Any:

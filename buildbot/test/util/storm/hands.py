@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: people who hold locks, move who waits, end builds, and take copies out of use."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import Callable
+
+from buildbot.process.hand.hand import Hand
+from buildbot.process.hand.hold import Hold
+from buildbot.process.hand.version import version_of
+from buildbot.process.hand.wishes import By
+from buildbot.process.hand.wishes import Refused
+from buildbot.process.lockfacts import facts_of
+from buildbot.test.util.idle import copies_of
+from buildbot.test.util.storm.invariants import requests_of
+from buildbot.test.util.storm.masters import Masters
+from buildbot.test.util.storm.requests import some
+
+
+class Hands(Masters):
+    """What people do by hand, having looked at the copy right before."""
+
+    def _act(self, do: Callable[..., Any], copy: Any, who: str, *words: Any) -> str:
+        hand = self.at_once(Hand.getService(self.master.botmaster))
+        by = By(who, 'why not', version_of(copy))  # as it is now: time has passed
+        refused: list[Any] = []
+        d = do(hand, copy, by, *words)
+        d.addErrback(lambda why: refused.append(why.trap(Refused) and why.value))
+        self.at_once(d)
+        return f'{copy} by {who} {words}{"".join(f" refused: {why}" for why in refused)}'
+
+    def _copy(self, which: int, is_meant: Callable[[Any], Any] = lambda copy: True) -> Any:
+        copies = [copy for copy in copies_of(self.master, self.lockids()) if is_meant(copy)]
+        return some(which, sorted(copies, key=str))
+
+    def on_hold(
+        self, which: int, who: str, seconds: int, mode: str, units: int | None
+    ) -> str | None:
+        copy = self._copy(which)
+        until = self.reactor.seconds() + seconds
+        return copy and self._act(Hand.hold, copy, who, until, mode, units)
+
+    def _own(self, which: int) -> Hold | None:
+        copy = self._copy(which, lambda copy: copy.by_hand)
+        return copy and some(which, copy.by_hand)
+
+    def on_extend(self, which: int, seconds: int) -> str | None:
+        hold = self._own(which)
+        until = self.reactor.seconds() + seconds
+        return hold and self._act(Hand.extend, hold.copy, hold.person, hold.holdid, until)
+
+    def on_release(self, which: int) -> str | None:
+        hold = self._own(which)
+        return hold and self._act(Hand.release, hold.copy, hold.person, hold.holdid)
+
+    def on_hand_over(self, which: int, other: str) -> str | None:
+        hold = self._own(which)
+        return hold and self._act(Hand.hand_over, hold.copy, hold.person, hold.holdid, other)
+
+    def _move(self, do: Callable[..., Any], which: int) -> str | None:
+        copy = self._copy(which, lambda copy: copy.line_length)
+        if copy is None:
+            return None
+        claim = some(which, [claim for claim in copy.line() if claim.thing is not copy.quarantine])
+        return claim and self._act(do, copy, 'ann', facts_of(claim.thing).name)
+
+    def on_first(self, which: int) -> str | None:
+        return self._move(Hand.first, which)
+
+    def on_back(self, which: int) -> str | None:
+        return self._move(Hand.back, which)
+
+    def on_kick(self, which: int) -> str | None:
+        copy = self._copy(which, lambda copy: copy.owners)
+        if copy is None:
+            return None
+        return self._act(Hand.kick, copy, 'ann', facts_of(some(which, copy.owners)).name)
+
+    def on_quarantine(self, which: int) -> str | None:
+        copy = self._copy(which, lambda copy: copy.quarantine is None)
+        if copy is None:
+            return None
+        self.kept[copy] = set(requests_of(copy.owners))
+        return self._act(Hand.quarantine, copy, 'ann')
+
+    def on_restore(self, which: int) -> str | None:
+        copy = self._copy(which, lambda copy: copy.quarantine is not None)
+        return copy and self._act(Hand.restore_copy, copy, 'ann')
+
+    def give_all_back(self) -> None:
+        """End all that is done by hand."""
+        for copy in copies_of(self.master, self.lockids()):
+            for hold in copy.by_hand:
+                self._act(Hand.release, copy, hold.person, hold.holdid)
+            if copy.quarantine is not None:
+                self._act(Hand.restore_copy, copy, 'ann')
+        for copy in copies_of(self.master, self.lockids()):
+            self.assertEqual((copy.by_hand, copy.quarantine), ((), None))

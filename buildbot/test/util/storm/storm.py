@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: a history that happens to a master, event after event, until nothing is left to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+from twisted.internet import defer
+
+from buildbot.interfaces import LatentWorkerFailedToSubstantiate
+from buildbot.interfaces import LatentWorkerSubstantiatiationCancelled
+from buildbot.locks import LockError
+from buildbot.process.results import SUCCESS
+from buildbot.process.workerforbuilder import PingException
+from buildbot.test.util.idle import copies_of
+from buildbot.test.util.storm.hands import Hands
+from buildbot.test.util.storm.history import History
+from buildbot.test.util.storm.user import UserError
+
+#: what may be logged
+EXPECTED = (
+    LockError,
+    UserError,
+    OperationalError,
+    defer.CancelledError,
+    PingException,
+    defer.TimeoutError,
+    LatentWorkerFailedToSubstantiate,
+    LatentWorkerSubstantiatiationCancelled,
+)
+
+
+class StormCase(Hands):
+    """A test of a history.
+
+    :ivar told: what has happened so far.
+    """
+
+    def setUp(self) -> None:
+        # for what ends only when the master does
+        self.addCleanup(self.flushLoggedErrors, *EXPECTED)
+        super().setUp()
+        self.told: list[str] = []
+
+    @defer.inlineCallbacks
+    def tell(self, history: History) -> Any:
+        """Let a history happen, and check after each event that all is as it should be.
+
+        :returns: Deferred that fires when it has come to its end, and all has run out.
+        """
+        yield self.make_lab(history.configuration)
+        self.addCleanup(self.stop_master)
+        try:
+            self.watch_for_leftovers()
+            for event in history.events:
+                if self.is_shut_down():
+                    break
+                self.happens(*event)
+            self.told.append('the end')
+            self.run_out()
+        except AssertionError as e:
+            e.args = ('\n'.join([*self.told, str(e)]),)
+            raise
+        finally:
+            self.flushLoggedErrors(*EXPECTED)
+
+    def happens(self, name: str, *words: Any) -> None:
+        """Let one event happen, and all that comes of it."""
+        self.number += 1
+        before = {build: self.accesses_of(build) for build in self.running()}
+        busy = len(self.plan['builders']) + len(self.pending()) + len(before) + 2
+        asks = 4 * busy * len(self.plan['workers'])
+        self.begin(looks=4 * busy, claims=4 * busy, asks=asks)
+        self.told.append(f'{self.number} {name}')
+        try:
+            what = getattr(self, f'on_{name}')(*words)
+        except (OperationalError, defer.FirstError):
+            what = 'cannot be written'
+        if what is None:
+            self.told.pop()
+            return
+        self.told[-1] += f' {what}'
+        self.settle()
+        self.assert_rests()
+        self._poke_after({build: locks for build, locks in before.items() if build.finished})
+        self.begin()
+        self.told[-1] += f' -> runs {" ".join(map(self.tell_build, self.running()))}'
+        self.check()
+
+    def _poke_after(self, ended: dict[Any, list[Any]]) -> None:
+        if any(ended.values()):
+            self.poke_all()  # what a user's method looks at may have changed
+        workers = self.master.workers.workers
+        names = [build.workername for build in ended]
+        self.poke([name for name in names if name in workers and workers[name].conn is not None])
+
+    # the end
+
+    def run_out(self) -> None:
+        """Let all be as it was, and fail unless all requests end then, and nothing is left."""
+        self.number += 1
+        self.begin()
+        self.write_all()
+        self.answer_all()
+        self.settle()
+        if self.is_shut_down():
+            self.check()
+            return
+        self.master.botmaster.cancelCleanShutdown()
+        self.give_all_back()
+        self.pools.clear()
+        self.let_time_go(30)  # for what is tried again
+        self.change_all_back()
+        for worker in self.workers():
+            if worker.isPaused():
+                self.unpause(worker)
+            if self.is_gone(worker):
+                self.connect(worker)
+        self.done_elsewhere()
+        self._end_all_steps()
+        self.begin()
+        self.let_time_go(3600)
+        self.reconfigure()
+        self.settle()
+        self.assertFalse(self.gate.running, 'something begins by itself')
+        rows = self.rows('buildrequests', complete=False)
+        left = [row['buildrequestid'] for row in rows]
+        self.assertEqual(left, [], 'requests that have never run')
+        self.assertEqual(self.running(), [], 'builds that have never ended')
+        self.assertEqual(self.master.botmaster._starting_brid_to_cancel, {})
+        for copy in copies_of(self.master, self.lockids()):
+            self.assertEqual((copy.owners, copy.waiting), ([], []), f'{copy}')
+
+    def _end_all_steps(self) -> None:
+        for _ in range(200 + 20 * self.number):
+            self.begin()
+            self.settle()
+            self.assert_rests()
+            self.check()
+            starting = [c for c in self.controllers.values() if c.starting]
+            if starting:
+                self.at_once(starting[0].start_instance(True))
+            elif self.gate.running:
+                self.gate.running.pop(0)[1].callback(SUCCESS)
+            else:
+                return
