@@ -269,7 +269,6 @@ class Knots(KnotCase):
         yield self.assert_all_done(A)
         self.assertEqual((yield self.results()), ['failure', 'success', 'cancelled', 'success'])
 
-
     @defer.inlineCallbacks
     def test_beside_a_step_that_ends(self):
         """A parent lends its place when its other steps have ended, so its child can begin."""
