@@ -29,7 +29,7 @@ class Requests(unittest.TestCase):
         self.awaited = Awaited()
         self.parent, self.child, self.other = Family(1), Family(2), Family(8, 9)
         for brid, build in ((2, self.parent), (3, self.parent), (4, self.child), (10, self.other)):
-            self.awaited.add(brid, build)
+            self.awaited.add(brid, build, 0.0)
 
     @parameterized.expand([(1, ''), (2, 'p'), (3, 'p'), (4, 'cp'), (10, 'o'), (11, '')])
     def test_around(self, brid, names):
@@ -44,7 +44,7 @@ class Requests(unittest.TestCase):
 
     def test_second_request(self):
         """A build that has several requests is waited for if any of them is."""
-        self.awaited.add(9, self.child)
+        self.awaited.add(9, self.child, 1.0)
         self.assertEqual(self.awaited.around(10), [self.other, self.child, self.parent])
 
     def test_discard(self):
