@@ -173,11 +173,14 @@ class Builder(upstream.Builder):
 
         It is done when they have been looked at in vain, or a worker is taken or lost.
         """
-        awaited = self._awaited
-        for brid in [brid for brid in awaited if brid in self.inbox.requests]:
+        for brid in self._awaited_requests():
             wait = self.request_waits.of(brid)
-            awaited.pends(brid, wait)
+            self._awaited.pends(brid, wait)
             self.botmaster.knots.doubt(wait)
+
+    def _awaited_requests(self) -> list[int]:
+        # its pending ones that running builds wait for
+        return [brid for brid in self._awaited if brid in self.inbox.requests]
 
     def request_changed(self, brid: int) -> None:
         """Leave the lines with a pending request that has changed, and look at it anew."""
@@ -303,8 +306,7 @@ class Builder(upstream.Builder):
 
     def lent_requests(self) -> set[int]:
         """Return the ids of its pending requests for which there is such a worker."""
-        awaited = self._awaited
-        around = {brid: awaited.around(brid) for brid in awaited if brid in self.inbox.requests}
+        around = {brid: self._awaited.around(brid) for brid in self._awaited_requests()}
         builds = {build for of_request in around.values() for build in of_request}
         lenders = {build for build in builds if self._lent_by(build) is not None}
         return {brid for brid, of_request in around.items() if not lenders.isdisjoint(of_request)}

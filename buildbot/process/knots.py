@@ -83,18 +83,18 @@ class Knots:
         doubted, self._doubted = self._doubted, {}
         for wait in doubted:
             try:
-                if self._can_end(wait) or (yield self._is_of_other_master(wait)):
-                    self.trust(wait.brid)
-                else:
+                if self._knot(wait) and not (yield self._is_of_other_master(wait)):
                     self._judge(wait)
+                else:
+                    self.trust(wait.brid)
             except Exception as e:
                 log.err(e, f'while it was found out whether build request {wait.brid} can start')
 
-    def _can_end(self, wait: RequestWait) -> bool:
-        # whether it can, or has, even if nothing comes back that is away
+    def _knot(self, wait: RequestWait) -> list[Any]:
+        # what keeps it from its end if nothing comes back that is away; empty if nothing does
         if wait.awaited_by is None or not wait.waiting:
-            return True
-        return not find_deadlock(wait, waits_of, hopeful=False)
+            return []
+        return find_deadlock(wait, waits_of, hopeful=False)
 
     @defer.inlineCallbacks
     def _is_of_other_master(self, wait: RequestWait) -> Any:
@@ -114,10 +114,10 @@ class Knots:
             knot = find_deadlock(wait, waits_of)
         if knot:
             self._untie(knot)
-        elif self._can_end(wait):
-            self.trust(wait.brid)
-        else:
+        elif self._knot(wait):
             self._suspect(wait)
+        else:
+            self.trust(wait.brid)
 
     def _untie(self, knot: Sequence[Any]) -> None:
         last = max((one for one in knot if can_be_ended(one)), key=self._since, default=None)
@@ -170,8 +170,8 @@ class Knots:
 
     def _is_stuck(self, wait: RequestWait, after: float) -> None:
         self.trust(wait.brid)
-        if not self._can_end(wait):
-            knot = find_deadlock(wait, waits_of, hopeful=False)
+        knot = self._knot(wait)
+        if knot:
             late = f'nothing has come back for {after:g} seconds'
             what = f'{late}, so these may wait for ever'
             error = CircleError(words_of(knot), self._lock_of(wait), what)

@@ -62,13 +62,12 @@ class Pending:
             beginning = self._tried_again() or Reason('starting', 'it is being started')
             return [*self._unanswered()] or [beginning]
         lent = self._builder.lent_workers(brid)
-        suspected = self._why_suspected(brid)
         of_all = [*self._unanswered(), *([] if lent else self._without)]
         found = [*self._failed(brid), *of_all, *self._in_line(brid)]
         idle = [*self._idle, *lent]
         if idle:
             found += [*self._on_idle_workers(brid, idle, is_waited_for), *self._behind(brid)]
-        found += suspected
+        found += self._why_suspected(brid)
         return found or [self._tried_again() or Reason('starting', 'it is next, and is started')]
 
     def _why_stopping(self, is_waited_for: bool) -> str | None:
@@ -86,8 +85,7 @@ class Pending:
         if sorting_since is not None:
             asked.append(('prioritizeBuilders', sorting_since))
         for what, since in asked:
-            text = f'{plain(what)} has not answered for {age(self._now - since)}'
-            yield Reason('user', text, since_at=since)
+            yield why_unanswered(what, since, self._now)
 
     def _without_worker(self) -> list[Reason]:
         config = self._builder.config
@@ -192,6 +190,10 @@ class Pending:
                 return
 
 
+def why_unanswered(what: str, since: float, now: float) -> Reason:
+    return Reason('user', f'{plain(what)} has not answered for {age(now - since)}', since_at=since)
+
+
 def why_never(why: Failure) -> str:
     # what another error says may be meant for the log of the build only
     if why.check(LockError):
@@ -247,9 +249,7 @@ def why_step_waits(step: BuildStep, now: float, lines: Lines | None = None) -> l
     if step.is_finding_locks:
         found.append(Reason('lock', 'its locks are being found out'))
     if step.unanswered is not None:
-        what, since = step.unanswered
-        text = f'{what} has not answered for {age(now - since)}'
-        found.append(Reason('user', text, since_at=since))
+        found.append(why_unanswered(*step.unanswered, now))
     return [of_build(reason, step.build)._replace(stepid=step.stepid) for reason in found]
 
 

@@ -129,20 +129,20 @@ class RequestWait:
 
     def ways(self, hopeful: bool) -> list[Sequence[Any]]:
         """Return for each worker the locks and places that it waits for there."""
-        seats = self._waits.seats(self.brid)
+        seats = self._seats()
         if hopeful and not seats:
             return [()]  # its builder has been removed, and may come back
-        return [
-            (*self._claims_on(seat.worker), *seat.needs)
-            for seat in seats
-            if hopeful or seat.away is None
-        ]
+        return [(*claims, *seat.needs) for seat, claims in seats if hopeful or seat.away is None]
 
-    def _claims_on(self, worker: str) -> list[LockClaim]:
+    def _seats(self) -> list[tuple[Seat, list[LockClaim]]]:
+        # each with the claims that wait for its locks there
         in_line = {r.worker: r.claim for r in self._waits.book.in_line(self.brid)}
-        claim = in_line.get(worker, in_line.get(None))
-        # of one that is not in line yet it is not known which locks it needs there
-        return [claim] if claim is not None and claim.waiting else []
+        found = []
+        for seat in self._waits.seats(self.brid):
+            claim = in_line.get(seat.worker, in_line.get(None))
+            # of one that is not in line yet it is not known which locks it needs there
+            found.append((seat, [claim] if claim is not None and claim.waiting else []))
+        return found
 
     def yields(self) -> bool:
         """Leave all lines, and give back what is reserved, if nobody waits for its build."""
@@ -159,11 +159,11 @@ class RequestWait:
         name = name_of_request(self.brid, self._waits.name)
         whose = '' if step is None else f', for which {step.lock_name()} waits,'
         found: dict[str, None] = {}
-        for seat in self._waits.seats(self.brid):
+        for seat, claims in self._seats():
             if seat.away is not None:
                 found[f'worker {seat.worker}, which {seat.away}'] = None
                 continue
-            claims, places = self._claims_on(seat.worker), seat.needs
-            needs = [c.describe_locks() for c in claims] + [need.describe() for need in places]
+            needs = [claim.describe_locks() for claim in claims]
+            needs += [place.describe() for place in seat.needs]
             found[' and '.join(needs) or f'worker {seat.worker}'] = None
         return f'{name}{whose} waits for {", or ".join(found) or "its builder"}'

@@ -96,6 +96,14 @@ class KnotCase(DistributionCase):
                     found.append((row['name'], text['content']))
         return found
 
+    @defer.inlineCallbacks
+    def assert_log(self, buildid, step, *waits, more=''):
+        """Check the one log ``deadlock`` of a build, of a step, for its waits and its end."""
+        text = 'None of these could ever go on:\n\n'
+        text += ''.join(f'- {wait}\n' for wait in waits)
+        text += f'\nThis step was ended, so that the others can{more}.\n'
+        self.assertEqual((yield self.log_of(buildid)), [(step, text)])
+
 
 A, B = MasterLock('a'), MasterLock('b')
 OF_WORKER = WorkerLock('of')
@@ -203,18 +211,12 @@ class Knots(KnotCase):
         yield self.play('p x .p .x')
         yield self.assert_all_done(A)
         self.assertEqual(len(self.flushLoggedErrors()), 1)
-        self.assertEqual(
-            (yield self.log_of(2)),
-            [
-                (
-                    'la',
-                    'None of these could ever go on:\n\n'
-                    "- step 'la' of x #1 on w2 waits for a held by p #1\n"
-                    "- build request 3 of c, for which step 'tc' of p #1 waits, waits for worker"
-                    ' w2, taken by x #1\n\n'
-                    'This step was ended, so that the others can.\n',
-                )
-            ],
+        yield self.assert_log(
+            2,
+            'la',
+            "step 'la' of x #1 on w2 waits for a held by p #1",
+            "build request 3 of c, for which step 'tc' of p #1 waits, waits for worker w2, taken by"
+            ' x #1',
         )
 
     @defer.inlineCallbacks
@@ -244,17 +246,11 @@ class Knots(KnotCase):
         yield self.start_knot({'p': ('1', 'c'), 'c': ('1',)}, parentLendsPlace=False)
         yield self.play('p')
         self.assertEqual((yield self.results()), ['failure', 'cancelled'])
-        self.assertEqual(
-            (yield self.log_of(1)),
-            [
-                (
-                    'tc',
-                    'None of these could ever go on:\n\n'
-                    "- build request 2 of c, for which step 'tc' of p #1 waits, waits for worker"
-                    ' w1, taken by p #1\n\n'
-                    'This step was ended, so that the others can.\n',
-                )
-            ],
+        yield self.assert_log(
+            1,
+            'tc',
+            "build request 2 of c, for which step 'tc' of p #1 waits, waits for worker w1, taken by"
+            ' p #1',
         )
 
     @defer.inlineCallbacks
@@ -315,18 +311,12 @@ class Away(KnotCase):
         self.assertEqual((yield self.results()), ['', ''])
         self.pass_time(20)
         self.assertEqual((yield self.results()), ['failure', 'cancelled'])
-        self.assertEqual(
-            (yield self.log_of(1)),
-            [
-                (
-                    'tc',
-                    'None of these could ever go on:\n\n'
-                    "- build request 2 of c, for which step 'tc' of p #1 waits, waits for worker"
-                    f' w2, which {why}\n\n'
-                    'This step was ended, so that the others can, for nothing has come back for'
-                    ' 600 seconds.\n',
-                )
-            ],
+        yield self.assert_log(
+            1,
+            'tc',
+            "build request 2 of c, for which step 'tc' of p #1 waits, waits for worker w2, which"
+            f' {why}',
+            more=', for nothing has come back for 600 seconds',
         )
         yield self.assert_all_done(A)
 
