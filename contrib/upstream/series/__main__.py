@@ -14,11 +14,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from .fork import Fork
 from .names import Refusal
 from .patches import write_series
 from .patches import write_tree
 from .plan import Series
-from .tree import Fork
 from .tree import Tree
 
 HERE = Path(__file__).resolve().parent.parent
@@ -38,8 +38,9 @@ def main() -> int:
             [need for commit in series.commits for need in (*commit.requires, *commit.pins)]
         )
         if sys.argv[1] == 'tree':
-            base, before = tree.base(), tree.settle_types(None)
-            write_tree(tree, fork, series, base, len(series.commits) - 1)
+            tree.base()
+            before = tree.settle_types(None)
+            write_tree(tree, fork, series, len(series.commits) - 1)
             series.check_used()
             tree.settle_types(before, fork.members())
             tree.git('reset', '--quiet', 'HEAD')

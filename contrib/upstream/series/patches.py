@@ -5,21 +5,23 @@ from __future__ import annotations
 
 import re
 import time
+from functools import cache
 from pathlib import Path
 from typing import Sequence
 
 import libcst as cst
 import libcst.matchers as m
 
+from .fork import Fork
+from .fork import as_new
 from .names import Function
 from .names import Refusal
 from .names import name_of
 from .names import only_small
+from .names import parse
 from .names import statements_of
 from .plan import Series
-from .tree import Fork
 from .tree import Tree
-from .tree import as_new
 
 BRANCH = 'interlock'
 
@@ -38,7 +40,7 @@ def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[P
     before, members = tree.settle_types(None), fork.members()
     for number, commit in enumerate(series.commits):
         print(f'series: {number + 1} of {len(series.commits)}: {commit.title}', flush=True)
-        write_tree(tree, fork, series, base, number)
+        write_tree(tree, fork, series, number)
         tree.settle_types(before, members)
         tree.git('add', '--all')
         text = f'{commit.title}\n\n{commit.message.strip()}\n'
@@ -50,14 +52,13 @@ def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[P
     return [Path(name) for name in names.splitlines()]
 
 
-def write_tree(tree: Tree, fork: Fork, series: Series, base: str, until: int) -> None:
+def write_tree(tree: Tree, fork: Fork, series: Series, until: int) -> None:
     """Bring a checkout to what it is after the first commits of the series.
 
-    :param base: the commit that the series starts from.
     :param until: number of the last commit that counts.
     """
-    tree.git('read-tree', '--reset', '-u', base)
-    fork.merge_into(tree, base, until)
+    tree.begin()
+    fork.merge_into(tree, until)
     for commit in series.commits[: until + 1]:
         for beside in commit.folders:
             copy_folder(tree, fork.root.parent, beside['folder'], beside['without'])
@@ -71,7 +72,7 @@ def write_tree(tree: Tree, fork: Fork, series: Series, base: str, until: int) ->
             tree.write(tree.root / 'newsfragments' / news['file'], f'{news["text"]}\n')
         for text in commit.manual:
             document(tree, series.path.parent / 'manual', text)
-    tree.tidy()
+    tree.put()
 
 
 def _identity(author: str) -> list[str]:
@@ -88,24 +89,25 @@ def _today() -> str:
 def _remove(tree: Tree, symbol: str) -> None:
     # a member of upstream's, or some rows of a test's table, as Commit tells
     found = re.fullmatch(r'([^:]+):(\w+)\.(\w+)(?:\[([\d,]+)\])?', symbol)
-    path = tree.package / found[1] if found is not None else None
-    if found is None or path is None or not path.is_file():
+    source = tree.read(tree.package / found[1]) if found is not None else None
+    if found is None or source is None:
         raise Refusal(f'{symbol} names nothing in the checkout')
-    rows = [int(row) for row in (found[4] or '').split(',') if row]
-    changed = without_member(path.read_text(encoding='utf-8'), found[2], found[3], rows)
+    rows = tuple(int(row) for row in (found[4] or '').split(',') if row)
+    changed = without_member(source, found[2], found[3], rows)
     if changed is None:
         raise Refusal(f'{symbol} names nothing in the checkout')
-    tree.write(path, changed)
+    tree.write(tree.package / found[1], changed)
 
 
-def without_member(source: str, owner: str, name: str, rows: Sequence[int] = ()) -> str | None:
+@cache
+def without_member(source: str, owner: str, name: str, rows: tuple[int, ...] = ()) -> str | None:
     """Return a module without a member of a class; None if there is no such member.
 
     :param name: of a method, or of an attribute that its methods set.
     :param rows: of the method's table, which alone are left out then.
     """
     removal = _Removal(owner, name, rows)
-    changed = cst.parse_module(source).visit(removal)
+    changed = parse(source).visit(removal)
     assert isinstance(changed, cst.Module)
     return changed.code if removal.is_done else None
 
@@ -180,7 +182,7 @@ def copy_folder(tree: Tree, root: Path, folder: str, without: Sequence[str]) -> 
 def _pin(tree: Tree, requirement: str) -> None:
     name = requirement.partition('==')[0]
     path = tree.root / 'requirements-ci.txt'
-    lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
+    lines = (tree.read(path) or '').splitlines(keepends=True)
     place = next(
         (i for i, s in enumerate(lines) if re.match(r'[A-Za-z]', s) and s.lower() > name),
         len(lines),
@@ -192,7 +194,7 @@ def _require(tree: Tree, name: str) -> None:
     # what the tests need, before "parameterized", which upstream's need as well
     for file in ('setup.py', 'pyproject.toml'):
         path = tree.root / 'master' / file
-        text = path.read_text(encoding='utf-8') if path.is_file() else ''
+        text = tree.read(path) or ''
         changed = re.sub(
             r'^( +)([\'"])parameterized\2,\n', rf'\1\2{name}\2,\n\g<0>', text, count=1, flags=re.M
         )
@@ -209,7 +211,7 @@ def document(tree: Tree, folder: Path, text: dict[str, str]) -> None:
     """
     path = tree.root / 'master' / 'docs' / text['file']
     if 'old' in text:
-        page = path.read_text(encoding='utf-8')
+        page = tree.read(path) or ''
         if page.count(text['old']) != 1:
             raise Refusal(f'{text["file"]} of the manual does not say {text["old"]!r} once')
         tree.write(path, page.replace(text['old'], text['new']))
@@ -218,7 +220,7 @@ def document(tree: Tree, folder: Path, text: dict[str, str]) -> None:
     if 'before' not in text and 'entry' not in text:
         tree.write(path, ours)
         return
-    lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
+    lines = (tree.read(path) or '').splitlines(keepends=True)
     mark = text.get('before', text.get('behind', ''))
     # a heading is two lines
     two = [line.strip() + '\n' + below for line, below in zip(lines, [*lines[1:], ''])]

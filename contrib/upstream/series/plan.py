@@ -26,6 +26,7 @@ from .merge import Ways
 from .names import Refusal
 from .names import code
 from .names import name_of
+from .names import parse
 from .names import statements_of
 
 if sys.version_info >= (3, 11):
@@ -81,6 +82,7 @@ class Series:
         self._numbers: dict[str, int] = {symbol: -1 for symbol in self.left_out}
         self._early: dict[str, int] = {}
         self._used: set[str] = set()
+        self._picked: dict[tuple[str, int], str | None] = {}
         for number, commit in enumerate(data['commit']):
             for symbol in commit.pop('symbols'):
                 if symbol in self._numbers:
@@ -133,7 +135,21 @@ class Series:
         :param source: of the whole module.
         :param until: number of the last commit that counts.
         """
-        module = cst.parse_module(source)
+        stage = max((number for number in self._stages(file) if number <= until), default=-1)
+        if (file, stage) not in self._picked:
+            self._picked[file, stage] = self._module(file, source, stage)
+        return self._picked[file, stage]
+
+    def _stages(self, file: str) -> set[int]:
+        # the commits that may change a file
+        broad = (file, *(f'{parent.as_posix()}/' for parent in Path(file).parents))
+        numbers = {self._numbers[symbol] for symbol in broad if symbol in self._numbers}
+        for symbols in (self._numbers, self._early):
+            numbers.update(n for symbol, n in symbols.items() if symbol.startswith(f'{file}:'))
+        return numbers
+
+    def _module(self, file: str, source: str, until: int) -> str | None:
+        module = parse(source)
         early = self._early_members(file)
         body = []
         is_there = False
@@ -156,7 +172,7 @@ class Series:
         path = self.path.parent / 'early' / file
         found: dict[str, cst.CSTNode] = {}
         if path.is_file():
-            for statement in cst.parse_module(path.read_text(encoding='utf-8')).body:
+            for statement in parse(path.read_text(encoding='utf-8')).body:
                 if isinstance(statement, cst.ClassDef):
                     for member in statements_of(statement.body):
                         if name_of(member) is not None:

@@ -18,6 +18,7 @@ from .imports import add_import
 from .names import Function
 from .names import Refusal
 from .names import code
+from .names import parse
 
 ERROR = re.compile(
     r'(?P<file>[^:]+):(?P<line>\d+): error: (?P<text>.*?)(?:  \[(?P<code>[\w-]+)\])?$'
@@ -35,7 +36,7 @@ def with_annotations(source: str) -> str:
     What it does not say is taken for anything; and for nothing if it returns nothing.
     """
     annotated = _Annotated()
-    changed = cst.parse_module(source).visit(annotated)
+    changed = parse(source).visit(annotated)
     assert isinstance(changed, cst.Module)
     if annotated.needs_any:
         changed = add_import(changed, 'typing', 'Any')

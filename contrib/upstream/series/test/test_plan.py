@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from parameterized import parameterized
 from twisted.trial import unittest
 
+from series.fork import Fork
+from series.fork import as_new
 from series.names import Refusal
 from series.patches import copy_folder
 from series.patches import document
@@ -16,8 +18,6 @@ from series.patches import without_member
 from series.plan import Series
 from series.setupfile import EntryPoint
 from series.setupfile import extend_setup
-from series.tree import Fork
-from series.tree import as_new
 from series.typed import Doubt
 from series.typed import settle
 from series.typed import with_annotations
@@ -154,7 +154,7 @@ class Files(unittest.SynchronousTestCase):
         less, rest = without_member(source, 'Lamp', 'dim').split('class Other')
         self.assertNotIn('dim', less)
         self.assertEqual(rest, other)
-        self.assertRegex(without_member(source, 'Lamp', 'dim', [0, 2]), r'expand\(\[2, ?\]\)')
+        self.assertRegex(without_member(source, 'Lamp', 'dim', (0, 2)), r'expand\(\[2, ?\]\)')
         self.assertIsNone(without_member(source, 'Lamp', 'fade'))
 
     def test_setup(self):
@@ -214,7 +214,11 @@ class Files(unittest.SynchronousTestCase):
         page = root / 'master' / 'docs' / 'lamps.rst'
         page.parent.mkdir(parents=True)
         page.write_text('A lamp is on or off, and off at night.\n')
-        tree = SimpleNamespace(root=root, write=lambda path, text: path.write_text(text))
+        tree = SimpleNamespace(
+            root=root,
+            read=lambda path: path.read_text(),
+            write=lambda path, text: path.write_text(text),
+        )
         document(tree, root, {'file': 'lamps.rst', 'old': 'on or', 'new': 'on, dim or'})
         self.assertEqual(page.read_text(), 'A lamp is on, dim or off, and off at night.\n')
         for word in ('off', 'green'):
@@ -226,10 +230,10 @@ class Files(unittest.SynchronousTestCase):
         root = Path(self.mktemp())
         (root / 'shades').mkdir(parents=True)
         (root / 'shades' / '__init__.py').write_text('extend(__name__)\n')
-        tree = SimpleNamespace(package=Path('up'), original=lambda path, base: None)
+        tree = SimpleNamespace(package=Path('up'), original=lambda path: None)
         fork = Fork(root, SimpleNamespace(commits=[]))
         with self.assertRaises(Refusal) as caught:
-            fork.merge_into(tree, 'base', 0)
+            fork.merge_into(tree, 0)
         self.assertIn('shades/__init__.py', str(caught.exception))
 
     def test_folder(self):

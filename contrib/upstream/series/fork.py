@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The files of the fork, and what they become in a checkout."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import AbstractSet
+from typing import Iterable
+
+import libcst as cst
+import libcst.matchers as m
+
+from .merge import Order
+from .merge import is_overlaid
+from .merge import is_package_of_overlay
+from .merge import merge_module
+from .merge import order_of
+from .names import Refusal
+from .names import is_docstring
+from .names import only_small
+from .names import parse
+from .names import statements_of
+from .plan import Series
+from .setupfile import entry_points
+from .setupfile import extend_setup
+from .tree import Tree
+from .typed import with_annotations
+
+REPLACES = ('New: ', 'Replaced wholly: ')
+
+
+class Fork:
+    """The files of the fork, and what they become in a checkout."""
+
+    def __init__(self, root: Path, series: Series) -> None:
+        self.root, self.series = root, series
+        self._orders: dict[str, Order] = {}
+        self._merged: dict[tuple[str, str], str] = {}
+        self.sources = {
+            path.relative_to(root).as_posix(): path.read_text(encoding='utf-8')
+            for path in sorted(root.rglob('*'))
+            if path.suffix in ('.py', '.cfg')
+        }
+
+    def members(self) -> set[str]:
+        """Return what its classes have, as ``Class.member``."""
+        found: set[str] = set()
+        for file, source in self.sources.items():
+            if file.endswith('.py'):
+                for name, members in order_of(source).items():
+                    found.update(f'{name}.{member}' for member in members)
+        return found
+
+    def merge_into(self, tree: Tree, until: int) -> None:
+        """Write what the first commits of the series make of a checkout.
+
+        :param until: number of the last commit that counts.
+        :raises Refusal: something cannot be merged.
+        """
+        picked: dict[str, str] = {}
+        refused = []
+        for file, source in self.sources.items():
+            if file.endswith('.py') and is_package_of_overlay(source):
+                if tree.original(tree.package / file) is None:
+                    refused.append(f'{file}: the checkout has no such package')
+                continue
+            part: str | None = source
+            if file.endswith('.py'):
+                part = self.series.pick(file, source, until)
+            elif not 0 <= self.series.commit_of(file) <= until:
+                part = None
+            if part is not None:
+                picked[file] = part
+        mentioned = _mentioned(s for f, s in picked.items() if f.endswith('.py'))
+        for file, source in list(picked.items()):
+            if file.endswith('.py'):
+                part = _without_idle_attributes(source, mentioned)
+                try:
+                    source = self._module(tree, file, part)
+                except Refusal as e:
+                    refused.append(str(e))
+            picked[file] = source
+        if refused:
+            raise Refusal('\n'.join(refused))
+        for file, source in picked.items():
+            tree.write(tree.package / file, source)
+        self._extend_setup(tree, picked, until)
+
+    def _extend_setup(self, tree: Tree, picked: dict[str, str], until: int) -> None:
+        path = tree.root / 'master' / 'setup.py'
+        source = tree.original(path) or ''
+        packages = [
+            f'buildbot.{Path(file).parent.as_posix().replace("/", ".")}'
+            for file in picked
+            if file.endswith('/__init__.py')
+        ]
+        points = []
+        for point in entry_points(self.root.parent / 'setup.py'):
+            package, _, module = point.module.partition('.')
+            if package != 'buildbot':
+                continue
+            file = module.replace('.', '/') + '.py'
+            if 0 <= self.series.commit_of(file, point.name) <= until:
+                points.append(point)
+        if packages or points:
+            tree.write(path, extend_setup(source, packages, points))
+
+    def _module(self, tree: Tree, file: str, source: str) -> str:
+        if (file, source) not in self._merged:
+            self._merged[file, source] = self._merge(tree, file, source)
+        return self._merged[file, source]
+
+    def _merge(self, tree: Tree, file: str, source: str) -> str:
+        source = with_annotations(self._for(tree, source))
+        theirs = tree.original(tree.package / file)
+        if not is_overlaid(source):
+            return as_new(source, tree.header)
+        if theirs is None:
+            raise Refusal(f'{file}: the checkout has no such file')
+        ways = self.series.ways(file)
+        if file not in self._orders:
+            whole = self.series.pick(file, self.sources[file], len(self.series.commits) - 1) or ''
+            merged = merge_module(with_annotations(whole), theirs, file, ways)
+            self._orders[file] = order_of(merged)
+        return merge_module(source, theirs, file, ways, self._orders[file])
+
+    def _for(self, tree: Tree, source: str) -> str:
+        # names that the release has changed since
+        for change in self.series.renamed:
+            text = tree.original(tree.package / change['file']) or ''
+            if re.search(rf'^    {change["new"]}\b', text, re.M):
+                source = re.sub(rf'\b{change["old"]}\b', change['new'], source)
+        return source
+
+
+@cache
+def as_new(source: str, header: str) -> str:
+    """Return a module of ours as a new one of upstream's, with upstream's header."""
+    module = parse(source)
+    body = list(module.body)
+    if body and is_docstring(body[0]):
+        small = only_small(body[0])
+        assert isinstance(small, cst.Expr) and isinstance(small.value, cst.SimpleString)
+        text = small.value.value
+        for word in REPLACES:
+            if text.startswith(f'"""{word}'):
+                rest = text[3 + len(word) :]
+                text = f'"""{rest[0].upper()}{rest[1:]}'
+        body[0] = body[0].with_changes(body=[cst.Expr(cst.SimpleString(text))])
+    return header + module.with_changes(header=[], body=body).code.lstrip('\n')
+
+
+class _Mentioned(cst.CSTVisitor):
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.in_init = 0
+
+    def visit_Attribute(self, node: cst.Attribute) -> None:
+        self.names.add(node.attr.value)
+
+    def visit_SimpleString(self, node: cst.SimpleString) -> None:
+        self.names.add(node.value.strip('\'"'))
+
+
+def _mentioned(sources: Iterable[str]) -> set[str]:
+    # the attributes that some modules speak of, their first assignments in __init__ apart
+    return {name for source in sources for name in _names_mentioned(source)}
+
+
+@cache
+def _names_mentioned(source: str) -> frozenset[str]:
+    visitor = _Mentioned()
+    parse(source).visit(_Init(None)).visit(visitor)
+    return frozenset(visitor.names)
+
+
+def _without_idle_attributes(source: str, mentioned: AbstractSet[str]) -> str:
+    # an attribute is set where nothing speaks of it yet: it comes with who does
+    if not is_overlaid(source):
+        return source
+    return _with_attributes(source, _names_set(source) & mentioned)
+
+
+@cache
+def _names_set(source: str) -> frozenset[str]:
+    init = _Init(None)
+    parse(source).visit(init)
+    return frozenset(init.found)
+
+
+@cache
+def _with_attributes(source: str, mentioned: frozenset[str]) -> str:
+    changed = parse(source).visit(_Init(mentioned))
+    assert isinstance(changed, cst.Module)
+    return changed.code
+
+
+class _Init(cst.CSTTransformer):
+    # takes from each __init__ the attributes that are not mentioned; or all
+    def __init__(self, mentioned: AbstractSet[str] | None) -> None:
+        self.mentioned = mentioned
+        self.found: set[str] = set()
+
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef:
+        if original_node.name.value != '__init__':
+            return updated_node
+        body = [s for s in statements_of(updated_node.body) if not self._is_idle(s)]
+        return updated_node.with_changes(body=updated_node.body.with_changes(body=body))
+
+    def _is_idle(self, statement: cst.BaseStatement) -> bool:
+        small = only_small(statement)
+        if isinstance(small, cst.Assign):
+            target: cst.BaseExpression = small.targets[0].target
+        elif isinstance(small, cst.AnnAssign):
+            target = small.target
+        else:
+            return False
+        if not m.matches(target, m.Attribute(value=m.Name('self'))):
+            return False
+        assert isinstance(target, cst.Attribute)
+        self.found.add(target.attr.value)
+        return self.mentioned is None or target.attr.value not in self.mentioned
