@@ -13,6 +13,7 @@
 # make news                         newsfragments into NEWS
 # make check-upstream UPSTREAM=DIR  the release's own suite with and without the fork
 # make series TREE=DIR              the fork as patches to a checkout of Buildbot
+# make series-types TREE=DIR        mypy on each commit that make series has made there
 # make tree TREE=DIR                the fork merged into a checkout of Buildbot
 # make clean                        remove all that these have made
 # make help                         this list
@@ -37,7 +38,8 @@ ifneq ($(word 2,$(CURDIR)),)
 $(error the path of the checkout has a space in it: $(CURDIR))
 endif
 
-.PHONY: run demo-check test storm faults lint docs dist www seams news check-upstream series tree clean help
+.PHONY: run demo-check test storm faults lint docs dist www seams news check-upstream series series-types \
+	tree clean help
 
 run: $(VENV)/.bundle
 	@$(BIN)/python contrib/demo/demo.py run \
@@ -107,6 +109,10 @@ check-upstream: $(WHEEL)
 series: $(VENV)/.series
 	@test -n '$(TREE)' || { echo 'make series TREE=DIR (a checkout of Buildbot)'; exit 2; }
 	@PYTHONPATH=contrib/upstream $(BIN)/python -m series patches '$(TREE)' patches
+
+series-types: $(VENV)/.series
+	@test -n '$(TREE)' || { echo 'make series-types TREE=DIR (where make series was)'; exit 2; }
+	@PYTHONPATH=contrib/upstream $(BIN)/python -m series types '$(TREE)' patches
 
 tree: $(VENV)/.series
 	@test -n '$(TREE)' || { echo 'make tree TREE=DIR (a checkout of Buildbot)'; exit 2; }

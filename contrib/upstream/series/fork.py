@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from functools import cache
 from pathlib import Path
 from typing import AbstractSet
-from typing import Iterable
+from typing import Sequence
 
 import libcst as cst
 import libcst.matchers as m
@@ -17,6 +18,8 @@ from .merge import is_overlaid
 from .merge import is_package_of_overlay
 from .merge import merge_module
 from .merge import order_of
+from .missing import Missing
+from .missing import binds
 from .names import Refusal
 from .names import is_docstring
 from .names import only_small
@@ -46,12 +49,15 @@ class Fork:
 
     def members(self) -> set[str]:
         """Return what its classes have, as ``Class.member``."""
-        found: set[str] = set()
-        for file, source in self.sources.items():
-            if file.endswith('.py'):
-                for name, members in order_of(source).items():
-                    found.update(f'{name}.{member}' for member in members)
-        return found
+        return {
+            f'{statement.name}.{member}'
+            for file, source in self.sources.items()
+            if file.endswith('.py')
+            for statement in ast.parse(source).body
+            if isinstance(statement, ast.ClassDef)
+            for inner in statement.body
+            for member in binds(inner)
+        }
 
     def merge_into(self, tree: Tree, until: int) -> None:
         """Write what the first commits of the series make of a checkout.
@@ -59,41 +65,61 @@ class Fork:
         :param until: number of the last commit that counts.
         :raises Refusal: something cannot be merged.
         """
-        picked: dict[str, str] = {}
-        refused = []
-        for file, source in self.sources.items():
-            if file.endswith('.py') and is_package_of_overlay(source):
-                if tree.original(tree.package / file) is None:
-                    refused.append(f'{file}: the checkout has no such package')
-                continue
-            part: str | None = source
-            if file.endswith('.py'):
-                part = self.series.pick(file, source, until)
-            elif not 0 <= self.series.commit_of(file) <= until:
-                part = None
-            if part is not None:
-                picked[file] = part
-        mentioned = _mentioned(s for f, s in picked.items() if f.endswith('.py'))
-        for file, source in list(picked.items()):
-            if file.endswith('.py'):
-                part = _without_idle_attributes(source, mentioned)
-                try:
-                    source = self._module(tree, file, part)
-                except Refusal as e:
-                    refused.append(str(e))
-            picked[file] = source
+        refused = [
+            f'{file}: the checkout has no such package'
+            for file, source in self.sources.items()
+            if self._is_package(file) and tree.original(tree.package / file) is None
+        ]
+        written = {
+            file: source
+            for file, source in self.sources.items()
+            if not file.endswith('.py') and 0 <= self.series.commit_of(file) <= until
+        }
+        for file, part in self.picked(until).items():
+            try:
+                written[file] = self._module(tree, file, part)
+            except Refusal as e:
+                refused.append(str(e))
         if refused:
             raise Refusal('\n'.join(refused))
-        for file, source in picked.items():
+        for file, source in written.items():
             tree.write(tree.package / file, source)
-        self._extend_setup(tree, picked, until)
+        self._extend_setup(tree, sorted(written), until)
 
-    def _extend_setup(self, tree: Tree, picked: dict[str, str], until: int) -> None:
+    def picked(self, until: int) -> dict[str, str]:
+        """Return the modules of the fork as far as the first commits have them, by file.
+
+        :param until: number of the last commit that counts.
+        """
+        found = {}
+        for file, source in self.sources.items():
+            if file.endswith('.py') and not self._is_package(file):
+                part = self.series.pick(file, source, until)
+                if part is not None:
+                    found[file] = part
+        mentioned = {name for source in found.values() for name in _names_mentioned(source)}
+        return {f: _without_idle_attributes(source, mentioned) for f, source in found.items()}
+
+    def missing(self, tree: Tree) -> Missing:
+        """Return who finds in a commit what comes only with a later one."""
+        paths = sorted(tree.package.rglob('*.py'))
+        release = {
+            path.relative_to(tree.package).as_posix(): source
+            for path in paths
+            for source in [tree.original(path)]
+            if source is not None
+        }
+        return Missing(self.picked(len(self.series.commits) - 1), release)
+
+    def _is_package(self, file: str) -> bool:
+        return file.endswith('.py') and is_package_of_overlay(self.sources[file])
+
+    def _extend_setup(self, tree: Tree, files: Sequence[str], until: int) -> None:
         path = tree.root / 'master' / 'setup.py'
         source = tree.original(path) or ''
         packages = [
             f'buildbot.{Path(file).parent.as_posix().replace("/", ".")}'
-            for file in picked
+            for file in files
             if file.endswith('/__init__.py')
         ]
         points = []
@@ -152,27 +178,46 @@ def as_new(source: str, header: str) -> str:
     return header + module.with_changes(header=[], body=body).code.lstrip('\n')
 
 
-class _Mentioned(cst.CSTVisitor):
+class _Mentioned(ast.NodeVisitor):
+    # the attributes that a module speaks of, their first assignments in __init__ apart
     def __init__(self) -> None:
         self.names: set[str] = set()
-        self.in_init = 0
 
-    def visit_Attribute(self, node: cst.Attribute) -> None:
-        self.names.add(node.attr.value)
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        for part in ast.iter_child_nodes(node):
+            if node.name != '__init__' or part not in node.body or _attribute_set(part) is None:
+                self.visit(part)
 
-    def visit_SimpleString(self, node: cst.SimpleString) -> None:
-        self.names.add(node.value.strip('\'"'))
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        self.names.add(node.attr)
+        self.visit(node.value)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str):
+            self.names.add(node.value)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        for value in node.values:
+            if isinstance(value, ast.FormattedValue):
+                self.visit(value)
 
 
-def _mentioned(sources: Iterable[str]) -> set[str]:
-    # the attributes that some modules speak of, their first assignments in __init__ apart
-    return {name for source in sources for name in _names_mentioned(source)}
+def _attribute_set(statement: ast.AST) -> str | None:
+    if isinstance(statement, ast.Assign):
+        target = statement.targets[0]
+    elif isinstance(statement, ast.AnnAssign):
+        target = statement.target
+    else:
+        return None
+    if not isinstance(target, ast.Attribute) or not isinstance(target.value, ast.Name):
+        return None
+    return target.attr if target.value.id == 'self' else None
 
 
 @cache
 def _names_mentioned(source: str) -> frozenset[str]:
     visitor = _Mentioned()
-    parse(source).visit(_Init(None)).visit(visitor)
+    visitor.visit(ast.parse(source))
     return frozenset(visitor.names)
 
 
@@ -202,6 +247,12 @@ class _Init(cst.CSTTransformer):
     def __init__(self, mentioned: AbstractSet[str] | None) -> None:
         self.mentioned = mentioned
         self.found: set[str] = set()
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+        return node.name.value == '__init__'
+
+    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
+        return False
 
     def leave_FunctionDef(
         self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Mapping
 from typing import NamedTuple
@@ -93,6 +94,8 @@ def merge_module(ours: str, theirs: str, where: str, ways: Ways, order: Order | 
     if merger.refused:
         raise Refusal('\n'.join(merger.refused))
     merged = release.with_changes(body=body)
+    if 'upstream' not in merged.code:
+        return merged.code
     left = merged.visit(_Unqualified())
     assert isinstance(left, cst.Module)
     if m.findall(left, m.Name('upstream')):
@@ -366,14 +369,11 @@ class _Unqualified(cst.CSTTransformer):
         return updated_node
 
 
-@cache
 def is_overlaid(source: str) -> bool:
     """Tell whether a module of the fork says that it stands over one of the release."""
-    return any(m.matches(s, RELEASE) for s in parse(source).body)
+    return re.search(r'^upstream = ', source, re.M) is not None
 
 
-@cache
 def is_package_of_overlay(source: str) -> bool:
     """Tell whether a module only lets the rest of a package be found in the release."""
-    extends = m.SimpleStatementLine(body=[m.Expr(m.Call(func=m.Name('extend')))])
-    return any(m.matches(s, extends) for s in parse(source).body)
+    return re.search(r'^extend\(', source, re.M) is not None

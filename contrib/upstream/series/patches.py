@@ -22,6 +22,8 @@ from .names import parse
 from .names import statements_of
 from .plan import Series
 from .tree import Tree
+from .typed import UNUSED
+from .typed import more_than
 
 BRANCH = 'interlock'
 
@@ -36,20 +38,53 @@ def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[P
     base = tree.base()
     tree.git('checkout', '--quiet', '-b', BRANCH)
     identity = _identity(series.author)
-    print('series: typing the checkout as it is (a minute)', flush=True)
-    before, members = tree.settle_types(None), fork.members()
+    write_whole(tree, fork, series, base)
+    missing = fork.missing(tree)
     for number, commit in enumerate(series.commits):
         print(f'series: {number + 1} of {len(series.commits)}: {commit.title}', flush=True)
+        late = missing.of(fork.picked(number))
+        if late:
+            raise Refusal('\n'.join(late))
         write_tree(tree, fork, series, number)
-        tree.settle_types(before, members)
         tree.git('add', '--all')
         text = f'{commit.title}\n\n{commit.message.strip()}\n'
         tree.git(*identity, 'commit', '--quiet', '--author', series.author, '--message', text)
-    series.check_used()
     headers = (f'Origin: {series.origin}', 'Forwarded: no', f'Last-Update: {_today()}')
     more = [f'--add-header={header}' for header in headers]
     names = tree.git('format-patch', '--zero-commit', '-o', str(folder), *more, base)
     return [Path(name) for name in names.splitlines()]
+
+
+def write_whole(tree: Tree, fork: Fork, series: Series, base: str) -> None:
+    """Bring a checkout to what it is after all commits, and mark what mypy doubts of that.
+
+    :param base: the commit that the checkout is at.
+    """
+    before = tree.doubts_before(base)
+    print('series: typing what it becomes (half a minute)', flush=True)
+    write_tree(tree, fork, series, len(series.commits) - 1)
+    series.check_used()
+    tree.mark(before, fork.members())
+
+
+def doubted(tree: Tree, count: int) -> list[str]:
+    """Return what mypy says of the commits of the series more than of the checkout.
+
+    :param count: how many commits the series has.
+    :raises Refusal: the checkout has changes, or is not at the last of them.
+    """
+    last = tree.base()
+    base, *commits = tree.git('rev-list', '--reverse', f'--max-count={count + 1}', last).split()
+    tree.git('checkout', '--quiet', base)
+    before, found = tree.doubts_before(base), []
+    for number, commit in enumerate(commits):
+        tree.git('checkout', '--quiet', commit)
+        print(f'series: typing {number + 1} of {count}', flush=True)
+        for doubt in more_than(before, tree.doubts()):
+            if not doubt.text.startswith(UNUSED):
+                found.append(f'{number + 1}: {doubt.file}, line {doubt.line}: {doubt.text}')
+    tree.git('checkout', '--quiet', BRANCH)
+    return found
 
 
 def write_tree(tree: Tree, fork: Fork, series: Series, until: int) -> None:

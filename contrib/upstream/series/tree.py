@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import venv
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Sequence
 
 from .names import Refusal
 from .typed import Doubt
+from .typed import Mark
 from .typed import doubts
-from .typed import settle
+from .typed import marks_for
+from .typed import with_marks
 
 
 class Tree:
@@ -40,6 +43,7 @@ class Tree:
         self._written: dict[Path, str] = {}
         self._there: dict[Path, str] = {}
         self._tidied: dict[tuple[Path, str], str] = {}
+        self._marks: dict[Path, list[Mark]] = {}
 
     def git(self, *args: str) -> str:
         done = subprocess.run(
@@ -88,6 +92,11 @@ class Tree:
         for path in untidy:
             self._put(path, self._written[path])
         self._tidy(untidy)
+        marked = [path for path in untidy if path in self._marks]
+        for path in marked:
+            text = with_marks(path.read_text(encoding='utf-8'), self._marks[path])
+            path.write_text(text, encoding='utf-8')
+        self._tidy(marked)
         for path in untidy:
             self._there[path] = path.read_text(encoding='utf-8')
             self._tidied[path, self._written[path]] = self._there[path]
@@ -138,20 +147,30 @@ class Tree:
         subprocess.run([*pip, 'install', '-r', str(wanted)], check=True)
         (self.tools / 'complete').touch()
 
-    def settle_types(
-        self, base: Sequence[Doubt] | None, members: Container[str] = ()
-    ) -> list[Doubt]:
-        """Mark the lines that mypy doubts more than before.
+    def doubts(self) -> list[Doubt]:
+        """Return what mypy says of the checkout as it is now."""
+        return doubts(self.root, str(self.tools / 'bin' / 'mypy'), self.tools / 'cache')
 
-        :param base: what it said before; None if this is before.
-        :param members: of the classes of the fork, which must not be missing.
-        :returns: what it says of the checkout as it was.
+    def doubts_before(self, base: str) -> list[Doubt]:
+        """Return what mypy says of the checkout as it was.
+
+        :param base: the commit that it was; what is said of it is kept beside the tools.
         """
-        mypy = str(self.tools / 'bin' / 'mypy')
-        found = doubts(self.root, mypy, self.tools / 'cache')
-        if base is not None:
-            for path in settle(self.root, found, base, members):
-                self._there[path] = path.read_text(encoding='utf-8')
-                self.write(path, self._there[path])
-            self.put()
-        return found
+        kept = self.tools / f'doubts-{base}.json'
+        if not kept.is_file():
+            print('series: typing the checkout as it is (a minute)', flush=True)
+            kept.write_text(json.dumps(self.doubts()), encoding='utf-8')
+        return [Doubt(*doubt) for doubt in json.loads(kept.read_text(encoding='utf-8'))]
+
+    def mark(self, before: Sequence[Doubt], members: Container[str]) -> None:
+        """Mark the lines that mypy doubts more than before, from now on wherever they are.
+
+        :param before: what it said of the checkout as it was.
+        :param members: of the classes of the fork, which must not be missing.
+        """
+        for file, marks in marks_for(self.root, self.doubts(), before, members).items():
+            path = self.root / file
+            self._marks[path] = marks
+            for known in [k for k in self._tidied if k[0] == path]:
+                del self._tidied[known]
+        self.put()

@@ -11,6 +11,7 @@ from twisted.trial import unittest
 
 from series.fork import Fork
 from series.fork import as_new
+from series.missing import Missing
 from series.names import Refusal
 from series.patches import copy_folder
 from series.patches import document
@@ -19,8 +20,10 @@ from series.plan import Series
 from series.setupfile import EntryPoint
 from series.setupfile import extend_setup
 from series.typed import Doubt
-from series.typed import settle
+from series.typed import Mark
+from series.typed import marks_for
 from series.typed import with_annotations
+from series.typed import with_marks
 
 PLAN = """
 author = "A <a@b>"
@@ -197,9 +200,9 @@ class Files(unittest.SynchronousTestCase):
             Doubt('l.py', 3, 'no g', 'name'),
             Doubt('l.py', 4, 'was there', 'z'),
         ]
-        settle(root, new, old, ())
+        marks = marks_for(root, new, old, ())
         self.assertEqual(
-            (root / 'l.py').read_text().splitlines(),
+            with_marks((root / 'l.py').read_text(), marks['l.py']).splitlines(),
             [
                 'a = b.c  # type: ignore[attr]',
                 'd = e',
@@ -207,6 +210,29 @@ class Files(unittest.SynchronousTestCase):
                 'h = i',
             ],
         )
+
+    def test_marks_elsewhere(self):
+        """A marked line is marked in other commits, in its function alone."""
+        marks = [Mark(('Lamp', 'dim'), '        x.y', '        x.y  # type: ignore[attr]')]
+        source = 'class Lamp:\n    def on(self):\n        x.y\n\n    def dim(self):\n        x.y\n'
+        marked = with_marks(source, marks)
+        self.assertEqual(marked, f'{source.rstrip()}  # type: ignore[attr]\n')
+        self.assertEqual(with_marks('x.y\n', marks), 'x.y\n')
+
+    @parameterized.expand(
+        [
+            ('module', {}, ['a.py imports lamps.Lamp, which comes later']),
+            ('name', {'lamps.py': 'x = 1\n'}, ['a.py imports lamps.Lamp, which comes later']),
+            ('there', {'lamps.py': 'class Lamp: pass\n'}, []),
+        ]
+    )
+    def test_imported_too_early(self, _, more, found):
+        """A commit that imports what a later one brings is told, if it uses it."""
+        source = 'from buildbot.lamps import Lamp\n'
+        used = {'a.py': f'{source}x = Lamp\n'}
+        whole = {**used, 'lamps.py': 'class Lamp: pass\n'}
+        self.assertEqual(Missing(whole, {}).of({**used, **more}), found)
+        self.assertEqual(Missing(whole, {}).of({'a.py': source}), [])
 
     def test_words_of_manual(self):
         """Words of the manual are replaced if they are there once; else this is refused."""
@@ -269,5 +295,5 @@ class Files(unittest.SynchronousTestCase):
     def test_missing(self, _, text, code):
         """A name that is not there is refused, with its place, and not marked."""
         with self.assertRaises(Refusal) as caught:
-            settle(Path('nowhere'), [Doubt('l.py', 7, text, code)], [], ['Lamp.dim'])
+            marks_for(Path('nowhere'), [Doubt('l.py', 7, text, code)], [], ['Lamp.dim'])
         self.assertIn(f'l.py, line 7: {text}', str(caught.exception))
