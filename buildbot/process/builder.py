@@ -313,7 +313,8 @@ class Builder(upstream.Builder):
 
     @property
     def _awaited(self) -> Awaited:
-        return self.botmaster.awaited
+        # nothing is awaited of a builder that has been removed
+        return Awaited() if self.botmaster is None else self.botmaster.awaited
 
     def _lent_by(self, build: Build) -> AbstractWorkerForBuilder | None:
         # its worker, if a build of this builder could start there on its place, and only so
