@@ -38,7 +38,7 @@ from buildbot.process.limits import Limit
 from buildbot.process.limits import limit_hold
 from buildbot.process.limits import limit_wait
 from buildbot.process.lockfacts import Facts
-from buildbot.process.lockfacts import branch_of
+from buildbot.process.lockfacts import first_branch
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import together
 from buildbot.process.lostrows import end_rows
@@ -436,7 +436,7 @@ class Build(upstream.Build, LockOwner):
             self.buildid,
             self.number,
             worker=worker.workername if worker is not None else getattr(self, 'workername', None),
-            branch=branch_of(request),
+            branch=first_branch(self.sources),
         )
 
     @property
