@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from functools import cache
@@ -244,9 +245,11 @@ def document(tree: Tree, folder: Path, text: dict[str, str]) -> None:
     :param text: what goes where, as in ``Commit.manual``.
     :raises Refusal: the manual has no such place.
     """
-    path = tree.root / 'master' / 'docs' / text['file']
+    path = Path(os.path.normpath(tree.root / 'master' / 'docs' / text['file']))
     if 'old' in text:
         page = tree.read(path) or ''
+        if 'maybe' in text and text['old'] not in page:
+            return
         if page.count(text['old']) != 1:
             raise Refusal(f'{text["file"]} of the manual does not say {text["old"]!r} once')
         tree.write(path, page.replace(text['old'], text['new']))
