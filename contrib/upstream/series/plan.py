@@ -83,6 +83,7 @@ class Series:
         self._numbers: dict[str, int] = {symbol: -1 for symbol in self.left_out}
         self._early: dict[str, int] = {}
         self._used: set[str] = set()
+        self._known_stages: dict[str, set[int]] = {}
         self._picked: dict[tuple[str, int], str | None] = {}
         for number, commit in enumerate(data['commit']):
             for symbol in commit.pop('symbols'):
@@ -143,6 +144,11 @@ class Series:
 
     def _stages(self, file: str) -> set[int]:
         # the commits that may change a file
+        if file not in self._known_stages:
+            self._known_stages[file] = self._find_stages(file)
+        return self._known_stages[file]
+
+    def _find_stages(self, file: str) -> set[int]:
         broad = (file, *(f'{parent.as_posix()}/' for parent in Path(file).parents))
         numbers = {self._numbers[symbol] for symbol in broad if symbol in self._numbers}
         for symbols in (self._numbers, self._early):

@@ -57,6 +57,7 @@ class Build(upstream.Build):
 
     def _tell_deadlock(self, error: CircleError) -> None:
         self.lock_log.is_in_deadlock()
+        assert error.lock is not None
         error.lock.report('circle', f'{self.lock_name()} fails: {error}')
 
     def step_ended(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from buildbot import config
 from buildbot.config.locks import problems_of
 from buildbot.locking.copy import CircleError
+from buildbot.process.locklog import LockLog
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -16,11 +17,14 @@ upstream = release(__name__)
 class BuildStep(upstream.BuildStep):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        #: since when it waits for its locks and holds them
+        self.lock_log = LockLog()
         for problem in problems_of(self.locks):
             config.error(f'{self.own_words}: {problem}')
 
     def _tell_deadlock(self, error: CircleError) -> None:
         self.lock_log.is_in_deadlock()
+        assert error.lock is not None
         error.lock.report('circle', f'{self.lock_name()} fails: {error}')
 
     def releaseLocks(self) -> None:
