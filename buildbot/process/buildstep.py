@@ -182,7 +182,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.lock_log = LockLog()
+        self.lock_log: LockLog = LockLog()
         self._report(problems_of(self.locks))
 
     def _report(self, problems: list[str]) -> None:

@@ -58,8 +58,8 @@ class StepLocks:
         self.lockids[name] = access.lockid
         self.by_step[-1].add(name)
         units = self._units.get(name, 0)
-        is_whole = units is None or access.mode == 'exclusive'
-        self._units[name] = None if is_whole else max(units, access.count)
+        is_whole = access.mode == 'exclusive'
+        self._units[name] = None if units is None or is_whole else max(units, access.count)
 
     def holders(self, name: str, workername: str) -> int:
         """Return how many builds of this builder can hold a lock of a worker at a time."""

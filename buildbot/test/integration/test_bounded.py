@@ -32,7 +32,7 @@ from buildbot.test.util.lab import LabTestCase
 #: branches between two counts; what grows by one for each of them is found
 BRANCHES = 4
 
-LIMITS = {'maxWait': 1000, 'maxHold': 1000, 'quarantineAfter': 9}
+LIMITS: dict[str, Any] = {'maxWait': 1000, 'maxHold': 1000, 'quarantineAfter': 9}
 
 
 class Branches(LabTestCase):

@@ -6,6 +6,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 from typing import Callable
+from typing import Mapping
 from typing import Sequence
 
 from twisted.internet import defer
@@ -126,7 +127,10 @@ class LabTestCase(RunFakeMasterTestCase):
 
     @defer.inlineCallbacks
     def setup_lab(
-        self, builders: dict[str, dict[str, Any]], workers: Sequence[Any] = ('w1',), **config: Any
+        self,
+        builders: Mapping[str, Mapping[str, Any]],
+        workers: Sequence[Any] = ('w1',),
+        **config: Any,
     ) -> Any:
         """Start a master.
 
@@ -146,7 +150,9 @@ class LabTestCase(RunFakeMasterTestCase):
         found = yield sweep.look()
         self.assertEqual([leftover.tell(self.reactor.seconds(), False) for leftover in found], [])
 
-    def lab_config(self, builders: dict[str, dict[str, Any]], **config: Any) -> dict[str, Any]:
+    def lab_config(
+        self, builders: Mapping[str, Mapping[str, Any]], **config: Any
+    ) -> dict[str, Any]:
         return {
             'builders': [self._builder(name, dict(words)) for name, words in builders.items()],
             'workers': self.lab_workers,

@@ -455,7 +455,7 @@ class Bounds(unittest.SynchronousTestCase):
         builders = []
         for i in range(200):
             inner = [BuildStep(name=f's{j}', locks=[access(lock_of(i, j))]) for j in range(1, 10)]
-            words = {'locks': [access(i % 5)], 'factory': BuildFactory(inner)}
+            words: dict[str, Any] = {'locks': [access(i % 5)], 'factory': BuildFactory(inner)}
             builders.append(BuilderConfig(f'b{i}', workernames=['w0', 'w1'], **words))
         workers = [Worker(f'w{i}', 'pw') for i in range(2)]
         return SimpleNamespace(builders=builders, workers=workers, schedulers={})

@@ -149,7 +149,13 @@ class Arguments(unittest.SynchronousTestCase):
 
     def test_names(self):
         """Generators of other reports have other names, and equal ones are equal."""
-        words = [{}, {'locks': ['a']}, {'locks': ['b']}, {'events': ['held']}, {'wait_over': 60}]
+        words: list[dict[str, Any]] = [
+            {},
+            {'locks': ['a']},
+            {'locks': ['b']},
+            {'events': ['held']},
+            {'wait_over': 60},
+        ]
         names = [LockGenerator(**each).generate_name() for each in words]
         self.assertEqual(len(set(names)), len(words))
         self.assertEqual(names, [LockGenerator(**each).generate_name() for each in words])

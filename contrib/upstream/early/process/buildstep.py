@@ -18,7 +18,7 @@ class BuildStep(upstream.BuildStep):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         #: since when it waits for its locks and holds them
-        self.lock_log = LockLog()
+        self.lock_log: LockLog = LockLog()
         for problem in problems_of(self.locks):
             config.error(f'{self.own_words}: {problem}')
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from typing import Any
+from typing import Mapping
 from typing import Sequence
 
 from twisted.internet import defer
@@ -14,7 +15,10 @@ from buildbot.test.util.integration import RunFakeMasterTestCase
 class LabTestCase(RunFakeMasterTestCase):
     @defer.inlineCallbacks
     def setup_lab(
-        self, builders: dict[str, dict[str, Any]], workers: Sequence[Any] = ('w1',), **config: Any
+        self,
+        builders: Mapping[str, Mapping[str, Any]],
+        workers: Sequence[Any] = ('w1',),
+        **config: Any,
     ) -> Any:
         """Start a master.
 
