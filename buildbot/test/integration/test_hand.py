@@ -1023,6 +1023,22 @@ class Restart(HandTestCase):
         )
 
     @defer.inlineCallbacks
+    def test_wait_for_lock_unknown_yet(self) -> Any:
+        """Who waited has nothing of a lock that nobody knows yet while others hold it."""
+        yield self.start(WorkerLock('board', maxCount=2), db_url=self.database)
+        yield self.hold('ann', mode='counting', units=2)
+        yield self.hold('bob', mode='counting')
+        self.lab = {'fw': {'steps': []}}
+        yield self.restart()
+        copyid = (yield self.copy_row())['copyid']
+        holders = yield self.get('copies', copyid, 'holders')
+        waiters = yield self.get('copies', copyid, 'waiters')
+        self.assertEqual([[h['person'] for h in of] for of in (holders, waiters)], [['ann'], ['bob']])
+        yield self.act('ann', 'release', holdid=1)
+        holders = yield self.get('copies', copyid, 'holders')
+        self.assertEqual([h['person'] for h in holders], ['bob'])
+
+    @defer.inlineCallbacks
     def test_another_kind(self) -> Any:
         """What was held of a worker lock that is a master lock now has ended."""
         yield self.start(WorkerLock('board'), db_url=self.database)
