@@ -149,5 +149,7 @@ class StormCase(Hands):
                 self.at_once(starting[0].start_instance(True))
             elif self.gate.running:
                 self.gate.running.pop(0)[1].callback(SUCCESS)
+            elif any(worker.quarantine_timer for worker in self.workers()):
+                self.let_time_go(10)  # a worker on which a build could not begin
             else:
                 return
