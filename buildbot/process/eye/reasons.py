@@ -58,8 +58,11 @@ class Pending:
         stopping = self._why_stopping(is_waited_for)
         if stopping is not None:
             return [Reason('stopping', stopping)]
-        if not is_known or self._builder.botmaster.is_in_progress(brid):
-            return [*self._unanswered()] or [self._tried_again() or self._beginning(brid)]
+        is_in_progress = self._builder.botmaster.is_in_progress(brid)
+        if not is_known or is_in_progress:
+            # a builder without a worker may not have read its requests
+            of_all = [*self._unanswered(), *([] if is_in_progress else self._without)]
+            return of_all or [self._tried_again() or self._beginning(brid)]
         lent = self._builder.lent_workers(brid)
         of_all = [*self._unanswered(), *([] if lent else self._without)]
         found = [*self._failed(brid), *of_all, *self._in_line(brid)]

@@ -20,6 +20,7 @@ from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import steps
 from buildbot.process.eye.history import History
+from buildbot.process.hand.hand import Hand
 from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import FAILURE
@@ -421,6 +422,18 @@ class Holds(HandTestCase):
         yield self.tested_master.shutdown()
         self.settle()
         self.assertEqual(self.gate.running, [])
+
+    @defer.inlineCallbacks
+    def test_stop_in_line(self) -> Any:
+        """What builds release when holds have been stopped already is written of nobody."""
+        yield self.start(WorkerLock('board'))
+        yield self.request('fw')
+        self.assertEqual((yield self.hold('ann'))['state'], 'waiting')
+        hand = yield Hand.getService(self.master.botmaster)
+        hand._holds.stop()
+        self.open('fw')
+        [row] = yield self.master.db.lock_hand.holds_of(self.master.masterid)
+        self.assertEqual(row.held_since, None)
 
 
 class Known(HandTestCase):
