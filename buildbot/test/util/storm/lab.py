@@ -190,6 +190,8 @@ class StormLab(PacedCase):
     ) -> Any:
         accesses = self.users[builder].rendered('step locks', self.accesses(locks))
         inner = self._steps(builder, steps)
+        if not inner:
+            return None  # what it triggers has been removed
         return StepGroup(name=name, locks=accesses, steps=inner, parallel=parallel)
 
     def _trigger(self, builder: str, name: str, children: tuple[str, ...]) -> Any:
