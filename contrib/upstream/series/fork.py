@@ -21,7 +21,6 @@ from .merge import order_of
 from .missing import Missing
 from .missing import binds
 from .names import Refusal
-from .names import is_docstring
 from .names import only_small
 from .names import parse
 from .names import statements_of
@@ -161,21 +160,16 @@ class Fork:
         return source
 
 
-@cache
 def as_new(source: str, header: str) -> str:
     """Return a module of ours as a new one of upstream's, with upstream's header."""
-    module = parse(source)
-    body = list(module.body)
-    if body and is_docstring(body[0]):
-        small = only_small(body[0])
-        assert isinstance(small, cst.Expr) and isinstance(small.value, cst.SimpleString)
-        text = small.value.value
-        for word in REPLACES:
-            if text.startswith(f'"""{word}'):
-                rest = text[3 + len(word) :]
-                text = f'"""{rest[0].upper()}{rest[1:]}'
-        body[0] = body[0].with_changes(body=[cst.Expr(cst.SimpleString(text))])
-    return header + module.with_changes(header=[], body=body).code.lstrip('\n')
+    lines = source.splitlines(keepends=True)
+    start = next((i for i, line in enumerate(lines) if line[0] not in '#\n'), len(lines))
+    text = ''.join(lines[start:])
+    for word in REPLACES:
+        if text.startswith(f'"""{word}'):
+            rest = text[3 + len(word) :]
+            text = f'"""{rest[0].upper()}{rest[1:]}'
+    return header + text
 
 
 class _Mentioned(ast.NodeVisitor):

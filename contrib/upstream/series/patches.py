@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from functools import cache
@@ -31,7 +32,7 @@ BRANCH = 'interlock'
 def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[Path]:
     """Make a branch of a checkout with the commits of the series, and write their patches.
 
-    :param folder: for the patches; what is in it is overwritten.
+    :param folder: for the patches; those of a former run are removed.
     :returns: the patches, in order.
     :raises Refusal: the checkout has changes, or such a branch; or something cannot be merged.
     """
@@ -39,6 +40,8 @@ def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[P
     tree.git('checkout', '--quiet', '-b', BRANCH)
     identity = _identity(series.author)
     write_whole(tree, fork, series, base)
+    tree.git('add', '--all')
+    whole = tree.git('write-tree')
     missing = fork.missing(tree)
     for number, commit in enumerate(series.commits):
         print(f'series: {number + 1} of {len(series.commits)}: {commit.title}', flush=True)
@@ -49,6 +52,8 @@ def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[P
         tree.git('add', '--all')
         text = f'{commit.title}\n\n{commit.message.strip()}\n'
         tree.git(*identity, 'commit', '--quiet', '--author', series.author, '--message', text)
+    for former in folder.glob('*.patch'):
+        former.unlink()
     headers = (f'Origin: {series.origin}', 'Forwarded: no', f'Last-Update: {_today()}')
     more = [f'--add-header={header}' for header in headers]
     names = tree.git('format-patch', '--zero-commit', '-o', str(folder), *more, base)
@@ -244,9 +249,11 @@ def document(tree: Tree, folder: Path, text: dict[str, str]) -> None:
     :param text: what goes where, as in ``Commit.manual``.
     :raises Refusal: the manual has no such place.
     """
-    path = tree.root / 'master' / 'docs' / text['file']
+    path = Path(os.path.normpath(tree.root / 'master' / 'docs' / text['file']))
     if 'old' in text:
         page = tree.read(path) or ''
+        if 'maybe' in text and text['old'] not in page:
+            return
         if page.count(text['old']) != 1:
             raise Refusal(f'{text["file"]} of the manual does not say {text["old"]!r} once')
         tree.write(path, page.replace(text['old'], text['new']))

@@ -19,6 +19,7 @@ from series.patches import without_member
 from series.plan import Series
 from series.setupfile import EntryPoint
 from series.setupfile import extend_setup
+from series.tree import Tree
 from series.typed import Doubt
 from series.typed import Mark
 from series.typed import marks_for
@@ -250,6 +251,22 @@ class Files(unittest.SynchronousTestCase):
         for word in ('off', 'green'):
             change = {'file': 'lamps.rst', 'old': word, 'new': 'x'}
             self.assertRaises(Refusal, document, tree, root, change)
+
+    def test_words_of_a_module(self):
+        """What the commit has made of a module is changed, if only an older checkout says it."""
+        root = Path(self.mktemp()).resolve()
+        module = root / 'master' / 'buildbot' / 'lamp.py'
+        module.parent.mkdir(parents=True)
+        (module.parent / 'locks.py').write_text('')
+        (module.parent / 'master.py').write_text('# licence\n\nx = 1\n')
+        module.write_text('on = None\n')
+        tree = Tree(root, root / 'tools')
+        tree.write(module, 'on = None\nours = 1\n')
+        change = {'file': '../buildbot/lamp.py', 'old': 'on = None', 'new': 'on: bool = None'}
+        document(tree, root, change)
+        self.assertEqual(tree.read(module), 'on: bool = None\nours = 1\n')
+        document(tree, root, {**change, 'maybe': 'a newer one has it'})
+        self.assertRaises(Refusal, document, tree, root, change)
 
     def test_package_of_the_release(self):
         """A package that only adds to one that the checkout does not have is refused."""
