@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Try each patch of a folder by itself on a checkout of Buildbot.
 
-Usage: python check_fixes.py CHECKOUT FOLDER PYTHON
+Usage: python check_fixes.py CHECKOUT FOLDER PYTHON [NAME...]
 
 FOLDER has the patches that ``make fixes`` has made for CHECKOUT, and PYTHON is one that Buildbot's tests run
 with. Each patch must apply; with its test alone the test must fail; with all of it the test module must
-pass, and the release's own linter must have nothing to say. CHECKOUT stays as it is.
+pass, and the release's own linter must have nothing to say. CHECKOUT stays as it is. Names of patches
+limit it to these.
 """
 
 from __future__ import annotations
@@ -89,16 +90,19 @@ def check(patch: Path, tree: Path, python: Path, ruff: Path) -> bool:
 
 
 def main() -> int:
-    if len(sys.argv) != 4:
+    if len(sys.argv) < 4:
         print(__doc__)
         return 2
     checkout, folder = (Path(word).resolve() for word in sys.argv[1:3])
     patches = sorted(folder.glob('*.patch'))
+    if sys.argv[4:]:
+        patches = [folder / f'{name}.patch' for name in sys.argv[4:]]
     with tempfile.TemporaryDirectory() as temporary:
         tree = Path(temporary) / 'tree'
         must('git', 'clone', '--quiet', '--shared', checkout, tree, cwd=Path(temporary))
         must('git', 'tag', 'BASE', cwd=tree)
-        good = [check(p, tree, Path(sys.argv[3]).absolute(), folder / 'tools/bin/ruff') for p in patches]
+        python, ruff = Path(sys.argv[3]).absolute(), folder / 'tools' / 'bin' / 'ruff'
+        good = [check(patch, tree, python, ruff) for patch in patches]
     print(f'check-fixes: {sum(good)} of {len(good)} are as they should be')
     return 0 if patches and all(good) else 1
 

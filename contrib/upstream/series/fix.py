@@ -18,9 +18,10 @@ from typing import NamedTuple
 
 from .merge import Ways
 from .merge import merge_module
+from .merge import order_of
 from .names import Refusal
 from .tree import Tree
-from .tree import as_new
+from .typed import with_annotations
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -51,8 +52,9 @@ class Edit(NamedTuple):
         :raises Refusal: there is no such function, or it has no such text, or has it twice.
         """
         lines = source.splitlines(keepends=True)
-        start, end = span_of(source, self.inside.split('.'), f'{self.file}: {self.inside}')
-        before, part, after = (''.join(lines[a:b]) for a, b in ((0, start), (start, end), (end, None)))
+        start, end = span_of(source, self.inside, f'{self.file}: {self.inside}')
+        parts = lines[:start], lines[start:end], lines[end:]
+        before, part, after = (''.join(part) for part in parts)
         for old in self.old:
             for indent in range(0, 40, 4):
                 found = textwrap.indent(old, ' ' * indent).lstrip(' ')
@@ -72,6 +74,7 @@ class Fix(NamedTuple):
     :param fork: the module of the fork where the defect is mended.
     :param edits: of the release's source.
     :param test: the file in ``buildbot/test`` that its test is merged into.
+    :param behind: the test of the release's that it is put behind, so that fixes do not meet there.
     :param source: of the test, a module that is merged like those of the overlay.
     :param mended: by which change of upstream's it is mended in newer checkouts; '' if it is not known to be.
     """
@@ -83,6 +86,7 @@ class Fix(NamedTuple):
     fork: str
     edits: list[Edit]
     test: str
+    behind: str
     source: str
     mended: str
 
@@ -97,30 +101,33 @@ class Fix(NamedTuple):
                 raise Refusal(f'{edit.file}: the checkout has no such file')
             tree.write(path, edit.apply(path.read_text(encoding='utf-8')))
         path = tree.package / 'test' / self.test
-        if path.is_file():
-            theirs = path.read_text(encoding='utf-8')
-            tree.write(path, merge_module(self.source, theirs, self.test, NO_WAYS))
-        else:
-            tree.write(path, as_new(self.source, tree.header))
+        if not path.is_file():
+            raise Refusal(f'{self.test}: the checkout has no such test')
+        theirs = path.read_text(encoding='utf-8')
+        # newer checkouts say the types in their tests, too
+        ours = with_annotations(self.source) if ') -> None:' in theirs else self.source
+        order = {name: [self.behind, *names] for name, names in order_of(ours).items()}
+        tree.write(path, merge_module(ours, theirs, self.test, NO_WAYS, order))
         tree.write(tree.root / 'newsfragments' / f'{self.name}.bugfix', f'{self.news.strip()}\n')
         tree.tidy()
 
 
-def span_of(source: str, names: list[str], where: str) -> tuple[int, int]:
+def span_of(source: str, name: str, where: str) -> tuple[int, int]:
     """Return the lines of a function or class of a module, its decorators apart.
 
-    :param names: of the classes around it, and its own.
+    :param name: qualified; the whole module if it is empty.
     :param where: for the refusal.
     :returns: number of its first line, from 0, and that behind its last.
     :raises Refusal: there is no such thing.
     """
+    if not name:
+        return 0, source.count('\n') + 1
     node: Any = ast.parse(source)
-    for name in names:
-        inner = [n for n in ast.walk(node) if getattr(n, 'name', None) == name and n is not node]
-        if not inner:
+    for part in name.split('.'):
+        node = next((n for n in node.body if getattr(n, 'name', None) == part), None)
+        if node is None:
             raise Refusal(f'{where} is not there')
-        node = inner[0]
-    return node.lineno - 1, node.end_lineno
+    return node.lineno - 1, int(node.end_lineno)
 
 
 def _indent_of(text: str, position: int) -> int:
@@ -182,28 +189,27 @@ def write_fixes(tree: Tree, fixes: list[Fix], folder: Path) -> list[Path]:
     tree.git('worktree', 'prune')
     tree.git('worktree', 'add', '--quiet', '--force', '--detach', str(beside), 'HEAD')
     try:
-        here = Tree(beside, tree.tools)
-        base = here.base()
-        return [path for fix in fixes if (path := write_patch(here, fix, base, folder)) is not None]
+        paths = [write_patch(Tree(beside, tree.tools), fix, folder) for fix in fixes]
+        return [path for path in paths if path is not None]
     finally:
         tree.git('worktree', 'remove', '--force', str(beside))
 
 
-def write_patch(tree: Tree, fix: Fix, base: str, folder: Path) -> Path | None:
-    """Commit a fix upon ``base``, and write its patch; None if it is mended there."""
-    tree.git('checkout', '--quiet', '--force', '--detach', base)
-    tree.git('clean', '--quiet', '-d', '--force')
-    tree.touched.clear()
+def write_patch(tree: Tree, fix: Fix, folder: Path) -> Path | None:
+    """Commit a fix, write its patch and take the commit back; None if it is mended there."""
+    base = tree.base()
     try:
         fix.write_into(tree)
     except Refusal as e:
         if not fix.mended:
             raise Refusal(f'{fix.name}: {e}') from e
         print(f'fixes: {fix.name} is mended there: {fix.mended}', flush=True)
+        tree.git('reset', '--quiet', '--hard', base)
         return None
     tree.git('add', '--all')
     tree.git('commit', '--quiet', '--message', f'{fix.title}\n\n{fix.message.strip()}\n')
     path = folder / f'{fix.name}.patch'
     words = ('format-patch', '-1', '--stdout', '--zero-commit', '--no-signature')
     path.write_text(tree.git(*words), encoding='utf-8')
+    tree.git('reset', '--quiet', '--hard', base)
     return path

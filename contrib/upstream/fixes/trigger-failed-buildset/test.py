@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A step does not wait for what there is not."""
 
-from unittest import mock
+from unittest.mock import Mock
 
 from twisted.internet import defer
 
@@ -17,7 +17,7 @@ class TestTrigger(upstream.TestTrigger):
     def test_waitForFinish_buildset_not_added(self):
         yield self.setup_step(trigger.Trigger(schedulerNames=['a'], waitForFinish=True))
         step = self.get_nth_step(0)
-        step.addLogWithException = mock.Mock(return_value=defer.succeed(None))
+        step.addLogWithException = Mock(return_value=defer.succeed(None))
         error = RuntimeError('oh noes')
         self.scheduler_a.trigger = lambda **kwargs: (defer.fail(error), defer.Deferred())
 

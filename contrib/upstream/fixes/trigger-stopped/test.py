@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A step that is stopped leaves no build behind."""
 
-from unittest import mock
+from unittest.mock import Mock
 
 from twisted.internet import defer
 
@@ -17,8 +17,8 @@ class TestTrigger(upstream.TestTrigger):
     def test_interrupt_while_adding_buildset(self):
         yield self.setup_step(trigger.Trigger(schedulerNames=['a'], waitForFinish=True))
         step = self.get_nth_step(0)
-        step.addURL = mock.Mock(return_value=defer.succeed(None))
-        control = self.master.data.control = mock.Mock(return_value=defer.succeed(None))
+        step.addURL = Mock(return_value=defer.succeed(None))
+        control = self.master.data.control = Mock(return_value=defer.succeed(None))
         ids = defer.Deferred()
         self.scheduler_a.trigger = lambda **kwargs: (ids, defer.Deferred())
         d = step.run()
