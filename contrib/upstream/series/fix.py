@@ -8,6 +8,7 @@ written like a module of the overlay. Of the release's text it has no more than 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import textwrap
@@ -29,6 +30,7 @@ else:
     import tomli as tomllib
 
 NO_WAYS = Ways({}, set())
+TYPED_TEST = re.compile(r'^    def test_\w+\(.*\) -> ', re.M)
 
 
 class Edit(NamedTuple):
@@ -39,12 +41,14 @@ class Edit(NamedTuple):
     :param old: what is replaced, which it has once: lines of code, as if they were not indented. Of
         several the first that is there is replaced (a newer checkout may spell it otherwise).
     :param new: what takes its place.
+    :param optional: whether there are checkouts that say nothing of the kind: marks for mypy, say.
     """
 
     file: str
     inside: str
     old: list[str]
     new: str
+    optional: bool = False
 
     def apply(self, source: str) -> str:
         """Return a module with the change.
@@ -61,6 +65,8 @@ class Edit(NamedTuple):
                 if part.count(found) == 1 and indent == _indent_of(part, part.index(found)):
                     new = textwrap.indent(self.new, ' ' * indent).lstrip(' ')
                     return before + part.replace(found, new) + after
+        if self.optional:
+            return source
         raise Refusal(f'{self.file}: {self.inside} does not say {self.old[0]!r} once')
 
 
@@ -105,7 +111,7 @@ class Fix(NamedTuple):
             raise Refusal(f'{self.test}: the checkout has no such test')
         theirs = path.read_text(encoding='utf-8')
         # newer checkouts say the types in their tests, too
-        ours = with_annotations(self.source) if ') -> None:' in theirs else self.source
+        ours = with_annotations(self.source) if TYPED_TEST.search(theirs) else self.source
         order = {name: [self.behind, *names] for name, names in order_of(ours).items()}
         tree.write(path, merge_module(ours, theirs, self.test, NO_WAYS, order))
         tree.write(tree.root / 'newsfragments' / f'{self.name}.bugfix', f'{self.news.strip()}\n')

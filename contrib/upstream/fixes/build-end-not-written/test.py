@@ -19,7 +19,8 @@ class TestBuild(upstream.TestBuild):
         b = self.build
         b.conn = None
         b.stopBuildConsumer = Mock()
-        self.builder.buildFinished = Mock()
+        finished = Mock()
+        self.patch(self.builder, 'buildFinished', finished)
         self.patch(
             self.master.data.updates,
             method,
@@ -30,4 +31,4 @@ class TestBuild(upstream.TestBuild):
 
         self.assertEqual(len(self.flushLoggedErrors(upstream.TestException)), 1)
         self.workerforbuilder.buildFinished.assert_called_once_with()
-        self.builder.buildFinished.assert_called_once_with(b, self.workerforbuilder)
+        finished.assert_called_once_with(b, self.workerforbuilder)

@@ -16,14 +16,15 @@ class TestBuild(upstream.TestBuild):
     def test_cancel_while_build_is_being_created(self):
         b = self.build
         b.conn = None
-        self.builder.buildFinished = Mock()
+        finished = Mock()
+        self.patch(self.builder, 'buildFinished', finished)
         self.master.botmaster.add_in_progress_buildrequest(9385)
         self.master.botmaster.maybe_cancel_in_progress_buildrequest(9385, 'stop it')
 
         yield b.startBuild(self.workerforbuilder)
 
         self.assertEqual(b.results, CANCELLED)
-        self.builder.buildFinished.assert_called_once_with(b, self.workerforbuilder)
+        finished.assert_called_once_with(b, self.workerforbuilder)
         build = yield self.master.data.get(('builds', b.buildid))
         self.assertTrue(build['complete'])
         self.assertEqual(build['state_string'], 'cancelled (stop it)')

@@ -12,7 +12,7 @@ upstream = release(__name__)
 class TestMaybeStartBuilds(upstream.TestMaybeStartBuilds):
     @defer.inlineCallbacks
     def test_bldr_maybeStartBuild_fails_tries_builder_again(self):
-        self.bldr.maybeStartBuild = lambda worker, builds: defer.succeed(False)
+        self.patch(self.bldr, 'maybeStartBuild', lambda worker, builds: defer.succeed(False))
         self.addWorkers({'test-worker1': 1})
         rows = [*self.base_rows, fakedb.BuildRequest(id=10, buildsetid=11, builderid=77)]
 

@@ -15,7 +15,7 @@ class TestBuildStep(upstream.TestBuildStep):
     @defer.inlineCallbacks
     def test_interrupt_reaches_command_when_log_fails(self):
         step = self.setup_step(buildstep.BuildStep())
-        step.addCompleteLog = mock.Mock(side_effect=lambda *_: defer.fail(RuntimeError('no db')))
+        self.patch(step, 'addCompleteLog', lambda *_: defer.fail(RuntimeError('no db')))
         step.cmd = mock.Mock()
 
         yield step.interrupt('stop it')

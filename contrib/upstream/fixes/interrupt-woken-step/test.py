@@ -25,7 +25,7 @@ class TestBuildStep(upstream.TestBuildStep):
 
         holders[0].releaseLocks()
         yield deferLater(self.reactor, 0, lambda: None)
-        self.assertFalse(d.called)
+        self.assertNoResult(d)
         yield step.addStep()
         yield step.interrupt('stop it')
 

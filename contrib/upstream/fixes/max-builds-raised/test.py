@@ -21,7 +21,7 @@ class TestAbstractWorker(upstream.TestAbstractWorker):
         old = yield self.createWorker(max_builds=before)
         # another argument changes as well, so that it is reconfigured in any case
         new = yield self.createWorker(configured=False, max_builds=after, missing_timeout=121)
-        old.updateWorker = lambda: defer.succeed(None)
+        self.patch(old, 'updateWorker', lambda: defer.succeed(None))
 
         yield self.do_test_reconfigService(old, new)
 

@@ -17,6 +17,6 @@ class SimpleMQ(upstream.SimpleMQ):
         second = mock.Mock()
         yield self.mq.startConsuming(second, ('a', None))
 
-        self.mq.produce(('a', 'b'), 'foo')
+        self.mq.produce(('a', 'b'), {'foo': 1})
 
-        second.assert_called_once_with(('a', 'b'), 'foo')
+        second.assert_called_once_with(('a', 'b'), {'foo': 1})

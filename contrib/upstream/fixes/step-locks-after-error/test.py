@@ -16,7 +16,7 @@ class TestBuildStep(upstream.TestBuildStep):
     def test_locks_released_after_error_while_finishing(self):
         lock = locks.MasterLock("masterlock")
         step = self.setup_step(self.FakeBuildStep(locks=[lock.access('exclusive')]))
-        step._cleanup_logs = mock.Mock(side_effect=lambda: defer.fail(RuntimeError('no db')))
+        self.patch(step, '_cleanup_logs', lambda: defer.fail(RuntimeError('no db')))
 
         with self.assertRaises(RuntimeError):
             yield step.startStep(mock.Mock())

@@ -17,11 +17,13 @@ class TestTrigger(upstream.TestTrigger):
     def test_waitForFinish_buildset_not_added(self):
         yield self.setup_step(trigger.Trigger(schedulerNames=['a'], waitForFinish=True))
         step = self.get_nth_step(0)
-        step.addLogWithException = Mock(return_value=defer.succeed(None))
+        add_log = Mock(return_value=defer.succeed(None))
+        self.patch(step, 'addLogWithException', add_log)
         error = RuntimeError('oh noes')
-        self.scheduler_a.trigger = lambda **kwargs: (defer.fail(error), defer.Deferred())
+        ids: defer.Deferred[None] = defer.fail(error)
+        self.patch(self.scheduler_a, 'trigger', lambda **kwargs: (ids, defer.Deferred()))
 
         results = yield step.run()
 
         self.assertEqual(results, EXCEPTION)
-        step.addLogWithException.assert_called_once_with(error)
+        add_log.assert_called_once_with(error)

@@ -17,10 +17,11 @@ class TestTrigger(upstream.TestTrigger):
     def test_interrupt_while_adding_buildset(self):
         yield self.setup_step(trigger.Trigger(schedulerNames=['a'], waitForFinish=True))
         step = self.get_nth_step(0)
-        step.addURL = Mock(return_value=defer.succeed(None))
-        control = self.master.data.control = Mock(return_value=defer.succeed(None))
-        ids = defer.Deferred()
-        self.scheduler_a.trigger = lambda **kwargs: (ids, defer.Deferred())
+        self.patch(step, 'addURL', Mock(return_value=defer.succeed(None)))
+        control = Mock(return_value=defer.succeed(None))
+        self.patch(self.master.data, 'control', control)
+        ids: defer.Deferred[tuple] = defer.Deferred()
+        self.patch(self.scheduler_a, 'trigger', lambda **kwargs: (ids, defer.Deferred()))
         d = step.run()
 
         step.interrupt('stop it')

@@ -18,7 +18,7 @@ class TestBuild(upstream.TestBuild):
         real_builder = builder.Builder('bldr')
         real_builder.master = self.master
         real_builder.building.append(self.build)
-        self.builder.buildFinished = real_builder.buildFinished
+        self.patch(self.builder, 'buildFinished', real_builder.buildFinished)
         self.patch(self.worker, 'acquireLocks', Mock(return_value=acquired))
         release_locks = Mock()
         self.patch(self.worker, 'releaseLocks', release_locks)

@@ -16,20 +16,18 @@ class TestBuilder(upstream.TestBuilder):
     @defer.inlineCallbacks
     def test_canStartBuild_worker_lost(self):
         yield self.makeBuilder()
-        wfb = mock.Mock(worker=None)
 
-        startable = yield self.bldr.canStartBuild(wfb, 100)
+        startable = yield self.bldr.canStartBuild(mock.Mock(worker=None), mock.Mock())
 
         self.assertFalse(startable)
 
     @defer.inlineCallbacks
     def test_canStartBuild_worker_lost_meanwhile(self):
-        yield self.makeBuilder()
-        answer = defer.Deferred()
-        self.bldr.config.canStartBuild = lambda *_: answer
+        answer: defer.Deferred[bool] = defer.Deferred()
+        yield self.makeBuilder(canStartBuild=lambda *_: answer)
         wfb = mock.Mock(worker=upstream.FakeWorker('worker'))
 
-        d = self.bldr.canStartBuild(wfb, 100)
+        d = self.bldr.canStartBuild(wfb, mock.Mock())
         wfb.worker = None
         answer.callback(True)
 
@@ -38,16 +36,13 @@ class TestBuilder(upstream.TestBuilder):
     @defer.inlineCallbacks
     def test_startBuildFor_worker_lost(self):
         yield self.makeBuilder()
-        build = mock.Mock()
+        breq = mock.Mock(properties=Properties())
+        breq.mergeSourceStampsWith.return_value = []
+        build = mock.Mock(builder=self.bldr, requests=[breq])
         build.getProperties.return_value = Properties()
-        build.requests[0].mergeSourceStampsWith.return_value = []
-        build.builder = self.bldr
-        self.bldr.config.factory = mock.Mock()
-        self.bldr.config.factory.newBuild.return_value = build
-        build.requests = [mock.Mock(properties=Properties())]
-        build.requests[0].mergeSourceStampsWith.return_value = []
+        self.patch(self.bldr.config, 'factory', mock.Mock(newBuild=lambda *_: build))
 
-        started = yield builder.Builder._startBuildFor(self.bldr, mock.Mock(worker=None), [])
+        started = yield builder.Builder._startBuildFor(self.bldr, mock.Mock(worker=None), [breq])
 
         self.assertFalse(started)
         self.assertEqual(self.bldr.building, [])

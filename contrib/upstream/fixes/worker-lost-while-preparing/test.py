@@ -15,12 +15,13 @@ class TestBuild(upstream.TestBuild):
     @defer.inlineCallbacks
     def do_test_worker_lost(self):
         self.build.setStepFactories([])
-        self.builder.buildFinished = Mock()
+        finished = Mock()
+        self.patch(self.builder, 'buildFinished', finished)
 
         yield self.build.startBuild(self.workerforbuilder)
 
         self.assertEqual(self.build.results, RETRY)
-        self.builder.buildFinished.assert_called_once_with(self.build, self.workerforbuilder)
+        finished.assert_called_once_with(self.build, self.workerforbuilder)
 
     @defer.inlineCallbacks
     def test_worker_lost_before_ping(self):
