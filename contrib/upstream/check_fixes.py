@@ -3,10 +3,10 @@
 
 Usage: python check_fixes.py CHECKOUT FOLDER PYTHON [NAME...]
 
-FOLDER has the patches that ``make fixes`` has made for CHECKOUT, and PYTHON is one that Buildbot's tests run
-with. Each patch must apply; with its test alone the test must fail; with all of it the test module must
-pass, and the release's own linter must have nothing to say. CHECKOUT stays as it is. Names of patches
-limit it to these.
+FOLDER has the patches that ``make fixes`` has made for CHECKOUT, and PYTHON is one that Buildbot's
+tests run with. Each patch must apply; with its test alone the test must fail; with all of it the
+test module must pass, and Buildbot's own linter must have nothing to say. CHECKOUT stays as it is.
+NAMEs of patches limit it to these.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Sequence
 import libcst as cst
 import libcst.matchers as m
 
+from .author import check_author
 from .names import Function
 from .names import Refusal
 from .names import name_of
@@ -29,11 +30,12 @@ def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[P
 
     :param folder: for the patches; what is in it is overwritten.
     :returns: the patches, in order.
-    :raises Refusal: the checkout has changes, or such a branch; or something cannot be merged.
+    :raises Refusal: the checkout has changes, or such a branch; or something cannot be merged;
+        or git does not know whose the patches are.
     """
+    check_author(tree)
     base = tree.base()
     tree.git('checkout', '--quiet', '-b', BRANCH)
-    identity = _identity(series.author)
     print('series: typing the checkout as it is (a minute)', flush=True)
     before, members = tree.settle_types(None), fork.members()
     for number, commit in enumerate(series.commits):
@@ -42,7 +44,7 @@ def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[P
         tree.settle_types(before, members)
         tree.git('add', '--all')
         text = f'{commit.title}\n\n{commit.message.strip()}\n'
-        tree.git(*identity, 'commit', '--quiet', '--author', series.author, '--message', text)
+        tree.git('commit', '--quiet', '--message', text)
     series.check_used()
     headers = (f'Origin: {series.origin}', 'Forwarded: no', f'Last-Update: {_today()}')
     more = [f'--add-header={header}' for header in headers]
@@ -72,13 +74,6 @@ def write_tree(tree: Tree, fork: Fork, series: Series, base: str, until: int) ->
         for text in commit.manual:
             document(tree, series.path.parent / 'manual', text)
     tree.tidy()
-
-
-def _identity(author: str) -> list[str]:
-    found = re.fullmatch(r'(.+) <(.+)>', author)
-    if found is None:
-        raise Refusal(f'the author of the series must be like "Name <address>", not {author!r}')
-    return ['-c', f'user.name={found[1]}', '-c', f'user.email={found[2]}']
 
 
 def _today() -> str:

@@ -10,12 +10,14 @@ upstream = release(__name__)
 
 
 class TestAbstractWorker(upstream.TestAbstractWorker):
-    @parameterized.expand([
-        ('raised', 1, 2, ['bot']),
-        ('no_limit', 1, None, ['bot']),
-        ('lowered', 2, 1, []),
-        ('same', 1, 1, []),
-    ])
+    @parameterized.expand(
+        [
+            ('raised', 1, 2, ['bot']),
+            ('no_limit', 1, None, ['bot']),
+            ('lowered', 2, 1, []),
+            ('same', 1, 1, []),
+        ]
+    )
     @defer.inlineCallbacks
     def test_reconfigService_max_builds(self, name, before, after, exp_started):
         old = yield self.createWorker(max_builds=before)

@@ -10,10 +10,12 @@ upstream = release(__name__)
 
 
 class Test(upstream.Test):
-    @parameterized.expand([
-        ('none', None, TypeError),
-        ('names', ['x', 'y'], AttributeError),
-    ])
+    @parameterized.expand(
+        [
+            ('none', None, TypeError),
+            ('names', ['x', 'y'], AttributeError),
+        ]
+    )
     @defer.inlineCallbacks
     def test_sortBuilders_custom_no_builders(self, name, result, error):
         self.useMock_maybeStartBuildsOnBuilder()

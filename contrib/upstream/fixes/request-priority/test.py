@@ -12,10 +12,12 @@ upstream = release(__name__)
 class Tests(upstream.Tests):
     @defer.inlineCallbacks
     def test_set_build_requests_priority(self):
-        yield self.master.db.insert_test_data([
-            fakedb.BuildRequest(id=brid, buildsetid=self.BSID, builderid=self.BLDRID1)
-            for brid in (44, 45, 46)
-        ])
+        yield self.master.db.insert_test_data(
+            [
+                fakedb.BuildRequest(id=brid, buildsetid=self.BSID, builderid=self.BLDRID1)
+                for brid in (44, 45, 46)
+            ]
+        )
 
         yield self.db.buildrequests.set_build_requests_priority(brids=[44, 46], priority=7)
 

@@ -23,7 +23,6 @@ from series.typed import settle
 from series.typed import with_annotations
 
 PLAN = """
-author = "A <a@b>"
 origin = "o"
 kept = {}
 skipped = {}
