@@ -30,6 +30,8 @@ EXPECTED: tuple[tuple[type[BaseException], str, set[str]], ...] = (
     (NotClaimedError, '', {'fail_writes'}),
     (CircleError, '', {'request'}),
     (PingException, '', {'lose', 'change_worker'}),
+    # nothing takes time here, so a build may be told a latent worker before its builder is
+    (KeyError, '', {'change_builder'}),
     (ValueError, 'unknown triggered scheduler', {'change_builder'}),
     (LatentWorkerFailedToSubstantiate, '', {'latent'}),
     (LatentWorkerSubstantiatiationCancelled, '', {'latent'}),
