@@ -163,9 +163,9 @@ class Pending:
             why = builder.refusals.why(brid, name)
             if why is not None:
                 refused.setdefault(why, []).append(idle.worker)
-            elif not in_line & {None, name} and not is_waited_for:
+            elif not in_line & {None, name}:
                 late = self._late_on(idle)
-                if late is not None:
+                if late is not None and (late.kind == 'quarantine' or not is_waited_for):
                     yield late
         for why, workers in refused.items():
             yield why_refused(why, workers)

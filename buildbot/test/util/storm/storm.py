@@ -14,6 +14,7 @@ from buildbot.db.buildrequests import NotClaimedError
 from buildbot.interfaces import LatentWorkerFailedToSubstantiate
 from buildbot.interfaces import LatentWorkerSubstantiatiationCancelled
 from buildbot.locking.copy import CircleError
+from buildbot.locks import LockError
 from buildbot.process.results import SUCCESS
 from buildbot.process.workerforbuilder import PingException
 from buildbot.test.util.idle import copies_of
@@ -29,7 +30,10 @@ EXPECTED: tuple[tuple[type[BaseException], str, set[str]], ...] = (
     # it has been written when that was tried before
     (NotClaimedError, '', {'fail_writes'}),
     (CircleError, '', {'request'}),
+    (LockError, 'the worker was lost', {'lose', 'change_worker'}),
     (PingException, '', {'lose', 'change_worker'}),
+    # nothing takes time here, so a build may be told a latent worker before its builder is
+    (KeyError, '', {'change_builder'}),
     (ValueError, 'unknown triggered scheduler', {'change_builder'}),
     (LatentWorkerFailedToSubstantiate, '', {'latent'}),
     (LatentWorkerSubstantiatiationCancelled, '', {'latent'}),
