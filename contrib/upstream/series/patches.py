@@ -54,6 +54,8 @@ def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[P
         tree.git('add', '--all')
         text = f'{commit.title}\n\n{commit.message.strip()}\n'
         tree.git('commit', '--quiet', '--message', text)
+    if tree.git('rev-parse', 'HEAD^{tree}') != whole:
+        raise Refusal('the last commit is not the whole fork')
     for former in folder.glob('*.patch'):
         former.unlink()
     headers = (f'Origin: {series.origin}', 'Forwarded: no', f'Last-Update: {_today()}')
