@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: a build request that could not be cancelled is cancelled when the database can be written."""
+"""New: a build request that could not be cancelled is cancelled when that can be written."""
 
 from __future__ import annotations
 

@@ -1046,7 +1046,9 @@ class Restart(HandTestCase):
         copyid = (yield self.copy_row())['copyid']
         holders = yield self.get('copies', copyid, 'holders')
         waiters = yield self.get('copies', copyid, 'waiters')
-        self.assertEqual([[h['person'] for h in of] for of in (holders, waiters)], [['ann'], ['bob']])
+        self.assertEqual(
+            [[h['person'] for h in of] for of in (holders, waiters)], [['ann'], ['bob']]
+        )
         yield self.act('ann', 'release', holdid=1)
         holders = yield self.get('copies', copyid, 'holders')
         self.assertEqual([h['person'] for h in holders], ['bob'])
