@@ -14,6 +14,8 @@
 # make check-upstream UPSTREAM=DIR  the release's own suite with and without the fork
 # make series TREE=DIR              the fork as patches to a checkout of Buildbot
 # make series-types TREE=DIR        mypy on each commit that make series has made there
+# make fixes TREE=DIR               fixes of Buildbot itself, as patches to a checkout of it
+# make check-fixes TREE=DIR         each of them tried on that checkout by itself (half an hour)
 # make tree TREE=DIR                the fork merged into a checkout of Buildbot
 # make clean                        remove all that these have made
 # make help                         this list
@@ -41,7 +43,7 @@ $(error the path of the checkout has a space in it: $(CURDIR))
 endif
 
 .PHONY: run demo-check test storm faults lint docs dist www seams news check-upstream series series-types \
-	tree clean help
+	tree fixes check-fixes clean help
 
 run: $(VENV)/.bundle
 	@$(BIN)/python contrib/demo/demo.py run \
@@ -119,6 +121,14 @@ series-types: $(VENV)/.series
 tree: $(VENV)/.series
 	@test -n '$(TREE)' || { echo 'make tree TREE=DIR (a checkout of Buildbot)'; exit 2; }
 	@PYTHONPATH=contrib/upstream $(BIN)/python -m series tree '$(TREE)' patches
+
+fixes: $(VENV)/.series
+	@test -n '$(TREE)' || { echo 'make fixes TREE=DIR (a checkout of Buildbot)'; exit 2; }
+	@PYTHONPATH=contrib/upstream $(BIN)/python -m series.fixes '$(TREE)' patches/fixes
+
+# PYTHON is one that Buildbot's own tests run with.
+check-fixes: fixes
+	@$(PYTHON) contrib/upstream/check_fixes.py '$(TREE)' patches/fixes $(PYTHON)
 
 clean:
 	rm -rf $(VENV) patches build dist *.egg-info contrib/demo/run check-upstream docs/_build \

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from buildbot.data import resultspec
 from buildbot.process.latewrite import write_at_last
 from buildbot.process.questions import Questions
+from buildbot.util import asyncSleep
 from buildbot.util import epoch2datetime
 from buildbot.util.twisted import async_to_deferred
 from buildbot_overlay import release
@@ -308,25 +309,34 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             # this may last; neither other requests nor a stop of the master wait for it
             self.unclaim(claimed).addErrback(log.err, f'while giving back {claimed_brids}')
 
-    @defer.inlineCallbacks
-    def unclaim(self, requests: list[BuildRequest]) -> Any:
+    def unclaim(self, requests: list[BuildRequest]) -> defer.Deferred[None]:
         """Give build requests back, now or as soon as the database can be written.
 
         None of them is started before. If this master stops before, they are given back when it
         starts.
         """
-        brids = [request.id for request in requests]
         known = self.botmaster.builders
-        of_builder = [(known[r.buildername], r.id) for r in requests if r.buildername in known]
+        return self.give_back([(known.get(r.buildername), r.id) for r in requests])
+
+    @defer.inlineCallbacks
+    def give_back(self, requests: list[tuple[Builder | None, int]], after: float = 0) -> Any:
+        """Give back the requests of these ids, each with its builder as far as that is known.
+
+        :param after: how many seconds later.
+        """
+        brids = [brid for _, brid in requests]
+        inboxes = [(builder.inbox, brid) for builder, brid in requests if builder is not None]
         for brid in brids:  # so that it is known if one is cancelled meanwhile
             self.botmaster._starting_brid_to_cancel.setdefault(brid, False)
-        for builder, brid in of_builder:
-            builder.inbox.set_aside(brid)
+        for inbox, brid in inboxes:
+            inbox.set_aside(brid)
         try:
+            if after:
+                yield asyncSleep(after, self.botmaster.master.reactor)
             yield self._unclaim_at_last(brids)
         finally:
-            for builder, brid in of_builder:
-                builder.inbox.put_back(brid)  # if that it was given back was not told
+            for inbox, brid in inboxes:
+                inbox.put_back(brid)  # if that it was given back was not told
 
     @defer.inlineCallbacks
     def _unclaim_at_last(self, brids: list[int]) -> Any:

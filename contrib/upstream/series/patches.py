@@ -13,6 +13,7 @@ from typing import Sequence
 import libcst as cst
 import libcst.matchers as m
 
+from .author import check_author
 from .fork import Fork
 from .fork import as_new
 from .names import Function
@@ -34,11 +35,12 @@ def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[P
 
     :param folder: for the patches; those of a former run are removed.
     :returns: the patches, in order.
-    :raises Refusal: the checkout has changes, or such a branch; or something cannot be merged.
+    :raises Refusal: the checkout has changes, or such a branch; or something cannot be merged;
+        or git does not know whose the patches are.
     """
+    check_author(tree)
     base = tree.base()
     tree.git('checkout', '--quiet', '-b', BRANCH)
-    identity = _identity(series.author)
     write_whole(tree, fork, series, base)
     tree.git('add', '--all')
     whole = tree.git('write-tree')
@@ -51,7 +53,7 @@ def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[P
         write_tree(tree, fork, series, number)
         tree.git('add', '--all')
         text = f'{commit.title}\n\n{commit.message.strip()}\n'
-        tree.git(*identity, 'commit', '--quiet', '--author', series.author, '--message', text)
+        tree.git('commit', '--quiet', '--message', text)
     if tree.git('rev-parse', 'HEAD^{tree}') != whole:
         raise Refusal('the last commit is not the whole fork')
     for former in folder.glob('*.patch'):
@@ -115,13 +117,6 @@ def write_tree(tree: Tree, fork: Fork, series: Series, until: int) -> None:
         for text in commit.manual:
             document(tree, series.path.parent / 'manual', text)
     tree.put()
-
-
-def _identity(author: str) -> list[str]:
-    found = re.fullmatch(r'(.+) <(.+)>', author)
-    if found is None:
-        raise Refusal(f'the author of the series must be like "Name <address>", not {author!r}')
-    return ['-c', f'user.name={found[1]}', '-c', f'user.email={found[2]}']
 
 
 def _today() -> str:

@@ -73,7 +73,6 @@ class Series:
         self.path = path
         with open(path, 'rb') as f:
             data: dict[str, Any] = tomllib.load(f)
-        self.author: str = data['author']
         self.origin: str = data['origin']
         self.left_out: dict[str, str] = data['left-out']
         self.kept: dict[str, str] = data['kept']

@@ -27,7 +27,6 @@ from series.typed import with_annotations
 from series.typed import with_marks
 
 PLAN = """
-author = "A <a@b>"
 origin = "o"
 kept = {}
 skipped = {}
