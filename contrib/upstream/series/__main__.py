@@ -31,7 +31,7 @@ def main() -> int:
     if len(sys.argv) != 4 or sys.argv[1] not in ('tree', 'patches', 'types'):
         print(__doc__)
         return 2
-    # Trees of syntax have no circles, and all of them are kept: looking for some is a fifth of a run.
+    # Trees of syntax have no circles and all are kept; to look for some is a fifth of a run.
     gc.disable()
     try:
         series = Series(HERE / 'series.toml')
