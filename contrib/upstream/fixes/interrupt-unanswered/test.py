@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A step can be stopped, whatever it waits for."""
 
-from typing import Any
 from unittest import mock
 
 from parameterized import parameterized
@@ -23,7 +22,7 @@ class TestBuildStep(upstream.TestBuildStep):
         ]
     )
     @defer.inlineCallbacks
-    def test_interrupt_when_not_answered(self, name: str, kwargs: dict[str, Any]):
+    def test_interrupt_when_not_answered(self, name, kwargs):
         step = self.setup_step(self.FakeBuildStep(**kwargs))
         run = mock.Mock()
         self.patch(step, 'run', run)
