@@ -91,7 +91,7 @@ class Fix(NamedTuple):
             tree.write(tree.package / file, text)
         tree.write(path, self.with_test(path.read_text(encoding='utf-8')))
         tree.write(tree.root / 'newsfragments' / f'{self.name}.bugfix', f'{self.news.strip()}\n')
-        tree.tidy()
+        tree.put()
 
 
 def read_fixes(folder: Path) -> list[Fix]:

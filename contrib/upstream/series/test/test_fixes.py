@@ -250,9 +250,10 @@ class Folder(unittest.SynchronousTestCase):
         self.assertEqual(names, [each.name for each in self.fixes])
 
     def test_series_listed(self):
-        """The cover letter lists the patches of the series by their titles, in order."""
+        """The cover letter counts the patches of the series, and names some of them in order."""
         text = (HERE / 'cover.md').read_text(encoding='utf-8')
         listed = text.partition('begin of the series')[2].partition('end of the series')[0]
-        titles = [line[2:] for line in listed.splitlines() if line[:2] == '* ']
-        commits = Series(HERE / 'series.toml').commits
-        self.assertEqual(titles, [commit.title for commit in commits])
+        named = [line[2:] for line in listed.splitlines() if line[:2] == '* ']
+        titles = [commit.title for commit in Series(HERE / 'series.toml').commits]
+        self.assertEqual(named, [title for title in titles if title in named])
+        self.assertIn(f'\n{len(titles)} patches, in groups', text)
