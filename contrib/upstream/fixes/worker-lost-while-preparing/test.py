@@ -5,6 +5,7 @@ from unittest.mock import Mock
 
 from twisted.internet import defer
 
+from buildbot.process.results import EXCEPTION
 from buildbot.process.results import RETRY
 from buildbot_overlay import release
 
@@ -41,3 +42,19 @@ class TestBuild(upstream.TestBuild):
 
         self.workerforbuilder.ping = ping
         yield self.do_test_worker_lost()
+
+    @defer.inlineCallbacks
+    def test_worker_lost_and_steps_fail(self):
+        def fail_to_make_steps():
+            self.workerforbuilder.worker = None
+            raise RuntimeError('no steps')
+
+        finished = Mock()
+        self.patch(self.builder, 'buildFinished', finished)
+        self.patch(self.build, 'setupBuild', fail_to_make_steps)
+
+        yield self.build.startBuild(self.workerforbuilder)
+
+        self.assertEqual(self.build.results, EXCEPTION)
+        finished.assert_called_once_with(self.build, self.workerforbuilder)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
