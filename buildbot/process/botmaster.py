@@ -10,6 +10,7 @@ from twisted.python import log
 
 from buildbot.process import metrics
 from buildbot.process.awaited import Awaited
+from buildbot.process.buildchooser import ReservingBuildChooser
 from buildbot.process.builder import Builder
 from buildbot.process.eye.history import History
 from buildbot.process.eye.watch import Watch
@@ -26,6 +27,7 @@ upstream = release(__name__)
 class BotMaster(upstream.BotMaster):
     def __init__(self) -> None:
         super().__init__()
+        self.brd.usual_chooser = ReservingBuildChooser
         #: the requests that running builds wait for
         self.awaited: Awaited = Awaited()
         #: finds waits for builds that can never end

@@ -65,11 +65,13 @@ class Builder(upstream.Builder):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.inbox = Inbox(self._read_pending, self._leave_lines, self._note_needs, self._now)
-        self.refusals = Refusals()
+        self.inbox: Inbox = Inbox(
+            self._read_pending, self._leave_lines, self._note_needs, self._now
+        )
+        self.refusals: Refusals = Refusals()
         #: what its pending requests wait for
         self.request_waits: RequestWaits
-        self.reservations = Reservations(
+        self.reservations: Reservations = Reservations(
             name,
             self.refusals,
             resolve=partial(resolve, self),
@@ -219,7 +221,7 @@ class Builder(upstream.Builder):
         if not callable(can_start):
             return True
         asked = (self, workerforbuilder, buildrequest)
-        about = (getattr(buildrequest, 'id', None), workerforbuilder.worker.workername)
+        about = (buildrequest.id, workerforbuilder.worker.workername)
         return self.questions.ask('canStartBuild', can_start, *asked, about=about)
 
     def _ask_anew(self) -> None:
@@ -313,9 +315,8 @@ class Builder(upstream.Builder):
 
     @property
     def _awaited(self) -> Awaited:
-        # a stand-in for the botmaster in a test may have none
-        known = getattr(self.botmaster, 'awaited', None)
-        return Awaited() if known is None else known
+        # nothing is awaited of a builder that has been removed
+        return Awaited() if self.botmaster is None else self.botmaster.awaited
 
     def _lent_by(self, build: Build) -> AbstractWorkerForBuilder | None:
         # its worker, if a build of this builder could start there on its place, and only so

@@ -671,7 +671,7 @@ class Crowd(HandTestCase):
             if chance.random() < 0.1:
                 yield self.act('ann', 'first', of=None, waiterid=waiterid)
                 places[who] = (-99, -self.reactor.seconds())
-        had = []
+        had: list[Any] = []
         self.open('first', 'first')
         while len(had) < len(places):
             row = yield self.copy_row(None)
