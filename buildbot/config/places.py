@@ -39,6 +39,8 @@ class Place:
     :ivar accesses: what it claims, as far as it is known without a build; none of a count of 0.
     :ivar names: the locks that it may claim: these, and for a builder those of its workers.
     :ivar held: the names of the locks that may be held around it.
+    :ivar way: the places around it, from the outside in, and it itself at last.
+    :ivar builds: those of them that stand for a whole build.
     :ivar width: how many of the places directly in it may be worked at at one time.
     """
 
@@ -53,6 +55,10 @@ class Place:
         self.around = around
         self.width: float = 1
         self.step = step
+        self.way: tuple[Place, ...] = (self,) if around is None else (*around.way, self)
+        self.builds: tuple[Place, ...] = () if around is None else around.builds
+        if step is None:
+            self.builds += (self,)
         self.accesses = known_accesses(builder.locks if step is None else step.step.locks)
         own = [access.lockid.name for access in self.accesses]
         self.names = dict.fromkeys([*own, *of_workers])
@@ -95,19 +101,12 @@ class Place:
         return next(place.around for place in self.inside_out() if place.is_build)
 
     def inside_out(self) -> Iterator[Place]:
-        """Yield it and the places around it."""
-        place: Place | None = self
-        while place is not None:
-            yield place
-            place = place.around
+        """Return it and the places around it."""
+        return reversed(self.way)
 
     def around_it(self) -> Iterator[Place]:
         """Yield the places around it, from the inside out."""
         return islice(self.inside_out(), 1, None)
-
-    def outside_in(self) -> list[Place]:
-        """Return the places around it, and it itself at last."""
-        return [*self.inside_out()][::-1]
 
     def shares(self, access: LockAccess) -> bool:
         """Tell whether what is wanted here is held around already, and nobody else can have it."""
@@ -215,7 +214,6 @@ def may_be_in(builder: Any, place: Place) -> bool:
     # build is like any other
     if builder is None:
         return False
-    around = [each for each in place.inside_out() if each.is_build]
-    if len(around) >= DEPTH or any(each.builder is builder for each in around):
+    if len(place.builds) >= DEPTH or any(each.builder is builder for each in place.builds):
         return False
     return bool(place.names_within)

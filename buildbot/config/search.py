@@ -11,6 +11,7 @@ from typing import Iterator
 from typing import Sequence
 
 from buildbot.config.places import Place
+from buildbot.config.standstill import Host
 from buildbot.config.standstill import Run
 from buildbot.config.standstill import Stand
 from buildbot.config.standstill import in_demand
@@ -48,14 +49,14 @@ class Search:
 
     def __init__(self, places: Iterable[Place], workers: Iterable[Any]) -> None:
         self.looks = 0
-        self._workers = {worker.name: worker for worker in workers}
+        self._seen: set[Any] = set()
+        self._hosts = {worker.name: Host(worker) for worker in workers}
         self._holding: dict[str, AlikePlaces] = {}
         self._wanting: dict[str, AlikePlaces] = {}
         self._by_root: dict[Place, list[Place]] = {}
         for place in places:
-            way = place.outside_in()
-            if any(each.width > 1 for each in way):
-                self._by_root.setdefault(way[0], []).append(place)
+            if any(each.width > 1 for each in place.way):
+                self._by_root.setdefault(place.way[0], []).append(place)
             for name in place.held:
                 self._holding.setdefault(name, AlikePlaces()).add(place)
             if len(place.names) == 1:
@@ -71,6 +72,7 @@ class Search:
         :returns: none if none are found.
         """
         for kinds in range(2, KINDS + 1):
+            self._seen.clear()
             for stand in self._stands_at(place, []):
                 found = self._search([stand], kinds, held)
                 if found:
@@ -78,6 +80,11 @@ class Search:
         return []
 
     def _search(self, stands: list[Stand], kinds: int, held: str) -> list[Stand]:
+        # the same builds come together in every order
+        state = (kinds, stands[0].key, frozenset(stand.key for stand in stands))
+        if state in self._seen:
+            return []
+        self._seen.add(state)
         self.looks -= 1
         if self.looks < 0:
             return []
@@ -126,10 +133,10 @@ class Search:
         return list(found)
 
     def _stands_at(self, place: Place, others: Sequence[Stand]) -> Iterator[Stand]:
-        builds = [each for each in place.outside_in() if each.is_build]
+        builds = place.builds
         for runs in self._runs_to_share(builds, others):
             yield from self._with_runs(place, builds, runs, others)
-        for branch in (0, 1) if any(map(is_of_branch, place.inside_out())) else (0,):
+        for branch in (0, 1) if any(map(is_of_branch, place.way)) else (0,):
             yield from self._with_runs(place, builds, [], others, branch)
 
     def _runs_to_share(
@@ -138,9 +145,9 @@ class Search:
         # the builds of others that this one may be in, where things are done at one time
         seen = set()
         for other in others:
-            if other.place.outside_in()[0] is not builds[0]:
+            theirs = other.place.builds
+            if theirs[0] is not builds[0]:
                 continue
-            theirs = [each for each in other.place.outside_in() if each.is_build]
             common = [run for run, one, two in zip(other.runs, builds, theirs) if one is two]
             if common[-1] not in seen:
                 seen.add(common[-1])
@@ -154,8 +161,8 @@ class Search:
         others: Sequence[Stand],
         branch: int = 0,
     ) -> Iterator[Stand]:
-        used = {run.worker.name: None for other in others for run in other.runs}
-        choices = [self._workers_for(build.builder, used) for build in builds[len(runs) :]]
+        used = {run: None for other in others for run in other.runs}
+        choices = [self._hosts_for(build.builder, used) for build in builds[len(runs) :]]
         for workers in product(*choices):
             way = list(runs)
             for build, worker in zip(builds[len(runs) :], workers):
@@ -166,12 +173,15 @@ class Search:
             if may_be([*others, stand]):
                 yield stand
 
-    def _workers_for(self, builder: Any, used: Iterable[str]) -> list[Any]:
-        idle = [name for name in builder.workernames if name not in used]
+    def _hosts_for(self, builder: Any, used: Iterable[Run]) -> list[Host]:
+        names = {run.worker.name: None for run in used}
+        idle = [name for name in builder.workernames if name not in names]
         if len(idle) > ALIKE:
             idle = [idle[0], idle[-1]]
-        busy = [name for name in used if name in builder.workernames]
-        return [self._workers[name] for name in (*busy, *idle) if name in self._workers]
+        # a builder runs once on a worker
+        taken = {run.worker.name for run in used if run.builder.name == builder.name}
+        busy = [name for name in names if name in builder.workernames and name not in taken]
+        return [self._hosts[name] for name in (*busy, *idle) if name in self._hosts]
 
 
 def is_of_branch(place: Place) -> bool:
@@ -188,7 +198,7 @@ class AlikePlaces:
         return chain.from_iterable(self._places.values())
 
     def add(self, place: Place) -> None:
-        alike = self._places.setdefault(claims_of(place.outside_in()), [])
+        alike = self._places.setdefault(claims_of(place.way), [])
         if len(alike) < ALIKE:
             alike.append(place)
 

@@ -25,15 +25,48 @@ from buildbot.locks import LockAccess
 from buildbot.locks import WorkerLock
 
 
+class Host:
+    """A worker, with what is claimed on it at the places of a configuration. It is no copy.
+
+    :param worker: its configuration.
+    """
+
+    def __init__(self, worker: Any) -> None:
+        self.name: str = worker.name
+        self.max_builds = worker.max_builds
+        self._accesses = known_accesses(worker.access)
+        self._wants: dict[tuple[Place, int], dict[Copy, LockAccess]] = {}
+
+    def wants(self, place: Place, branch: int) -> dict[Copy, LockAccess]:
+        """Return the copies that are claimed at a place in a build of a branch, and how."""
+        found = self._wants.get((place, branch))
+        if found is None:
+            found = self._wants[place, branch] = {}
+            accesses = [*place.accesses, *(self._accesses if place.is_build else ())]
+            for access in accesses:
+                copy = self._copy_of(access.lockid, branch)
+                if copy not in found or not is_within(access, found[copy]):
+                    found[copy] = access
+        return found
+
+    def _copy_of(self, lockid: Any, branch: int) -> Copy:
+        if isinstance(lockid, WorkerLock):
+            units = lockid.maxCountForWorker.get(self.name, lockid.maxCount)
+            return Copy(lockid.name, self.name, units)
+        if isinstance(lockid, BranchLock):
+            # which branch that is nobody knows
+            return Copy(lockid.name, branch, lockid.maxCount or lockid.most_units())
+        return Copy(lockid.name, None, lockid.maxCount)
+
+
 class Run:
     """A build that a configuration allows: of a builder, on a worker, for a branch.
 
-    :param worker: the configuration of the worker.
     :param branch: a number; two builds of one number are for one branch.
     :param parent: the build that waits for this one; None if there is none.
     """
 
-    def __init__(self, builder: Any, worker: Any, branch: int, parent: Run | None) -> None:
+    def __init__(self, builder: Any, worker: Host, branch: int, parent: Run | None) -> None:
         self.builder = builder
         self.worker = worker
         self.branch = branch
@@ -65,24 +98,7 @@ class Owner(NamedTuple):
 
     def wants(self) -> dict[Copy, LockAccess]:
         """Return the copies that it claims, and how."""
-        found: dict[Copy, LockAccess] = {}
-        accesses = self.place.accesses
-        if self.place.is_build:
-            accesses = [*accesses, *known_accesses(self.run.worker.access)]
-        for access in accesses:
-            copy = self._copy_of(access.lockid)
-            if copy not in found or not is_within(access, found[copy]):
-                found[copy] = access
-        return found
-
-    def _copy_of(self, lockid: Any) -> Copy:
-        if isinstance(lockid, WorkerLock):
-            name = self.run.worker.name
-            return Copy(lockid.name, name, lockid.maxCountForWorker.get(name, lockid.maxCount))
-        if isinstance(lockid, BranchLock):
-            # which branch that is nobody knows
-            return Copy(lockid.name, self.run.branch, lockid.maxCount or lockid.most_units())
-        return Copy(lockid.name, None, lockid.maxCount)
+        return self.run.worker.wants(self.place, self.run.branch)
 
 
 class Stand:
@@ -93,6 +109,7 @@ class Stand:
     :ivar around: the owners around it, from the outside in.
     :ivar owner: who waits.
     :ivar wants: what for.
+    :ivar key: equal for stands at the same place of builds that are alike.
     """
 
     def __init__(self, place: Place, runs: Sequence[Run]) -> None:
@@ -100,20 +117,23 @@ class Stand:
         self.runs = runs
         owners = []
         depth = -1
-        for each in place.outside_in():
+        for each in place.way:
             depth += each.is_build
             owners.append(Owner(runs[depth], each))
         self.owner = owners.pop()
         self.around = owners
         self.wants = self.owner.wants()
+        self.key = (place, *((run.builder.name, run.worker.name, run.branch) for run in runs))
+        self._holds: dict[Copy, Owner] | None = None
 
     def holds(self) -> dict[Copy, Owner]:
         """Return the copies that are held around it, each with the outermost owner that does."""
-        found: dict[Copy, Owner] = {}
-        for owner in self.around:
-            for copy in owner.wants():
-                found.setdefault(copy, owner)
-        return found
+        if self._holds is None:
+            self._holds = {}
+            for owner in self.around:
+                for copy in owner.wants():
+                    self._holds.setdefault(copy, owner)
+        return self._holds
 
 
 def may_be(stands: Sequence[Stand]) -> bool:

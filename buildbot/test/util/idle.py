@@ -93,7 +93,7 @@ class Holders:
         self,
         accesses_of: Callable[[Build], list[Any]],
         parents_of: Callable[[Build], list[int]],
-        request_of: Callable[[int], int],
+        request_of: Callable[[int], int | None],
     ) -> None:
         self._accesses_of = accesses_of
         self._parents_of = parents_of

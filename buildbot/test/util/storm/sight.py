@@ -112,9 +112,9 @@ class Sight(StormLab):
     def holders(self) -> Holders:
         return Holders(self.accesses_of, self.parents_of, self._request_of)
 
-    def _request_of(self, buildid: int) -> int:
-        build = next(build for build in self.running() if build.buildid == buildid)
-        return build.requests[0].id
+    def _request_of(self, buildid: int) -> int | None:
+        found = (b.requests[0].id for b in self.running() if b.buildid == buildid)
+        return next(found, None)
 
     # requests
 

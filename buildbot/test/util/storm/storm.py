@@ -15,6 +15,7 @@ from buildbot.db.buildrequests import NotClaimedError
 from buildbot.interfaces import LatentWorkerFailedToSubstantiate
 from buildbot.interfaces import LatentWorkerSubstantiatiationCancelled
 from buildbot.locking.copy import CircleError
+from buildbot.locking.copy import UnitsError
 from buildbot.locks import LockError
 from buildbot.process.results import SUCCESS
 from buildbot.process.workerforbuilder import PingException
@@ -30,10 +31,12 @@ EXPECTED: tuple[tuple[type[BaseException], str, set[str]], ...] = (
     (DiskFullError, '', {'fail_writes', 'write'}),
     # it has been written when that was tried before
     (NotClaimedError, '', {'fail_writes'}),
-    # the summary of a group that ends with its master, whose database has ended then
-    (OperationalError, 'no such table: steps', {'request'}),
+    # what ends with its master may ask the database when that has ended
+    (OperationalError, 'no such table', {'request', 'hold'}),
     (CircleError, '', {'request'}),
+    (defer.CancelledError, '', {'change_mind'}),  # builders have been put in order for too long
     (LockError, 'the worker was lost', {'lose', 'change_worker'}),
+    (UnitsError, 'can never be had', {'change_limit'}),
     (PingException, '', {'lose', 'change_worker'}),
     # nothing takes time here, so a build may be told a latent worker before its builder is
     (KeyError, '', {'change_builder'}),
