@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: one resource of a pool, such as a board: a unit that has a name, labels and properties."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+from typing import Iterable
+from typing import Mapping
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What is said of one thing of a pool. It does not know who has it.
+
+    :param name: of the resource; no other one of the configuration may have it.
+    :param labels: what it is, for those who want one that fits an expression.
+    :param properties: what is to be known by those who have got it, by name.
+    :param workers: the names of the workers on which it can be used; None stands for all.
+    """
+
+    name: str
+    labels: Iterable[str] = frozenset()
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    workers: Iterable[str] | None = None
+
+    def __post_init__(self) -> None:
+        # what is no list stays as it is, for the pool to refuse
+        for name, kind in (('labels', frozenset), ('workers', tuple)):
+            value = getattr(self, name)
+            if isinstance(value, (list, tuple, set, frozenset)):
+                object.__setattr__(self, name, kind(value))
+        if isinstance(self.properties, dict):
+            object.__setattr__(self, 'properties', dict(self.properties))
+
+    def __hash__(self) -> int:
+        return hash(self.name)
