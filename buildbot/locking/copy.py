@@ -121,10 +121,8 @@ class LockClaim(Claim):
         self.deferred: defer.Deferred[BaseLock | None] | None = None
         wants = []
         for lock, access in accesses:
-            if access.mode == 'exclusive':
-                wants.append(lock._rule.whole)
-            elif access.count:
-                wants.append(Want(lock._rule, False, access.count))
+            if access.mode == 'exclusive' or access.count:
+                wants.append(lock.want_of(access))
             else:
                 accesses = [pair for pair in accesses if pair[1].count]
         self.accesses = accesses
@@ -481,6 +479,12 @@ class BaseLock:
         """Return the claims that wait for it, in order."""
         return self._rule.claims()
 
+    def want_of(self, access: Access) -> Want:
+        """Return what an access asks for; its count is not 0."""
+        if access.mode == 'exclusive':
+            return self._rule.whole
+        return Want(self._rule, False, access.count)
+
     def setMaxCount(self, count: int) -> None:
         """Change the number of units. Claims that wait for more than that fail."""
         before = self._rule.capacity
@@ -505,15 +509,13 @@ class BaseLock:
         granted = self._claim_of(key, access)
         if granted is not None and granted.deferred is not None:
             return True  # of which it hears in a moment
-        exclusive = access.mode == 'exclusive'
+        want = self.want_of(access)
         if not isinstance(requester, LockOwner):
-            return is_available(self._rule, exclusive, access.count)
+            return is_available(want)
         ancestors = [key_of(owner) for owner in owners_around(requester)]
         ancestors += quarantines_open_to(requester, ((self, access),))
         return is_available(
-            self._rule,
-            exclusive,
-            access.count,
+            want,
             ancestors,
             requester.lock_priority,
             requester.lock_age,

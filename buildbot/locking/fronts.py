@@ -44,9 +44,13 @@ class Front:
 
 
 class Fronts:
-    """The fronts of the lines that are met with in one search."""
+    """The fronts of the lines that are met with in one search.
+
+    :ivar stuck: the owners that are not known yet to let go of what they have.
+    """
 
     def __init__(self) -> None:
+        self.stuck: Container[Any] = ()
         self._fronts: dict[Any, Front] = {}  # by the pools for which their claims wait
 
     def of(self, line: Any) -> Front:

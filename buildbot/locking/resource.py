@@ -8,6 +8,7 @@ from dataclasses import field
 from typing import Any
 from typing import Iterable
 from typing import Mapping
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -36,3 +37,24 @@ class Resource:
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+
+class Part(NamedTuple):
+    """Some resources of a pool, as a claim asks for them. It has none.
+
+    :param count: how many, at least 1.
+    :param labels: the expression that each of them fits; None if any will do.
+    :param same: the property, or else the family of labels, that all of them agree in; None if
+        they need not.
+    """
+
+    count: int = 1
+    labels: str | None = None
+    same: str | None = None
+
+    @property
+    def words(self) -> str:
+        """What it asks for, for people."""
+        words = f'{self.count} that fit' if self.count > 1 else f'{self.count} that fits'
+        words = f'{words} {self.labels!r}' if self.labels is not None else f'{self.count}'
+        return words if self.same is None else f'{words}, of the same {self.same!r}'
