@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
+from typing import Iterable
 from typing import Iterator
+from typing import Mapping
 from typing import Protocol
 
 from twisted.internet import defer
@@ -45,6 +48,7 @@ from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import statusToString
+from buildbot.process.stepproperties import StepProperties
 from buildbot.util.eventual import eventually
 from buildbot_overlay import release
 
@@ -168,6 +172,9 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     _name_too_long: str | None = None
 
+    # as they were written, the attributes that ask what the step has got of a pool, until it has it
+    _to_render_again: Mapping[str, Any] = MappingProxyType({})
+
     #: whether it has begun, and what comes at its end is not through yet
     is_at_work = False
 
@@ -219,7 +226,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
     def addStep(self) -> Any:
         prefix = self.step_group.path if self.step_group is not None else ''
         if prefix:
-            name = yield self.build.render(self.name)
+            name = yield self.render(self.name)
             path = f'{prefix}/{name}'
             limit = model_config.step_name_length
             if len(path) > limit:
@@ -272,15 +279,43 @@ class BuildStep(upstream.BuildStep, LockOwner):
             raise ValueError(self._name_too_long)
         names: list[str] = []
         accumulateClassList(type(self), 'renderables', names)
-        rendered = [self.build.render(getattr(self, name)) for name in names]
+        values = {name: getattr(self, name) for name in names}
+        looks = {name: StepProperties(self.build.getProperties(), self) for name in names}
+        rendered = [looks[name].render_early(value) for name, value in values.items()]
+        yield self._set_rendered(names, rendered)
+        self._to_render_again = {name: values[name] for name in names if looks[name].asked}
+        if callable(self.doStepIf):
+            does_step = defer.maybeDeferred(self.doStepIf, self)
+            self.doStepIf = bool((yield self.ask('its doStepIf', does_step)))
+
+    @defer.inlineCallbacks
+    def _set_rendered(self, names: Iterable[str], rendered: list[defer.Deferred[Any]]) -> Any:
         values = yield self.ask('a renderable of it', defer.gatherResults(rendered, True))
         for name, value in zip(names, values):
             setattr(self, name, value)
         if self.step_group is not None:
             self.step_group.give_defaults(self)
-        if callable(self.doStepIf):
-            does_step = defer.maybeDeferred(self.doStepIf, self)
-            self.doStepIf = bool((yield self.ask('its doStepIf', does_step)))
+
+    @defer.inlineCallbacks
+    def _render_again(self) -> Any:
+        # what asks for resources of a pool, when it is known which the step has got
+        attributes, self._to_render_again = self._to_render_again, {}
+        if not attributes or self.stopped:
+            return
+        rendered = [self.render(value) for value in attributes.values()]
+        try:
+            yield self._set_rendered(attributes, rendered)
+        except Exception as e:
+            cause = first_cause(Failure())
+            if cause.check(LockError):
+                self.why_not_run = str(cause.value)
+                raise cause.value from e
+            raise
+
+    def getProperties(self) -> Any:
+        """Return the properties of the build, with what the step has got of each pool."""
+        properties = super().getProperties()
+        return StepProperties(properties, self)
 
     @defer.inlineCallbacks
     def ask(self, what: str, answer: defer.Deferred[Any]) -> Any:
@@ -354,6 +389,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
         d.addErrback(self._cannot_have_locks)
         self._locks_to_acquire = yield d
         self._finding_locks = None
+        if not self._locks_to_acquire:
+            yield self._render_again()
 
     def lock_name(self) -> str:
         return f'{self.kind_of_step} {self.name!r} of {self._name_of_build()}'
@@ -410,7 +447,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
             claim = self._claim = LockClaim(self, self._locks_to_acquire)
             if claim.take_at_once():
                 self._begin_to_hold(claim)
-                return defer.succeed(None)
+                return self._render_again()
             self._begin_to_wait()
             d = claim.wait()
             self._acquiringLocks = [(claim, None, d)]
@@ -420,6 +457,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
             d = defer.fail()
         d.addErrback(self._cannot_have_locks)
         d.addCallback(self._has_waited)
+        d.addCallback(lambda _: self._render_again())
         return d
 
     def _begin_to_wait(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Iterable
 from typing import Iterator
 from typing import Sequence
 
@@ -178,8 +179,8 @@ class StepGroup(buildstep.BuildStep):
         self.path = self.name if name else around
 
     @defer.inlineCallbacks
-    def _render_renderables(self) -> Any:
-        yield super()._render_renderables()
+    def _set_rendered(self, names: Iterable[str], rendered: list[defer.Deferred[Any]]) -> Any:
+        yield super()._set_rendered(names, rendered)
         self._check_rendered()
 
     def _check_rendered(self) -> None:
