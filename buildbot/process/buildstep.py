@@ -36,6 +36,7 @@ from buildbot.process.endable import endable
 from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.eye.words import plain
 from buildbot.process.hand.failures import tell_release
+from buildbot.process.heldresources import resources_in_words
 from buildbot.process.limits import Limit
 from buildbot.process.limits import limit_hold
 from buildbot.process.limits import limit_wait
@@ -171,6 +172,9 @@ class BuildStep(upstream.BuildStep, LockOwner):
     _ended_with: int | None = None
 
     _name_too_long: str | None = None
+
+    # what it holds, or had, of pools by its own claim, in words
+    _resources = ''
 
     # as they were written, the attributes that ask what the step has got of a pool, until it has it
     _to_render_again: Mapping[str, Any] = MappingProxyType({})
@@ -339,12 +343,24 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     @defer.inlineCallbacks
     def _update_summary_impl(self) -> Any:
-        why = self._why_no_work()
-        if why is not None and self.stepid is not None:
-            yield self.master.data.updates.setStepStateString(self.stepid, why)
+        text = self._why_no_work()
+        if text is None and self._resources:
+            text = yield self._summary_with_resources()
+        if text is not None and self.stepid is not None:
+            yield self.master.data.updates.setStepStateString(self.stepid, text)
             return
 
         yield super()._update_summary_impl()
+
+    @defer.inlineCallbacks
+    def _summary_with_resources(self) -> Any:
+        say = self.getCurrentSummary if self._running else self.getResultSummary
+        summary = yield say()
+        if not isinstance(summary, dict) or not isinstance(summary.get('step'), str):
+            return None  # it is an error, of which the release tells
+        verb = 'holds' if self.results is None else 'had'
+        text = f'{summary["step"]} ({verb} {self._resources})'
+        return self.build.properties.cleanupTextFromSecrets(text)
 
     @defer.inlineCallbacks
     def getBuildResultSummary(self) -> Any:
@@ -495,6 +511,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         return None
 
     def _begin_to_hold(self, claim: LockClaim) -> None:
+        self._resources = resources_in_words(claim)
         self._log_locks(self.lock_log.granted)
         self._limit = limit_hold(self, claim)
 

@@ -17,6 +17,7 @@ from buildbot.interfaces import IRenderable
 from buildbot.locking.copy import LockError
 
 if TYPE_CHECKING:
+    from buildbot.locking.copy import LockClaim
     from buildbot.locking.resource import Resource
 
 SUBSTITUTION = re.compile(
@@ -53,6 +54,19 @@ def resources_seen(props: Any, pool: str) -> Sequence[Resource]:
     """
     seen = props if hasattr(props, 'resources') else props.getBuild()
     return seen.resources(pool) if hasattr(seen, 'resources') else ()
+
+
+def resources_in_words(claim: LockClaim) -> str:
+    """Say what a claim that is held has got of pools: ``board-1, board-4 of boards``.
+
+    :returns: nothing, if it has none of a pool.
+    """
+    held = [
+        f'{", ".join(resource.name for resource in holding.resources)} of {copy}'
+        for (copy, _), holding in zip(claim.accesses, claim.holdings)
+        if getattr(holding, 'resources', None)
+    ]
+    return ', '.join(held)
 
 
 @implementer(IRenderable)
