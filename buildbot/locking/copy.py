@@ -471,6 +471,10 @@ class BaseLock:
             inner = pool
         return [thing_of(holding.owner) for holding in found]
 
+    def resources_of(self, owner: Any) -> list[Resource]:
+        """Return the resources that an owner holds of it, if its units have names."""
+        return [each for h in self._rule.held.get(key_of(owner), ()) for each in h.resources]
+
     def is_shared_with(self, owner: Any) -> bool:
         """Tell whether an owner that this one is nested in holds it."""
         return any(key_of(around) in self._rule.held for around in owners_around(owner))
@@ -478,6 +482,10 @@ class BaseLock:
     def line(self) -> list[LockClaim]:
         """Return the claims that wait for it, in order."""
         return self._rule.claims()
+
+    def line_behind(self) -> list[LockClaim]:
+        """Return the claims that may wait for who holds it, in order."""
+        return self.line()
 
     def want_of(self, access: Access) -> Want:
         """Return what an access asks for; its count is not 0."""
