@@ -11,6 +11,7 @@ from typing import Iterable
 from typing import Iterator
 
 from buildbot.config.fileline import at
+from buildbot.config.pools import problems_of_pools
 from buildbot.config.words import hint
 from buildbot.config.words import words_for
 from buildbot.interfaces import IRenderable
@@ -20,6 +21,7 @@ from buildbot.locks import BranchLock
 from buildbot.locks import LockAccess
 from buildbot.locks import WorkerLock
 from buildbot.locks import in_access
+from buildbot.pools import ResourcePool
 from buildbot.warnings import ConfigWarning
 
 if TYPE_CHECKING:
@@ -29,17 +31,18 @@ if TYPE_CHECKING:
     Mention = tuple[BaseLockId, object]
 
 
-def problems_of(accesses: Any, in_build: bool = True) -> list[str]:
+def problems_of(accesses: Any, in_build: bool = True, workers: Collection[str] = ()) -> list[str]:
     """Return a sentence for each fault of a list of locks.
 
     :param accesses: what the user wrote for ``locks=``; a renderable can only be judged later.
     :param in_build: whether it is known of which build they are, so that a ``BranchLock`` and
         renderables may stand in it.
+    :param workers: the names of the workers of the build; none if they are not known.
     """
-    return list(dict.fromkeys(_problems(accesses, in_build)))
+    return list(dict.fromkeys(_problems(accesses, in_build, workers)))
 
 
-def _problems(accesses: Any, in_build: bool) -> Iterator[str]:
+def _problems(accesses: Any, in_build: bool, workers: Collection[str]) -> Iterator[str]:
     advice = hint if in_build else lambda thing: ''
     if accesses is None:
         return
@@ -48,7 +51,8 @@ def _problems(accesses: Any, in_build: bool) -> Iterator[str]:
     if not isinstance(accesses, (list, tuple)):
         yield f'locks must be a list of locks, not {words_for(accesses)}{advice(accesses)}'
         return
-    names = set()
+    yield from problems_of_pools(accesses, workers)
+    names: dict[str, LockAccess] = {}
     for access in accesses:
         if IRenderable.providedBy(access):
             if not in_build:
@@ -61,14 +65,25 @@ def _problems(accesses: Any, in_build: bool) -> Iterator[str]:
         access, most = in_access(access), lockid.most_units()
         if not in_build and isinstance(lockid, BranchLock):
             problem = 'a branch lock cannot stand here, where no branch is known'
+        elif not in_build and isinstance(lockid, ResourcePool):
+            problem = 'a resource pool cannot stand here: its resources are for builds and steps'
+        elif isinstance(lockid, ResourcePool) and may_stand_beside(access, names):
+            names[lockid.name] = access
+            continue
         elif access.mode == 'counting' and access.count > most:
             problem = f'{in_units(access.count)} can never be had, for it has {most} at most'
         elif lockid.name in names:
             problem = 'it stands twice in one list'
         else:
-            names.add(lockid.name)
+            names[lockid.name] = access
             continue
         yield f'lock {lockid.name!r}: {problem}'
+
+
+def may_stand_beside(access: LockAccess, names: dict[str, LockAccess]) -> bool:
+    """Tell whether an access to a pool may stand in a list with what stands before it."""
+    known = names.get(access.lockid.name)
+    return known is None or access.mode == known.mode == 'counting'
 
 
 def locks_of_builder(builder: BuilderConfig, steps: Iterable[Any]) -> Iterator[Mention]:

@@ -131,7 +131,7 @@ def check_steps(builder: Any, report: Callable[[str], Any]) -> list[FoundStep]:
     too_long = ''  # paths inside of it are too long as well
     for found in steps_of_builder(builder, report):
         found_steps.append(found)
-        problems = problems_of(found.step.locks)
+        problems = problems_of(found.step.locks, workers=workers_of(builder))
         if isinstance(found.step, StepGroup):
             problems += found.step.wrong_arguments() or _lack_of_steps(found.step)
         if found.path is not None and not (too_long and found.path.startswith(f'{too_long}/')):

@@ -22,6 +22,7 @@ from buildbot.locking.queue import be_passed
 from buildbot.locking.queue import overtaken
 from buildbot.locking.queue import place_in_front
 from buildbot.locking.queue import serve
+from buildbot.locking.resource import Resource
 
 
 class State(Enum):
@@ -127,6 +128,10 @@ class Claim(Waiter):
     def held_by(self) -> Iterator[Any]:
         """Yield the owners that hold units which it could get."""
         return (holding.owner for pool in self.pools for holding in pool.in_the_way())
+
+    def resources(self) -> dict[str, list[Resource]]:
+        """Return what it holds of each pool, by the name of the pool; this has got none."""
+        return {}
 
     def yields(self) -> bool:
         """Return False: it has its place for good."""

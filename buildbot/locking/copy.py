@@ -31,6 +31,7 @@ from buildbot.locking.pool import Lock
 from buildbot.locking.pool import Want
 from buildbot.locking.queue import is_available
 from buildbot.locking.queue import place_in_front
+from buildbot.locking.resource import Resource
 from buildbot.util import subscription
 from buildbot.util.eventual import eventually
 
@@ -157,8 +158,7 @@ class LockClaim(Claim):
         :param news: one of ``NEWS``.
         """
         for lock, _ in self.accesses:
-            if lock.in_use is not None:
-                lock.in_use.announce(lock, news)
+            lock.announce(news)
 
     def wait(self) -> defer.Deferred[BaseLock | None]:
         """Wait in line, right after it was found that not all of the copies were available.
@@ -327,8 +327,15 @@ class LockClaim(Claim):
 
     def too_many(self, want: Want) -> Exception:
         lock, access = self.accesses[self.wants.index(want)]
-        wanted = in_units(access.count)
-        return UnitsError(f'{wanted} of {lock} can never be had, for it has {lock.maxCount}')
+        return UnitsError(lock.never(access))
+
+    def resources(self) -> dict[str, list[Resource]]:
+        found: dict[str, list[Resource]] = {}
+        for holding in self.holdings:
+            if holding.resources:
+                lock = next(lock for lock, _ in self.accesses if lock._rule is holding.pool.lock)
+                found.setdefault(lock.lockName, []).extend(holding.resources)
+        return found
 
     def _has_ended(self) -> None:
         self._forget()
@@ -486,6 +493,10 @@ class BaseLock:
     def line_behind(self) -> list[LockClaim]:
         """Return the claims that may wait for who holds it, in order."""
         return self.line()
+
+    def never(self, access: Access) -> str:
+        """Say that what an access asks for can never be had."""
+        return f'{in_units(access.count)} of {self} can never be had, for it has {self.maxCount}'
 
     def want_of(self, access: Access) -> Want:
         """Return what an access asks for; its count is not 0."""

@@ -66,9 +66,7 @@ def choices(wishes: Sequence[Wish], units: int) -> Iterator[tuple[tuple[int, int
     return product(*large)
 
 
-def match(
-    wishes: Sequence[tuple[int, int]], order: Iterable[int]
-) -> list[list[int]] | None:
+def match(wishes: Sequence[tuple[int, int]], order: Iterable[int]) -> list[list[int]] | None:
     """Give units to wishes, so that the first ones of an order are used if that is possible.
 
     :param wishes: pairs of how many units, and the set of those that will do.

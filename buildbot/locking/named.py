@@ -79,6 +79,8 @@ class NamedHolding(Holding):
 
     __slots__ = ('bits', 'resources')
 
+    resources: list[Resource]  # type: ignore[misc]
+
     def __init__(self, claim: Any, pool: Lane, exclusive: bool, units: Sequence[int]) -> None:
         super().__init__(claim, pool, exclusive, len(units))
         self.bits = sum(1 << unit for unit in units)
@@ -164,6 +166,9 @@ class NamedLock(Lock):
         if lane is None:
             lane = self._lanes[key] = Lane(self, want, around)
         return lane
+
+    def pool_for(self, ancestors: Iterable[Any]) -> Pool:
+        return self.lane(self.whole, tuple(ancestors))
 
     def reach(self, ancestors: Iterable[Any]) -> int:
         """Return the set of those that are free, or those around an owner have on top."""

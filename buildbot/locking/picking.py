@@ -34,7 +34,9 @@ def in_order(lane: Any, free: int) -> list[int]:
         units = in_order_of_user(lock, units)
     if lane.ancestors:
         inside = [lock.on_top.get(ancestor, 0) for ancestor in lane.ancestors]
-        units.sort(key=lambda unit: next((i for i, s in enumerate(inside) if s >> unit & 1), len(inside)))
+        units.sort(
+            key=lambda unit: next((i for i, s in enumerate(inside) if s >> unit & 1), len(inside))
+        )
     return units
 
 

@@ -184,6 +184,8 @@ class Holding:
 
     __slots__ = ('claim', 'exclusive', 'inside', 'pool', 'units')
 
+    resources: Sequence[Any] = ()  # what they are, if they have names
+
     def __init__(self, claim: Any, pool: Pool, exclusive: bool, units: int) -> None:
         self.claim = claim
         self.pool = pool

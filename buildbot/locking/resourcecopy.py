@@ -17,7 +17,6 @@ from buildbot.locking.resource import Part
 
 if TYPE_CHECKING:
     from buildbot.locking.pool import Want
-    from buildbot.locking.poolcopy import RealPool
 
 
 class ResourceCopy(BaseLock):
@@ -25,11 +24,11 @@ class ResourceCopy(BaseLock):
 
     Whoever claims it stands in the line of the pool, and asks there for what has its name.
 
-    :param pool: of which it is a resource.
+    :param pool: the copy of the pool of which it is a resource.
     :param name: of the resource.
     """
 
-    def __init__(self, pool: RealPool, name: str) -> None:
+    def __init__(self, pool: Any, name: str) -> None:
         super().__init__(pool.lockName, 1, name, pool)
         self.key = name
         self.in_use = pool.in_use

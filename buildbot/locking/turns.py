@@ -54,7 +54,7 @@ def is_pressing(lane: Any) -> bool:
 
 
 def has_turn(lane: Any, place: Any, choice: Any = None) -> bool:
-    """Tell whether a claim could be granted what it wants, and leave to those ahead what is kept."""
+    """Tell whether a claim could be granted what it wants without what is kept for others."""
     units = lane.reach()
     if units and lane.lock.busy:
         units &= ~kept(lane, place, choice)
