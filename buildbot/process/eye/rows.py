@@ -13,12 +13,18 @@ from buildbot.locking.owner import holds_since
 from buildbot.locking.owner import thing_of
 from buildbot.locking.owner import waits_since
 from buildbot.locking.pool import Holding
+from buildbot.locking.resource import Resource
 from buildbot.process.eye.words import short_name
 from buildbot.process.hand.version import version_of
 from buildbot.process.lockfacts import facts_of
 from buildbot.util import epoch2datetime
 
-KINDS = {'MasterLock': 'master', 'WorkerLock': 'worker', 'BranchLock': 'branch'}
+KINDS = {
+    'MasterLock': 'master',
+    'WorkerLock': 'worker',
+    'BranchLock': 'branch',
+    'ResourcePool': 'pool',
+}
 
 
 def copies_in_use(lock: Any) -> list[BaseLock]:
@@ -59,6 +65,7 @@ def copy_row(copy: BaseLock, lockid: int, copyid: int) -> dict[str, Any]:
         'oldest_wait_at': epoch2datetime(oldest_wait(copy)),
         'version': version_of(copy),
         'max_hold': getattr(definition_of(copy), 'maxHold', None),
+        'free': [resource_row(resource) for resource in copy.free_resources()],
         **quarantine_of(copy),
     }
 
@@ -132,6 +139,10 @@ def moved_at(thing: Any) -> float | None:
     return None if at == math.inf else at
 
 
+def resource_row(resource: Resource) -> dict[str, Any]:
+    return {'name': resource.name, 'labels': sorted(resource.labels)}
+
+
 def holder_rows(copy: BaseLock, ids: tuple[int, int]) -> list[dict[str, Any]]:
     """Return who holds a copy, in the order in which it was granted."""
     version = version_of(copy)
@@ -145,6 +156,7 @@ def holder_row(
     row = owner_row('holderid', thing, copy, ids, version, holding.exclusive, holding.units)
     row['since_at'] = epoch2datetime(holds_since(thing))
     row['nested'] = holding.is_nested
+    row['resources'] = [resource_row(resource) for resource in holding.resources]
     return row
 
 
