@@ -16,10 +16,10 @@ from buildbot.config.locks import warn_of_workers
 from buildbot.config.oldwords import warned_once
 from buildbot.config.oldwords import with_todays_keys
 from buildbot.config.orders import warn_of_orders
-from buildbot.config.places import workers_of
 from buildbot.config.pools import problems_of_all
 from buildbot.config.steps import FoundStep
 from buildbot.config.steps import check_steps
+from buildbot.config.steps import workers_of
 from buildbot.locks import BaseLockId
 from buildbot.locks import is_span
 from buildbot_overlay import release

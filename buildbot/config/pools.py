@@ -77,9 +77,10 @@ def problems_of_part(lock: NamedLock, part: Part) -> Iterator[str]:
     if not fitting:
         yield 'it has no resources' if part.labels is None else f'no resource fits {part.labels!r}'
     elif fitting < part.count:
-        yield f'{part.words} can never be had, for there are {fitting}'
+        number = 'there is 1' if fitting == 1 else f'there are {fitting}'
+        yield f'{part.words} can never be had, for {number}'
     elif not could_be_met(lock, [part]):
-        yield f'{part.words} can never be had, for so many that agree in it there are not'
+        yield f'{part.words}, can never be had, for there are never so many that agree'
 
 
 def problems_of_all(lockids: Iterable[BaseLockId], workers: Collection[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from typing import Callable
 from typing import Iterator
 from typing import NamedTuple
+from typing import Sequence
 
 from buildbot.config.errors import ConfigErrors
 from buildbot.config.errors import capture_config_errors
@@ -119,6 +120,12 @@ def _unique(path: str, names: dict[str, int]) -> str:
         return path
     names[path] += 1
     return f'{path}_{names[path]}'
+
+
+def workers_of(builder: Any) -> Sequence[str]:
+    """Return the names of the workers of a builder; none if it is not made as the release's are."""
+    names = builder.workernames
+    return names if isinstance(names, (list, tuple)) else ()
 
 
 def check_steps(builder: Any, report: Callable[[str], Any]) -> list[FoundStep]:

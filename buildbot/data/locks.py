@@ -302,6 +302,7 @@ class Copy(base.ResourceType):
         quarantined_by = types.NoneOk(types.String())
         quarantine_reason = types.NoneOk(types.String())
         max_hold = types.NoneOk(Number())
+        free = types.List(of=types.JsonObject())
 
     entityType = EntityType(name)
 
@@ -371,6 +372,7 @@ class Holder(base.ResourceType):
 
     class EntityType(OwnerEntity):
         holderid = types.String()
+        resources = types.List(of=types.JsonObject())
 
     entityType = EntityType(name)
 

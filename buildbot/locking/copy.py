@@ -439,6 +439,10 @@ class BaseLock:
         """Return what is held of it, in the order in which it was granted."""
         return [holding for held in self._rule.held.values() for holding in held]
 
+    def free_resources(self) -> list[Resource]:
+        """Return the resources that nobody has; none, but of a resource pool."""
+        return []
+
     @property
     def owners(self) -> list[Any]:
         """Who holds it or has just been granted it, in the order in which they were."""

@@ -55,6 +55,7 @@ class Part(NamedTuple):
     @property
     def words(self) -> str:
         """What it asks for, for people."""
-        words = f'{self.count} that fit' if self.count > 1 else f'{self.count} that fits'
-        words = f'{words} {self.labels!r}' if self.labels is not None else f'{self.count}'
+        words = f'{self.count}'
+        if self.labels is not None:
+            words += f' that {"fits" if self.count == 1 else "fit"} {self.labels!r}'
         return words if self.same is None else f'{words}, of the same {self.same!r}'

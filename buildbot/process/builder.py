@@ -21,6 +21,7 @@ from buildbot.config.steps import steps_of_builder
 from buildbot.data import resultspec
 from buildbot.locking.copies import RealWorkerLock
 from buildbot.locking.copies import definition_of
+from buildbot.locking.poolcopy import RealPool
 from buildbot.locks import LockOwner
 from buildbot.process.awaited import Awaited
 from buildbot.process.build import Build
@@ -109,8 +110,8 @@ class Builder(upstream.Builder):
         self._names: tuple[Any, frozenset[str]] = (None, frozenset())
         # what all builders need; None before the pending requests have been read
         self._needs: Needs | None = None
-        # the worker locks of its configuration, by name
-        self._worker_locks: dict[str, RealWorkerLock] = {}
+        # the worker locks and pools of its configuration, by name
+        self._worker_locks: dict[str, RealWorkerLock | RealPool] = {}
         self._was_refused = False
         self._clock: Any = None
 
@@ -130,7 +131,7 @@ class Builder(upstream.Builder):
             locks.append((yield self.botmaster.getLockByID(lockid, self.config_version)))
         self.configured_locks = locks
         self._worker_locks = {
-            lock.lockName: lock for lock in locks if isinstance(lock, RealWorkerLock)
+            lock.lockName: lock for lock in locks if isinstance(lock, (RealWorkerLock, RealPool))
         }
 
     def _find_clock(self) -> Any:
@@ -205,6 +206,8 @@ class Builder(upstream.Builder):
 
     def _copy_of_lock(self, name: str, workername: str) -> Any:
         lock = self._worker_locks.get(name)
+        if isinstance(lock, RealPool):
+            return lock
         return None if lock is None else lock.locks.get(workername)
 
     def _note_needs(self) -> None:

@@ -16,6 +16,7 @@ from buildbot.locking.owner import thing_of
 from buildbot.locking.owner import waits_since
 from buildbot.locking.pool import Holding
 from buildbot.locking.poolcopy import RealPool
+from buildbot.locking.resource import Resource
 from buildbot.process.eye.words import short_name
 from buildbot.process.hand.version import version_of
 from buildbot.process.lockfacts import facts_of
@@ -89,6 +90,7 @@ def copy_row(copy: BaseLock, lockid: int, copyid: int) -> dict[str, Any]:
         'oldest_wait_at': epoch2datetime(oldest_wait(copy)),
         'version': version_of(copy),
         'max_hold': getattr(definition_of(copy), 'maxHold', None),
+        'free': [resource_row(resource) for resource in copy.free_resources()],
         **quarantine_of(copy),
     }
 
@@ -163,6 +165,10 @@ def moved_at(thing: Any) -> float | None:
     return None if at == math.inf else at
 
 
+def resource_row(resource: Resource) -> dict[str, Any]:
+    return {'name': resource.name, 'labels': sorted(resource.labels)}
+
+
 def holder_rows(
     copy: BaseLock, ids: tuple[int, int], others: Mapping[BaseLock, tuple[int, int]] = NOTHING
 ) -> list[dict[str, Any]]:
@@ -187,6 +193,7 @@ def holder_row(
     row = owner_row('holderid', thing, copy, ids, version, holding.exclusive, holding.units)
     row['since_at'] = epoch2datetime(holds_since(thing))
     row['nested'] = holding.is_nested
+    row['resources'] = [resource_row(resource) for resource in holding.resources]
     return row
 
 

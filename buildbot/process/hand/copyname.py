@@ -75,7 +75,7 @@ def copy_of(lock: Any, of: str | None, codebase: str, workers: Any) -> BaseLock:
     """
     name = lock.lockName
     if isinstance(lock, RealPool) and of is not None:
-        if codebase or lock.resource(of) is None:
+        if codebase or (lock.resource(of) is None and of not in lock.copies):
             raise LockError(f'lock {name!r}: it has no resource {of!r}')
         return lock.copy_for(of)
     if isinstance(lock, BaseLock):
@@ -118,9 +118,7 @@ def known_copy(botmaster: Any, name: CopyName) -> Any:
     lock = yield KINDS[name.kind].getService(botmaster, name.lock)
     if name.kind == RealWorkerLock.kind:
         return lock.getLockForWorker(name.of)
-    if name.kind == RealPool.kind and name.of is not None:
+    if isinstance(lock, RealPool) and name.of is not None:
         lock.expect(name.of)
         return lock.copy_for(name.of)
-    if name.kind in (RealMasterLock.kind, RealPool.kind):
-        return lock
-    return lock.copy_for(name.codebase, name.of)
+    return lock if isinstance(lock, BaseLock) else lock.copy_for(name.codebase, name.of)

@@ -102,7 +102,7 @@ class Holds:
         taking = Taking(row.mode, row.units)
         if definition_of(copy) is None and row.mode == 'counting':
             copy.setMaxCount(copy.used + row.units)  # until it is known how many there are
-        elif row.mode == 'counting' and row.units > copy.maxCount:
+        if row.mode == 'counting' and row.units > copy.maxCount:
             taking = Taking()  # whatever the lock is now, nobody else is to have what was held
         hold = self._make(row.id, copy, row.person, row.reason, taking, row.asked_at, row.until)
         hold.held_since = row.held_since

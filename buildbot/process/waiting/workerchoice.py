@@ -20,6 +20,7 @@ from buildbot.locks import BaseLockId
 from buildbot.locks import LockAccess
 from buildbot.locks import WorkerLock
 from buildbot.process.waiting.firstrelease import FirstRelease
+from buildbot.process.waiting.steppools import StepPools
 
 if TYPE_CHECKING:
     from buildbot.config.steps import FoundStep
@@ -36,7 +37,8 @@ class StepLocks:
     """
 
     def __init__(self, steps: Iterable[FoundStep] = ()) -> None:
-        self.lockids: dict[str, WorkerLock] = {}
+        self.lockids: dict[str, BaseLockId] = {}
+        self._pools = StepPools()
         # the most units that a step claims at a time; None stands for the whole lock
         self._units: dict[str, int | None] = {}
         self.by_step: list[set[str]] = []
@@ -44,8 +46,22 @@ class StepLocks:
             if not found.is_nested:
                 self.by_step.append(set())
             accesses = found.step.locks
+            self._add_pools(accesses)
             for access in accesses if isinstance(accesses, (list, tuple)) else ():
                 self._add(access)
+
+    def _add_pools(self, accesses: Any) -> None:
+        names = self._pools.add(accesses)
+        self.by_step[-1] |= names
+        for name in names:
+            self.lockids[name] = self._pools.accesses[name][0].lockid
+
+    def lacking(self, workername: str) -> Any:
+        """Return the access to resources that a step wants and can never have on a worker.
+
+        :returns: the access; None if there is none.
+        """
+        return self._pools.lacking(workername)
 
     def _add(self, access: Any) -> None:
         if isinstance(access, BaseLockId):
@@ -63,7 +79,10 @@ class StepLocks:
 
     def holders(self, name: str, workername: str) -> int:
         """Return how many builds of this builder can hold a lock of a worker at a time."""
-        lockid, units = self.lockids[name], self._units[name]
+        lockid = self.lockids[name]
+        if not isinstance(lockid, WorkerLock):
+            return max(1, self._pools.holders(name, workername))
+        units = self._units[name]
         if units is None:
             return 1
         limit = lockid.maxCountForWorker.get(workername, lockid.maxCount)
@@ -209,13 +228,23 @@ class WorkerChoice:
         """Tell whether a worker is not fed yet, and the locks of the builder's steps are in use."""
         if not self.step_locks.lockids or worker.worker is None:
             return True
-        if self.out_of_use(worker) is not None:
+        if self.out_of_use(worker) is not None or self.lacking(worker) is not None:
             return False
         return not is_fed(*load_of(self.step_locks, worker, self._by_hand))
 
     def in_use(self, workers: list[Any]) -> list[Any]:
-        """Return those of some workers on which no lock of the builder's steps is out of use."""
-        return [worker for worker in workers if self.out_of_use(worker) is None]
+        """Return those of some workers on which no lock of the builder's steps is out of use.
+
+        Those are left out, too, that have no such resources as the steps want.
+        """
+        in_use = [worker for worker in workers if self.out_of_use(worker) is None]
+        return [worker for worker in in_use if self.lacking(worker) is None]
+
+    def lacking(self, worker: Any) -> Any:
+        """Return the access to resources that a step wants and can never have on a worker."""
+        if not self.step_locks.lockids or worker.worker is None:
+            return None
+        return self.step_locks.lacking(worker.worker.workername)
 
     def _by_hand(self, name: str, workername: str) -> int:
         copy = self._copy_of(name, workername)
