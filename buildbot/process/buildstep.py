@@ -283,11 +283,12 @@ class BuildStep(upstream.BuildStep, LockOwner):
             raise ValueError(self._name_too_long)
         names: list[str] = []
         accumulateClassList(type(self), 'renderables', names)
+        # a class may name one that its base names too
         values = {name: getattr(self, name) for name in names}
-        looks = {name: StepProperties(self.build.getProperties(), self) for name in names}
+        looks = {name: StepProperties(self.build.getProperties(), self) for name in values}
         rendered = [looks[name].render_early(value) for name, value in values.items()]
-        yield self._set_rendered(names, rendered)
-        self._to_render_again = {name: values[name] for name in names if looks[name].asked}
+        yield self._set_rendered(values, rendered)
+        self._to_render_again = {n: value for n, value in values.items() if looks[n].asked}
         if callable(self.doStepIf):
             does_step = defer.maybeDeferred(self.doStepIf, self)
             self.doStepIf = bool((yield self.ask('its doStepIf', does_step)))

@@ -82,6 +82,24 @@ class Pools(LabTestCase):
         self.assertNotIn('pool_boards', properties)
 
     @defer.inlineCallbacks
+    def test_named_twice(self) -> Any:
+        """A renderable that a class and its base name both is rendered, and so are those behind."""
+        seen = []
+
+        class Twice(Told):
+            renderables = ('workdir', 'behind')
+            behind = util.Interpolate('%(prop:branch)s')
+
+            def run(self) -> Any:
+                seen.append(f'{self.told} {self.workdir} {self.behind}')
+                return SUCCESS
+
+        twice = Twice(self.gate, [], TTY, workdir='w', locks=[self.boards.access()])
+        yield self.setup_lab({'b': {'steps': [twice]}})
+        yield self.request('b', 'main')
+        self.assertEqual(seen, ['/dev/tty1 w main'])
+
+    @defer.inlineCallbacks
     def test_after_wait(self) -> Any:
         """A step that has waited is told what it has got in the end."""
         locks = [self.boards.access(labels='old')]

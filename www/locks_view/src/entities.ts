@@ -71,6 +71,8 @@ export interface Owner {
   since_at: number | null;
   priority: number;
   nested: boolean;
+  /** What it has got of a pool. */
+  resources?: {name: string; labels: string[]}[];
 }
 
 export interface Holder extends Owner {

@@ -45,7 +45,8 @@ function LockPage({lockid}: {lockid: number}) {
     copies.change(copy, other => other.copyid === copy.copyid);
     // a copy that nobody holds or waits for may be no more, and one that is not seen may be new
     const seen = copies.rows.some(other => other.copyid === copy.copyid);
-    if (!seen || copy.used + copy.waiting === 0) {
+    // and what happens to a resource is told of its pool
+    if (!seen || copy.used + copy.waiting === 0 || answer.rows[0]?.kind === 'pool') {
       copies.refresh();
     }
     [answer, holders, waiters].forEach(each => each.refresh());
