@@ -16,9 +16,8 @@ from buildbot.locking.copies import RealWorkerLock
 from buildbot.locking.copies import lock_of
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockError
-from buildbot.locking.poolcopy import RealPool
 
-KINDS = {kind.kind: kind for kind in (RealMasterLock, RealWorkerLock, RealBranchLock, RealPool)}
+KINDS = {kind.kind: kind for kind in (RealMasterLock, RealWorkerLock, RealBranchLock)}
 
 
 class CopyName(NamedTuple):
@@ -114,4 +113,4 @@ def known_copy(botmaster: Any, name: CopyName) -> Any:
     lock = yield KINDS[name.kind].getService(botmaster, name.lock)
     if name.kind == RealWorkerLock.kind:
         return lock.getLockForWorker(name.of)
-    return lock if isinstance(lock, BaseLock) else lock.copy_for(name.codebase, name.of)
+    return lock if name.kind == RealMasterLock.kind else lock.copy_for(name.codebase, name.of)
