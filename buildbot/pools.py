@@ -6,14 +6,17 @@ from __future__ import annotations
 from typing import Any
 from typing import Callable
 from typing import ClassVar
+from typing import Collection
 from typing import Iterable
 from typing import Sequence
 
 from buildbot import config
-from buildbot.config.words import why_unwritable
+from buildbot.config.fileline import at
+from buildbot.config.pools import problems_of
 from buildbot.config.words import words_for
 from buildbot.locking.labels import LabelError
 from buildbot.locking.labels import parse
+from buildbot.locking.named import NamedLock
 from buildbot.locking.poolcopy import RealPool
 from buildbot.locking.resource import Part
 from buildbot.locking.resource import Resource
@@ -55,9 +58,48 @@ class PoolAccess(LockAccess):
             return self
         return PoolAccess(self.lockid, self.parts, False, worker)
 
-    def joined(self, other: PoolAccess) -> PoolAccess:
-        """Return the access that wants what this one and another one want; neither is exclusive."""
+    def joined(self, other: LockAccess) -> PoolAccess | None:
+        if not isinstance(other, PoolAccess) or 'exclusive' in (self.mode, other.mode):
+            return None
         return PoolAccess(self.lockid, (*self.parts, *other.parts), False, self.worker)
+
+    def can_be_met(self, worker: str | None = None) -> bool:
+        """Tell whether it can be had if nobody else has anything.
+
+        :param worker: the worker on which it is used; None if it may be any.
+        """
+        if not self.parts:
+            return True
+        lock = self.lockid.unused()
+        return bool(lock.lane(lock.want(self.parts, worker), ()).most())
+
+    def why_never(self, workers: Sequence[str]) -> str | None:
+        lock = self.lockid.unused()
+        for part in self.parts:
+            fitting = bin(lock.kinds.fitting(part.labels)).count('1')
+            if not fitting and part.labels is not None:
+                return f'no resource fits {part.labels!r}'
+            if fitting < part.count:
+                number = 'there is 1' if fitting == 1 else f'there are {fitting}'
+                return f'{part.words} can never be had, for {number}'
+            if not PoolAccess(self.lockid, [part]).can_be_met():
+                return f'{part.words}, can never be had, for there are never so many that agree'
+        words = ' and '.join(part.words for part in self.parts)
+        if not self.can_be_met():
+            return f'{words} can never be had together, for there are too few such resources'
+        if workers and not any(self.can_be_met(worker) for worker in workers):
+            names = ', '.join(repr(worker) for worker in workers)
+            return f'{words} can be had on none of the workers {names}'
+        return None
+
+    def holders_on(self, workername: str) -> int:
+        if self.mode == 'exclusive':
+            return 1
+        if not self.can_be_met(workername):
+            return 0
+        lock = self.lockid.unused()
+        usable = lock.lane(lock.want(self.parts, workername), ()).usable
+        return max(1, bin(usable).count('1') // self.count)
 
 
 class ResourcePool(BaseLockId):
@@ -75,6 +117,7 @@ class ResourcePool(BaseLockId):
 
     compare_attrs: ClassVar[Sequence[str]] = ('name', 'resources', 'pick', '_rules')
     lockClass = RealPool
+    why_not_of_worker = 'a resource pool cannot stand here: its resources are for builds and steps'
 
     def __init__(
         self,
@@ -112,6 +155,25 @@ class ResourcePool(BaseLockId):
         names = ', '.join(repr(resource.name) for resource in self.resources[:8])
         more = ', ...' if self.maxCount > 8 else ''
         return f'ResourcePool({self.name!r}, [{names}{more}])'
+
+    def unused(self) -> NamedLock:
+        """Return its resources as nobody has any of them."""
+        lock = NamedLock()
+        lock.offer(self.resources)
+        return lock
+
+    def problems_beside(self, others: Sequence[BaseLockId], workers: Collection[str]) -> list[str]:
+        first = {r.name: p for p in others if isinstance(p, ResourcePool) for r in p.resources}
+        where, found = at(self.written_at), []
+        for resource in self.resources:
+            what = f'lock {self.name!r}: resource {resource.name!r}'
+            pool = first.get(resource.name)
+            if pool is not None:
+                there = f'the pool {pool.name!r} too{at(pool.written_at)}'
+                found.append(f'{what} is in {there}, and can be in one only{where}')
+            missing = [worker for worker in resource.workers or () if worker not in workers]
+            found += [f'{what}: there is no worker {worker!r}{where}' for worker in missing]
+        return found
 
     def access(  # type: ignore[override]
         self,
@@ -159,29 +221,3 @@ class ResourcePool(BaseLockId):
 
     def defaultAccess(self) -> PoolAccess:
         return self.access()
-
-
-def problems_of(resource: Resource) -> list[str]:
-    """Return what is wrong with what is said of a resource, without its name."""
-    problems = []
-    for what, value, is_list in (
-        ('its name', resource.name, False),
-        ('labels', resource.labels, True),
-        ('workers', resource.workers, True),
-    ):
-        if is_list and value is None and what == 'workers':
-            continue
-        if is_list and not isinstance(value, (frozenset, tuple)):
-            problems.append(f'{what} must be a list of names, not {words_for(value)}')
-            continue
-        for name in sorted(value, key=repr) if is_list else [value]:
-            if not isinstance(name, str) or not name:
-                problems.append(f'{what} must be text that is not empty, not {words_for(name)}')
-            elif why_unwritable(name):
-                problems.append(f'{what} {name!r} has {why_unwritable(name)}')
-    if resource.workers == ():
-        problems.append('workers is empty, so it could be used on none')
-    properties = resource.properties
-    if not isinstance(properties, dict) or not all(isinstance(n, str) for n in properties):
-        problems.append(f'properties must be a dictionary by name, not {words_for(properties)}')
-    return problems

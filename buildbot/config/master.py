@@ -10,13 +10,13 @@ from buildbot.config.errors import error
 from buildbot.config.locks import locks_of_builder
 from buildbot.config.locks import locks_of_worker
 from buildbot.config.locks import missing_repairs
+from buildbot.config.locks import problems_beside
 from buildbot.config.locks import problems_of
 from buildbot.config.locks import unlike_locks
 from buildbot.config.locks import warn_of_workers
 from buildbot.config.oldwords import warned_once
 from buildbot.config.oldwords import with_todays_keys
 from buildbot.config.orders import warn_of_orders
-from buildbot.config.pools import problems_of_all
 from buildbot.config.steps import FoundStep
 from buildbot.config.steps import check_steps
 from buildbot.config.steps import workers_of
@@ -107,7 +107,7 @@ class MasterConfig(upstream.MasterConfig):
             mentions += locks_of_worker(worker)
         problems += unlike_locks(mentions)
         workers = {worker.name for worker in self.workers}
-        problems += problems_of_all([lockid for lockid, _ in mentions], workers)
+        problems += problems_beside(mentions, workers)
         problems += missing_repairs(mentions, {builder.name for builder in self.builders})
         for problem in dict.fromkeys(problems):  # a step may stand in several builders
             error(problem)

@@ -40,6 +40,10 @@ class RealPool(BaseLock, FoundByName):
     def getLockForWorker(self, workername: str) -> RealPool:
         return self
 
+    def copy_on(self, workername: str) -> RealPool:
+        """Return the copy for builds on a worker: there is but one."""
+        return self
+
     def updateFromLockId(self, lockid: Any, config_version: int) -> None:
         """Take over the resources of a newer configuration."""
         assert self.lockName == lockid.name

@@ -19,9 +19,7 @@ from twisted.python import log
 from buildbot.config.locks import locks_of_builder
 from buildbot.config.steps import steps_of_builder
 from buildbot.data import resultspec
-from buildbot.locking.copies import RealWorkerLock
 from buildbot.locking.copies import definition_of
-from buildbot.locking.poolcopy import RealPool
 from buildbot.locks import LockOwner
 from buildbot.process.awaited import Awaited
 from buildbot.process.build import Build
@@ -110,8 +108,8 @@ class Builder(upstream.Builder):
         self._names: tuple[Any, frozenset[str]] = (None, frozenset())
         # what all builders need; None before the pending requests have been read
         self._needs: Needs | None = None
-        # the worker locks and pools of its configuration, by name
-        self._worker_locks: dict[str, RealWorkerLock | RealPool] = {}
+        # the locks of its configuration, by name
+        self._locks: dict[str, Any] = {}
         self._was_refused = False
         self._clock: Any = None
 
@@ -130,9 +128,7 @@ class Builder(upstream.Builder):
         for lockid, _ in locks_of_builder(self.config, steps):
             locks.append((yield self.botmaster.getLockByID(lockid, self.config_version)))
         self.configured_locks = locks
-        self._worker_locks = {
-            lock.lockName: lock for lock in locks if isinstance(lock, (RealWorkerLock, RealPool))
-        }
+        self._locks = {lock.lockName: lock for lock in locks}
 
     def _find_clock(self) -> Any:
         if self._clock is None:
@@ -205,10 +201,8 @@ class Builder(upstream.Builder):
         return {w.worker.workername for w in self.lent_workers(brid) if w.worker is not None}
 
     def _copy_of_lock(self, name: str, workername: str) -> Any:
-        lock = self._worker_locks.get(name)
-        if isinstance(lock, RealPool):
-            return lock
-        return None if lock is None else lock.locks.get(workername)
+        lock = self._locks.get(name)
+        return None if lock is None else lock.copy_on(workername)
 
     def _note_needs(self) -> None:
         if self._needs is not None:
@@ -222,7 +216,7 @@ class Builder(upstream.Builder):
         if not callable(can_start):
             return True
         asked = (self, workerforbuilder, buildrequest)
-        about = (getattr(buildrequest, 'id', None), workerforbuilder.worker.workername)
+        about = (buildrequest.id, workerforbuilder.worker.workername)
         return self.questions.ask('canStartBuild', can_start, *asked, about=about)
 
     def _ask_anew(self) -> None:
@@ -316,9 +310,8 @@ class Builder(upstream.Builder):
 
     @property
     def _awaited(self) -> Awaited:
-        # a stand-in for the botmaster in a test may have none
-        known = getattr(self.botmaster, 'awaited', None)
-        return Awaited() if known is None else known
+        # nothing is awaited of a builder that has been removed
+        return Awaited() if self.botmaster is None else self.botmaster.awaited
 
     def _lent_by(self, build: Build) -> AbstractWorkerForBuilder | None:
         # its worker, if a build of this builder could start there on its place, and only so

@@ -29,9 +29,7 @@ from buildbot.locking.poolcopy import RealPool
 from buildbot.locks import BaseLockId
 from buildbot.locks import BranchLock
 from buildbot.locks import LockAccess
-from buildbot.locks import WorkerLock
 from buildbot.locks import in_access
-from buildbot.pools import PoolAccess
 from buildbot.process.rendering import render
 from buildbot.process.runningbuilds import RunningBuilds
 from buildbot_overlay import release
@@ -156,11 +154,9 @@ def find_owner_around(builder: Any, buildrequest: BuildRequest) -> Any:
 
 def depends_on_worker(locks: Any) -> bool:
     """Tell whether the copies of these locks depend on the worker of the build."""
-    return bool(
-        names_lock_of(WorkerLock, locks)
-        or must_be_rendered(locks)
-        or any(getattr(lock, 'depends_on_worker', False) for lock in ids_of(locks))
-    )
+    if must_be_rendered(locks):
+        return True
+    return any(getattr(lock, 'depends_on_worker', False) for lock in ids_of(locks))
 
 
 def depends_on_branch(locks: Any) -> bool:
@@ -222,13 +218,13 @@ def get_real_locks_from_accesses_raw(
     for lock, access in found:
         lock = lock.getLockForWorker(worker.workername)
         access = in_access(access)
-        if isinstance(access, PoolAccess):
+        if isinstance(access, LockAccess):  # a plugin may have others
             access = access.on(worker.workername)
         copies = [lock]
         if isinstance(lock, RealBranchLock):
             copies = yield copies_of(lock, access.lockid.key, props, get_sources)
         demand += [(copy, access) for copy in copies]
-    demand = with_pools_joined(demand)
+    demand = joined(demand)
     if len({lock for lock, _ in demand}) < len(demand):
         found = [lock for lock, _ in demand]
         twice = next(lock for lock in found if found.count(lock) > 1)
@@ -236,16 +232,18 @@ def get_real_locks_from_accesses_raw(
     return demand
 
 
-def with_pools_joined(demand: Demand) -> Demand:
-    """Return a demand in which all that is wanted of a pool is one access, all of it or nothing."""
+def joined(demand: Demand) -> Demand:
+    """Return a demand in which all that is wanted of a copy is one access, if that can be."""
     found: Demand = []
+    index: dict[BaseLock, int] = {}
     for lock, access in demand:
-        known = [pair for pair in found if pair[0] is lock]
-        if known and isinstance(access, PoolAccess) and access.mode == known[0][1].mode:
-            if access.mode == 'counting':
-                found[found.index(known[0])] = (lock, known[0][1].joined(access))
-                continue
-        found.append((lock, access))
+        known = index.setdefault(lock, len(found))
+        is_ours = known < len(found) and isinstance(access, LockAccess)
+        both = found[known][1].joined(access) if is_ours else None
+        if both is None:
+            found.append((lock, access))
+        else:
+            found[known] = (lock, both)
     return found
 
 

@@ -179,7 +179,7 @@ class Pending:
         lacking = choice.lacking(idle)
         if lacking is not None:
             text = f'{plain(worker.workername)} has not got what its steps want of'
-            return on_worker('late_binding', f'{text} {plain(lacking.lockid.name)}', worker)
+            return on_worker('late_binding', f'{text} {plain(lacking)}', worker)
         if builder.choose_worker is not None or choice.with_room([idle], False):
             return None
         builds = names_of(choice.fed_by(idle))
