@@ -154,7 +154,7 @@ def in_order(wait: Wait, graph: dict[Wait, dict[Wait, None]], left: Container[Wa
 def fits(pool: Pool, want: Want, stuck: Container[Any]) -> bool:
     """Tell whether a want of a pool would fit if only the stuck owners held anything."""
     if pool.is_lane:
-        return pool.fits_beside(stuck)
+        return pool.can(pool.left_by(pool.lock.holdings, stuck))
     inner: Holding | None = None
     units = want.units
     while True:

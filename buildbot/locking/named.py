@@ -30,6 +30,8 @@ from buildbot.locking.resource import Part
 from buildbot.locking.resource import Resource
 from buildbot.locking.turns import kept
 
+NOBODY: frozenset[Any] = frozenset()
+
 #: takes resources, and returns them with those first that are to be used first
 Pick = Callable[[Sequence[Resource]], Sequence[Resource]]
 
@@ -264,6 +266,8 @@ class Lane(Pool):
 
     def holders_around(self) -> frozenset[Any]:
         """Return the owners around them that hold the lock."""
+        if not self.ancestors:
+            return NOBODY
         return frozenset(a for a in self.ancestors if a in self.lock.held)
 
     def reach(self) -> int:
@@ -287,16 +291,17 @@ class Lane(Pool):
             units |= holding.bits
         return self.want.units if self.can(units) else 0
 
-    def fits_beside(self, stuck: Container[Any], kept: int = 0) -> bool:
-        """Tell whether one of them could be granted it if only the stuck owners held anything.
+    def left_by(self, holdings: Iterable[NamedHolding], stuck: Container[Any]) -> int:
+        """Return the set of the units that would do, if only the stuck owners held anything.
 
-        :param kept: the set of the units that others ahead of it keep.
+        :param holdings: those that there are.
         """
-        units = self.lock.kinds.all & self.usable & ~kept
-        for holding in self.in_the_way():
-            if holding.owner in stuck:
+        units = self.lock.kinds.all & self.usable
+        for holding in holdings:
+            owner = holding.claim.owner
+            if holding.bits & units and owner in stuck and owner not in self.ancestors:
                 units &= ~holding.bits
-        return self.can(units)
+        return units
 
     def in_the_way(self) -> Iterator[NamedHolding]:
         for holding in self.lock.holdings:

@@ -152,6 +152,11 @@ def ahead(lane: Any, claim: Any, fronts: Any, left: Container[Any] | None) -> It
     :param fronts: of the search, see ``deadlock``.
     :param left: the waits that matter; None stands for all.
     """
+    if left is not None and lane.alone:
+        nearest = fronts.of(lane.alone).nearest(claim, left)
+        if nearest is not None:  # which keeps all that would do, whatever others keep
+            yield nearest
+            return
     around = lane.holders_around()
     found: dict[Any, None] = {}
     units = 0
@@ -176,5 +181,5 @@ def ahead(lane: Any, claim: Any, fronts: Any, left: Container[Any] | None) -> It
         if waits:
             found.update(dict.fromkeys(waits))
             units |= other.usable
-    if left is None or not lane.fits_beside(fronts.stuck, units):
+    if left is None or not lane.can(lane.left_by(fronts.held_of(lane.lock), fronts.stuck) & ~units):
         yield from found

@@ -291,18 +291,42 @@ class Tables(unittest.SynchronousTestCase):
         second = pool.ask('b.s', '1 of 1')
         self.assertEqual(find_deadlock(second, pool.waits_of), [second, first])
 
-    def test_no_circle(self):
-        """Who stands behind one that waits for ever does not, if there is enough besides."""
+    @parameterized.expand([('enough_besides', '1 of 2 | 3', False), ('not', '1 of 2', True)])
+    def test_kept(self, _, text, is_stuck):
+        """Who stands behind one that waits for it waits for ever only if nothing else would do."""
         pool = Pool()
-        for owner, name in (('p', '1'), ('q', '3'), ('r', '4')):
-            pool.ask(owner, f'1 of {name}')
-        pool.ask('x', '2 of 1 | 2')
-        last = pool.ask('p.s', None, other=True)
-        last.end()
-        # p.s holds no resource itself, so it stands in line behind x
-        pool.claims['p'].end()
         pool.ask('y', None, other=True)
-        self.assertEqual(find_deadlock(pool.ask('z', '1 of 2 | 3'), pool.waits_of), [])
+        pool.ask('r', '1 of 1')
+        pool.ask('q', '1 of 3')
+        names = ['y.s', 'x', 'r.s']
+        pool.ask('r.s', None, other=True)
+        pool.ask('x', '2 of 1 | 2')
+        last = pool.ask('y.s', text)
+        self.assertTrue(all(pool.claims[name].waiting for name in names))
+        knot = [claim.owner for claim in find_deadlock(last, pool.waits_of)]
+        self.assertEqual(knot, names if is_stuck else [])
+
+    def test_cost_of_circles(self):
+        """To look for a circle costs in proportion to those who wait, whatever they want."""
+
+        def looks(waiting):
+            pool = Pool()
+            pool.ask('h', '4')
+            for i in range(waiting):
+                pool.ask(f'w{i}', ['1', '1 of a', '2 of x', '1 of b'][i % 4])
+            looked = []
+            real = Claim.ahead
+
+            def ahead(claim, *args):
+                looked.append(claim)
+                return real(claim, *args)
+
+            self.patch(Claim, 'ahead', ahead)
+            self.assertEqual(find_deadlock(pool.claims[f'w{waiting - 1}'], pool.waits_of), [])
+            self.patch(Claim, 'ahead', real)
+            return len(looked)
+
+        self.assertLess(looks(400), 2.5 * looks(200))
 
 
 class Matching(unittest.SynchronousTestCase):
