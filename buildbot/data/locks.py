@@ -97,6 +97,12 @@ class Number(types.Instance):
         return float(arg)
 
 
+class ResourceRow(types.JsonObject):
+    """The name and the labels of a resource of a pool."""
+
+    ramlType = 'object'
+
+
 class LocksMixin:
     """Finds locks and copies by their ids."""
 
@@ -302,7 +308,7 @@ class Copy(base.ResourceType):
         quarantined_by = types.NoneOk(types.String())
         quarantine_reason = types.NoneOk(types.String())
         max_hold = types.NoneOk(Number())
-        free = types.List(of=types.JsonObject())
+        free = types.List(of=ResourceRow())
 
     entityType = EntityType(name)
 
@@ -372,7 +378,7 @@ class Holder(base.ResourceType):
 
     class EntityType(OwnerEntity):
         holderid = types.String()
-        resources = types.List(of=types.JsonObject())
+        resources = types.List(of=ResourceRow())
 
     entityType = EntityType(name)
 

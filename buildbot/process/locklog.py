@@ -169,7 +169,7 @@ class LockLog:
         first, *others = [
             use._replace(copy=f'{use.copy}[{name}]', mode='counting', units=1) for name in names
         ]
-        return [first, *(each._replace(waiting_since=None) for each in others)]
+        return [first, *(o._replace(is_further=True, waiting_since=None) for o in others)]
 
 
 def log_each(

@@ -338,7 +338,7 @@ class StepGroup(buildstep.BuildStep):
             return super().getCurrentSummary()
         names = ', '.join(map(short_name, agenda.running))
         summary = f'{agenda.begun} of {agenda.total}: {names}'
-        held = names_of_locks(self._locks_to_acquire)
+        held = names_of_locks([at for at in self._locks_to_acquire if not at[0].resources_of(self)])
         if held:
             summary += f' (holds {held})'
         return {'step': summary}

@@ -239,7 +239,9 @@ class Look(PoolCase):
         yield self.request('x')
         (lock,) = yield self.master.data.get(('locks',))
         self.assertEqual((lock['kind'], lock['capacity'], lock['used']), ('pool', 2, 1))
-        (copy,) = yield self.master.data.get(('locks', lock['lockid'], 'copies'))
+        copies = yield self.master.data.get(('locks', lock['lockid'], 'copies'))
+        self.assertEqual([c['name'] for c in copies], ['boards', 'boards[1a]', 'boards[2b]'])
+        copy = copies[0]
         self.assertEqual(copy['free'], [{'name': '1a', 'labels': ['a']}])
         (holder,) = yield self.master.data.get(('locks', lock['lockid'], 'holders'))
         self.assertEqual(holder['resources'], [{'name': '2b', 'labels': ['b']}])

@@ -10,6 +10,8 @@ from twisted.internet import defer
 from buildbot.plugins import steps
 from buildbot.plugins import util
 from buildbot.process.sweep import Sweep
+from buildbot.reporters.lockmetrics import Gauges
+from buildbot.reporters.lockmetrics import Labels
 from buildbot.test.util.hand import HOUR
 from buildbot.test.util.hand import HandTestCase
 from buildbot.test.util.lab import GatedStep
@@ -222,3 +224,22 @@ class Hand(HandTestCase):
         self.reactor.advance(HOUR)
         self.settle()
         yield self.assert_untouched('board-1')
+
+    @defer.inlineCallbacks
+    def test_metrics(self) -> Any:
+        """Prometheus is told of each board whether it is used, and whether it is out of use."""
+        yield self.start(pool())
+        yield self.act('ann', 'quarantine', 'board-1')
+        yield self.request('fw')
+        gauges = {gauge.name: gauge for gauge in Gauges(self.master, Labels()).collect()}
+        self.assertEqual(
+            {
+                name: [(each.labels['resource'], each.value) for each in gauges[name].samples]
+                for name in ('buildbot_pool_resource_used', 'buildbot_pool_resource_quarantined')
+            },
+            {
+                'buildbot_pool_resource_used': [('board-1', 0), ('board-2', 1)],
+                'buildbot_pool_resource_quarantined': [('board-1', 1), ('board-2', 0)],
+            },
+        )
+        self.open('fw')
