@@ -159,6 +159,13 @@ class Tables(unittest.SynchronousTestCase):
                 'a.b',
                 'a:1234 x:- a.c:1234',
             ),
+            (
+                'nested_is_kept_from_newcomers',
+                ['a 1', 'x 1 of 2', 'a.b 3 of 1 | 2 | 3', 'y 1 of 3'],
+                'a:1 x:2 a.b:- y:-',
+                'x',
+                'a:1 a.b:123 y:-',
+            ),
             ('outer_ends_first', ['a 2', 'a.b 1', 'x 4'], 'a:12 a.b:1 x:-', 'a', 'a.b:1 x:-'),
             (
                 'deeper_goes_first',
@@ -207,6 +214,15 @@ class Tables(unittest.SynchronousTestCase):
         pool.ask('a', '1')
         self.assertEqual(pool.got('a'), got)
         self.assertEqual(len(self.flushLoggedErrors()), errors)
+
+    def test_pick_of_what_is_kept(self):
+        """A user's function is not offered what is kept for those ahead."""
+        pool = Pool()
+        pool.lock.pick = lambda resources: sorted(resources, key=lambda r: r.name != '2')
+        pool.ask('a', '1 of 1')
+        pool.ask('b', '2 of 1 | 2')
+        pool.ask('c', '1')
+        self.assertEqual(pool.all_got, 'a:1 b:- c:3')
 
     @parameterized.expand([('there', 'lab', '4'), ('elsewhere', 'home', None)])
     def test_worker(self, _, worker, got):
