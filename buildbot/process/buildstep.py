@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 
 upstream = release(__name__)
 
+#: the attributes of which the row of a step may be told
+DESCRIPTIONS = frozenset({'description', 'descriptionDone', 'descriptionSuffix'})
+
 #: the step whose code runs: what it adds to its build comes right behind it
 step_that_runs: ContextVar[BuildStep | None] = ContextVar('step_that_runs', default=None)
 
@@ -289,6 +292,9 @@ class BuildStep(upstream.BuildStep, LockOwner):
         rendered = [looks[name].render_early(value) for name, value in values.items()]
         yield self._set_rendered(values, rendered)
         self._to_render_again = {n: value for n, value in values.items() if looks[n].asked}
+        for name in DESCRIPTIONS.intersection(self._to_render_again):
+            if getattr(self, name) is values[name]:
+                setattr(self, name, None)  # what is no text yet could not be told
         if callable(self.doStepIf):
             does_step = defer.maybeDeferred(self.doStepIf, self)
             self.doStepIf = bool((yield self.ask('its doStepIf', does_step)))

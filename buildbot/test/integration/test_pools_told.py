@@ -130,6 +130,8 @@ class Pools(LabTestCase):
         )
         yield self.setup_lab({'b': {'steps': [group, self.told('after')]}})
         yield self.request('b')
+        told = '1 of 3: both (holds board-2, board-3 of boards)'
+        self.assertIn(told, (yield self.rows_told()))
         for _ in range(4):
             self.open(self.gate, SUCCESS)
         both = ['board-2', 'board-3']
@@ -210,6 +212,20 @@ class Pools(LabTestCase):
         yield self.request('inner')
         self.assertEqual(self.heard(), [('inner', 'none', None)])
         self.open(self.gate, SUCCESS)
+
+    @defer.inlineCallbacks
+    def test_description(self) -> Any:
+        """A description names what the step has got; one that is skipped has got nothing."""
+        name = util.Interpolate('flash %(lock:boards:0)s')
+        words = {'description': name, 'locks': [self.boards.access(labels='old')]}
+        one = self.told('one', **words)
+        skipped = self.told('two', doStepIf=False, **words)
+        yield self.setup_lab({'b': {'steps': [one, skipped]}})
+        yield self.request('b')
+        self.assertIn('flash board-1 (holds board-1 of boards)', (yield self.rows_told()))
+        self.open(self.gate, SUCCESS)
+        rows = yield self.rows_told()
+        self.assertEqual(rows[-2:], ['flash board-1 (had board-1 of boards)', 'finished (skipped)'])
 
     @defer.inlineCallbacks
     def test_missing(self) -> Any:
