@@ -13,11 +13,15 @@
 # make news                         newsfragments into NEWS
 # make check-upstream UPSTREAM=DIR  the release's own suite with and without the fork
 # make series TREE=DIR              the fork as patches to a checkout of Buildbot
+# make series-types TREE=DIR        mypy on each commit that make series has made there
+# make fixes TREE=DIR               fixes of Buildbot itself, as patches to a checkout of it
+# make check-fixes TREE=DIR         each of them tried on that checkout by itself (half an hour)
 # make tree TREE=DIR                the fork merged into a checkout of Buildbot
 # make clean                        remove all that these have made
 # make help                         this list
 #
-# Any of them takes PYTHON=python3.9 and VENV=DIR; run takes DEMO_PORT=N and DEMO_WORKER_PORT=N.
+# Any of them takes PYTHON=python3.9 and VENV=DIR; test takes JOBS=N, how many processes run tests (one
+# for each processor); run takes DEMO_PORT=N and DEMO_WORKER_PORT=N.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -30,6 +34,7 @@ SOURCES := setup.py pyproject.toml README.rst COPYING \
 	$(shell find buildbot buildbot_overlay buildslave $(PAGE)/buildbot_locks_view \
 	-name '*.py' -o -name seams.txt -o -name '*.cfg' -o -path '*/static/*')
 INSTALL := $(BIN)/python contrib/install.py
+JOBS ?= $(shell nproc)
 DEMO_PORT ?= 8010
 DEMO_WORKER_PORT ?= 9989
 
@@ -37,7 +42,8 @@ ifneq ($(word 2,$(CURDIR)),)
 $(error the path of the checkout has a space in it: $(CURDIR))
 endif
 
-.PHONY: run demo-check test storm faults lint docs dist www seams news check-upstream series tree clean help
+.PHONY: run demo-check test storm faults lint docs dist www seams news check-upstream series series-types \
+	tree fixes check-fixes clean help
 
 run: $(VENV)/.bundle
 	@$(BIN)/python contrib/demo/demo.py run \
@@ -51,7 +57,7 @@ test: $(VENV)/.test
 	@echo 'test: running the tests against the installed wheel (five to ten minutes)'
 	@rm -rf $(VENV)/trial && mkdir $(VENV)/trial
 	@cd $(VENV)/trial && \
-		INTERLOCK_SOURCE=$(CURDIR) INTERLOCK_WHEEL=$(WHEEL) $(BIN)/trial buildbot.test
+		INTERLOCK_SOURCE=$(CURDIR) INTERLOCK_WHEEL=$(WHEEL) $(BIN)/trial -j$(JOBS) buildbot.test
 	@cd $(VENV)/trial && PYTHONPATH=$(CURDIR)/contrib/upstream:$(CURDIR)/contrib/demo \
 		INTERLOCK_SOURCE=$(CURDIR) $(BIN)/trial --temp-directory _trial_temp_contrib \
 		series.test test_check test_demo
@@ -108,9 +114,21 @@ series: $(VENV)/.series
 	@test -n '$(TREE)' || { echo 'make series TREE=DIR (a checkout of Buildbot)'; exit 2; }
 	@PYTHONPATH=contrib/upstream $(BIN)/python -m series patches '$(TREE)' patches
 
+series-types: $(VENV)/.series
+	@test -n '$(TREE)' || { echo 'make series-types TREE=DIR (where make series was)'; exit 2; }
+	@PYTHONPATH=contrib/upstream $(BIN)/python -m series types '$(TREE)' patches
+
 tree: $(VENV)/.series
 	@test -n '$(TREE)' || { echo 'make tree TREE=DIR (a checkout of Buildbot)'; exit 2; }
 	@PYTHONPATH=contrib/upstream $(BIN)/python -m series tree '$(TREE)' patches
+
+fixes: $(VENV)/.series
+	@test -n '$(TREE)' || { echo 'make fixes TREE=DIR (a checkout of Buildbot)'; exit 2; }
+	@PYTHONPATH=contrib/upstream $(BIN)/python -m series.fixes '$(TREE)' patches/fixes
+
+# PYTHON is one that Buildbot's own tests run with.
+check-fixes: fixes
+	@$(PYTHON) contrib/upstream/check_fixes.py '$(TREE)' patches/fixes $(PYTHON)
 
 clean:
 	rm -rf $(VENV) patches build dist *.egg-info contrib/demo/run check-upstream docs/_build \

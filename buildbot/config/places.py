@@ -59,7 +59,9 @@ class Place:
         self.names = dict.fromkeys([*own, *of_workers])
         self.held: dict[str, None] = around.names_within if around is not None else {}
         #: the names of those that may be held in it
-        self.names_within = {**self.held, **self.names} if self.names else self.held
+        self.names_within: dict[str, None] = (
+            {**self.held, **self.names} if self.names else self.held
+        )
         if step is not None and isinstance(step.step, StepGroup):
             parallel = step.step.parallel
             self.width = parallel if isinstance(parallel, int) else 1

@@ -11,11 +11,10 @@ from buildbot.locking.copies import FoundByName
 from buildbot.locking.copy import LIMIT
 from buildbot.locking.copy import Access
 from buildbot.locking.copy import BaseLock
-from buildbot.locking.copy import LockClaim
 from buildbot.locking.named import NamedLock
 from buildbot.locking.named import NamedWant
 from buildbot.locking.named import set_resources
-from buildbot.locking.owner import LockOwner
+from buildbot.locking.owner import claims_of
 from buildbot.locking.owner import key_of
 from buildbot.locking.owner import owners_around
 from buildbot.locking.owner import thing_of
@@ -115,8 +114,9 @@ class RealPool(BaseLock, FoundByName):
         return [unit.resource for bit, unit in units.items() if self._rule.free >> bit & 1]
 
     def holders_in_the_way(self, requester: Any) -> list[Any]:
-        claim = requester.waiting_claim if isinstance(requester, LockOwner) else None
+        key = key_of(requester)
         lane = self._rule.pool_for([key_of(owner) for owner in owners_around(requester)])
-        if isinstance(claim, LockClaim):
-            lane = next((p for p in claim.pools if p.lock is self._rule), lane)
+        for claim in claims_of(key) or ():
+            if claim.waiting and claim.owner is key:
+                lane = next((p for p in claim.pools if p.lock is self._rule), lane)
         return [thing_of(h.owner) for h in lane.in_the_way() if not h.is_nested]

@@ -6,14 +6,17 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import defer
+from twisted.python import log
 
 from buildbot.process import metrics
 from buildbot.process.awaited import Awaited
+from buildbot.process.buildchooser import ReservingBuildChooser
 from buildbot.process.builder import Builder
 from buildbot.process.eye.history import History
 from buildbot.process.eye.watch import Watch
 from buildbot.process.hand.hand import Hand
 from buildbot.process.knots import Knots
+from buildbot.process.latecancel import cancel_later
 from buildbot.process.longwaits import LongWaits
 from buildbot.process.sweep import Sweep
 from buildbot_overlay import release
@@ -24,6 +27,7 @@ upstream = release(__name__)
 class BotMaster(upstream.BotMaster):
     def __init__(self) -> None:
         super().__init__()
+        self.brd.usual_chooser = ReservingBuildChooser
         #: the requests that running builds wait for
         self.awaited: Awaited = Awaited()
         #: finds waits for builds that can never end
@@ -55,6 +59,17 @@ class BotMaster(upstream.BotMaster):
     def stopService(self) -> Any:
         yield super().stopService()
         self.knots.stop()
+
+    @defer.inlineCallbacks
+    def _buildrequest_canceled(self, key: tuple[str, ...], msg: dict[str, Any]) -> Any:
+        row = yield self.master.data.get(('buildrequests', int(key[2])))
+        try:
+            yield super()._buildrequest_canceled(key, msg)
+        except Exception as e:
+            log.err(e, f'build request {key[2]} could not be cancelled; that is tried again soon')
+            # a master that stops does not wait for it
+            late = cancel_later(self, row, msg.get('reason', 'no reason'))
+            late.addErrback(log.err, f'while cancelling build request {key[2]}')
 
     def is_in_progress(self, brid: int) -> bool:
         """Tell whether a request has been chosen and has no build yet, or is being given back."""

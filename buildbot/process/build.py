@@ -38,7 +38,7 @@ from buildbot.process.limits import Limit
 from buildbot.process.limits import limit_hold
 from buildbot.process.limits import limit_wait
 from buildbot.process.lockfacts import Facts
-from buildbot.process.lockfacts import branch_of
+from buildbot.process.lockfacts import first_branch
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import together
 from buildbot.process.lostrows import end_rows
@@ -86,7 +86,7 @@ class Build(upstream.Build, LockOwner):
         # whether an exception must not put its worker in quarantine
         self._spares_worker = False
         #: whether the end of a row of its steps could not be written
-        self.has_lost_rows = False
+        self.has_lost_rows: bool = False
         # whether the metric of active builds counts it, as it does from when its locks are known
         self._is_counted = False
         #: the worker locks of its builder's steps
@@ -295,7 +295,7 @@ class Build(upstream.Build, LockOwner):
         if steps is None:
             return set().union(*self.step_locks.by_step)
         current = self.currentStep
-        of_current = [current] if current is not None and current.results is None else []
+        of_current: list[Any] = [current] if current is not None and current.results is None else []
         return set().union(*(step.worker_lock_names for step in (*of_current, *steps)))
 
     @defer.inlineCallbacks
@@ -446,7 +446,7 @@ class Build(upstream.Build, LockOwner):
             self.buildid,
             self.number,
             worker=worker.workername if worker is not None else getattr(self, 'workername', None),
-            branch=branch_of(request),
+            branch=first_branch(self.sources),
         )
 
     @property

@@ -64,11 +64,13 @@ class Builder(upstream.Builder):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.inbox = Inbox(self._read_pending, self._leave_lines, self._note_needs, self._now)
-        self.refusals = Refusals()
+        self.inbox: Inbox = Inbox(
+            self._read_pending, self._leave_lines, self._note_needs, self._now
+        )
+        self.refusals: Refusals = Refusals()
         #: what its pending requests wait for
         self.request_waits: RequestWaits
-        self.reservations = Reservations(
+        self.reservations: Reservations = Reservations(
             name,
             self.refusals,
             resolve=partial(resolve, self),

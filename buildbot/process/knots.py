@@ -60,6 +60,8 @@ class Knots:
         self._botmaster = botmaster
         self._doubted: dict[RequestWait, None] = {}
         self._suspected: dict[int, Suspicion] = {}
+        # requests that are being cancelled for others' sake; who is judged when each has been
+        self._given_up: dict[int, dict[RequestWait, None]] = {}
         self.heard: list[Callable[[LockOwner, CircleError], Any]] = []
 
     def doubt(self, wait: RequestWait) -> None:
@@ -71,6 +73,7 @@ class Knots:
     def stop(self) -> None:
         """Judge nothing more: the master stops."""
         self._doubted.clear()
+        self._given_up.clear()
         for brid in list(self._suspected):
             self.trust(brid)
 
@@ -112,7 +115,11 @@ class Knots:
         knot = find_deadlock(wait, waits_of)
         while any(one.yields() for one in knot):
             knot = find_deadlock(wait, waits_of)
-        if knot:
+        brids = [one.brid for one in knot if not isinstance(one, LockClaim)]
+        ending = next((brid for brid in brids if brid in self._given_up), None)
+        if ending is not None:
+            self._given_up[ending][wait] = None
+        elif knot:
             self._untie(knot)
         elif self._knot(wait):
             self._suspect(wait)
@@ -139,8 +146,14 @@ class Knots:
     def _end(self, wait: RequestWait, error: CircleError, more: str) -> None:
         step: Any = wait.awaited_by
         self.trust(wait.brid)
+        self._given_up[wait.brid] = {}
         self.tell(step, error)
         step.wait_in_vain([wait.brid], str(error), in_words(error.waits, more))
+
+    def pends_no_more(self, brid: int) -> None:
+        """Judge those whose wait may end now that a request that was given up pends no more."""
+        for wait in self._given_up.pop(brid, ()):
+            self.doubt(wait)
 
     def tell(self, owner: LockOwner, error: CircleError) -> None:
         """Tell everybody that an owner is ended for the sake of others."""

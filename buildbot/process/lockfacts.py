@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from typing import Any
+from typing import Iterable
 from typing import NamedTuple
 
 #: kinds of owners that are no part of a build, and that say nothing of how long builds hold locks
@@ -71,8 +72,6 @@ def known_facts(thing: Any) -> Facts:
         return Facts('other')
 
 
-def branch_of(request: Any) -> str | None:
-    """Return the branch of the first source of a request that has one."""
-    sources = getattr(request, 'sources', None)
-    known = sources.values() if isinstance(sources, dict) else ()  # a stand-in may have others
-    return next((source.branch for source in known if source.branch), None)
+def first_branch(sources: Iterable[Any]) -> str | None:
+    """Return the branch of the first of these sources that has one."""
+    return next((source.branch for source in sources if source.branch), None)

@@ -88,7 +88,7 @@ def resolve(builder: Any, workerforbuilder: Any, buildrequest: BuildRequest) -> 
     worker, props = workerforbuilder.worker, None
     if worker is None:
         return None  # its connection was lost in the meantime
-    brid = getattr(buildrequest, 'id', None)  # a stand-in for a request may have none
+    brid = buildrequest.id
     if not builder.inbox.is_pending(brid):
         return None  # it may never answer, as it may not have before
     about = (brid, worker.workername)
@@ -125,7 +125,7 @@ def resolve(builder: Any, workerforbuilder: Any, buildrequest: BuildRequest) -> 
         if workerforbuilder.worker is not None and builder.running:
             log.err(e, f'builder {builder.name!r}: locks of {buildrequest}')
     around = None
-    of_worker = getattr(worker, 'locks', [])  # a stand-in for a worker may have none
+    of_worker = worker.locks
     if of_builder or of_worker:
         around = yield find_owner_around(builder, buildrequest)
     is_settled = builder.config_version == config_version and builder.inbox.is_pending(brid)
@@ -142,7 +142,7 @@ def find_owner_around(builder: Any, buildrequest: BuildRequest) -> Any:
 
     :returns: Deferred of the owner of locks that its build is nested in, or of None.
     """
-    if not getattr(buildrequest, 'waitedFor', False):
+    if not buildrequest.waitedFor:
         return None
     buildset = yield builder.master.data.get(('buildsets', str(buildrequest.bsid)))
     running = yield RunningBuilds.getService(builder.botmaster)

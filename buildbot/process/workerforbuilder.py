@@ -16,9 +16,9 @@ class AbstractWorkerForBuilder(upstream.AbstractWorkerForBuilder):
 
     def doubt(self) -> None:
         """Have its worker judge anew whether it takes builds."""
-        doubt = getattr(vars(self).get('worker'), 'doubt', None)
-        if doubt is not None:  # else there is none yet, or a stand-in for one
-            doubt()
+        worker = vars(self).get('worker')
+        if worker is not None:  # it has none before it is attached
+            worker.doubt()
 
 
 class WorkerForBuilder(upstream.WorkerForBuilder, AbstractWorkerForBuilder):
@@ -43,6 +43,4 @@ def is_idle(workerforbuilder: Any) -> bool:
         return workerforbuilder.isAvailable()
     if workerforbuilder.isBusy():
         return False
-    is_open = getattr(workerforbuilder.worker, 'is_open', None)
-    # a stand-in for a worker knows no more than the release's
-    return is_open if isinstance(is_open, bool) else workerforbuilder.isAvailable()
+    return workerforbuilder.worker is not None and workerforbuilder.worker.is_open

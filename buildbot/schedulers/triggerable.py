@@ -15,22 +15,13 @@ upstream = release(__name__)
 
 
 class Triggerable(upstream.Triggerable):
-    def trigger(
-        self,
-        waited_for: bool,
-        sourcestamps: Any = None,
-        set_props: Any = None,
-        parent_buildid: int | None = None,
-        parent_relationship: str | None = None,
-    ) -> Any:
+    def trigger(self, *args: Any, **kwargs: Any) -> Any:
         """Ask for builds.
 
         :returns: a Deferred of the ids of what is asked for, and one of its results. Both fail if
             it could not be asked for.
         """
-        triggered = super().trigger(
-            waited_for, sourcestamps, set_props, parent_buildid, parent_relationship
-        )
+        triggered = super().trigger(*args, **kwargs)
         made, results = triggered
 
         def fail(why: Failure) -> Failure:

@@ -50,8 +50,10 @@ class Trigger(upstream.Trigger):
         self.fail_in_deadlock(why)
         d = self.addCompleteLog(DEADLOCK, text)
         d.addErrback(log.err, f'step {self.name!r}: while writing that {why}')
+        # its scheduler must have subscribed to the end of a request before that comes
+        subscribed = fireEventually()
         for brid in brids:
-            self._cancel(brid, why)
+            subscribed.addCallback(lambda _, brid=brid: self._cancel(brid, why))
 
     def _cancel(self, brid: int, why: str) -> defer.Deferred[Any]:
         d = self.master.data.control('cancel', {'reason': why}, ('buildrequests', brid))

@@ -193,6 +193,10 @@ class AbstractWorker(upstream.AbstractWorker):
     @defer.inlineCallbacks
     def reconfigServiceWithSibling(self, sibling: Any) -> Any:
         before = self._configured_builderid_list
+        for wfb in list(self.workerforbuilders.values()):
+            is_configured = self.botmaster.builders.get(wfb.builder_name) is wfb.builder
+            if not is_configured and not wfb.isBusy():
+                self._drop(wfb)
         yield super().reconfigServiceWithSibling(sibling)
         if self.conn is not None and self._configured_builderid_list != before:
             # a request may have waited for a worker of its builder
@@ -237,6 +241,16 @@ class AbstractWorker(upstream.AbstractWorker):
             super().buildFinished(wfb)
 
     @defer.inlineCallbacks
+    def attached(self, conn: Any) -> Any:
+        try:
+            yield super().attached(conn)
+        except Exception:
+            if conn is self.conn:
+                # no builder would ever have it; when it is lost it connects again
+                conn.loseConnection()
+            raise
+
+    @defer.inlineCallbacks
     def detached(self) -> Any:
         try:
             yield super().detached()
@@ -272,8 +286,14 @@ class AbstractWorker(upstream.AbstractWorker):
             log.err(e, f'worker {self.name!r}: at the end of {build}')
             self.builds.pop(build, None)
 
+    def _drop(self, wfb: Any) -> None:
+        # a latent worker is given to a builder that has come back only if it knows none of its name
+        if self.workerforbuilders.get(wfb.builder_name) is wfb:
+            self.removeWorkerForBuilder(wfb)
+
     @defer.inlineCallbacks
     def _forget_builder_of(self, build: Any) -> Any:
+        self._drop(build.workerforbuilder)
         self._old_builder_list = None  # what the worker knows is to be looked at anew
         try:
             yield self.updateWorker()

@@ -62,7 +62,9 @@ async def show(asked: Asked, name: str, limit: int) -> None:
     copies.sort(key=lambda c: (c['oldest_wait_at'] or api.now, -c['used'], c['name']))
     shown = copies[:limit] if limit else copies
     holders = await api.rows('holders', f'{path}/holders')
-    waiters = {}  # and how many there are; that may be others than when the copies were asked for
+    waiters: dict[
+        Any, Any
+    ] = {}  # and how many there are; that may be others than when the copies were asked for
     for copy in shown:
         waiters[copy['copyid']] = ([], 0)
         at = f'copies/{copy["copyid"]}/waiters'

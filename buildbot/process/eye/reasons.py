@@ -58,9 +58,11 @@ class Pending:
         stopping = self._why_stopping(is_waited_for)
         if stopping is not None:
             return [Reason('stopping', stopping)]
-        if not is_known or self._builder.botmaster.is_in_progress(brid):
-            beginning = self._tried_again() or Reason('starting', 'it is being started')
-            return [*self._unanswered()] or [beginning]
+        is_in_progress = self._builder.botmaster.is_in_progress(brid)
+        if not is_known or is_in_progress:
+            # a builder without a worker may not have read its requests
+            of_all = [*self._unanswered(), *([] if is_in_progress else self._without)]
+            return of_all or [self._tried_again() or self._beginning(brid)]
         lent = self._builder.lent_workers(brid)
         of_all = [*self._unanswered(), *([] if lent else self._without)]
         found = [*self._failed(brid), *of_all, *self._in_line(brid)]
@@ -69,6 +71,11 @@ class Pending:
             found += [*self._on_idle_workers(brid, idle, is_waited_for), *self._behind(brid)]
         found += self._why_suspected(brid)
         return found or [self._tried_again() or Reason('starting', 'it is next, and is started')]
+
+    def _beginning(self, brid: int) -> Reason:
+        if self._builder.inbox.is_set_aside(brid):
+            return Reason('error', 'it did not start, and is tried again when that is written')
+        return Reason('starting', 'it is being started')
 
     def _why_stopping(self, is_waited_for: bool) -> str | None:
         if not self._builder.running:
@@ -156,9 +163,9 @@ class Pending:
             why = builder.refusals.why(brid, name)
             if why is not None:
                 refused.setdefault(why, []).append(idle.worker)
-            elif not in_line & {None, name} and not is_waited_for:
+            elif not in_line & {None, name}:
                 late = self._late_on(idle)
-                if late is not None:
+                if late is not None and (late.kind == 'quarantine' or not is_waited_for):
                     yield late
         for why, workers in refused.items():
             yield why_refused(why, workers)

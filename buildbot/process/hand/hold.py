@@ -163,6 +163,8 @@ class Hold(LockOwner):
     def stop(self) -> None:
         """Log that the master stops. Nothing is given back: no build is to have it meanwhile."""
         self._first_release.forget()
+        if not self.is_held:
+            self._claim = None  # what the last builds release is nobody's now
         self.lock_log.ended(self, self._demand, self._now(), lost=True)
 
     def end(self) -> None:

@@ -111,6 +111,10 @@ class Inbox:
         if brdict is not None:
             self.update(brdict)
 
+    def is_set_aside(self, brid: int) -> bool:
+        """Tell whether a request is being given back."""
+        return brid in self._set_aside
+
     def _puts_aside(self, brdict: dict[str, Any]) -> bool:
         brid = brdict['buildrequestid']
         if brid not in self._set_aside:

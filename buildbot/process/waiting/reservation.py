@@ -17,7 +17,7 @@ from buildbot.locking.copy import would_do
 from buildbot.locking.owner import name_of_request
 from buildbot.locks import LockOwner
 from buildbot.process.lockfacts import Facts
-from buildbot.process.lockfacts import branch_of
+from buildbot.process.lockfacts import first_branch
 from buildbot.process.locks import together
 from buildbot.process.waiting.firstrelease import FirstRelease
 
@@ -64,9 +64,8 @@ class Reservation(LockOwner):
         self.lender: BuildRequest | None = None
         self.builder_name = builder_name
         self.lock_parent = resolved.around
-        # a stand-in for a request may have neither
-        self.lock_priority = getattr(request, 'priority', 0)
-        self.lock_age = getattr(request, 'submittedAt', None)
+        self.lock_priority = request.priority
+        self.lock_age = request.submittedAt
         # to wait for a request that nobody waits for is never worth the failure of a step
         self.lock_may_yield = resolved.around is None
         self.resolved = resolved
@@ -83,13 +82,12 @@ class Reservation(LockOwner):
     @property
     def lock_choice(self) -> Any:  # type: ignore[override]
         """The request: its claims for several workers do not hinder each other."""
-        return getattr(self.request, 'id', None)
+        return self.request.id
 
     @property
     def lock_wait(self) -> Any:  # type: ignore[override]
         """The wait of its request: for several workers it may have several claims."""
-        brid = getattr(self.request, 'id', None)  # a stand-in for a request may have none
-        return None if self._wait_of is None or brid is None else self._wait_of(brid)
+        return None if self._wait_of is None else self._wait_of(self.request.id)
 
     def lock_name(self) -> str:
         return name_of_request(self.request.id, self.builder_name)
@@ -97,7 +95,7 @@ class Reservation(LockOwner):
     def lock_facts(self) -> Facts:
         """Return what is known of its request."""
         request = self.request
-        branch = branch_of(request)
+        branch = first_branch(request.sources.values())
         return Facts('request', self.builder_name, request.id, worker=self.worker, branch=branch)
 
     @property

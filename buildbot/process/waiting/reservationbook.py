@@ -8,6 +8,7 @@ from typing import Callable
 from typing import Collection
 from typing import Iterable
 from typing import Iterator
+from typing import Sequence
 
 from buildbot.process.waiting.reservation import Reservation
 
@@ -145,8 +146,7 @@ class ReservationBook:
 
     def granted_elsewhere(self, reservation: Reservation) -> list[Reservation]:
         """Return the granted reservations of the same request for other workers."""
-        brid = getattr(reservation.request, 'id', None)  # a stand-in for a request may have none
-        known = self._in_line.get(brid, {}) if brid is not None else {}
+        known = self._in_line.get(reservation.request.id, {})
         return [r for r in known.values() if r is not reservation and r.holds]
 
     def locks_of_granted(self) -> set[BaseLock]:
@@ -158,13 +158,14 @@ class ReservationBook:
         in_line = (r for known in self._in_line.values() for r in known.values() if r.claim)
         return any(not locks.isdisjoint(lock for lock, _ in r.asked) for r in in_line)
 
-    def go_before(self, behind: list[Reservation]) -> None:
+    def go_before(self, books: Sequence[ReservationBook]) -> None:
         """Give the reservations that wait here the locks that others were granted and do not use
         yet.
 
-        :param behind: reservations of builders that come after this one in the order of the user,
-            in that order; some of them may wait again then.
+        :param books: those of the builders that come after this one in the order of the user, in
+            that order; some of their reservations may wait again then.
         """
+        behind = [reservation for book in books for reservation in book]
         for reservation in self if behind else ():
             if not reservation.may_go_before:
                 continue

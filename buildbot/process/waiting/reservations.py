@@ -228,9 +228,7 @@ class Reservations(ReservationBook):
 
     def _log_of(self, reservation: Reservation) -> LockLog:
         if reservation.lock_log is None:
-            brid = getattr(reservation.request, 'id', None)  # a stand-in for one may have none
-            log = LockLog()
-            reservation.lock_log = log if brid is None else self._logs.setdefault(brid, log)
+            reservation.lock_log = self._logs.setdefault(reservation.request.id, LockLog())
         return reservation.lock_log
 
     def request_changed(self, brid: int) -> None:
@@ -327,7 +325,7 @@ class Reservations(ReservationBook):
         resolved = yield self._resolve(workerforbuilder, buildrequest)
         if resolved is None:
             return None
-        brid = getattr(buildrequest, 'id', None)  # a stand-in for a request may have none
+        brid = buildrequest.id
         reservation = self.find(brid, resolved.worker)
         if reservation is not None and not reservation.holds:
             if not reservation.stands_for(buildrequest, resolved.around):

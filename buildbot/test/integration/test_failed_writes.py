@@ -30,6 +30,7 @@ from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase
+from buildbot.worker.protocols.null import Connection as NullConnection
 
 #: ``FAILED_WRITES=50`` tells more of the histories at the end
 SEEDS = int(os.environ.get('FAILED_WRITES', '3'))
@@ -394,6 +395,73 @@ class Completion(FailingCase):
         self.assertTrue(self.flushLoggedErrors(OperationalError))
 
 
+class Cancelling(FailingCase):
+    """A request that is claimed only to be completed at once."""
+
+    @defer.inlineCallbacks
+    def start(self, **config):
+        self.gate = Gate()
+        yield self.setup_lab({'a': {'steps': [GatedStep(self.gate)]}}, **config)
+        for worker in self.lab_workers:
+            worker.pause('enough')
+
+    @parameterized.expand([('completeBuildRequests',), ('unclaimBuildRequests',)])
+    @defer.inlineCallbacks
+    def test_cancelled_at_last(self, late):
+        """If a cancel cannot be written, the request is given back, and cancelled later."""
+        yield self.start()
+        brid = yield self.request('a')
+        failing = [self.fail_write(name) for name in {'completeBuildRequests', late}]
+        yield self.master.data.control('cancel', {'reason': 'x'}, ('buildrequests', brid))
+        self.settle()
+        self.lab_workers[0].unpause()
+        self.reactor.advance(5)
+        self.settle()
+        self.assertEqual(self.gate.running, [])
+        for write in failing:
+            self.reactor.advance(10)
+            self.settle()
+            write.fails = False
+        self.reactor.advance(30)
+        self.settle()
+        self.assertEqual((yield self.requests()), [(True, CANCELLED)])
+        self.assertEqual(self.starting(), {})
+        self.assertGreaterEqual(len(self.flushLoggedErrors(OperationalError)), 1)
+
+    @defer.inlineCallbacks
+    def test_claimed_before(self):
+        """If it cannot even be claimed, it is cancelled later."""
+        yield self.start()
+        brid = yield self.request('a')
+        claim = self.master.db.buildrequests.claimBuildRequests
+        fails = lambda brids: defer.fail(no_database())  # noqa: E731
+        self.patch(self.master.db.buildrequests, 'claimBuildRequests', fails)
+        yield self.master.data.control('cancel', {'reason': 'x'}, ('buildrequests', brid))
+        self.settle()
+        self.patch(self.master.db.buildrequests, 'claimBuildRequests', claim)
+        self.reactor.advance(10)
+        self.settle()
+        self.assertEqual((yield self.requests()), [(True, CANCELLED)])
+        self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
+
+    @defer.inlineCallbacks
+    def test_merged(self):
+        """If requests cannot be merged into a new one, that and they are built."""
+        yield self.start(collapseRequests=True)
+        yield self.request('a')
+        failing = self.fail_write('completeBuildRequests')
+        yield self.request('a')
+        failing.fails = False
+        self.lab_workers[0].unpause()
+        for _ in range(2):
+            self.reactor.advance(10)
+            self.settle()
+            self.gate.open(SUCCESS)
+        self.settle()
+        self.assertEqual((yield self.requests()), [(True, SUCCESS)] * 2)
+        self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
+
+
 class Disconnection(FailingCase):
     @defer.inlineCallbacks
     def test_written_at_last(self):
@@ -411,6 +479,28 @@ class Disconnection(FailingCase):
         worker = yield self.master.data.get(('workers', 'w1'))
         self.assertEqual(worker['connected_to'], [])
         self.assertTrue(self.flushLoggedErrors(OperationalError))
+
+
+class Connection(FailingCase):
+    @defer.inlineCallbacks
+    def test_connects_again(self):
+        """A worker of which it cannot be written that it is there is lost, and comes again."""
+        yield self.setup_lab({'a': {'steps': []}})
+        worker = self.master.workers.workers['w1']
+        worker.conn.loseConnection()
+        self.settle()
+        failing = self.fail_write('workerConnected')
+        conn = NullConnection(worker.remote_worker)
+        yield self.master.workers.newConnection(conn, 'w1')
+        yield worker.attached(conn)
+        self.assertIs(worker.conn, None)
+        failing.fails = False
+        conn = NullConnection(worker.remote_worker)
+        yield self.master.workers.newConnection(conn, 'w1')
+        yield worker.attached(conn)
+        yield self.request('a')
+        self.assertEqual((yield self.builds()), [SUCCESS])
+        self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
 
 
 class Histories(FailingCase, DistributionCase):

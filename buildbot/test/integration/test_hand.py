@@ -20,6 +20,7 @@ from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import steps
 from buildbot.process.eye.history import History
+from buildbot.process.hand.hand import Hand
 from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import FAILURE
@@ -422,6 +423,18 @@ class Holds(HandTestCase):
         self.settle()
         self.assertEqual(self.gate.running, [])
 
+    @defer.inlineCallbacks
+    def test_stop_in_line(self) -> Any:
+        """What builds release when holds have been stopped already is written of nobody."""
+        yield self.start(WorkerLock('board'))
+        yield self.request('fw')
+        self.assertEqual((yield self.hold('ann'))['state'], 'waiting')
+        hand = yield Hand.getService(self.master.botmaster)
+        hand._holds.stop()
+        self.open('fw')
+        [row] = yield self.master.db.lock_hand.holds_of(self.master.masterid)
+        self.assertEqual(row.held_since, None)
+
 
 class Known(HandTestCase):
     """What is known of the past, and what is expected, when people hold locks."""
@@ -658,7 +671,7 @@ class Crowd(HandTestCase):
             if chance.random() < 0.1:
                 yield self.act('ann', 'first', of=None, waiterid=waiterid)
                 places[who] = (-99, -self.reactor.seconds())
-        had = []
+        had: list[Any] = []
         self.open('first', 'first')
         while len(had) < len(places):
             row = yield self.copy_row(None)
@@ -1021,6 +1034,24 @@ class Restart(HandTestCase):
             [(h['person'], h['mode'], h['units']) for h in holders],
             [('ann', 'counting', 1), ('bob', 'counting', 1), (None, 'counting', 1)],
         )
+
+    @defer.inlineCallbacks
+    def test_wait_for_lock_unknown_yet(self) -> Any:
+        """Who waited has nothing of a lock that nobody knows yet while others hold it."""
+        yield self.start(WorkerLock('board', maxCount=2), db_url=self.database)
+        yield self.hold('ann', mode='counting', units=2)
+        yield self.hold('bob', mode='counting')
+        self.lab = {'fw': {'steps': []}}
+        yield self.restart()
+        copyid = (yield self.copy_row())['copyid']
+        holders = yield self.get('copies', copyid, 'holders')
+        waiters = yield self.get('copies', copyid, 'waiters')
+        self.assertEqual(
+            [[h['person'] for h in of] for of in (holders, waiters)], [['ann'], ['bob']]
+        )
+        yield self.act('ann', 'release', holdid=1)
+        holders = yield self.get('copies', copyid, 'holders')
+        self.assertEqual([h['person'] for h in holders], ['bob'])
 
     @defer.inlineCallbacks
     def test_another_kind(self) -> Any:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from parameterized import parameterized
 from sqlalchemy import event
 from twisted.internet import defer
@@ -489,7 +491,7 @@ class Orders(IdleCase):
         """Who waits goes before whom the user hesitates about, if that is the order by now."""
         gates = {name: Gate() for name in 'abh'}
         locks = LOCKS['master_lock']
-        answer = defer.Deferred()
+        answer: defer.Deferred[Any] = defer.Deferred()
         order = ['b', 'a', 'h']
         builders = {
             name: {'steps': [GatedStep(gate)], 'locks': locks} for name, gate in gates.items()

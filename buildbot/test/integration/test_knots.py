@@ -16,6 +16,7 @@ from buildbot.process.groups.step import StepGroup
 from buildbot.process.results import Results
 from buildbot.reporters.lockmetrics import Labels
 from buildbot.reporters.lockmetrics import Times
+from buildbot.steps.trigger import Trigger
 from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.lab import GatedStep
 
@@ -252,6 +253,27 @@ class Knots(KnotCase):
             "build request 2 of c, for which step 'tc' of p #1 waits, waits for worker w1, taken by"
             ' p #1',
         )
+
+    @defer.inlineCallbacks
+    def test_given_up(self):
+        """Until a request that is given up is cancelled, nobody is ended who waits for its end."""
+        yield self.start_knot(
+            {'p': (A, '1', None, 'c'), 'q': ('2', 'd'), 'c': ('1',), 'd': (A, '3')},
+            '123',
+            parentLendsPlace=False,
+        )
+        heard, cancels, cancel = [], [], Trigger._cancel
+        knots = self.master.botmaster.knots
+        knots.heard.append(lambda owner, error: heard.append(owner.lock_name()))
+        self.patch(Trigger, '_cancel', lambda *words: cancels.append(words))
+        yield self.play('p q .p')
+        knots.use_config(None)
+        self.settle()
+        self.assertEqual(heard, ["step 'tc' of p #1"])
+        cancel(*cancels[0])
+        self.settle()
+        yield self.assert_all_done(A)
+        self.assertEqual((yield self.results()), ['failure', 'success', 'success', 'cancelled'])
 
     @defer.inlineCallbacks
     def test_only_what_waits_is_ended(self):

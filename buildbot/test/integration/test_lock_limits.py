@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from parameterized import parameterized
 from twisted.internet import defer
 
@@ -54,7 +56,7 @@ class Limited(LabTestCase):
         builders = {name: self.words(name, lock, levels[name]) for name in 'ab'}
         yield self.setup_lab(builders, workers, **config)
         in_use = yield LocksInUse.getService(self.master.botmaster)
-        self.told = []
+        self.told: list[Any] = []
         in_use.tell_people = lambda copy, what, text: self.told.append((copy.label, what, text))
 
     def words(self, name, lock, level):
@@ -649,7 +651,7 @@ class Circles(LabTestCase):
             builders[f'b{i}'] = {'steps': [group]}
         yield self.setup_lab(builders)
         in_use = yield LocksInUse.getService(self.master.botmaster)
-        told = []
+        told: list[Any] = []
         in_use.tell_people = lambda copy, what, text: told.append((copy.label, what, text))
         yield self.request('b0')
         yield self.request('b1')
@@ -680,7 +682,7 @@ class Circles(LabTestCase):
             schedulers=[schedulers.Triggerable(name='t', builderNames=['c'])],
         )
         in_use = yield LocksInUse.getService(self.master.botmaster)
-        told = []
+        told: list[Any] = []
         in_use.tell_people = lambda copy, what, text: told.append((copy.label, what, text))
         yield self.request('p')
         yield self.request('o')

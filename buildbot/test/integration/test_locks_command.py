@@ -96,6 +96,12 @@ class Told:
         self.process.stdout.close()
 
 
+def take_terminal() -> None:
+    """Make standard input the terminal of this process, at which Ctrl-C ends it."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell has what it runs beside it ignore that
+
+
 class RealMaster(unittest.SynchronousTestCase):
     if find_spec('buildbot_www') is None:
         skip = 'there is no buildbot-www'
@@ -149,7 +155,7 @@ class RealMaster(unittest.SynchronousTestCase):
             stdout=its,
             stderr=its,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=take_terminal,
         )
         os.close(its)
         said = b''

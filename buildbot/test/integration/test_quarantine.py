@@ -15,7 +15,7 @@ from buildbot.locking.copy import CircleError
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import steps
-from buildbot.process.buildrequestdistributor import BasicBuildChooser
+from buildbot.process.buildchooser import ReservingBuildChooser
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
@@ -149,7 +149,7 @@ class Quarantine(HandTestCase):
         yield self.act('ann', 'quarantine', of='w1')
         self.patch(self.master.botmaster.brd, 'maybeStartBuildsOn', lambda names: None)
         yield self.request('fw')
-        chooser = BasicBuildChooser(self.master.botmaster.builders['fw'], self.master)
+        chooser = ReservingBuildChooser(self.master.botmaster.builders['fw'], self.master)
         chooser.workerpool = [w for w in chooser.workerpool if w.worker.workername == 'w1']
         worker, request = yield chooser.popNextBuild()
         self.assertEqual((worker.worker.workername, request.id), ('w2', 1))

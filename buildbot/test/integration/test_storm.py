@@ -40,6 +40,143 @@ HISTORIES = {
         },
         (('request', 't', 'x', 0, ('w0',)), ('fail_writes', 7, 4), ('end', 1, 0)),
     ),
+    'wait_by_hand_for_what_nobody_knows': History(
+        {
+            'builders': {
+                'a': {'asks': (), 'locks': (('b', 'counting', 1),), 'steps': (), 'workers': ()},
+                'b': {'asks': (), 'locks': (('w', 'counting', 2),), 'steps': (), 'workers': ()},
+            },
+            'collapseRequests': False,
+            'lateBinding': False,
+            'luck': 551,
+            'parentLendsPlace': False,
+            'plugin': False,
+            'prioritizeBuilders': False,
+            'workers': {'w0': {'latent': False, 'most': 1, 'own': False}},
+        },
+        (
+            ('request', 'a', 'x', 5, ('w3',)),
+            ('request', 'b', 'x', 0, ('w2', 'w0')),
+            ('hold', 28, 'ann', 300, 'counting', 2),
+            ('hold', 53, 'bob', 3600, 'counting', 1),
+            ('restart',),
+        ),
+    ),
+    'claim_that_cannot_be_given_back': History(
+        {
+            'builders': {'a': {'asks': (), 'locks': (), 'steps': (), 'workers': ()}},
+            'collapseRequests': False,
+            'lateBinding': False,
+            'luck': 734,
+            'parentLendsPlace': False,
+            'plugin': False,
+            'prioritizeBuilders': False,
+            'workers': {
+                'w0': {'latent': False, 'most': 1, 'own': False},
+                'w3': {'latent': False, 'most': None, 'own': False},
+            },
+        },
+        (
+            ('fail_writes', 13, 4),
+            ('hold', 50, 'ann', 3600, 'exclusive', None),
+            ('lose', 13),
+            ('kick', 33),
+            ('request', 'a', 'x', 0, ('w3',)),
+            ('hold', 24, 'ann', 300, 'counting', 1),
+        ),
+    ),
+    'cancel_that_cannot_be_written': History(
+        {
+            'builders': {
+                'b': {'asks': ('step locks',), 'locks': (), 'steps': (), 'workers': ()},
+                't': {'asks': ('nextWorker', 'locks'), 'locks': (), 'steps': (), 'workers': ()},
+            },
+            'collapseRequests': False,
+            'lateBinding': False,
+            'luck': 64,
+            'parentLendsPlace': False,
+            'plugin': False,
+            'prioritizeBuilders': True,
+            'workers': {'w0': {'latent': False, 'most': 1, 'own': False}},
+        },
+        (
+            ('change_mind', 55, 'late'),
+            ('request', 'b', 'x', 0, ('w1', 'w0')),
+            ('fail_writes', 8, 1),
+            ('request', 't', 'y', 0, ('w2', 'w3')),
+            ('cancel', 3),
+            ('cancel', 44),
+        ),
+    ),
+    'requests_that_nobody_has_read': History(
+        {
+            'builders': {
+                'b': {'asks': ('nextBuild',), 'locks': (), 'steps': (('step', ()),), 'workers': ()}
+            },
+            'collapseRequests': False,
+            'lateBinding': False,
+            'luck': 606,
+            'parentLendsPlace': False,
+            'plugin': False,
+            'prioritizeBuilders': True,
+            'workers': {'w0': {'latent': False, 'most': 1, 'own': False}},
+        },
+        (('request', 'b', 'y', 0, ('w0',)), ('pause', 37), ('kill',)),
+    ),
+    'worker_that_cannot_attach': History(
+        {
+            'builders': {'a': {'asks': (), 'locks': (), 'steps': (), 'workers': ('w1',)}},
+            'collapseRequests': False,
+            'lateBinding': False,
+            'luck': 360,
+            'parentLendsPlace': False,
+            'plugin': False,
+            'prioritizeBuilders': False,
+            'workers': {'w1': {'latent': False, 'most': 1, 'own': False}},
+        },
+        (('lose', 16), ('request', 'a', 'y', 0, ('w0', 'w2')), ('fail_writes', 0, 4), ('heed', 50)),
+    ),
+    'latent_worker_of_a_builder_that_comes_back': History(
+        {
+            'builders': {
+                'a': {'asks': (), 'locks': (), 'steps': (), 'workers': ()},
+                'b': {'asks': (), 'locks': (), 'steps': (), 'workers': ('z0',)},
+            },
+            'collapseRequests': False,
+            'lateBinding': False,
+            'luck': 557,
+            'parentLendsPlace': False,
+            'plugin': False,
+            'prioritizeBuilders': False,
+            'workers': {
+                'w0': {'latent': False, 'most': None, 'own': False},
+                'w1': {'latent': False, 'most': None, 'own': False},
+                'w2': {'latent': False, 'most': 1, 'own': False},
+                'w3': {'latent': False, 'most': None, 'own': False},
+                'z0': {'latent': True, 'most': 2, 'own': False},
+            },
+        },
+        (('pause', 49), ('request', 'b', 'y', 0, ('w0',)), ('change_builder', 'b')),
+    ),
+    'latent_worker_that_builds_for_it_meanwhile': History(
+        {
+            'builders': {
+                'b': {'asks': (), 'locks': (), 'steps': (), 'workers': ('z0',)},
+                't': {'asks': (), 'locks': (), 'steps': (), 'workers': ('w1',)},
+            },
+            'collapseRequests': False,
+            'lateBinding': False,
+            'luck': 347,
+            'parentLendsPlace': False,
+            'plugin': False,
+            'prioritizeBuilders': False,
+            'workers': {
+                'w1': {'latent': False, 'most': 1, 'own': False},
+                'z0': {'latent': True, 'most': 2, 'own': False},
+            },
+        },
+        (('request', 'b', 'x', 5, ('w0',)), ('change_builder', 'b'), ('wait', 3600)),
+    ),
 }
 
 #: tells one, and prints what has happened

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from parameterized import parameterized
 from twisted.internet import defer
 
@@ -210,7 +212,7 @@ class OfSteps(DistributionCase):
     @defer.inlineCallbacks
     def test_deaf(self):
         """One that goes on when it is cancelled is waited for no longer all the same."""
-        never = defer.Deferred()
+        never: defer.Deferred[Any] = defer.Deferred()
 
         @defer.inlineCallbacks
         def deaf(props):

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from parameterized import parameterized
 from twisted.internet import defer
 from twisted.trial import unittest
@@ -88,7 +90,7 @@ class Messages(TestReactorMixin, unittest.TestCase):
 
     def test_debug(self):
         """With debug the log tells each message."""
-        said = []
+        said: list[Any] = []
         self.patch(simple.log, 'msg', said.append)
         self.mq.debug = True
         self.assertTrue(self.mq.is_heard(('a', 'new')))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 from parameterized import parameterized
 from twisted.internet import defer
@@ -127,7 +128,7 @@ class Told(unittest.TestCase):
 
     def test_changed_limit(self):
         """The log tells of a lock that has more units, or fewer, in plain words."""
-        told = []
+        told: list[Any] = []
         self.patch(log, 'msg', told.append)
         lock = self.copies()[0]
         lock.setMaxCount(1)

@@ -548,7 +548,7 @@ class Orders(unittest.SynchronousTestCase):
         chance = random.Random(1)
         order = Order()
         entries = [Entry(place) for place in range(60)]
-        inside = set()
+        inside: set[Any] = set()
         for _ in range(5000):
             entry = chance.choice(entries)
             if entry in inside:

@@ -25,6 +25,7 @@ from buildbot.config.master import MasterConfig
 from buildbot.interfaces import IWorker
 from buildbot.plugins.db import get_plugins
 from buildbot.process.buildstep import BuildStep
+from buildbot.schedulers.triggerable import Triggerable
 from buildbot.test.util.leaning import Leaning
 from buildbot.test.util.leaning import names_leaned_on
 from buildbot.worker import AbstractWorker
@@ -614,6 +615,12 @@ class Plugins(unittest.SynchronousTestCase):
         self.assertIn('ShellCommand', names)
         for name in names:
             self.assertTrue(issubclass(plugins.get(name), BuildStep), name)
+
+    def test_schedulers(self):
+        """Every kind of scheduler of the release is found, and the Triggerable is ours."""
+        plugins = get_plugins('schedulers', None, load_now=True)
+        self.assertLessEqual({'Nightly', 'SingleBranchScheduler', 'Try_Jobdir'}, set(plugins.names))
+        self.assertIs(plugins.get('Triggerable'), Triggerable)
 
     def test_reporters(self):
         """Every kind of reporter of the release is found, and ours among them."""

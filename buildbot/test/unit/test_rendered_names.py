@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gc
 from types import SimpleNamespace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import settings
@@ -55,7 +56,7 @@ class History:
         self.botmaster = Botmaster()
         self.version = 1
         self.steps = [Step(1) for _ in range(4)]
-        self.known = {}
+        self.known: dict[Any, Any] = {}
 
     def owners_of(self, name):
         return [s for s in self.steps if s.demand and s.demand[0][0].lockName == name]

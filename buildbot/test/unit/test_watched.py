@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from unittest import mock
 
 from twisted.trial import unittest
@@ -15,7 +16,7 @@ class Owner:
     other = Watched()
 
     def __init__(self):
-        self.doubts = []
+        self.doubts: list[Any] = []
 
     def doubt(self):
         self.doubts.append(self.limit)

@@ -86,15 +86,18 @@ class Holders:
         and those of its worker.
     :param parents_of: returns the ids of the builds that wait for a build: of the one that has
         triggered it, of the one that has triggered that, and so on.
+    :param request_of: takes the id of a build, and returns that of its request.
     """
 
     def __init__(
         self,
         accesses_of: Callable[[Build], list[Any]],
         parents_of: Callable[[Build], list[int]],
+        request_of: Callable[[int], int],
     ) -> None:
         self._accesses_of = accesses_of
         self._parents_of = parents_of
+        self._request_of = request_of
 
     def outermost(self, copy: Any) -> list[Any]:
         """Return who holds a copy, without those that share what is held around them."""
@@ -111,7 +114,18 @@ class Holders:
             if isinstance(one, BuildStep) and isinstance(other, BuildStep):
                 return one.name.startswith(f'{other.name}/')
             return isinstance(one, BuildStep)
-        return isinstance(around, Build) and around.buildid in self._parents_of(build)
+        if not isinstance(around, Build) or around.buildid not in self._parents_of(build):
+            return False
+        return not isinstance(other, BuildStep) or self._is_triggered_in(other, build)
+
+    def _is_triggered_in(self, group: BuildStep, build: Build) -> bool:
+        parents = self._parents_of(build)
+        at = parents.index(group.build.buildid)
+        brid = self._request_of(parents[at - 1]) if at else build.requests[0].id
+        return any(
+            brid in getattr(step, 'brids', ()) and f'{step.name}/'.startswith(f'{group.name}/')
+            for step in group.build.executedSteps
+        )
 
     def want(self, owner: Any, copy: Any) -> Want | None:
         """Return how an owner holds a copy; None if it is neither a build nor a step."""

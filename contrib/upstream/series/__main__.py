@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Write the series, or the merged tree, into a checkout of Buildbot.
 
-Usage: python -m series tree|patches CHECKOUT FOLDER
+Usage: python -m series tree|patches|types CHECKOUT FOLDER
 
 CHECKOUT is a checkout of Buildbot without changes of its own. ``tree`` leaves the whole fork merged
 into its files, to be read; ``patches`` makes a branch ``interlock`` there with one commit for each
-feature, and writes the patches to FOLDER. Tools in the versions that the checkout asks for are kept
-in FOLDER/tools.
+feature, and writes the patches to FOLDER; ``types`` lets mypy look at each commit of that branch.
+Tools in the versions that the checkout asks for are kept in FOLDER/tools.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from .fork import Fork
 from .names import Refusal
+from .patches import doubted
 from .patches import write_series
-from .patches import write_tree
+from .patches import write_whole
 from .plan import Series
-from .tree import Fork
 from .tree import Tree
 
 HERE = Path(__file__).resolve().parent.parent
@@ -26,7 +27,7 @@ FORK = HERE.parent.parent / 'buildbot'
 
 
 def main() -> int:
-    if len(sys.argv) != 4 or sys.argv[1] not in ('tree', 'patches'):
+    if len(sys.argv) != 4 or sys.argv[1] not in ('tree', 'patches', 'types'):
         print(__doc__)
         return 2
     try:
@@ -37,11 +38,12 @@ def main() -> int:
         tree.install_tools(
             [need for commit in series.commits for need in (*commit.requires, *commit.pins)]
         )
+        if sys.argv[1] == 'types':
+            found = doubted(tree, len(series.commits))
+            print(*found, sep='\n')
+            return 1 if found else 0
         if sys.argv[1] == 'tree':
-            base, before = tree.base(), tree.settle_types(None)
-            write_tree(tree, fork, series, base, len(series.commits) - 1)
-            series.check_used()
-            tree.settle_types(before, fork.members())
+            write_whole(tree, fork, series, tree.base())
             tree.git('reset', '--quiet', 'HEAD')
             print(f'series: the merged tree is in {tree.root}')
         else:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Mapping
 from typing import NamedTuple
@@ -25,6 +26,7 @@ from .names import is_import
 from .names import is_type_checking
 from .names import name_of
 from .names import only_small
+from .names import parse
 from .names import position_of
 from .names import statements_of
 from .setupfile import text_of
@@ -52,9 +54,10 @@ class Ways(NamedTuple):
 Order = Mapping[str, Sequence[str]]
 
 
+@cache
 def order_of(source: str) -> Order:
     """Return the order of what a module and its classes bind; the module's own is under ''."""
-    module = cst.parse_module(source)
+    module = parse(source)
     order = {'': _names(module.body)}
     for statement in module.body:
         if isinstance(statement, cst.ClassDef):
@@ -75,8 +78,8 @@ def merge_module(ours: str, theirs: str, where: str, ways: Ways, order: Order | 
     :param order: in which order all of it will stand at last, if ``ours`` is a part of it.
     :raises Refusal: they cannot be merged.
     """
-    module = cst.parse_module(ours)
-    release = cst.parse_module(theirs)
+    module = parse(ours)
+    release = parse(theirs)
     statements = [
         s
         for s in module.body
@@ -91,6 +94,8 @@ def merge_module(ours: str, theirs: str, where: str, ways: Ways, order: Order | 
     if merger.refused:
         raise Refusal('\n'.join(merger.refused))
     merged = release.with_changes(body=body)
+    if 'upstream' not in merged.code:
+        return merged.code
     left = merged.visit(_Unqualified())
     assert isinstance(left, cst.Module)
     if m.findall(left, m.Name('upstream')):
@@ -364,14 +369,11 @@ class _Unqualified(cst.CSTTransformer):
         return updated_node
 
 
-@cache
 def is_overlaid(source: str) -> bool:
     """Tell whether a module of the fork says that it stands over one of the release."""
-    return any(m.matches(s, RELEASE) for s in cst.parse_module(source).body)
+    return re.search(r'^upstream = ', source, re.M) is not None
 
 
-@cache
 def is_package_of_overlay(source: str) -> bool:
     """Tell whether a module only lets the rest of a package be found in the release."""
-    extends = m.SimpleStatementLine(body=[m.Expr(m.Call(func=m.Name('extend')))])
-    return any(m.matches(s, extends) for s in cst.parse_module(source).body)
+    return re.search(r'^extend\(', source, re.M) is not None

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Sequence
 
 import libcst as cst
@@ -14,6 +15,13 @@ Function = cst.FunctionDef
 
 class Refusal(Exception):
     """Something cannot be merged; the text names the file, and the class and method if any."""
+
+
+# most of a file is the same in one commit as in the next, and trees are not changed but copied
+@cache
+def parse(source: str) -> cst.Module:
+    """Return the tree of a module; each time the same one for the same source."""
+    return cst.parse_module(source)
 
 
 def code(node: cst.CSTNode) -> str:

@@ -3,23 +3,29 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
+from functools import cache
 from pathlib import Path
 from typing import Sequence
 
 import libcst as cst
 import libcst.matchers as m
 
+from .author import check_author
+from .fork import Fork
+from .fork import as_new
 from .names import Function
 from .names import Refusal
 from .names import name_of
 from .names import only_small
+from .names import parse
 from .names import statements_of
 from .plan import Series
-from .tree import Fork
 from .tree import Tree
-from .tree import as_new
+from .typed import UNUSED
+from .typed import more_than
 
 BRANCH = 'interlock'
 
@@ -27,37 +33,76 @@ BRANCH = 'interlock'
 def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[Path]:
     """Make a branch of a checkout with the commits of the series, and write their patches.
 
-    :param folder: for the patches; what is in it is overwritten.
+    :param folder: for the patches; those of a former run are removed.
     :returns: the patches, in order.
-    :raises Refusal: the checkout has changes, or such a branch; or something cannot be merged.
+    :raises Refusal: the checkout has changes, or such a branch; or something cannot be merged;
+        or git does not know whose the patches are.
     """
+    check_author(tree)
     base = tree.base()
     tree.git('checkout', '--quiet', '-b', BRANCH)
-    identity = _identity(series.author)
-    print('series: typing the checkout as it is (a minute)', flush=True)
-    before, members = tree.settle_types(None), fork.members()
+    write_whole(tree, fork, series, base)
+    tree.git('add', '--all')
+    whole = tree.git('write-tree')
+    missing = fork.missing(tree)
     for number, commit in enumerate(series.commits):
         print(f'series: {number + 1} of {len(series.commits)}: {commit.title}', flush=True)
-        write_tree(tree, fork, series, base, number)
-        tree.settle_types(before, members)
+        late = missing.of(fork.picked(number))
+        if late:
+            raise Refusal('\n'.join(late))
+        write_tree(tree, fork, series, number)
         tree.git('add', '--all')
         text = f'{commit.title}\n\n{commit.message.strip()}\n'
-        tree.git(*identity, 'commit', '--quiet', '--author', series.author, '--message', text)
-    series.check_used()
+        tree.git('commit', '--quiet', '--message', text)
+    if tree.git('rev-parse', 'HEAD^{tree}') != whole:
+        raise Refusal('the last commit is not the whole fork')
+    for former in folder.glob('*.patch'):
+        former.unlink()
     headers = (f'Origin: {series.origin}', 'Forwarded: no', f'Last-Update: {_today()}')
     more = [f'--add-header={header}' for header in headers]
     names = tree.git('format-patch', '--zero-commit', '-o', str(folder), *more, base)
     return [Path(name) for name in names.splitlines()]
 
 
-def write_tree(tree: Tree, fork: Fork, series: Series, base: str, until: int) -> None:
+def write_whole(tree: Tree, fork: Fork, series: Series, base: str) -> None:
+    """Bring a checkout to what it is after all commits, and mark what mypy doubts of that.
+
+    :param base: the commit that the checkout is at.
+    """
+    before = tree.doubts_before(base)
+    print('series: typing what it becomes (half a minute)', flush=True)
+    write_tree(tree, fork, series, len(series.commits) - 1)
+    series.check_used()
+    tree.mark(before, fork.members())
+
+
+def doubted(tree: Tree, count: int) -> list[str]:
+    """Return what mypy says of the commits of the series more than of the checkout.
+
+    :param count: how many commits the series has.
+    :raises Refusal: the checkout has changes, or is not at the last of them.
+    """
+    last = tree.base()
+    base, *commits = tree.git('rev-list', '--reverse', f'--max-count={count + 1}', last).split()
+    tree.git('checkout', '--quiet', base)
+    before, found = tree.doubts_before(base), []
+    for number, commit in enumerate(commits):
+        tree.git('checkout', '--quiet', commit)
+        print(f'series: typing {number + 1} of {count}', flush=True)
+        for doubt in more_than(before, tree.doubts()):
+            if not doubt.text.startswith(UNUSED):
+                found.append(f'{number + 1}: {doubt.file}, line {doubt.line}: {doubt.text}')
+    tree.git('checkout', '--quiet', BRANCH)
+    return found
+
+
+def write_tree(tree: Tree, fork: Fork, series: Series, until: int) -> None:
     """Bring a checkout to what it is after the first commits of the series.
 
-    :param base: the commit that the series starts from.
     :param until: number of the last commit that counts.
     """
-    tree.git('read-tree', '--reset', '-u', base)
-    fork.merge_into(tree, base, until)
+    tree.begin()
+    fork.merge_into(tree, until)
     for commit in series.commits[: until + 1]:
         for beside in commit.folders:
             copy_folder(tree, fork.root.parent, beside['folder'], beside['without'])
@@ -71,14 +116,7 @@ def write_tree(tree: Tree, fork: Fork, series: Series, base: str, until: int) ->
             tree.write(tree.root / 'newsfragments' / news['file'], f'{news["text"]}\n')
         for text in commit.manual:
             document(tree, series.path.parent / 'manual', text)
-    tree.tidy()
-
-
-def _identity(author: str) -> list[str]:
-    found = re.fullmatch(r'(.+) <(.+)>', author)
-    if found is None:
-        raise Refusal(f'the author of the series must be like "Name <address>", not {author!r}')
-    return ['-c', f'user.name={found[1]}', '-c', f'user.email={found[2]}']
+    tree.put()
 
 
 def _today() -> str:
@@ -88,24 +126,25 @@ def _today() -> str:
 def _remove(tree: Tree, symbol: str) -> None:
     # a member of upstream's, or some rows of a test's table, as Commit tells
     found = re.fullmatch(r'([^:]+):(\w+)\.(\w+)(?:\[([\d,]+)\])?', symbol)
-    path = tree.package / found[1] if found is not None else None
-    if found is None or path is None or not path.is_file():
+    source = tree.read(tree.package / found[1]) if found is not None else None
+    if found is None or source is None:
         raise Refusal(f'{symbol} names nothing in the checkout')
-    rows = [int(row) for row in (found[4] or '').split(',') if row]
-    changed = without_member(path.read_text(encoding='utf-8'), found[2], found[3], rows)
+    rows = tuple(int(row) for row in (found[4] or '').split(',') if row)
+    changed = without_member(source, found[2], found[3], rows)
     if changed is None:
         raise Refusal(f'{symbol} names nothing in the checkout')
-    tree.write(path, changed)
+    tree.write(tree.package / found[1], changed)
 
 
-def without_member(source: str, owner: str, name: str, rows: Sequence[int] = ()) -> str | None:
+@cache
+def without_member(source: str, owner: str, name: str, rows: tuple[int, ...] = ()) -> str | None:
     """Return a module without a member of a class; None if there is no such member.
 
     :param name: of a method, or of an attribute that its methods set.
     :param rows: of the method's table, which alone are left out then.
     """
     removal = _Removal(owner, name, rows)
-    changed = cst.parse_module(source).visit(removal)
+    changed = parse(source).visit(removal)
     assert isinstance(changed, cst.Module)
     return changed.code if removal.is_done else None
 
@@ -180,7 +219,7 @@ def copy_folder(tree: Tree, root: Path, folder: str, without: Sequence[str]) -> 
 def _pin(tree: Tree, requirement: str) -> None:
     name = requirement.partition('==')[0]
     path = tree.root / 'requirements-ci.txt'
-    lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
+    lines = (tree.read(path) or '').splitlines(keepends=True)
     place = next(
         (i for i, s in enumerate(lines) if re.match(r'[A-Za-z]', s) and s.lower() > name),
         len(lines),
@@ -192,7 +231,7 @@ def _require(tree: Tree, name: str) -> None:
     # what the tests need, before "parameterized", which upstream's need as well
     for file in ('setup.py', 'pyproject.toml'):
         path = tree.root / 'master' / file
-        text = path.read_text(encoding='utf-8') if path.is_file() else ''
+        text = tree.read(path) or ''
         changed = re.sub(
             r'^( +)([\'"])parameterized\2,\n', rf'\1\2{name}\2,\n\g<0>', text, count=1, flags=re.M
         )
@@ -207,9 +246,11 @@ def document(tree: Tree, folder: Path, text: dict[str, str]) -> None:
     :param text: what goes where, as in ``Commit.manual``.
     :raises Refusal: the manual has no such place.
     """
-    path = tree.root / 'master' / 'docs' / text['file']
+    path = Path(os.path.normpath(tree.root / 'master' / 'docs' / text['file']))
     if 'old' in text:
-        page = path.read_text(encoding='utf-8')
+        page = tree.read(path) or ''
+        if 'maybe' in text and text['old'] not in page:
+            return
         if page.count(text['old']) != 1:
             raise Refusal(f'{text["file"]} of the manual does not say {text["old"]!r} once')
         tree.write(path, page.replace(text['old'], text['new']))
@@ -218,7 +259,7 @@ def document(tree: Tree, folder: Path, text: dict[str, str]) -> None:
     if 'before' not in text and 'entry' not in text:
         tree.write(path, ours)
         return
-    lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
+    lines = (tree.read(path) or '').splitlines(keepends=True)
     mark = text.get('before', text.get('behind', ''))
     # a heading is two lines
     two = [line.strip() + '\n' + below for line, below in zip(lines, [*lines[1:], ''])]

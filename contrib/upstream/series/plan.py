@@ -26,6 +26,7 @@ from .merge import Ways
 from .names import Refusal
 from .names import code
 from .names import name_of
+from .names import parse
 from .names import statements_of
 
 if sys.version_info >= (3, 11):
@@ -43,7 +44,8 @@ class Commit(NamedTuple):
     :param news: newsfragments, each with a ``file`` and a ``text``.
     :param manual: texts for upstream's manual: each a ``file`` of it, our ``text``, and the start
         of a line ``before`` which it comes (without it, it is a new page); or the ``entry`` of a
-        list ``behind`` another; or ``new`` words in the place of ``old`` ones.
+        list ``behind`` another; or ``new`` words in the place of ``old`` ones, of which ``maybe``
+        says why a newer checkout does not have them.
     :param folders: what is copied as it is from beside the fork's tree to beside ``master``: each a
         ``folder``, and the names in it of what is built or fetched, ``without`` which it is.
     :param removes: tests of upstream's that say the contrary of what the commit does, and members
@@ -71,7 +73,6 @@ class Series:
         self.path = path
         with open(path, 'rb') as f:
             data: dict[str, Any] = tomllib.load(f)
-        self.author: str = data['author']
         self.origin: str = data['origin']
         self.left_out: dict[str, str] = data['left-out']
         self.kept: dict[str, str] = data['kept']
@@ -81,6 +82,7 @@ class Series:
         self._numbers: dict[str, int] = {symbol: -1 for symbol in self.left_out}
         self._early: dict[str, int] = {}
         self._used: set[str] = set()
+        self._picked: dict[tuple[str, int], str | None] = {}
         for number, commit in enumerate(data['commit']):
             for symbol in commit.pop('symbols'):
                 if symbol in self._numbers:
@@ -133,7 +135,21 @@ class Series:
         :param source: of the whole module.
         :param until: number of the last commit that counts.
         """
-        module = cst.parse_module(source)
+        stage = max((number for number in self._stages(file) if number <= until), default=-1)
+        if (file, stage) not in self._picked:
+            self._picked[file, stage] = self._module(file, source, stage)
+        return self._picked[file, stage]
+
+    def _stages(self, file: str) -> set[int]:
+        # the commits that may change a file
+        broad = (file, *(f'{parent.as_posix()}/' for parent in Path(file).parents))
+        numbers = {self._numbers[symbol] for symbol in broad if symbol in self._numbers}
+        for symbols in (self._numbers, self._early):
+            numbers.update(n for symbol, n in symbols.items() if symbol.startswith(f'{file}:'))
+        return numbers
+
+    def _module(self, file: str, source: str, until: int) -> str | None:
+        module = parse(source)
         early = self._early_members(file)
         body = []
         is_there = False
@@ -156,7 +172,7 @@ class Series:
         path = self.path.parent / 'early' / file
         found: dict[str, cst.CSTNode] = {}
         if path.is_file():
-            for statement in cst.parse_module(path.read_text(encoding='utf-8')).body:
+            for statement in parse(path.read_text(encoding='utf-8')).body:
                 if isinstance(statement, cst.ClassDef):
                     for member in statements_of(statement.body):
                         if name_of(member) is not None:

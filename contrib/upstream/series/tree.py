@@ -3,40 +3,26 @@
 
 from __future__ import annotations
 
-import re
+import json
 import subprocess
 import venv
-from functools import cache
 from pathlib import Path
 from typing import Container
-from typing import Iterable
 from typing import Sequence
 
-import libcst as cst
-import libcst.matchers as m
-
-from .merge import Order
-from .merge import is_overlaid
-from .merge import is_package_of_overlay
-from .merge import merge_module
-from .merge import order_of
 from .names import Refusal
-from .names import is_docstring
-from .names import only_small
-from .names import statements_of
-from .plan import Series
-from .setupfile import entry_points
-from .setupfile import extend_setup
 from .typed import Doubt
+from .typed import Mark
 from .typed import doubts
-from .typed import settle
-from .typed import with_annotations
-
-REPLACES = ('New: ', 'Replaced wholly: ')
+from .typed import marks_for
+from .typed import with_marks
 
 
 class Tree:
-    """A checkout of Buildbot.
+    """A checkout of Buildbot, and what each commit makes of it.
+
+    A commit is written anew from the checkout as it was; what has the same text in two commits is
+    put in order once.
 
     :param root: its folder.
     :param tools: a folder for the tools in the versions that the checkout asks for.
@@ -52,7 +38,12 @@ class Tree:
         end = next(i for i, line in enumerate(lines) if not line.startswith('#'))
         #: what upstream begins its files with
         self.header = ''.join(lines[:end]) + '\n'
-        self.touched: set[Path] = set()
+        # what files were, what the commit makes of them, and what they are now
+        self._originals: dict[Path, str | None] = {}
+        self._written: dict[Path, str] = {}
+        self._there: dict[Path, str] = {}
+        self._tidied: dict[tuple[Path, str], str] = {}
+        self._marks: dict[Path, list[Mark]] = {}
 
     def git(self, *args: str) -> str:
         done = subprocess.run(
@@ -71,22 +62,66 @@ class Tree:
             raise Refusal(f'{self.root} has changes of its own')
         return self.git('rev-parse', 'HEAD').strip()
 
-    def original(self, path: Path, base: str) -> str | None:
-        """Return the text of a file as it is in a commit; None if it is not there."""
-        name = path.relative_to(self.root).as_posix()
-        if not self.git('ls-tree', base, '--', name):
-            return None
-        return self.git('show', f'{base}:{name}')
+    def original(self, path: Path) -> str | None:
+        """Return the text of a file as it was in the checkout; None if it was not there."""
+        if path not in self._originals:
+            there = path.is_file()
+            self._originals[path] = path.read_text(encoding='utf-8') if there else None
+        return self._originals[path]
+
+    def read(self, path: Path) -> str | None:
+        """Return the text of a file as the commit has it so far; None if it is not there."""
+        return self._written[path] if path in self._written else self.original(path)
 
     def write(self, path: Path, text: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding='utf-8')
-        self.touched.add(path)
+        """Give a file another text in this commit; ``put`` brings it to the disk."""
+        self.original(path)
+        self._written[path] = text
 
-    def tidy(self) -> None:
-        """Order and shorten the imports of what was written, and format it as upstream does."""
+    def begin(self) -> None:
+        """Forget what was written: the next commit is made from the checkout as it was."""
+        self._written.clear()
+
+    def put(self) -> None:
+        """Bring the files to what was written, in order and format as upstream has them."""
+        untidy = [
+            path
+            for path, text in self._written.items()
+            if path.suffix == '.py' and (path, text) not in self._tidied
+        ]
+        for path in untidy:
+            self._put(path, self._written[path])
+        self._tidy(untidy)
+        marked = [path for path in untidy if path in self._marks]
+        for path in marked:
+            text = with_marks(path.read_text(encoding='utf-8'), self._marks[path])
+            path.write_text(text, encoding='utf-8')
+        self._tidy(marked)
+        for path in untidy:
+            self._there[path] = path.read_text(encoding='utf-8')
+            self._tidied[path, self._written[path]] = self._there[path]
+        for path, text in self._written.items():
+            self._put(path, self._tidied.get((path, text), text))
+        for path in self._there.keys() - self._written.keys():
+            original = self._originals[path]
+            if original is not None:
+                self._put(path, original)
+            else:
+                path.unlink()
+            del self._there[path]
+
+    def _put(self, path: Path, text: str) -> None:
+        if self._there.get(path, self._originals[path]) != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding='utf-8')
+        self._there[path] = text
+
+    def _tidy(self, paths: Sequence[Path]) -> None:
+        # orders and shortens the imports, and formats
+        files = [str(path) for path in sorted(paths)]
+        if not files:
+            return
         ruff = str(self.tools / 'bin' / 'ruff')
-        files = [str(p) for p in sorted(self.touched) if p.suffix == '.py']
         fix = ['--fix', '--unsafe-fixes', '--quiet', '--exit-zero', '--select']
         # A block for types that has become empty goes before another rule puts something to its
         # "pass"; and what is moved for one rule may be in another's way.
@@ -94,7 +129,6 @@ class Tree:
         checks = [['check', *fix, rules] for rules in ('F401,TC005', chosen, chosen)]
         for command in (*checks, ['format', '--quiet']):
             subprocess.run([ruff, *command, *files], cwd=self.root, check=True)
-        self.touched.clear()
 
     def install_tools(self, besides: Sequence[str]) -> None:
         """Install ruff, mypy and what else the checkout asks for, if they are not there.
@@ -113,196 +147,30 @@ class Tree:
         subprocess.run([*pip, 'install', '-r', str(wanted)], check=True)
         (self.tools / 'complete').touch()
 
-    def settle_types(
-        self, base: Sequence[Doubt] | None, members: Container[str] = ()
-    ) -> list[Doubt]:
-        """Mark the lines that mypy doubts more than before.
+    def doubts(self) -> list[Doubt]:
+        """Return what mypy says of the checkout as it is now."""
+        return doubts(self.root, str(self.tools / 'bin' / 'mypy'), self.tools / 'cache')
 
-        :param base: what it said before; None if this is before.
+    def doubts_before(self, base: str) -> list[Doubt]:
+        """Return what mypy says of the checkout as it was.
+
+        :param base: the commit that it was; what is said of it is kept beside the tools.
+        """
+        kept = self.tools / f'doubts-{base}.json'
+        if not kept.is_file():
+            print('series: typing the checkout as it is (a minute)', flush=True)
+            kept.write_text(json.dumps(self.doubts()), encoding='utf-8')
+        return [Doubt(*doubt) for doubt in json.loads(kept.read_text(encoding='utf-8'))]
+
+    def mark(self, before: Sequence[Doubt], members: Container[str]) -> None:
+        """Mark the lines that mypy doubts more than before, from now on wherever they are.
+
+        :param before: what it said of the checkout as it was.
         :param members: of the classes of the fork, which must not be missing.
-        :returns: what it says of the checkout as it was.
         """
-        mypy = str(self.tools / 'bin' / 'mypy')
-        found = doubts(self.root, mypy, self.tools / 'cache')
-        if base is not None:
-            self.touched.update(settle(self.root, found, base, members))
-            self.tidy()
-        return found
-
-
-class Fork:
-    """The files of the fork, and what they become in a checkout."""
-
-    def __init__(self, root: Path, series: Series) -> None:
-        self.root, self.series = root, series
-        self._orders: dict[str, Order] = {}
-        self.files = sorted(
-            path.relative_to(root).as_posix()
-            for path in root.rglob('*')
-            if path.suffix in ('.py', '.cfg')
-        )
-
-    def members(self) -> set[str]:
-        """Return what its classes have, as ``Class.member``."""
-        found: set[str] = set()
-        for file in self.files:
-            if file.endswith('.py'):
-                for name, members in order_of((self.root / file).read_text('utf-8')).items():
-                    found.update(f'{name}.{member}' for member in members)
-        return found
-
-    def merge_into(self, tree: Tree, base: str, until: int) -> None:
-        """Write what the first commits of the series make of a checkout.
-
-        :param base: the commit that the series starts from.
-        :param until: number of the last commit that counts.
-        :raises Refusal: something cannot be merged.
-        """
-        sources = {file: (self.root / file).read_text(encoding='utf-8') for file in self.files}
-        picked: dict[str, str] = {}
-        refused = []
-        for file, source in sources.items():
-            if file.endswith('.py') and is_package_of_overlay(source):
-                if tree.original(tree.package / file, base) is None:
-                    refused.append(f'{file}: the checkout has no such package')
-                continue
-            part: str | None = source
-            if file.endswith('.py'):
-                part = self.series.pick(file, source, until)
-            elif not 0 <= self.series.commit_of(file) <= until:
-                part = None
-            if part is not None:
-                picked[file] = part
-        mentioned = _mentioned(s for f, s in picked.items() if f.endswith('.py'))
-        for file, source in list(picked.items()):
-            if file.endswith('.py'):
-                part = _without_idle_attributes(source, mentioned)
-                try:
-                    whole = sources[file] if until < len(self.series.commits) - 1 else None
-                    source = self._module(tree, base, file, part, whole)
-                except Refusal as e:
-                    refused.append(str(e))
-            picked[file] = source
-        if refused:
-            raise Refusal('\n'.join(refused))
-        for file, source in picked.items():
-            tree.write(tree.package / file, source)
-        self._extend_setup(tree, base, picked, until)
-
-    def _extend_setup(self, tree: Tree, base: str, picked: dict[str, str], until: int) -> None:
-        path = tree.root / 'master' / 'setup.py'
-        source = tree.original(path, base) or ''
-        packages = [
-            f'buildbot.{Path(file).parent.as_posix().replace("/", ".")}'
-            for file in picked
-            if file.endswith('/__init__.py')
-        ]
-        points = []
-        for point in entry_points(self.root.parent / 'setup.py'):
-            package, _, module = point.module.partition('.')
-            if package != 'buildbot':
-                continue
-            file = module.replace('.', '/') + '.py'
-            if 0 <= self.series.commit_of(file, point.name) <= until:
-                points.append(point)
-        if packages or points:
-            tree.write(path, extend_setup(source, packages, points))
-
-    def _module(self, tree: Tree, base: str, file: str, source: str, whole: str | None) -> str:
-        source = with_annotations(self._for(tree, base, source))
-        theirs = tree.original(tree.package / file, base)
-        if not is_overlaid(source):
-            return as_new(source, tree.header)
-        if theirs is None:
-            raise Refusal(f'{file}: the checkout has no such file')
-        ways = self.series.ways(file)
-        if whole is not None and file not in self._orders:
-            all_of_it = self.series.pick(file, whole, len(self.series.commits) - 1) or ''
-            all_of_it = with_annotations(all_of_it)
-            self._orders[file] = order_of(merge_module(all_of_it, theirs, file, ways))
-        return merge_module(source, theirs, file, ways, self._orders.get(file))
-
-    def _for(self, tree: Tree, base: str, source: str) -> str:
-        # names that the release has changed since
-        for change in self.series.renamed:
-            text = tree.original(tree.package / change['file'], base) or ''
-            if re.search(rf'^    {change["new"]}\b', text, re.M):
-                source = re.sub(rf'\b{change["old"]}\b', change['new'], source)
-        return source
-
-
-@cache
-def as_new(source: str, header: str) -> str:
-    """Return a module of ours as a new one of upstream's, with upstream's header."""
-    module = cst.parse_module(source)
-    body = list(module.body)
-    if body and is_docstring(body[0]):
-        small = only_small(body[0])
-        assert isinstance(small, cst.Expr) and isinstance(small.value, cst.SimpleString)
-        text = small.value.value
-        for word in REPLACES:
-            if text.startswith(f'"""{word}'):
-                rest = text[3 + len(word) :]
-                text = f'"""{rest[0].upper()}{rest[1:]}'
-        body[0] = body[0].with_changes(body=[cst.Expr(cst.SimpleString(text))])
-    return header + module.with_changes(header=[], body=body).code.lstrip('\n')
-
-
-class _Mentioned(cst.CSTVisitor):
-    def __init__(self) -> None:
-        self.names: set[str] = set()
-        self.in_init = 0
-
-    def visit_Attribute(self, node: cst.Attribute) -> None:
-        self.names.add(node.attr.value)
-
-    def visit_SimpleString(self, node: cst.SimpleString) -> None:
-        self.names.add(node.value.strip('\'"'))
-
-
-def _mentioned(sources: Iterable[str]) -> set[str]:
-    # the attributes that some modules speak of, their first assignments in __init__ apart
-    return {name for source in sources for name in _names_mentioned(source)}
-
-
-@cache
-def _names_mentioned(source: str) -> frozenset[str]:
-    visitor = _Mentioned()
-    cst.parse_module(source).visit(_Init(None)).visit(visitor)
-    return frozenset(visitor.names)
-
-
-def _without_idle_attributes(source: str, mentioned: set[str]) -> str:
-    # an attribute is set where nothing speaks of it yet: it comes with who does
-    if not is_overlaid(source):
-        return source
-    changed = cst.parse_module(source).visit(_Init(mentioned))
-    assert isinstance(changed, cst.Module)
-    return changed.code
-
-
-class _Init(cst.CSTTransformer):
-    # takes from each __init__ that calls up the attributes that are not mentioned; or all
-    def __init__(self, mentioned: set[str] | None) -> None:
-        self.mentioned = mentioned
-
-    def leave_FunctionDef(
-        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
-    ) -> cst.FunctionDef:
-        if original_node.name.value != '__init__':
-            return updated_node
-        body = [s for s in statements_of(updated_node.body) if not self._is_idle(s)]
-        return updated_node.with_changes(body=updated_node.body.with_changes(body=body))
-
-    def _is_idle(self, statement: cst.BaseStatement) -> bool:
-        small = only_small(statement)
-        if isinstance(small, cst.Assign):
-            target: cst.BaseExpression = small.targets[0].target
-        elif isinstance(small, cst.AnnAssign):
-            target = small.target
-        else:
-            return False
-        if not m.matches(target, m.Attribute(value=m.Name('self'))):
-            return False
-        assert isinstance(target, cst.Attribute)
-        return self.mentioned is None or target.attr.value not in self.mentioned
+        for file, marks in marks_for(self.root, self.doubts(), before, members).items():
+            path = self.root / file
+            self._marks[path] = marks
+            for known in [k for k in self._tidied if k[0] == path]:
+                del self._tidied[known]
+        self.put()

@@ -9,6 +9,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Container
+from typing import Iterator
 from typing import NamedTuple
 from typing import Sequence
 
@@ -18,12 +19,14 @@ from .imports import add_import
 from .names import Function
 from .names import Refusal
 from .names import code
+from .names import parse
 
 ERROR = re.compile(
     r'(?P<file>[^:]+):(?P<line>\d+): error: (?P<text>.*?)(?:  \[(?P<code>[\w-]+)\])?$'
 )
 UNUSED = 'Unused "type: ignore'
 MISSING = re.compile(r'Module "[^"]+" has no attribute|Name "[^"]+" is not defined')
+SCOPE = re.compile(r'( *)(?:class|def|async def) (\w+)')
 NO_MEMBER = re.compile(r'"(?P<owner>\w+)"(?: of "[^"]+")? has no attribute "(?P<member>\w+)"')
 
 
@@ -35,7 +38,7 @@ def with_annotations(source: str) -> str:
     What it does not say is taken for anything; and for nothing if it returns nothing.
     """
     annotated = _Annotated()
-    changed = cst.parse_module(source).visit(annotated)
+    changed = parse(source).visit(annotated)
     assert isinstance(changed, cst.Module)
     if annotated.needs_any:
         changed = add_import(changed, 'typing', 'Any')
@@ -47,6 +50,9 @@ def with_annotations(source: str) -> str:
 class _Annotated(cst.CSTTransformer):
     def __init__(self) -> None:
         self.needs_any = self.needs_inline = False
+
+    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
+        return False
 
     def leave_FunctionDef(self, original_node: Function, updated_node: Function) -> Function:
         params = updated_node.params.visit(_Params(self))
@@ -135,34 +141,78 @@ def doubts(root: Path, mypy: str, cache: Path) -> list[Doubt]:
     return found
 
 
-def settle(
+class Mark(NamedTuple):
+    """A line that mypy doubts, and the same one marked.
+
+    :param place: the names of the classes and functions around it.
+    """
+
+    place: tuple[str, ...]
+    line: str
+    marked: str
+
+
+def marks_for(
     root: Path, new: Sequence[Doubt], old: Sequence[Doubt], members: Container[str]
-) -> list[Path]:
+) -> dict[str, list[Mark]]:
     """Mark the lines that mypy doubts more than before, as upstream does where it knows better.
 
     :param new: what it says now.
     :param old: what it said before.
     :param members: of the classes of the fork, as ``Class.member``.
-    :returns: the files that were changed.
+    :returns: the marks of each file.
     :raises Refusal: a name is spoken of that a module does not have, or a class not yet.
     """
+    lines: dict[str, dict[int, list[Doubt]]] = {}
+    for doubt in more_than(old, new):
+        no_member = NO_MEMBER.search(doubt.text)
+        is_ours = no_member is not None and '.'.join(no_member.groups()) in members
+        if is_ours or MISSING.match(doubt.text):
+            raise Refusal(f'{doubt.file}, line {doubt.line}: {doubt.text}')
+        lines.setdefault(doubt.file, {}).setdefault(doubt.line, []).append(doubt)
+    marks = {}
+    for file, found in lines.items():
+        text = (root / file).read_text(encoding='utf-8').splitlines()
+        places = _places(text)
+        marks[file] = [
+            Mark(places[number - 1], text[number - 1], _marked(text[number - 1], doubts))
+            for number, doubts in sorted(found.items())
+        ]
+    return marks
+
+
+def more_than(old: Sequence[Doubt], new: Sequence[Doubt]) -> Iterator[Doubt]:
+    """Tell what mypy says more than before, wherever in a file the lines are now."""
     known = Counter((doubt.file, doubt.text) for doubt in old)
-    marks: dict[str, dict[int, list[Doubt]]] = {}
     for doubt in new:
         if known[doubt.file, doubt.text]:
             known[doubt.file, doubt.text] -= 1
         else:
-            no_member = NO_MEMBER.search(doubt.text)
-            is_ours = no_member is not None and '.'.join(no_member.groups()) in members
-            if is_ours or MISSING.match(doubt.text):
-                raise Refusal(f'{doubt.file}, line {doubt.line}: {doubt.text}')
-            marks.setdefault(doubt.file, {}).setdefault(doubt.line, []).append(doubt)
-    for file, lines in marks.items():
-        text = (root / file).read_text(encoding='utf-8').splitlines()
-        for number, found in lines.items():
-            text[number - 1] = _marked(text[number - 1], found)
-        (root / file).write_text('\n'.join(text) + '\n', encoding='utf-8')
-    return [root / file for file in marks]
+            yield doubt
+
+
+def with_marks(text: str, marks: Sequence[Mark]) -> str:
+    """Return a module with the marks that its lines have where they are all there."""
+    if not marks:
+        return text
+    marked = {(mark.place, mark.line): mark.marked for mark in marks}
+    lines = text.splitlines()
+    found = [marked.get((p, line), line) for p, line in zip(_places(lines), lines)]
+    return ''.join(f'{line}\n' for line in found)
+
+
+def _places(lines: Sequence[str]) -> list[tuple[str, ...]]:
+    # the classes and functions around each line, by what is further to the left above it
+    around: list[tuple[int, str]] = []
+    places = []
+    for line in lines:
+        found = SCOPE.match(line)
+        if found is not None:
+            around = [(indent, name) for indent, name in around if indent < len(found[1])]
+        places.append(tuple(name for _, name in around))
+        if found is not None:
+            around.append((len(found[1]), found[2]))
+    return places
 
 
 def _marked(line: str, found: list[Doubt]) -> str:

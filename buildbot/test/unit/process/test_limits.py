@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from parameterized import parameterized
 from twisted.trial import unittest
@@ -36,7 +37,7 @@ class Owner(LockOwner):
         self.master = self
         self.reactor = clock
         self.name = name
-        self.heard = []
+        self.heard: list[Any] = []
 
     def lock_name(self):
         return self.name
@@ -91,7 +92,7 @@ class Limits(TestReactorMixin, unittest.TestCase):
     def setUp(self):
         self.setup_test_reactor()
         self.clock = self.reactor
-        self.told = []
+        self.told: list[Any] = []
         self.in_use = LocksInUse()
         self.in_use.tell_people = lambda copy, what, text: self.told.append(
             (copy.label, what, text)

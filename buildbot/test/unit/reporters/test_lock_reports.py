@@ -315,7 +315,7 @@ class Messages(unittest.SynchronousTestCase):
     @parameterized.expand([('never', None), ('late', 'x'), ('late_error', ValueError('no'))])
     def test_late_formatter(self, _, answer):
         """One that does not answer is waited for no longer than a minute."""
-        asked = defer.Deferred()
+        asked: defer.Deferred[Any] = defer.Deferred()
         report = self.told_with(lambda: asked)
         self.master.reactor.advance(59)
         self.assertNoResult(report)

@@ -63,7 +63,11 @@ class Changes(Database):
         failures = None
         while failures != self.failures:
             failures = self.failures
-            self.at_once(self.reconfig_master(self.config()))
+            read = self.reconfig_master(self.config())
+            self.settle()
+            if not read.called and self.failures > failures:
+                self.let_time_go(300)  # a scheduler that cannot begin is tried again
+            self.at_once(read)
         self.keep_version()
         self.poke_all()
 

@@ -74,13 +74,27 @@ def draw_builder(rng: random.Random) -> dict[str, Any]:
 
 def draw_parent(rng: random.Random, children: list[str]) -> dict[str, Any]:
     builder = draw_builder(rng)
-    trigger: tuple[Any, ...] = ('trigger', tuple(children))
-    if rng.random() < 0.3:
-        trigger = ('group', draw_locks(rng, 0.5), 1, (trigger,))
-    builder['steps'] += (trigger,)
+    builder['steps'] += (draw_trigger(rng, children),)
     if rng.random() < 0.3:
         builder['workers'] = ('w3',)  # of its own
     return builder
+
+
+def draw_trigger(rng: random.Random, children: list[str]) -> tuple[Any, ...]:
+    """Return a trigger, by itself, in a group, or in one with another beside it, and a step."""
+    trigger = ('trigger', tuple(children))
+    shape = rng.random()
+    if shape < 0.5:
+        return trigger
+    inner: tuple[Any, ...] = (trigger,)
+    if shape > 0.7:
+        other: tuple[Any, ...] = ('trigger', (rng.choice(children),))
+        if rng.random() < 0.5:
+            other = ('group', draw_locks(rng, 0.7), 1, (other,))
+        inner += (other,)
+        if rng.random() < 0.4:
+            inner += (('step', draw_locks(rng, 0.7)),)
+    return ('group', draw_locks(rng, 0.5), min(2, len(inner)), inner)
 
 
 def draw_steps(rng: random.Random, depth: int = 2) -> tuple[Any, ...]:

@@ -18,8 +18,11 @@ from buildbot.test.util.storm.workers import Workers
 WRITES = ('INSERT', 'UPDATE', 'DELETE')
 
 
-def no_database() -> OperationalError:
-    return OperationalError('insert', {}, Exception('disk is full'))
+class DiskFullError(OperationalError):
+    """What a write to the database fails with."""
+
+    def __init__(self) -> None:
+        super().__init__('insert', {}, Exception('disk is full'))
 
 
 class Database(Workers):
@@ -50,7 +53,7 @@ class Database(Workers):
         if self._to_fail and statement.startswith(WRITES) and self._to_fail.pop(0):
             self.failures += 1
             self.trouble_until = self.reactor.seconds() + 15
-            raise no_database()
+            raise DiskFullError()
 
     def on_fail_writes(self, after: int, count: int) -> str:
         """Let some writes fail, after some that do not."""
@@ -68,7 +71,7 @@ class Database(Workers):
     def on_write(self, fails: bool) -> str | None:
         if self.held is None or self.held.held is None:
             return None
-        self._let_write(no_database() if fails else None)
+        self._let_write(DiskFullError() if fails else None)
         return 'fails' if fails else 'goes on'
 
     def _let_write(self, error: Exception | None) -> None:

@@ -9,11 +9,13 @@ from typing import Callable
 
 from twisted.internet import defer
 
+from buildbot.locking.owner import thing_of
 from buildbot.process.build import Build
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.hand.hold import Hold
 from buildbot.process.hand.quarantine import Quarantine
 from buildbot.process.sweep import Sweep
+from buildbot.process.waiting.reservation import Reservation
 from buildbot.test.util.idle import Holders
 from buildbot.test.util.idle import Startable
 from buildbot.test.util.idle import Wish
@@ -168,8 +170,20 @@ class Invariants(Sight):
         copies = copies_of(self.master, self.lockids())
         if of_steps and any(copy.quarantine is not None for copy in copies):
             return True
+        if any(self._is_refused_ahead(wish, copy) for copy in wish.wants if copy is not None):
+            return True
         asks = any(name == wish.builder for name, _ in self.questions)
         return asks or now < self.failed.get(wish.brid, 0)
+
+    def _is_refused_ahead(self, wish: Wish, copy: Any) -> bool:
+        # the user is asked of it again when it is its turn
+        waiting = [thing_of(claim.owner) for claim in copy.line()]
+        return any(
+            isinstance(one, Reservation)
+            and one.request.id != wish.brid
+            and self.is_refused(one.request.id, one.request.buildername, one.worker)
+            for one in waiting
+        )
 
 
 def requests_of(owners: list[Any]) -> list[int | None]:

@@ -70,6 +70,8 @@ class Masters(Changes):
 
     def stop_master(self) -> None:
         """Stop the master, whose user has no time to think then."""
+        if self.tested_master.is_master_shutdown:
+            return
         self.write_all()
         self.is_stopping = True
         while self.questions:
@@ -92,6 +94,7 @@ class Masters(Changes):
         self.tested_master = TestedMaster()
         started = self.tested_master.create_master(self, self.reactor, self.config(), basedir)
         self.master = self.at_once(started)
+        self.addCleanup(self.stop_master)  # before what the release does in the end
         self.at_once(self.master.masterHeartbeatService.disownServiceParent())
         self._has_started(None)
         self.unheard.clear()

@@ -110,7 +110,11 @@ class Sight(StormLab):
         return self._buildsets[bsid]
 
     def holders(self) -> Holders:
-        return Holders(self.accesses_of, self.parents_of)
+        return Holders(self.accesses_of, self.parents_of, self._request_of)
+
+    def _request_of(self, buildid: int) -> int:
+        build = next(build for build in self.running() if build.buildid == buildid)
+        return build.requests[0].id
 
     # requests
 

@@ -72,11 +72,13 @@ class Workers(Requests):
         if reason is None:
             return None
         worker = self.master.workers.workers[reason.worker]
+        failures = self.failures
         if reason.kind == 'worker_paused':
             self.unpause(worker)
         elif self.is_gone(worker):
             self.connect(worker)
         else:
             return None
-        self.heeded = (reason.kind, reason.worker)
+        if self.failures == failures:
+            self.heeded = (reason.kind, reason.worker)
         return repr(reason.text)

@@ -9,6 +9,9 @@ from types import SimpleNamespace
 from parameterized import parameterized
 from twisted.trial import unittest
 
+from series.fork import Fork
+from series.fork import as_new
+from series.missing import Missing
 from series.names import Refusal
 from series.patches import copy_folder
 from series.patches import document
@@ -16,14 +19,14 @@ from series.patches import without_member
 from series.plan import Series
 from series.setupfile import EntryPoint
 from series.setupfile import extend_setup
-from series.tree import Fork
-from series.tree import as_new
+from series.tree import Tree
 from series.typed import Doubt
-from series.typed import settle
+from series.typed import Mark
+from series.typed import marks_for
 from series.typed import with_annotations
+from series.typed import with_marks
 
 PLAN = """
-author = "A <a@b>"
 origin = "o"
 kept = {}
 skipped = {}
@@ -154,7 +157,7 @@ class Files(unittest.SynchronousTestCase):
         less, rest = without_member(source, 'Lamp', 'dim').split('class Other')
         self.assertNotIn('dim', less)
         self.assertEqual(rest, other)
-        self.assertRegex(without_member(source, 'Lamp', 'dim', [0, 2]), r'expand\(\[2, ?\]\)')
+        self.assertRegex(without_member(source, 'Lamp', 'dim', (0, 2)), r'expand\(\[2, ?\]\)')
         self.assertIsNone(without_member(source, 'Lamp', 'fade'))
 
     def test_setup(self):
@@ -197,9 +200,9 @@ class Files(unittest.SynchronousTestCase):
             Doubt('l.py', 3, 'no g', 'name'),
             Doubt('l.py', 4, 'was there', 'z'),
         ]
-        settle(root, new, old, ())
+        marks = marks_for(root, new, old, ())
         self.assertEqual(
-            (root / 'l.py').read_text().splitlines(),
+            with_marks((root / 'l.py').read_text(), marks['l.py']).splitlines(),
             [
                 'a = b.c  # type: ignore[attr]',
                 'd = e',
@@ -208,28 +211,71 @@ class Files(unittest.SynchronousTestCase):
             ],
         )
 
+    def test_marks_elsewhere(self):
+        """A marked line is marked in other commits, in its function alone."""
+        marks = [Mark(('Lamp', 'dim'), '        x.y', '        x.y  # type: ignore[attr]')]
+        source = 'class Lamp:\n    def on(self):\n        x.y\n\n    def dim(self):\n        x.y\n'
+        marked = with_marks(source, marks)
+        self.assertEqual(marked, f'{source.rstrip()}  # type: ignore[attr]\n')
+        self.assertEqual(with_marks('x.y\n', marks), 'x.y\n')
+
+    @parameterized.expand(
+        [
+            ('module', {}, ['a.py imports lamps.Lamp, which comes later']),
+            ('name', {'lamps.py': 'x = 1\n'}, ['a.py imports lamps.Lamp, which comes later']),
+            ('there', {'lamps.py': 'class Lamp: pass\n'}, []),
+        ]
+    )
+    def test_imported_too_early(self, _, more, found):
+        """A commit that imports what a later one brings is told, if it uses it."""
+        source = 'from buildbot.lamps import Lamp\n'
+        used = {'a.py': f'{source}x = Lamp\n'}
+        whole = {**used, 'lamps.py': 'class Lamp: pass\n'}
+        self.assertEqual(Missing(whole, {}).of({**used, **more}), found)
+        self.assertEqual(Missing(whole, {}).of({'a.py': source}), [])
+
     def test_words_of_manual(self):
         """Words of the manual are replaced if they are there once; else this is refused."""
         root = Path(self.mktemp())
         page = root / 'master' / 'docs' / 'lamps.rst'
         page.parent.mkdir(parents=True)
         page.write_text('A lamp is on or off, and off at night.\n')
-        tree = SimpleNamespace(root=root, write=lambda path, text: path.write_text(text))
+        tree = SimpleNamespace(
+            root=root,
+            read=lambda path: path.read_text(),
+            write=lambda path, text: path.write_text(text),
+        )
         document(tree, root, {'file': 'lamps.rst', 'old': 'on or', 'new': 'on, dim or'})
         self.assertEqual(page.read_text(), 'A lamp is on, dim or off, and off at night.\n')
         for word in ('off', 'green'):
             change = {'file': 'lamps.rst', 'old': word, 'new': 'x'}
             self.assertRaises(Refusal, document, tree, root, change)
 
+    def test_words_of_a_module(self):
+        """What the commit has made of a module is changed, if only an older checkout says it."""
+        root = Path(self.mktemp()).resolve()
+        module = root / 'master' / 'buildbot' / 'lamp.py'
+        module.parent.mkdir(parents=True)
+        (module.parent / 'locks.py').write_text('')
+        (module.parent / 'master.py').write_text('# licence\n\nx = 1\n')
+        module.write_text('on = None\n')
+        tree = Tree(root, root / 'tools')
+        tree.write(module, 'on = None\nours = 1\n')
+        change = {'file': '../buildbot/lamp.py', 'old': 'on = None', 'new': 'on: bool = None'}
+        document(tree, root, change)
+        self.assertEqual(tree.read(module), 'on: bool = None\nours = 1\n')
+        document(tree, root, {**change, 'maybe': 'a newer one has it'})
+        self.assertRaises(Refusal, document, tree, root, change)
+
     def test_package_of_the_release(self):
         """A package that only adds to one that the checkout does not have is refused."""
         root = Path(self.mktemp())
         (root / 'shades').mkdir(parents=True)
         (root / 'shades' / '__init__.py').write_text('extend(__name__)\n')
-        tree = SimpleNamespace(package=Path('up'), original=lambda path, base: None)
+        tree = SimpleNamespace(package=Path('up'), original=lambda path: None)
         fork = Fork(root, SimpleNamespace(commits=[]))
         with self.assertRaises(Refusal) as caught:
-            fork.merge_into(tree, 'base', 0)
+            fork.merge_into(tree, 0)
         self.assertIn('shades/__init__.py', str(caught.exception))
 
     def test_folder(self):
@@ -265,5 +311,5 @@ class Files(unittest.SynchronousTestCase):
     def test_missing(self, _, text, code):
         """A name that is not there is refused, with its place, and not marked."""
         with self.assertRaises(Refusal) as caught:
-            settle(Path('nowhere'), [Doubt('l.py', 7, text, code)], [], ['Lamp.dim'])
+            marks_for(Path('nowhere'), [Doubt('l.py', 7, text, code)], [], ['Lamp.dim'])
         self.assertIn(f'l.py, line 7: {text}', str(caught.exception))

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""An error while requests are merged keeps the new one from nothing, and the others from no end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot.data.resultspec import Filter
+from buildbot.process.latewrite import AGAIN_AFTER
+from buildbot_overlay import release
+
+upstream = release(__name__)
+
+
+class BuildRequestCollapser(upstream.BuildRequestCollapser):
+    @defer.inlineCallbacks
+    def collapse(self) -> Any:
+        collapsed: list[int] = []
+        try:
+            collapsed = yield super().collapse()
+        except Exception as e:
+            log.err(e, f'requests cannot be merged into build requests {self.brids}')
+            self._give_back_claimed().addErrback(log.err, 'while giving back what was to be merged')
+        return collapsed
+
+    @defer.inlineCallbacks
+    def _give_back_claimed(self) -> Any:
+        # what is merged is claimed, and then complete; nobody would look at it between these
+        botmaster, masterid = self.master.botmaster, self.master.masterid
+        builderids = set()
+        for brid in self.brids:
+            builderids.add((yield self.master.data.get(('buildrequests', brid)))['builderid'])
+        for builderid in sorted(builderids):
+            path = ('builders', builderid, 'buildrequests')
+            unended = [Filter('claimed', 'eq', [True]), Filter('complete', 'eq', [False])]
+            for row in (yield self.master.data.get(path, unended)):
+                brid, is_ours = row['buildrequestid'], row['claimed_by_masterid'] == masterid
+                if not is_ours or botmaster.is_in_progress(brid):
+                    continue
+                if not (yield self.master.data.get(('buildrequests', brid, 'builds'))):
+                    builder = botmaster.getBuilderById(builderid)
+                    # a merge of others may be between its two writes
+                    botmaster.brd.give_back([(builder, brid)], AGAIN_AFTER)

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: a build request that could not be cancelled is cancelled when that can be written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import defer
+
+from buildbot.process.latewrite import AGAIN_AFTER
+from buildbot.util import asyncSleep
+
+
+@defer.inlineCallbacks
+def cancel_later(botmaster: Any, row: dict[str, Any], reason: str) -> Any:
+    """Cancel a request some seconds later, since an error has kept it from being cancelled.
+
+    What is cancelled is claimed first. If the error came after that, nobody would ever build the
+    request, or complete it; so it is given back before it is cancelled again.
+
+    :param row: of the request, as it was before.
+    :param reason: why it is cancelled.
+    :returns: Deferred that fires when it has been cancelled again, or the master has been stopped.
+    """
+    master, brid = botmaster.master, row['buildrequestid']
+    if row['claimed'] or botmaster.is_in_progress(brid):
+        yield asyncSleep(AGAIN_AFTER, master.reactor)
+        if master.running:
+            yield master.data.control('cancel', {'reason': reason}, ('buildrequests', brid))
+        return
+    botmaster.add_in_progress_buildrequest(brid)
+    botmaster.maybe_cancel_in_progress_buildrequest(brid, reason)
+    builder = botmaster.getBuilderById(row['builderid'])
+    yield botmaster.brd.give_back([(builder, brid)], AGAIN_AFTER)

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a build has is given back."""
+
+from unittest.mock import Mock
+
+from parameterized import parameterized
+from twisted.internet import defer
+
+from buildbot.process.results import SUCCESS
+from buildbot_overlay import release
+
+upstream = release(__name__)
+
+
+class TestBuild(upstream.TestBuild):
+    @parameterized.expand(['setBuildStateString', 'finishBuild'])
+    @defer.inlineCallbacks
+    def test_build_finished_but_not_written(self, method):
+        b = self.build
+        b.conn = None
+        b.stopBuildConsumer = Mock()
+        finished = Mock()
+        self.patch(self.builder, 'buildFinished', finished)
+        self.patch(
+            self.master.data.updates,
+            method,
+            lambda *args, **kwargs: defer.fail(upstream.TestException()),
+        )
+
+        yield b.buildFinished(['done'], SUCCESS)
+
+        self.assertEqual(len(self.flushLoggedErrors(upstream.TestException)), 1)
+        self.workerforbuilder.buildFinished.assert_called_once_with()
+        finished.assert_called_once_with(b, self.workerforbuilder)

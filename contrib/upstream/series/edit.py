@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One small change of a module of the release, in a function or class that it names."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from typing import Any
+from typing import NamedTuple
+
+from .names import Refusal
+
+INDENTS = range(0, 40, 4)
+
+
+class Edit(NamedTuple):
+    """One change of the release's source.
+
+    :param file: in the package ``buildbot``.
+    :param inside: qualified name of the function or class that is changed (``Build.stopBuild``), or
+        nothing for the whole module.
+    :param old: what is replaced, which it has once: lines of code, as if they were not indented. Of
+        several the first that is there is replaced: a newer checkout may spell it otherwise.
+    :param new: what takes its place.
+    :param optional: whether there are checkouts that say nothing of the kind: marks for mypy, say.
+    """
+
+    file: str
+    inside: str
+    old: list[str]
+    new: str
+    optional: bool = False
+
+    def apply(self, source: str) -> str:
+        """Return a module with the change.
+
+        :raises Refusal: there is no such function, or it has no such text, or has it twice.
+        """
+        lines = source.splitlines(keepends=True)
+        start, end = span_of(source, self.inside, f'{self.file}: {self.inside}')
+        parts = lines[:start], lines[start:end], lines[end:]
+        before, part, after = (''.join(part) for part in parts)
+        for old in self.old:
+            for indent in INDENTS:
+                found = _indented(old, indent)
+                if part.count(found) == 1 and _indent_of(part, part.index(found)) == indent:
+                    return before + part.replace(found, _indented(self.new, indent)) + after
+        if self.optional:
+            return source
+        raise Refusal(f'{self.file}: {self.inside} does not say {self.old[0]!r} once')
+
+
+def span_of(source: str, name: str, where: str) -> tuple[int, int]:
+    """Return the lines of a function or class of a module, its decorators apart.
+
+    :param name: qualified; the whole module if it is empty.
+    :param where: for the refusal.
+    :returns: number of its first line, from 0, and that behind its last.
+    :raises Refusal: there is no such thing.
+    """
+    if not name:
+        return 0, source.count('\n') + 1
+    node: Any = ast.parse(source)
+    for part in name.split('.'):
+        node = next((n for n in node.body if getattr(n, 'name', None) == part), None)
+        if node is None:
+            raise Refusal(f'{where} is not there')
+    return node.lineno - 1, int(node.end_lineno)
+
+
+def _indented(text: str, indent: int) -> str:
+    # as it stands in a line of which the indent is not part of it
+    return textwrap.indent(text.lstrip('\n'), ' ' * indent).lstrip(' ')
+
+
+def _indent_of(text: str, position: int) -> int:
+    line = text[text.rfind('\n', 0, position) + 1 :]
+    return len(line) - len(line.lstrip(' '))
