@@ -102,6 +102,8 @@ setup(
         'buildbot.steps': ['StepGroup = buildbot.process.groups.step:StepGroup'],
         'buildbot.util': [
             'BranchLock = buildbot.locks:BranchLock',
+            'Resource = buildbot.locking.resource:Resource',
+            'ResourcePool = buildbot.pools:ResourcePool',
             'LockEndpointMatcher = buildbot.www.authz.lockmatchers:LockEndpointMatcher',
             'SlaveLock = buildbot.locks:SlaveLock',
         ],

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from typing import Callable
 from typing import ClassVar
+from typing import Collection
 from typing import NamedTuple
 from typing import Sequence
 
@@ -28,6 +29,7 @@ from buildbot.locking.copies import RealMasterLock
 from buildbot.locking.copies import RealWorkerLock
 from buildbot.locking.copy import BaseLock  # noqa: F401 - people find it here
 from buildbot.locking.copy import LockError  # noqa: F401
+from buildbot.locking.copy import in_units
 from buildbot.locking.copy import is_number_of_units
 from buildbot.locking.copy import problem_of_access
 from buildbot.locking.owner import LockOwner  # noqa: F401
@@ -60,6 +62,36 @@ class LockAccess(util.ComparableMixin):
     def __repr__(self) -> str:
         units = f', {self.count}' if self.count != 1 else ''
         return f'{self.lockid!r}.access({self.mode!r}{units})'
+
+    def on(self, workername: str) -> LockAccess:
+        """Return how it is to be taken for a build on a worker: in the same way."""
+        return self
+
+    def joined(self, other: LockAccess) -> LockAccess | None:
+        """Return what is wanted if two accesses to one lock stand in a list.
+
+        :returns: an access; None if a lock may stand there only once.
+        """
+        return None
+
+    def why_never(self, workers: Sequence[str]) -> str | None:
+        """Say why it can never be had; None if it can.
+
+        :param workers: the names of the workers on which it may be used; none if they are unknown.
+        """
+        most = self.lockid.most_units()
+        if self.mode == 'exclusive' or self.count <= most:
+            return None
+        return f'{in_units(self.count)} can never be had, for it has {most} at most'
+
+    def holders_on(self, workername: str) -> int:
+        """Return for how many builds on a worker there is enough at a time.
+
+        :returns: 0 if there never is for any.
+        """
+        if self.mode == 'exclusive':
+            return 1
+        return max(1, self.lockid.units_on(workername) // max(1, self.count))
 
 
 def is_span(value: Any) -> bool:
@@ -113,6 +145,12 @@ class BaseLockId(util.ComparableMixin):
     maxWait: float | None = None
     maxHold: float | None = None
     whenTooLong = 'fail'
+
+    #: whether what there is of it depends on the worker
+    depends_on_worker = False
+
+    #: why a worker cannot have it as one of its own locks; None if it can
+    why_not_of_worker: str | None = None
 
     def __repr__(self) -> str:
         named = [attr for attr in self.compare_attrs if attr != '_rules']
@@ -181,6 +219,18 @@ class BaseLockId(util.ComparableMixin):
     def _other_limits(self) -> dict[str, int]:
         return {}
 
+    def units_on(self, workername: str) -> int:
+        """Return the units that there are for builds on a worker."""
+        return self.maxCount
+
+    def problems_beside(self, others: Sequence[BaseLockId], workers: Collection[str]) -> list[str]:
+        """Return sentences of what is wrong with it, among all that a configuration has.
+
+        :param others: the locks before it, each once.
+        :param workers: the names of all workers.
+        """
+        return []
+
     def access(self, mode: str, count: int = 1) -> LockAccess:
         """Say how the lock is to be taken; see ``LockAccess``."""
         return LockAccess(self, mode, count)
@@ -225,6 +275,7 @@ class WorkerLock(BaseLockId):
         '_rules',
     )
     lockClass = RealWorkerLock
+    depends_on_worker = True
 
     def __init__(
         self,
@@ -241,6 +292,9 @@ class WorkerLock(BaseLockId):
 
     def _other_limits(self) -> dict[str, int]:
         return self.maxCountForWorker
+
+    def units_on(self, workername: str) -> int:
+        return self.maxCountForWorker.get(workername, self.maxCount)
 
 
 class _RenderedKey:
@@ -306,6 +360,7 @@ class BranchLock(BaseLockId):
         '_rules',
     )
     lockClass = RealBranchLock
+    why_not_of_worker = 'a branch lock cannot stand here, where no branch is known'
 
     def __init__(
         self,

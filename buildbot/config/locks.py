@@ -9,14 +9,13 @@ from typing import Any
 from typing import Collection
 from typing import Iterable
 from typing import Iterator
+from typing import Sequence
 
 from buildbot.config.fileline import at
 from buildbot.config.words import hint
 from buildbot.config.words import words_for
 from buildbot.interfaces import IRenderable
-from buildbot.locking.copy import in_units
 from buildbot.locks import BaseLockId
-from buildbot.locks import BranchLock
 from buildbot.locks import LockAccess
 from buildbot.locks import WorkerLock
 from buildbot.locks import in_access
@@ -29,17 +28,18 @@ if TYPE_CHECKING:
     Mention = tuple[BaseLockId, object]
 
 
-def problems_of(accesses: Any, in_build: bool = True) -> list[str]:
+def problems_of(accesses: Any, in_build: bool = True, workers: Sequence[str] = ()) -> list[str]:
     """Return a sentence for each fault of a list of locks.
 
     :param accesses: what the user wrote for ``locks=``; a renderable can only be judged later.
     :param in_build: whether it is known of which build they are, so that a ``BranchLock`` and
         renderables may stand in it.
+    :param workers: the names of the workers of the build; none if they are not known.
     """
-    return list(dict.fromkeys(_problems(accesses, in_build)))
+    return list(dict.fromkeys(_problems(accesses, in_build, workers)))
 
 
-def _problems(accesses: Any, in_build: bool) -> Iterator[str]:
+def _problems(accesses: Any, in_build: bool, workers: Sequence[str]) -> Iterator[str]:
     advice = hint if in_build else lambda thing: ''
     if accesses is None:
         return
@@ -48,7 +48,7 @@ def _problems(accesses: Any, in_build: bool) -> Iterator[str]:
     if not isinstance(accesses, (list, tuple)):
         yield f'locks must be a list of locks, not {words_for(accesses)}{advice(accesses)}'
         return
-    names = set()
+    wanted: dict[str, LockAccess] = {}
     for access in accesses:
         if IRenderable.providedBy(access):
             if not in_build:
@@ -58,17 +58,17 @@ def _problems(accesses: Any, in_build: bool) -> Iterator[str]:
         if not isinstance(lockid, BaseLockId):
             yield f'{words_for(lockid)} is not a lock{advice(lockid)}'
             continue
-        access, most = in_access(access), lockid.most_units()
-        if not in_build and isinstance(lockid, BranchLock):
-            problem = 'a branch lock cannot stand here, where no branch is known'
-        elif access.mode == 'counting' and access.count > most:
-            problem = f'{in_units(access.count)} can never be had, for it has {most} at most'
-        elif lockid.name in names:
-            problem = 'it stands twice in one list'
+        access, known = in_access(access), wanted.get(lockid.name)
+        problem = None if in_build else lockid.why_not_of_worker
+        problem = problem or access.why_never(workers)
+        if problem is None and known is not None:
+            both = known.joined(access)
+            problem = both.why_never(workers) if both else 'it stands twice in one list'
+            access = both or access
+        if problem is None:
+            wanted[lockid.name] = access
         else:
-            names.add(lockid.name)
-            continue
-        yield f'lock {lockid.name!r}: {problem}'
+            yield f'lock {lockid.name!r}: {problem}'
 
 
 def locks_of_builder(builder: BuilderConfig, steps: Iterable[Any]) -> Iterator[Mention]:
@@ -106,6 +106,18 @@ def unlike_locks(mentions: Iterable[Mention]) -> Iterator[str]:
                 f' {lockid!r}{at(lockid.written_at)}, and'
                 f' {first!r} of {first_where}{at(first.written_at)}'
             )
+
+
+def problems_beside(mentions: Iterable[Mention], workers: Collection[str]) -> Iterator[str]:
+    """Yield a sentence for each fault of a lock among all that a configuration has.
+
+    :param workers: the names of all workers.
+    """
+    known: dict[str, BaseLockId] = {}  # unlike ones of one name are told of elsewhere
+    for lockid, _ in mentions:
+        if lockid.name not in known:
+            yield from lockid.problems_beside([*known.values()], workers)
+            known[lockid.name] = lockid
 
 
 def missing_repairs(mentions: Iterable[Mention], builders: Collection[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from buildbot.config.errors import error
 from buildbot.config.locks import locks_of_builder
 from buildbot.config.locks import locks_of_worker
 from buildbot.config.locks import missing_repairs
+from buildbot.config.locks import problems_beside
 from buildbot.config.locks import problems_of
 from buildbot.config.locks import unlike_locks
 from buildbot.config.locks import warn_of_workers
@@ -18,6 +19,7 @@ from buildbot.config.oldwords import with_todays_keys
 from buildbot.config.orders import warn_of_orders
 from buildbot.config.steps import FoundStep
 from buildbot.config.steps import check_steps
+from buildbot.config.steps import workers_of
 from buildbot.locks import BaseLockId
 from buildbot.locks import is_span
 from buildbot_overlay import release
@@ -90,7 +92,10 @@ class MasterConfig(upstream.MasterConfig):
         walked: list[tuple[Any, list[FoundStep]]] = []
         for builder in self.builders:
             where = f'builder {builder.name!r}'
-            problems += [f'{where}: {problem}' for problem in problems_of(builder.locks)]
+            problems += [
+                f'{where}: {problem}'
+                for problem in problems_of(builder.locks, workers=workers_of(builder))
+            ]
             steps = []
             if not any(builder.factory is factory for factory, _ in walked):
                 steps = check_steps(builder, problems.append)
@@ -101,11 +106,11 @@ class MasterConfig(upstream.MasterConfig):
             problems += [f'{where}: {problem}' for problem in problems_of(worker.access, False)]
             mentions += locks_of_worker(worker)
         problems += unlike_locks(mentions)
+        workers = {worker.name for worker in self.workers}
+        problems += problems_beside(mentions, workers)
         problems += missing_repairs(mentions, {builder.name for builder in self.builders})
         for problem in dict.fromkeys(problems):  # a step may stand in several builders
             error(problem)
-        warn_of_workers(
-            [lockid for lockid, _ in mentions], [worker.name for worker in self.workers]
-        )
+        warn_of_workers([lockid for lockid, _ in mentions], workers)
         if not problems:
             warn_of_orders(self, lambda b: next(s for f, s in walked if f is b.factory))

@@ -11,6 +11,7 @@ from typing import Iterator
 from typing import Sequence
 
 from buildbot.config.steps import FoundStep
+from buildbot.config.steps import workers_of
 from buildbot.interfaces import IRenderable
 from buildbot.locks import BaseLockId
 from buildbot.locks import LockAccess
@@ -180,12 +181,6 @@ def places_of(config: Any, steps_of: Callable[[Any], Iterable[FoundStep]]) -> It
             if inner:
                 place.width = len(inner)
             todo += [build_of(builder, place) for builder in reversed(inner)]
-
-
-def workers_of(builder: Any) -> Sequence[str]:
-    """Return the names of the workers of a builder; none if it is not made as the release's are."""
-    names = builder.workernames
-    return names if isinstance(names, (list, tuple)) else ()
 
 
 def triggered_by(step: Any, schedulers: dict[str, Any]) -> Sequence[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from typing import Callable
 from typing import Iterator
 from typing import NamedTuple
+from typing import Sequence
 
 from buildbot.config.errors import ConfigErrors
 from buildbot.config.errors import capture_config_errors
@@ -121,6 +122,12 @@ def _unique(path: str, names: dict[str, int]) -> str:
     return f'{path}_{names[path]}'
 
 
+def workers_of(builder: Any) -> Sequence[str]:
+    """Return the names of the workers of a builder; none if it is not made as the release's are."""
+    names = builder.workernames
+    return names if isinstance(names, (list, tuple)) else ()
+
+
 def check_steps(builder: Any, report: Callable[[str], Any]) -> list[FoundStep]:
     """Report what is wrong with the steps of a builder: their locks, arguments of groups, paths.
 
@@ -131,7 +138,7 @@ def check_steps(builder: Any, report: Callable[[str], Any]) -> list[FoundStep]:
     too_long = ''  # paths inside of it are too long as well
     for found in steps_of_builder(builder, report):
         found_steps.append(found)
-        problems = problems_of(found.step.locks)
+        problems = problems_of(found.step.locks, workers=workers_of(builder))
         if isinstance(found.step, StepGroup):
             problems += found.step.wrong_arguments() or _lack_of_steps(found.step)
         if found.path is not None and not (too_long and found.path.startswith(f'{too_long}/')):

@@ -19,7 +19,10 @@ from buildbot.mq.simple import SimpleMQ
 from buildbot.process.eye.forecast import Forecast
 from buildbot.process.eye.history import History
 from buildbot.process.eye.lockids import LockIds
+from buildbot.process.eye.rows import copies_by_hand
 from buildbot.process.eye.rows import copies_in_use
+from buildbot.process.eye.rows import copies_to_see
+from buildbot.process.eye.rows import copy_in
 from buildbot.process.eye.rows import copy_row
 from buildbot.process.eye.rows import holder_rows
 from buildbot.process.eye.rows import lock_row
@@ -94,6 +97,12 @@ class Number(types.Instance):
         return float(arg)
 
 
+class ResourceRow(types.JsonObject):
+    """The name and the labels of a resource of a pool."""
+
+    ramlType = 'object'
+
+
 class LocksMixin:
     """Finds locks and copies by their ids."""
 
@@ -163,8 +172,22 @@ class LocksMixin:
         if ids.copy(copyid) is None:
             # an id of before a restart, say, of a copy that nobody has asked for since
             for lock, _ in (yield self.all_locks()):
-                yield ids.learn(copies_in_use(lock))
+                copies = copies_to_see(lock)
+                yield ids.learn(copies)
+                for copy in copies:  # nothing else may keep a resource of a pool
+                    if ids.of(copy)[1] == copyid:
+                        return copy
         return ids.copy(copyid)
+
+    @defer.inlineCallbacks
+    def ids_by_hand(self, found: Iterable[tuple[BaseLock, tuple[int, int]]]) -> Any:
+        """Return the ids of the resources of pools with which people do something.
+
+        :param found: as ``find_copies`` returns them.
+        :returns: Deferred of a dict of ids by copy.
+        """
+        copies = [each for copy, _ in found for each in copies_by_hand(copy)]
+        return dict((yield self.with_ids(copies)))
 
     @defer.inlineCallbacks
     def with_ids(self, copies: Iterable[BaseLock]) -> Any:
@@ -249,7 +272,8 @@ class CopiesEndpoint(LocksMixin, base.Endpoint):
 
     @defer.inlineCallbacks
     def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
-        found = yield self.find_copies(kwargs)
+        lock = yield self.lock_with_id(kwargs['lockid'])
+        found = yield self.with_ids(copies_to_see(lock))
         return (yield page(resultSpec, found, self._rows))
 
     def _rows(self, found: list[Any]) -> list[dict[str, Any]]:
@@ -273,6 +297,7 @@ class Copy(base.ResourceType):
         codebase = types.NoneOk(types.String())
         branch = types.NoneOk(types.String())
         key = types.NoneOk(types.String())
+        labels = types.List(of=types.String())
         capacity = types.Integer()
         used = types.Integer()
         exclusive = types.Boolean()
@@ -283,6 +308,7 @@ class Copy(base.ResourceType):
         quarantined_by = types.NoneOk(types.String())
         quarantine_reason = types.NoneOk(types.String())
         max_hold = types.NoneOk(Number())
+        free = types.List(of=ResourceRow())
 
     entityType = EntityType(name)
 
@@ -321,7 +347,8 @@ class HoldersEndpoint(LocksMixin, base.Endpoint):
     @defer.inlineCallbacks
     def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
         found = yield self.find_copies(kwargs)
-        return (yield self.add_ids(row for pair in found for row in holder_rows(*pair)))
+        others = yield self.ids_by_hand(found)
+        return (yield self.add_ids(row for pair in found for row in holder_rows(*pair, others)))
 
 
 class OwnHoldersEndpoint(LocksMixin, base.Endpoint):
@@ -351,6 +378,7 @@ class Holder(base.ResourceType):
 
     class EntityType(OwnerEntity):
         holderid = types.String()
+        resources = types.List(of=ResourceRow())
 
     entityType = EntityType(name)
 
@@ -362,10 +390,12 @@ class WaitersEndpoint(LocksMixin, base.Endpoint):
     @defer.inlineCallbacks
     def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
         found = yield self.find_copies(kwargs)
+        others = yield self.ids_by_hand(found)
         waiting = [
-            (copy, ids, place, claim)
+            (own, others.get(own, ids), place, claim)
             for copy, ids in found
             for place, claim in enumerate(copy.line(), start=1)
+            for own in [copy_in(claim, copy)]
         ]
         history = yield History.getService(self.master.botmaster)
         holds = yield history.known_holds()

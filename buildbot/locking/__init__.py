@@ -28,7 +28,15 @@ for a circle costs O(n), and is needed only for who holds what others wait for.
 ``pool`` has the units and the tree, ``queue`` who waits, ``order`` who of them is first, ``claim``
 the demand of one owner on its way, ``deadlock`` the circles of those who wait for one another.
 A claim that is granted holds before anybody else can ask, as in ``trio``'s parking lot.
+
+Of a resource pool the units have names (``resource``, ``named``). Those who want the same of it
+are in one lane, in order. What the first of a lane waits for is kept from all behind it, whatever
+these want, and the rest is for whoever wants it (``turns``). Whether some units are enough is found
+by a matching, so what can be met is (``matching``, ``kinds``, ``labels``); which are taken depends
+on who else could use them, and on wear (``picking``). To give back costs in proportion to the
+lanes, not to those who wait in them.
+
 ``owner`` says who can hold; ``copy`` has the release's interface to one copy of a lock, with
-Deferreds, and ``copies`` the copies that there are. Nothing here knows a build, or what a
-configuration says.
+Deferreds, ``copies`` the copies that there are, and ``poolcopy`` that of a pool. Nothing here knows
+a build, or what a configuration says.
 """

@@ -22,6 +22,7 @@ from buildbot.locking.queue import be_passed
 from buildbot.locking.queue import overtaken
 from buildbot.locking.queue import place_in_front
 from buildbot.locking.queue import serve
+from buildbot.locking.resource import Resource
 
 
 class State(Enum):
@@ -78,7 +79,7 @@ class Claim(Waiter):
         pools = self.pools = {}
         for want in wants:
             lock = want.lock
-            pool = lock.pool_for(ancestors) if ancestors else lock
+            pool = want.pool(ancestors)
             pools[pool] = want
             if not want.exclusive and not 0 < want.units <= pool.most():
                 raise self.too_many(want)
@@ -126,8 +127,11 @@ class Claim(Waiter):
 
     def held_by(self) -> Iterator[Any]:
         """Yield the owners that hold units which it could get."""
-        around = {pool: None for own in self.pools for pool in own.around()}
-        return (holding.owner for pool in around for holding in pool.holdings)
+        return (holding.owner for pool in self.pools for holding in pool.in_the_way())
+
+    def resources(self) -> dict[str, list[Resource]]:
+        """Return what it holds of each pool, by the name of the pool; this has got none."""
+        return {}
 
     def yields(self) -> bool:
         """Return False: it has its place for good."""
@@ -176,7 +180,7 @@ class Claim(Waiter):
 
     def _find_pools(self) -> None:
         # where the units for each want come from now
-        self.pools = {want.lock.pool_for(self.ancestors): want for want in self.wants}
+        self.pools = {want.pool(self.ancestors): want for want in self.wants}
 
     def end(self) -> None:
         """Give back what the claim holds, or leave the line. Done again, it does nothing."""

@@ -162,6 +162,10 @@ class RealWorkerLock(FoundByName):
         """Say whose copy one is."""
         return {'scope': 'worker', 'worker': copy.key}
 
+    def copy_on(self, workername: str) -> BaseLock | None:
+        """Return the copy of a worker; None if it is not in use."""
+        return self.locks.get(workername)
+
     def _limit_for(self, workername: str) -> int:
         return self.maxCountForWorker.get(workername, self.maxCount)
 

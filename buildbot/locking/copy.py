@@ -31,6 +31,7 @@ from buildbot.locking.pool import Lock
 from buildbot.locking.pool import Want
 from buildbot.locking.queue import is_available
 from buildbot.locking.queue import place_in_front
+from buildbot.locking.resource import Resource
 from buildbot.util import subscription
 from buildbot.util.eventual import eventually
 
@@ -121,10 +122,8 @@ class LockClaim(Claim):
         self.deferred: defer.Deferred[BaseLock | None] | None = None
         wants = []
         for lock, access in accesses:
-            if access.mode == 'exclusive':
-                wants.append(lock._rule.whole)
-            elif access.count:
-                wants.append(Want(lock._rule, False, access.count))
+            if access.mode == 'exclusive' or access.count:
+                wants.append(lock.want_of(access))
             else:
                 accesses = [pair for pair in accesses if pair[1].count]
         self.accesses = accesses
@@ -159,8 +158,7 @@ class LockClaim(Claim):
         :param news: one of ``NEWS``.
         """
         for lock, _ in self.accesses:
-            if lock.in_use is not None:
-                lock.in_use.announce(lock, news)
+            lock.announce(news)
 
     def wait(self) -> defer.Deferred[BaseLock | None]:
         """Wait in line, right after it was found that not all of the copies were available.
@@ -329,8 +327,15 @@ class LockClaim(Claim):
 
     def too_many(self, want: Want) -> Exception:
         lock, access = self.accesses[self.wants.index(want)]
-        wanted = in_units(access.count)
-        return UnitsError(f'{wanted} of {lock} can never be had, for it has {lock.maxCount}')
+        return UnitsError(lock.never(access))
+
+    def resources(self) -> dict[str, list[Resource]]:
+        found: dict[str, list[Resource]] = {}
+        for holding in self.holdings:
+            if holding.resources:
+                lock = next(lock for lock, _ in self.accesses if lock._rule is holding.pool.lock)
+                found.setdefault(lock.lockName, []).extend(holding.resources)
+        return found
 
     def _has_ended(self) -> None:
         self._forget()
@@ -434,6 +439,10 @@ class BaseLock:
         """Return what is held of it, in the order in which it was granted."""
         return [holding for held in self._rule.held.values() for holding in held]
 
+    def free_resources(self) -> list[Resource]:
+        """Return the resources that nobody has; none, but of a resource pool."""
+        return []
+
     @property
     def owners(self) -> list[Any]:
         """Who holds it or has just been granted it, in the order in which they were."""
@@ -473,6 +482,10 @@ class BaseLock:
             inner = pool
         return [thing_of(holding.owner) for holding in found]
 
+    def resources_of(self, owner: Any) -> list[Resource]:
+        """Return the resources that an owner holds of it, if its units have names."""
+        return [each for h in self._rule.held.get(key_of(owner), ()) for each in h.resources]
+
     def is_shared_with(self, owner: Any) -> bool:
         """Tell whether an owner that this one is nested in holds it."""
         return any(key_of(around) in self._rule.held for around in owners_around(owner))
@@ -480,6 +493,20 @@ class BaseLock:
     def line(self) -> list[LockClaim]:
         """Return the claims that wait for it, in order."""
         return self._rule.claims()
+
+    def line_behind(self) -> list[LockClaim]:
+        """Return the claims that may wait for who holds it, in order."""
+        return self.line()
+
+    def never(self, access: Access) -> str:
+        """Say that what an access asks for can never be had."""
+        return f'{in_units(access.count)} of {self} can never be had, for it has {self.maxCount}'
+
+    def want_of(self, access: Access) -> Want:
+        """Return what an access asks for; its count is not 0."""
+        if access.mode == 'exclusive':
+            return self._rule.whole
+        return Want(self._rule, False, access.count)
 
     def setMaxCount(self, count: int) -> None:
         """Change the number of units. Claims that wait for more than that fail."""
@@ -505,15 +532,13 @@ class BaseLock:
         granted = self._claim_of(key, access)
         if granted is not None and granted.deferred is not None:
             return True  # of which it hears in a moment
-        exclusive = access.mode == 'exclusive'
+        want = self.want_of(access)
         if not isinstance(requester, LockOwner):
-            return is_available(self._rule, exclusive, access.count)
+            return is_available(want)
         ancestors = [key_of(owner) for owner in owners_around(requester)]
         ancestors += quarantines_open_to(requester, ((self, access),))
         return is_available(
-            self._rule,
-            exclusive,
-            access.count,
+            want,
             ancestors,
             requester.lock_priority,
             requester.lock_age,

@@ -90,19 +90,18 @@ def find_deadlock(wait: Wait, waits_of: WaitsOf, hopeful: bool = True) -> list[A
     fronts = Fronts()
     graph = reachable(wait, waits_of, hopeful, fronts)
     left = dict.fromkeys(graph)
-    stuck = Counter(owner for one in left for owner in one.keeps())
+    stuck = fronts.stuck = Counter(owner for one in left for owner in one.keeps())
     wanted_by: dict[Wait, dict[Wait, None]] = {}
     for one, others in graph.items():
         for other in others:
             wanted_by.setdefault(other, {})[one] = None
 
     def is_met(need: Need, wait: Wait) -> bool:
-        for other in need.ahead(fronts, left):
-            if other in left and other != wait:
-                # it may not have been the one to wait for until now
-                wanted_by.setdefault(other, {})[wait] = None
-                return False
-        return need.can_be_met(stuck)
+        ahead = [o for o in need.ahead(fronts, left) if o in left and o != wait]
+        for other in ahead:
+            # it may not have been the one to wait for until now
+            wanted_by.setdefault(other, {})[wait] = None
+        return not ahead and need.can_be_met(stuck)
 
     todo = dict.fromkeys(graph)
     while todo:
@@ -154,6 +153,8 @@ def in_order(wait: Wait, graph: dict[Wait, dict[Wait, None]], left: Container[Wa
 
 def fits(pool: Pool, want: Want, stuck: Container[Any]) -> bool:
     """Tell whether a want of a pool would fit if only the stuck owners held anything."""
+    if pool.is_lane:
+        return pool.can(pool.left_by(pool.lock.holdings, stuck))
     inner: Holding | None = None
     units = want.units
     while True:

@@ -44,10 +44,22 @@ class Front:
 
 
 class Fronts:
-    """The fronts of the lines that are met with in one search."""
+    """The fronts of the lines that are met with in one search.
+
+    :ivar stuck: the owners that are not known yet to let go of what they have.
+    """
 
     def __init__(self) -> None:
+        self.stuck: Container[Any] = ()
+        self._held: dict[Any, list[Any]] = {}
         self._fronts: dict[Any, Front] = {}  # by the pools for which their claims wait
+
+    def held_of(self, lock: Any) -> list[Any]:
+        """Return the holdings of a lock whose owners were stuck when it was first asked for."""
+        found = self._held.get(lock)
+        if found is None:
+            found = self._held[lock] = [h for h in lock.holdings if h.owner in self.stuck]
+        return found
 
     def of(self, line: Any) -> Front:
         """Return the front of a line as it was when it was first met with."""

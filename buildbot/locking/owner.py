@@ -10,6 +10,7 @@ from typing import Protocol
 
 from buildbot.locking.claim import Claim
 from buildbot.locking.plain import plain
+from buildbot.locking.resource import Resource
 
 BY_IDENTITY = object.__hash__  # of what has no == of its own
 
@@ -75,6 +76,28 @@ class LockOwner:
         key = self.lock_key
         claims = key.claims if key is not None else ()
         return next((claim for claim in claims if claim.waiting and claim.owner is key), None)
+
+    def pools(self) -> list[str]:
+        """Return the names of the pools of which it, or one around it, has got resources."""
+        found: dict[str, None] = {}
+        for owner in (self, *owners_around(self)):
+            for claim in claims_of(owner.lock_key) or ():
+                if claim.holds:
+                    found.update(dict.fromkeys(claim.resources()))
+        return list(found)
+
+    def resources(self, pool: str) -> list[Resource]:
+        """Return what it has got of a pool, or else what the nearest owner around it has.
+
+        :param pool: the name of the pool.
+        :returns: resources in the order in which they were asked for; none if nobody has any.
+        """
+        for owner in (self, *owners_around(self)):
+            claims = [c for c in claims_of(owner.lock_key) or () if c.holds]
+            got = [resource for c in claims for resource in c.resources().get(pool, ())]
+            if got:
+                return got
+        return []
 
     def lock_name(self) -> str:
         """Return the name of this owner for messages."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 from typing import Iterable
 from typing import Iterator
+from typing import Sequence
 
 from buildbot.locking.order import Order
 
@@ -25,6 +26,11 @@ class Want:
         self.exclusive = exclusive
         self.units = units
 
+    def pool(self, ancestors: Sequence[Any]) -> Pool:
+        """Return where the units for it come from, for an owner with these around it."""
+        lock = self.lock
+        return lock.pool_for(ancestors) if ancestors else lock
+
 
 class Pool:
     """Units that holders share: a lock's own, or a holding's, which owners nested in it share.
@@ -39,6 +45,8 @@ class Pool:
     :ivar heads: the first claim of each line, in order; the line itself if there is only one.
     :ivar draining: the claims that nobody may overtake any more.
     """
+
+    is_lane = False  # whether all who wait there want the same of units that have names
 
     __slots__ = (
         'alone',
@@ -62,6 +70,16 @@ class Pool:
         self.lines: dict[Any, Any] = {}
         self.heads = Order()
         self.draining = Order()
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether who waits there wants units of a holding, which its owner is nested in."""
+        return self.holding is not None
+
+    def in_the_way(self) -> Iterator[Holding]:
+        """Yield the holdings of units that who waits there could get."""
+        for pool in self.around():
+            yield from pool.holdings
 
     def most(self) -> int:
         """Return the most units that one claim could ever have here.
@@ -166,6 +184,8 @@ class Holding:
 
     __slots__ = ('claim', 'exclusive', 'inside', 'pool', 'units')
 
+    resources: Sequence[Any] = ()  # what they are, if they have names
+
     def __init__(self, claim: Any, pool: Pool, exclusive: bool, units: int) -> None:
         self.claim = claim
         self.pool = pool
@@ -206,6 +226,8 @@ class Lock(Pool):
     :ivar latest: the highest age that a claim of it has had.
     :ivar last: the hindmost place in line since the queue was last empty.
     """
+
+    is_named = False  # whether its units have names
 
     __slots__ = ('busy', 'capacity', 'clock', 'held', 'last', 'latest', 'whole')
 

@@ -10,6 +10,7 @@ from typing import Iterable
 from typing import Iterator
 from typing import Sequence
 
+from buildbot.locking import turns
 from buildbot.locking.fronts import Fronts
 from buildbot.locking.order import Order
 from buildbot.locking.pool import Lock
@@ -57,7 +58,7 @@ class Waiter:
     @property
     def is_nested(self) -> bool:
         """Whether it wants units of a holding, which its owner is nested in."""
-        return any(pool.holding is not None for pool in self.pools)
+        return any(pool.is_nested for pool in self.pools)
 
     def ahead(self, fronts: Fronts, left: Container[Any] | None) -> Iterator[Any]:
         """Yield waits that must be over before this one; of a line in which it waits, the last.
@@ -66,6 +67,9 @@ class Waiter:
         :param left: the waits that matter; None stands for all.
         """
         for pool in self.pools:
+            if pool.is_lane:
+                yield from turns.ahead(pool, self, fronts, left)
+                continue
             for line in pool.lines.values():
                 if line is self.line or line is pool.alone:
                     nearest = fronts.of(line).nearest(self, left)
@@ -95,8 +99,7 @@ class Waiter:
         """Tell whether one lock of several, for which it waits, would be granted by itself."""
         for pool, want in self.pools.items():
             if want.lock is lock:
-                is_closed_for_it = is_closed(pool, self.place, self.choice)
-                return not is_closed_for_it and pool.fits(want.exclusive, want.units)
+                return has_turn(pool, want, self.place, self.choice)
         return False
 
     @property
@@ -124,11 +127,19 @@ class Waiter:
     def may_be_granted(self) -> bool:
         """Tell whether it is its turn, and there are enough units."""
         for pool, want in self.pools.items():
-            if pool.lock.busy and is_closed(pool, self.place, self.choice):
-                return False
-            if not pool.fits(want.exclusive, want.units):
+            if not has_turn(pool, want, self.place, self.choice):
                 return False
         return True
+
+    def overtaken(self, pools: Iterable[Pool]) -> dict[Waiter, None]:
+        """Return the claims that it overtakes at some of its pools."""
+        return overtaken(pools, self)
+
+    def be_passed(self) -> None:
+        """Count that a claim behind it has been granted before it."""
+        self.passed += 1
+        if self.passed == PATIENCE:
+            self.drain()
 
     def drain(self) -> None:
         """Let no claim behind it be granted before it any more."""
@@ -202,6 +213,18 @@ class Line(Order):
                         lock.last = ()
 
 
+def has_turn(pool: Pool, want: Want, place: Any, choice: Any = None) -> bool:
+    """Tell whether a claim at a place in line could be granted a want there.
+
+    :param choice: that of the claim.
+    """
+    if pool.is_lane:
+        return turns.has_turn(pool, place, choice)
+    if pool.lock.busy and is_closed(pool, place, choice):
+        return False
+    return pool.fits(want.exclusive, want.units)
+
+
 def is_closed(pool: Pool, place: Any, choice: Any = None) -> bool:
     """Tell whether a claim at a place in line has to wait at a pool for one ahead of it.
 
@@ -222,21 +245,18 @@ def is_closed(pool: Pool, place: Any, choice: Any = None) -> bool:
 
 
 def is_available(
-    lock: Lock,
-    exclusive: bool,
-    units: int,
-    ancestors: Iterable[Any] = (),
+    want: Want,
+    ancestors: Sequence[Any] = (),
     priority: int = 0,
     age: float | None = None,
     choice: Any = None,
     moved_at: float | None = None,
 ) -> bool:
-    """Tell whether a claim of this lock alone would be granted at once."""
-    pool = lock.pool_for(ancestors)
+    """Tell whether a claim of this alone would be granted at once."""
     place = (-priority, math.inf if age is None else age, math.inf)
     if moved_at is not None:
         place = (-math.inf, -moved_at, math.inf)
-    return not is_closed(pool, place, choice) and pool.fits(exclusive, units)
+    return has_turn(want.pool(ancestors), want, place, choice)
 
 
 def is_pressed(pool: Pool, nested: Pool) -> bool:
@@ -259,7 +279,9 @@ def overtaken(pools: Iterable[Pool], claim: Waiter) -> dict[Waiter, None]:
     """Return the claims that this one overtakes: the first one at each pool."""
     found: dict[Waiter, None] = {}
     for pool in pools:
-        if pool.lines:
+        if pool.is_lane:
+            found.update(dict.fromkeys(turns.overtaken(pool, claim)))
+        elif pool.lines:
             first = pool.heads.first()
             if first is not None and first.place < claim.place and not first.is_of(claim.choice):
                 found[first] = None
@@ -269,9 +291,7 @@ def overtaken(pools: Iterable[Pool], claim: Waiter) -> dict[Waiter, None]:
 def be_passed(waiters: Iterable[Waiter]) -> None:
     """Count that a claim behind these has been granted before them."""
     for waiter in waiters:
-        waiter.passed += 1
-        if waiter.passed == PATIENCE:
-            waiter.drain()
+        waiter.be_passed()
 
 
 def serve(pools: Sequence[Pool]) -> None:
@@ -296,6 +316,11 @@ def serve_around(todo: list[Pool]) -> list[Waiter]:
     granted: list[Waiter] = []
     while todo:
         pool = todo.pop()
+        if pool.is_lane:
+            for claim in turns.serve(pool.lock):
+                granted.append(claim)
+                todo += [outer for own in claim.pools for outer in own.around() if own is not pool]
+            continue
         # claims that wait in a holding with too few units come first
         busy = pool.lock.busy
         nested: Iterable[Pool] = ()

@@ -47,6 +47,8 @@ from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import worst_status
+from buildbot.process.stepproperties import POOL
+from buildbot.process.stepproperties import SOURCE
 from buildbot.process.waiting.workerchoice import StepLocks
 from buildbot.util import Notifier
 from buildbot.worker.lane import Lanes
@@ -274,9 +276,16 @@ class Build(upstream.Build, LockOwner):
         return all(step.waits_for_builds or key_of(step) not in stuck for step in steps)
 
     def setupBuild(self) -> None:
+        self._tell_resources()
         super().setupBuild()
         for step, names in zip(self.steps, self.step_locks.by_step):
             step.worker_lock_names = names
+
+    def _tell_resources(self) -> None:
+        # on its page they stay when it has given them back
+        for pool in self.pools():
+            names = [resource.name for resource in self.resources(pool)]
+            self.setProperty(f'{POOL}{pool}', names, SOURCE, runtime=True)
 
     def step_locks_to_come(self) -> set[str]:
         """Return the names of the worker locks that its steps hold, wait for or will claim."""
@@ -407,6 +416,7 @@ class Build(upstream.Build, LockOwner):
         if self._gave_up is not None:
             return Failure(LockError(self._gave_up))
         if self._claim is not None and self._claim.holds:
+            self._tell_resources()
             self._log_locks(self.lock_log.granted)
             self._limit_hold()
         return self._saying  # or it would be written after what comes next

@@ -19,7 +19,6 @@ from twisted.python import log
 from buildbot.config.locks import locks_of_builder
 from buildbot.config.steps import steps_of_builder
 from buildbot.data import resultspec
-from buildbot.locking.copies import RealWorkerLock
 from buildbot.locking.copies import definition_of
 from buildbot.locks import LockOwner
 from buildbot.process.awaited import Awaited
@@ -111,8 +110,8 @@ class Builder(upstream.Builder):
         self._names: tuple[Any, frozenset[str]] = (None, frozenset())
         # what all builders need; None before the pending requests have been read
         self._needs: Needs | None = None
-        # the worker locks of its configuration, by name
-        self._worker_locks: dict[str, RealWorkerLock] = {}
+        # the locks of its configuration, by name
+        self._locks: dict[str, Any] = {}
         self._was_refused = False
         self._clock: Any = None
 
@@ -131,9 +130,7 @@ class Builder(upstream.Builder):
         for lockid, _ in locks_of_builder(self.config, steps):
             locks.append((yield self.botmaster.getLockByID(lockid, self.config_version)))
         self.configured_locks = locks
-        self._worker_locks = {
-            lock.lockName: lock for lock in locks if isinstance(lock, RealWorkerLock)
-        }
+        self._locks = {lock.lockName: lock for lock in locks}
 
     def _find_clock(self) -> Any:
         if self._clock is None:
@@ -206,8 +203,8 @@ class Builder(upstream.Builder):
         return {w.worker.workername for w in self.lent_workers(brid) if w.worker is not None}
 
     def _copy_of_lock(self, name: str, workername: str) -> Any:
-        lock = self._worker_locks.get(name)
-        return None if lock is None else lock.locks.get(workername)
+        lock = self._locks.get(name)
+        return None if lock is None else lock.copy_on(workername)
 
     def _note_needs(self) -> None:
         if self._needs is not None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
+from typing import Iterable
 from typing import Iterator
+from typing import Mapping
 from typing import Protocol
 
 from twisted.internet import defer
@@ -33,6 +36,7 @@ from buildbot.process.endable import endable
 from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.eye.words import plain
 from buildbot.process.hand.failures import tell_release
+from buildbot.process.heldresources import resources_in_words
 from buildbot.process.limits import Limit
 from buildbot.process.limits import limit_hold
 from buildbot.process.limits import limit_wait
@@ -45,6 +49,7 @@ from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import statusToString
+from buildbot.process.stepproperties import StepProperties
 from buildbot.util.eventual import eventually
 from buildbot_overlay import release
 
@@ -52,6 +57,9 @@ if TYPE_CHECKING:
     from buildbot.worker.protocols.base import Connection
 
 upstream = release(__name__)
+
+#: the attributes of which the row of a step may be told
+DESCRIPTIONS = frozenset({'description', 'descriptionDone', 'descriptionSuffix'})
 
 #: the step whose code runs: what it adds to its build comes right behind it
 step_that_runs: ContextVar[BuildStep | None] = ContextVar('step_that_runs', default=None)
@@ -168,6 +176,12 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     _name_too_long: str | None = None
 
+    # what it holds, or had, of pools by its own claim, in words
+    _resources = ''
+
+    # as they were written, the attributes that ask what the step has got of a pool, until it has it
+    _to_render_again: Mapping[str, Any] = MappingProxyType({})
+
     #: whether it has begun, and what comes at its end is not through yet
     is_at_work = False
 
@@ -219,7 +233,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
     def addStep(self) -> Any:
         prefix = self.step_group.path if self.step_group is not None else ''
         if prefix:
-            name = yield self.build.render(self.name)
+            name = yield self.render(self.name)
             path = f'{prefix}/{name}'
             limit = model_config.step_name_length
             if len(path) > limit:
@@ -272,15 +286,47 @@ class BuildStep(upstream.BuildStep, LockOwner):
             raise ValueError(self._name_too_long)
         names: list[str] = []
         accumulateClassList(type(self), 'renderables', names)
-        rendered = [self.build.render(getattr(self, name)) for name in names]
+        # a class may name one that its base names too
+        values = {name: getattr(self, name) for name in names}
+        looks = {name: StepProperties(self.build.getProperties(), self) for name in values}
+        rendered = [looks[name].render_early(value) for name, value in values.items()]
+        yield self._set_rendered(values, rendered)
+        self._to_render_again = {n: value for n, value in values.items() if looks[n].asked}
+        for name in DESCRIPTIONS.intersection(self._to_render_again):
+            if getattr(self, name) is values[name]:
+                setattr(self, name, None)  # what is no text yet could not be told
+        if callable(self.doStepIf):
+            does_step = defer.maybeDeferred(self.doStepIf, self)
+            self.doStepIf = bool((yield self.ask('its doStepIf', does_step)))
+
+    @defer.inlineCallbacks
+    def _set_rendered(self, names: Iterable[str], rendered: list[defer.Deferred[Any]]) -> Any:
         values = yield self.ask('a renderable of it', defer.gatherResults(rendered, True))
         for name, value in zip(names, values):
             setattr(self, name, value)
         if self.step_group is not None:
             self.step_group.give_defaults(self)
-        if callable(self.doStepIf):
-            does_step = defer.maybeDeferred(self.doStepIf, self)
-            self.doStepIf = bool((yield self.ask('its doStepIf', does_step)))
+
+    @defer.inlineCallbacks
+    def _render_again(self) -> Any:
+        # what asks for resources of a pool, when it is known which the step has got
+        attributes, self._to_render_again = self._to_render_again, {}
+        if not attributes or self.stopped:
+            return
+        rendered = [self.render(value) for value in attributes.values()]
+        try:
+            yield self._set_rendered(attributes, rendered)
+        except Exception as e:
+            cause = first_cause(Failure())
+            if cause.check(LockError):
+                self.why_not_run = str(cause.value)
+                raise cause.value from e
+            raise
+
+    def getProperties(self) -> Any:
+        """Return the properties of the build, with what the step has got of each pool."""
+        properties = super().getProperties()
+        return StepProperties(properties, self)
 
     @defer.inlineCallbacks
     def ask(self, what: str, answer: defer.Deferred[Any]) -> Any:
@@ -304,12 +350,24 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     @defer.inlineCallbacks
     def _update_summary_impl(self) -> Any:
-        why = self._why_no_work()
-        if why is not None and self.stepid is not None:
-            yield self.master.data.updates.setStepStateString(self.stepid, why)
+        text = self._why_no_work()
+        if text is None and self._resources:
+            text = yield self._summary_with_resources()
+        if text is not None and self.stepid is not None:
+            yield self.master.data.updates.setStepStateString(self.stepid, text)
             return
 
         yield super()._update_summary_impl()
+
+    @defer.inlineCallbacks
+    def _summary_with_resources(self) -> Any:
+        say = self.getCurrentSummary if self._running else self.getResultSummary
+        summary = yield say()
+        if not isinstance(summary, dict) or not isinstance(summary.get('step'), str):
+            return None  # it is an error, of which the release tells
+        verb = 'holds' if self.results is None else 'had'
+        text = f'{summary["step"]} ({verb} {self._resources})'
+        return self.build.properties.cleanupTextFromSecrets(text)
 
     @defer.inlineCallbacks
     def getBuildResultSummary(self) -> Any:
@@ -354,6 +412,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
         d.addErrback(self._cannot_have_locks)
         self._locks_to_acquire = yield d
         self._finding_locks = None
+        if not self._locks_to_acquire:
+            yield self._render_again()
 
     def lock_name(self) -> str:
         return f'{self.kind_of_step} {self.name!r} of {self._name_of_build()}'
@@ -410,7 +470,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
             claim = self._claim = LockClaim(self, self._locks_to_acquire)
             if claim.take_at_once():
                 self._begin_to_hold(claim)
-                return defer.succeed(None)
+                return self._render_again()
             self._begin_to_wait()
             d = claim.wait()
             self._acquiringLocks = [(claim, None, d)]
@@ -420,6 +480,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
             d = defer.fail()
         d.addErrback(self._cannot_have_locks)
         d.addCallback(self._has_waited)
+        d.addCallback(lambda _: self._render_again())
         return d
 
     def _begin_to_wait(self) -> None:
@@ -457,6 +518,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         return None
 
     def _begin_to_hold(self, claim: LockClaim) -> None:
+        self._resources = resources_in_words(claim)
         self._log_locks(self.lock_log.granted)
         self._limit = limit_hold(self, claim)
 

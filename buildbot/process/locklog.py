@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Iterable
+from typing import Mapping
 
 from twisted.python import log
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from buildbot.locking.owner import LockOwner
     from buildbot.locks import LockAccess
     from buildbot.process.locks import Demand
+
+
+NOTHING: Mapping[str, list] = MappingProxyType({})
 
 
 class LockLog:
@@ -47,6 +52,8 @@ class LockLog:
         # who was told that it waits; None if nobody was
         self._long_waits: Any = None
         self.holds_since: float | None = None
+        # the names of the resources that it has got, by label of the pool
+        self._resources: dict[str, list[str]] = {}
         self._is_granted = False
         self._result_in_vain = LEFT
 
@@ -99,8 +106,11 @@ class LockLog:
             self.holds_since = now
         since = self.holds_since if self.waits_since is None else self.waits_since
         name = short_name(owner)
+        for lock, _ in demand:
+            self._resources[lock.label] = [each.name for each in lock.resources_of(owner)]
         was = f', in line as {self._waited_as}' if self._waited_as not in ('', name) else ''
-        log_each(f'{name} was granted', demand, f'{after(self.holds_since - since)}{was}')
+        took = f'{after(self.holds_since - since)}{was}'
+        log_each(f'{name} was granted', demand, took, self._resources)
 
     def ended(self, owner: LockOwner, demand: Demand, now: float, lost: bool = False) -> None:
         """Log that it has released its locks, or waits for them no longer.
@@ -109,7 +119,8 @@ class LockLog:
         """
         if self.holds_since is not None:
             self.granted(owner, demand, now)
-            log_each(f'{short_name(owner)} released', demand, after(now - self.holds_since))
+            took = after(now - self.holds_since)
+            log_each(f'{short_name(owner)} released', demand, took, self._resources)
             taken = [(lock, access) for lock, access in demand if access.count]
             uses = [(lock.in_use, use_of(owner, lock, access)) for lock, access in taken]
             self._record(uses, now, LOST if lost else RELEASED)
@@ -136,6 +147,7 @@ class LockLog:
         self._waited_as, self._is_granted, self._result_in_vain = '', False, LEFT
         self._awaited.clear()
         self._in_vain.clear()
+        self._resources.clear()
 
     def _record(self, uses: Iterable[tuple[InUse | None, Use]], until: float, result: str) -> None:
         # who is granted one lock right after another one was refused has not waited
@@ -144,15 +156,29 @@ class LockLog:
         for in_use, use in uses:
             if in_use is not None and in_use.record is not None:
                 try:
-                    in_use.record(Use(*use[: -len(times)], *times))
+                    for each in self._of_each(Use(*use[: -len(times)], *times)):
+                        in_use.record(each)
                 except Exception as e:  # it is released all the same
                     log.err(e, f'while a use of {use.copy} was recorded')
 
+    def _of_each(self, use: Use) -> list[Use]:
+        # each resource of a pool was used; the wait was one, and counts once
+        names = self._resources.get(use.copy)
+        if not names:
+            return [use]
+        first, *others = [
+            use._replace(copy=f'{use.copy}[{name}]', mode='counting', units=1) for name in names
+        ]
+        return [first, *(o._replace(is_further=True, waiting_since=None) for o in others)]
 
-def log_each(what: str, demand: Demand, more: str = '') -> None:
+
+def log_each(
+    what: str, demand: Demand, more: str = '', resources: Mapping[str, list[str]] = NOTHING
+) -> None:
     for lock, access in demand:
         if access.count:
-            log.msg(f'{what} {lock} ({in_words(access)}){more}')
+            how = ', '.join(resources.get(lock.label, ())) or in_words(access)
+            log.msg(f'{what} {lock} ({how}){more}')
 
 
 def in_words(access: LockAccess) -> str:

@@ -25,10 +25,10 @@ from buildbot.locking.copies import RealBranchLock
 from buildbot.locking.copies import RealMasterLock
 from buildbot.locking.copies import RealWorkerLock
 from buildbot.locking.copy import LockError
+from buildbot.locking.poolcopy import RealPool
 from buildbot.locks import BaseLockId
 from buildbot.locks import BranchLock
 from buildbot.locks import LockAccess
-from buildbot.locks import WorkerLock
 from buildbot.locks import in_access
 from buildbot.process.rendering import render
 from buildbot.process.runningbuilds import RunningBuilds
@@ -154,7 +154,9 @@ def find_owner_around(builder: Any, buildrequest: BuildRequest) -> Any:
 
 def depends_on_worker(locks: Any) -> bool:
     """Tell whether the copies of these locks depend on the worker of the build."""
-    return names_lock_of(WorkerLock, locks) or must_be_rendered(locks)
+    if must_be_rendered(locks):
+        return True
+    return any(getattr(lock, 'depends_on_worker', False) for lock in ids_of(locks))
 
 
 def depends_on_branch(locks: Any) -> bool:
@@ -216,15 +218,33 @@ def get_real_locks_from_accesses_raw(
     for lock, access in found:
         lock = lock.getLockForWorker(worker.workername)
         access = in_access(access)
+        if isinstance(access, LockAccess):  # a plugin may have others
+            access = access.on(worker.workername)
         copies = [lock]
         if isinstance(lock, RealBranchLock):
             copies = yield copies_of(lock, access.lockid.key, props, get_sources)
         demand += [(copy, access) for copy in copies]
+    demand = joined(demand)
     if len({lock for lock, _ in demand}) < len(demand):
         found = [lock for lock, _ in demand]
         twice = next(lock for lock in found if found.count(lock) > 1)
         raise LockError(f'lock {twice.lockName!r}: it stands twice in one list')
     return demand
+
+
+def joined(demand: Demand) -> Demand:
+    """Return a demand in which all that is wanted of a copy is one access, if that can be."""
+    found: Demand = []
+    index: dict[BaseLock, int] = {}
+    for lock, access in demand:
+        known = index.setdefault(lock, len(found))
+        is_ours = known < len(found) and isinstance(access, LockAccess)
+        both = found[known][1].joined(access) if is_ours else None
+        if both is None:
+            found.append((lock, access))
+        else:
+            found[known] = (lock, both)
+    return found
 
 
 @defer.inlineCallbacks
@@ -292,7 +312,7 @@ def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int | No
     for lockid in ids_of(locks):
         if not isinstance(lockid, BaseLockId):
             continue
-        for kind in (RealMasterLock, RealWorkerLock, RealBranchLock):
+        for kind in (RealMasterLock, RealWorkerLock, RealBranchLock, RealPool):
             real = kind.find(botmaster, lockid.name)
             if real is None or real.config_version != config_version:
                 continue

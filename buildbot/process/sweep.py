@@ -20,6 +20,7 @@ from buildbot.locking.owner import waits_since
 from buildbot.process.build import Build
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.eye.rows import copies_in_use
+from buildbot.process.eye.rows import copy_in
 from buildbot.process.lockfacts import BY_HAND
 from buildbot.process.lockfacts import facts_of
 from buildbot.process.runningbuilds import RunningBuilds
@@ -157,7 +158,7 @@ class Sweep(SharedService):
         found: dict[LockClaim, Leftover] = {}
         # from here on nothing waits, so nothing ends meanwhile
         for copy, claim in claims_in(in_use):
-            why = why_dead(claim.thing, copy, running, self.parent)
+            why = why_dead(claim, copy, running, self.parent)
             if why is not None:
                 found.setdefault(claim, Leftover(copy, claim, why))
         return list(found.values())
@@ -173,8 +174,11 @@ def claims_in(in_use: LocksInUse) -> Iterator[tuple[BaseLock, LockClaim]]:
                 yield copy, claim
 
 
-def why_dead(owner: Any, copy: BaseLock, running: RunningBuilds, botmaster: Any) -> str | None:
-    """Say why an owner of a copy has ended; None if it has not, or nobody knows its kind."""
+def why_dead(
+    claim: LockClaim, copy: BaseLock, running: RunningBuilds, botmaster: Any
+) -> str | None:
+    """Say why the owner of a claim has ended; None if it has not, or nobody knows its kind."""
+    owner = claim.thing
     if isinstance(owner, Build):
         return None if owner in running.builds else 'a build that does not run'
     if isinstance(owner, BuildStep):
@@ -186,7 +190,8 @@ def why_dead(owner: Any, copy: BaseLock, running: RunningBuilds, botmaster: Any)
     if isinstance(owner, Reservation):
         return why_not_pending(owner, botmaster)
     kind = facts_of(owner).kind
-    if kind in BY_HAND and not any(o is owner for o in (copy.quarantine, *copy.by_hand)):
+    own = copy_in(claim, copy)  # it may be a resource of a pool
+    if kind in BY_HAND and not any(o is owner for o in (own.quarantine, *own.by_hand)):
         return 'which has ended'
     return None
 

@@ -17,10 +17,12 @@ from twisted.web import server
 from buildbot.config import error
 from buildbot.locking.copies import LocksInUse
 from buildbot.locking.copy import CircleError
+from buildbot.locking.poolcopy import RealPool
 from buildbot.process.eye.history import History
 from buildbot.process.eye.reason import KINDS
 from buildbot.process.eye.reasons import why_pending
 from buildbot.process.eye.rows import copies_in_use
+from buildbot.process.eye.rows import copies_to_see
 from buildbot.process.eye.rows import oldest_wait
 from buildbot.process.eye.use import Use
 from buildbot.process.eye.words import plain
@@ -196,7 +198,7 @@ class Times:
 
     def hear(self, use: Use) -> None:
         """Count a use that has ended."""
-        if use.held is None or use.nested:
+        if use.held is None or use.nested or use.is_further:
             return
         lock = self._labels.label(use.lock)
         self._wait.labels(lock).observe(use.waited or 0)
@@ -236,6 +238,28 @@ class Gauges:
             gauge = GaugeMetricFamily(name, meaning, labels=['lock'])
             for lock, sums in found.items():
                 gauge.add_metric([lock], sums[i])
+            yield gauge
+        yield from self._of_resources()
+
+    def _of_resources(self) -> Iterator[Any]:
+        in_use = self._master.botmaster.namedServices.get(LocksInUse.getName())
+        copies = [
+            copy
+            for lock in ([] if in_use is None else in_use.by_name())
+            if self._labels.label(lock.lockName) != OTHERS
+            for copy in copies_to_see(lock)
+            if copy.family is not None and copy.family.kind == RealPool.kind
+        ]
+        told = (
+            ('buildbot_pool_resource_used', 'Whether somebody holds a resource of a pool'),
+            ('buildbot_pool_resource_quarantined', 'Whether a resource of a pool is out of use'),
+        )
+        for name, meaning in told:
+            gauge = GaugeMetricFamily(name, meaning, labels=['lock', 'resource'])
+            for copy in copies:
+                is_out = copy.quarantine is not None
+                value = is_out if name.endswith('quarantined') else copy.used and not is_out
+                gauge.add_metric([plain(copy.lockName), plain(copy.key)], int(value))
             yield gauge
 
     def _of_requests(self) -> Any:

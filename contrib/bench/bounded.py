@@ -30,7 +30,7 @@ def run_lab(branches: int) -> None:
     from buildbot.locks import MasterLock
     from buildbot.locks import WorkerLock
     from buildbot.process.eye.history import History
-    from buildbot.process.properties import renderer
+    from buildbot.process.properties import renderer  # type: ignore[attr-defined]
     from buildbot.test.util.census import census
     from buildbot.test.util.census import grown
 

@@ -55,7 +55,7 @@ def run_lab(kind: str, seed: int, workers: int, builders: int) -> dict[str, floa
     from twisted.internet import defer
 
     from buildbot.locks import MasterLock
-    from buildbot.process.properties import renderer
+    from buildbot.process.properties import renderer  # type: ignore[attr-defined]
 
     builds = make_builds(seed)
 

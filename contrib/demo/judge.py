@@ -8,6 +8,7 @@ of the next one.
 from __future__ import annotations
 
 import json
+import re
 from itertools import combinations
 from typing import Any
 from typing import Iterator
@@ -16,6 +17,9 @@ from urllib.request import ProxyHandler
 from urllib.request import build_opener
 
 ROUNDING = 1  # seconds that two times read off one clock may differ by rounding
+#: the radios and the worker that reaches each; a release has one of the newer ones
+RADIOS = {'radio-1': 'board-1', 'radio-2': 'board-1', 'radio-3': 'board-2', 'radio-4': 'board-2'}
+NEWER = ('radio-2', 'radio-4')
 
 
 #: what is asked is on this machine, whatever proxy the environment names
@@ -115,10 +119,36 @@ def judge(builds: list[Build], number: int) -> list[str]:
         if parts != ['test', 'test/flash', 'test/boot', 'test/measure']:
             wrong.append(f'{build.name}: the steps of the group are {parts}')
 
-    # 3. no build began only to wait
+    wrong += judge_radios(builds)
+
+    # 4. no build began only to wait
     for build in builds:
         for step in build.steps:
             waited = (step['locks_acquired_at'] or 0) - step['started_at']
             if step['name'] == 'locks_acquire' and waited > ROUNDING:
                 wrong.append(f'{build.name} waited {waited} s in locks_acquire')
+    return wrong
+
+
+def judge_radios(builds: list[Build]) -> list[str]:
+    """Say what is wrong with the radios that the builds had."""
+    # 3. each had one that fits, on its worker, and nobody else had it meanwhile
+    wrong, spans = [], []
+    for build in builds:
+        told = [step['state_string'] for step in build.steps if step['name'] == 'range']
+        had = re.findall(
+            r'radio-\d', ' '.join(re.findall(r'\(had (.*) of radios\)', ' '.join(told)))
+        )
+        if len(had) != 1:
+            wrong.append(f'{build.name} had not one radio, but says: {told}')
+            continue
+        (radio,) = had
+        spans.append(build.span(radio, 'range'))
+        if RADIOS.get(radio) != build.worker:
+            wrong.append(f'{build.name} had {radio}, which {build.worker} does not reach')
+        if build.name.startswith('firmware-release') and radio not in NEWER:
+            wrong.append(f'{build.name} had {radio}, which is too old for it')
+    for one, other in overlaps(spans):
+        if one.key == other.key:
+            wrong.append(f'{one.build} and {other.build} share {one.key}')
     return wrong

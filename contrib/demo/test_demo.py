@@ -103,8 +103,9 @@ class Telling(unittest.SynchronousTestCase):
 
 
 class Judging(unittest.SynchronousTestCase):
-    def build(self, number, branch, begin, worker='w', results=0, test=None):
+    def build(self, number, branch, begin, worker='board-1', results=0, test=None, radio=None):
         test = begin + 2 if test is None else test
+        radio = radio or f'radio-{worker[-1]}'.replace('2', '3')
         steps = [
             self.step('git', begin, begin + 1),
             self.step('compile', begin + 1, begin + 2),
@@ -113,6 +114,10 @@ class Judging(unittest.SynchronousTestCase):
                 self.step(f'test/{name}', test + n, test + n + 1)
                 for n, name in enumerate(['flash', 'boot', 'measure'])
             ),
+            {
+                **self.step('range', test + 3, test + 5),
+                'state_string': f"'sh' (had {radio} of radios)",
+            },
         ]
         return judge.Build(f'b #{number}', branch, worker, results, steps)
 
@@ -124,9 +129,9 @@ class Judging(unittest.SynchronousTestCase):
 
     def good(self):
         return [
-            self.build(1, 'main', 0, 'w'),
-            self.build(2, 'main', 5, 'w'),
-            self.build(3, 'other', 0, 'v'),
+            self.build(1, 'main', 0, 'board-1'),
+            self.build(2, 'main', 7, 'board-1'),
+            self.build(3, 'other', 0, 'board-2'),
         ]
 
     def test_good(self):
@@ -145,7 +150,7 @@ class Judging(unittest.SynchronousTestCase):
 
     def test_one_branch_at_a_time(self):
         """Two builds of one branch at a time are wrong."""
-        wrong = self.judge(*self.good(), self.build(4, 'main', 6, 'v'))
+        wrong = self.judge(*self.good(), self.build(4, 'main', 8, 'board-2'))
         self.assertEqual(wrong, ['b #2 and b #4 overlap on branch main'])
 
     def test_one_after_the_other(self):
@@ -155,16 +160,44 @@ class Judging(unittest.SynchronousTestCase):
 
     def test_shared_board(self):
         """A build that gets the board between the steps of another one's group is wrong."""
-        wrong = self.judge(*self.good(), self.build(4, 'third', 1, 'v'))
-        self.assertEqual(wrong, ['b #3 and b #4 share the board of v'])
+        wrong = self.judge(*self.good(), self.build(4, 'third', 1, 'board-2', radio='radio-4'))
+        self.assertEqual(wrong, ['b #3 and b #4 share the board of board-2'])
 
     def test_other_steps(self):
         """A group with other steps than it should have is wrong."""
         build = self.build(4, 'third', 20)
-        del build.steps[-1]
+        del build.steps[-2]
         wrong = self.judge(*self.good(), build)
         parts = "['test', 'test/flash', 'test/boot']"
         self.assertEqual(wrong, [f'b #4: the steps of the group are {parts}'])
+
+    @parameterized.expand(
+        [
+            ('shared', {'radio': 'radio-1', 'begin': 8, 'test': 15}, 'b #2 and b #4 share radio-1'),
+            (
+                'elsewhere',
+                {'radio': 'radio-4', 'begin': 20},
+                'b #4 had radio-4, which board-1 does not reach',
+            ),
+            (
+                'none',
+                {'radio': 'nothing', 'begin': 20},
+                'b #4 had not one radio, but says: ["\'sh\' (had nothing of radios)"]',
+            ),
+        ]
+    )
+    def test_radios(self, _, words, sentence):
+        """A radio that two have at a time, or that is not there for a build, is wrong."""
+        build = self.build(4, 'third', words.pop('begin'), **words)
+        if 'test' in words:
+            build.steps[-1]['started_at'] = 13
+        self.assertEqual(self.judge(*self.good(), build), [sentence])
+
+    def test_too_old(self):
+        """A release that had an older radio is wrong."""
+        build = self.build(4, 'third', 20)._replace(name='firmware-release #4')
+        sentence = 'firmware-release #4 had radio-1, which is too old for it'
+        self.assertEqual(self.judge(*self.good(), build), [sentence])
 
     def test_begun_to_wait(self):
         """A build that begins only to wait for its lock is wrong."""

@@ -19,7 +19,7 @@ Row = dict
 UNUSED = '0-0-0'
 
 #: how the copy of a lock is named, by kind of the lock
-NAMED_BY = {'master': '', 'worker': '--worker', 'branch': '--branch'}
+NAMED_BY = {'master': '', 'worker': '--worker', 'branch': '--branch', 'pool': ''}
 
 #: what those do whose id has a name, and what others do not
 DOES = {'holderid': ('holds', 'does not hold'), 'waiterid': ('waits for', 'does not wait for')}
@@ -143,6 +143,8 @@ def of_brackets(lock: Row, name: str) -> Of:
     """Return whose copy one is that nobody uses, by its name: ``jtag[board-1]``."""
     option = NAMED_BY[lock['kind']]
     of = name.partition('[')[2]
+    if lock['kind'] == 'pool':
+        raise NoAnswer(f'{plain(lock["name"])} has no resource {plain(of[:-1])}')
     if name.count('[') == 1 and of.endswith(']') and len(of) > 1:
         # of a branch lock, what is before a colon might be a codebase
         if option == '--worker' or (option and ':' not in of):

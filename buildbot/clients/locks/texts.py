@@ -89,7 +89,8 @@ def count(number: int, noun: str) -> str:
 def use_of(row: Row, now: float) -> str:
     """Say how much of a lock or a copy is used, and how long others wait."""
     alone = ', exclusive' if row.get('exclusive') else ''
-    words = f'{row["used"]} of {row["capacity"]} in use{alone}'
+    labels = ''.join(f'{plain(label)}, ' for label in row.get('labels') or ())
+    words = f'{labels}{row["used"]} of {row["capacity"]} in use{alone}'
     if row['waiting']:
         words += f', {row["waiting"]} waiting'
         if row['oldest_wait_at'] is not None:
@@ -173,7 +174,8 @@ def place(row: Row) -> str:
 
 
 def owner(row: Row, state: str, now: float) -> tuple[str, ...]:
-    units = 'exclusive' if row['mode'] == 'exclusive' else count(row['units'], 'unit')
+    names = ', '.join(plain(resource['name']) for resource in row.get('resources') or ())
+    units = 'exclusive' if row['mode'] == 'exclusive' else names or count(row['units'], 'unit')
     nested = ', nested' if row['nested'] else ''
     return (
         plain(row['text']),

@@ -35,7 +35,7 @@ class Holds:
 
     def learn(self, use: Use) -> None:
         """Take notice of a use that has ended."""
-        is_of_build = use.owner.kind not in BY_HAND
+        is_of_build = use.owner.kind not in BY_HAND and not use.is_further
         if use.held is not None and use.result == RELEASED and is_of_build and not use.nested:
             self.add(use.lock, use.owner.builder, use.owner.path, use.held)
 

@@ -14,7 +14,7 @@ from twisted.internet import defer
 from buildbot.locking.copies import LocksInUse
 from buildbot.locking.copies import lock_of
 from buildbot.locking.copy import BaseLock
-from buildbot.process.eye.rows import copies_in_use
+from buildbot.process.eye.rows import copies_to_see
 from buildbot.util.service import SharedService
 
 
@@ -76,7 +76,7 @@ class LockIds(SharedService):
     def _delete_unused(self) -> Any:
         in_use = yield LocksInUse.getService(self.parent)
         locks = in_use.by_name()
-        copies = [copy for lock in locks for copy in copies_in_use(lock)]
+        copies = [copy for lock in locks for copy in copies_to_see(lock)]
         yield self._learn(copies)  # those of a run of the master before this one, say
         lockids = set()
         for lock in locks:

@@ -183,6 +183,10 @@ class Pending:
             text = f'on {plain(worker.workername)}, {plain(copy.label)} is in quarantine'
             reason = on_worker('quarantine', f'{text} ({plain(copy.quarantine.reason)})', worker)
             return reason._replace(lock=copy)
+        lacking = choice.lacking(idle)
+        if lacking is not None:
+            text = f'{plain(worker.workername)} has not got what its steps want of'
+            return on_worker('late_binding', f'{text} {plain(lacking)}', worker)
         if builder.choose_worker is not None or choice.with_room([idle], False):
             return None
         builds = names_of(choice.fed_by(idle))

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import Any
+from typing import Mapping
 
 from buildbot.locking.copies import definition_of
 from buildbot.locking.copy import BaseLock
@@ -13,12 +15,22 @@ from buildbot.locking.owner import holds_since
 from buildbot.locking.owner import thing_of
 from buildbot.locking.owner import waits_since
 from buildbot.locking.pool import Holding
+from buildbot.locking.poolcopy import RealPool
+from buildbot.locking.resource import Resource
 from buildbot.process.eye.words import short_name
 from buildbot.process.hand.version import version_of
 from buildbot.process.lockfacts import facts_of
 from buildbot.util import epoch2datetime
 
-KINDS = {'MasterLock': 'master', 'WorkerLock': 'worker', 'BranchLock': 'branch'}
+KINDS = {
+    'MasterLock': 'master',
+    'WorkerLock': 'worker',
+    'BranchLock': 'branch',
+    'ResourcePool': 'pool',
+}
+
+
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 def copies_in_use(lock: Any) -> list[BaseLock]:
@@ -26,6 +38,23 @@ def copies_in_use(lock: Any) -> list[BaseLock]:
     if isinstance(lock, BaseLock):
         return [lock]
     return sorted(lock.all_copies(), key=lambda copy: copy.label)
+
+
+def copies_to_see(lock: Any) -> list[BaseLock]:
+    """Return the same, and behind a pool each of its resources as a copy."""
+    return lock.all_copies() if isinstance(lock, RealPool) else copies_in_use(lock)
+
+
+def copies_by_hand(lock: Any) -> list[BaseLock]:
+    """Return the resources of a pool that people hold, wait for or have taken out of use."""
+    known = list(lock.copies.values()) if isinstance(lock, RealPool) else ()
+    return [copy for copy in known if copy.by_hand or copy.quarantine is not None]
+
+
+def copy_in(claim: LockClaim, copy: BaseLock) -> BaseLock:
+    """Return the copy that a claim of a copy names: of a pool, it may be one resource."""
+    named = (lock for lock, _ in claim.accesses if lock is copy or lock.family is copy)
+    return next(named, copy)
 
 
 def lock_row(lock: Any, lockid: int) -> dict[str, Any]:
@@ -40,7 +69,9 @@ def lock_row(lock: Any, lockid: int) -> dict[str, Any]:
         'capacity': sum(copy.maxCount for copy in copies),
         'waiting': sum(copy.line_length for copy in copies),
         'oldest_wait_at': epoch2datetime(min(since, default=None)),
-        'quarantined': sum(copy.quarantine is not None for copy in copies),
+        'quarantined': sum(
+            copy.quarantine is not None for copy in (*copies, *copies_by_hand(lock))
+        ),
     }
 
 
@@ -59,6 +90,7 @@ def copy_row(copy: BaseLock, lockid: int, copyid: int) -> dict[str, Any]:
         'oldest_wait_at': epoch2datetime(oldest_wait(copy)),
         'version': version_of(copy),
         'max_hold': getattr(definition_of(copy), 'maxHold', None),
+        'free': [resource_row(resource) for resource in copy.free_resources()],
         **quarantine_of(copy),
     }
 
@@ -76,7 +108,8 @@ def quarantine_of(copy: BaseLock) -> dict[str, Any]:
 
 def scope_of(copy: BaseLock) -> dict[str, Any]:
     """Say whose copy it is."""
-    scope = {'scope': 'master', 'worker': None, 'codebase': None, 'branch': None, 'key': None}
+    scope: dict[str, Any] = dict.fromkeys(('worker', 'codebase', 'branch', 'key'))
+    scope.update(scope='master', labels=[])
     if copy.family is not None:
         scope.update(copy.family.scope_of(copy))
     return scope
@@ -132,10 +165,25 @@ def moved_at(thing: Any) -> float | None:
     return None if at == math.inf else at
 
 
-def holder_rows(copy: BaseLock, ids: tuple[int, int]) -> list[dict[str, Any]]:
-    """Return who holds a copy, in the order in which it was granted."""
-    version = version_of(copy)
-    return [holder_row(holding, copy, ids, version) for holding in copy.holdings()]
+def resource_row(resource: Resource) -> dict[str, Any]:
+    return {'name': resource.name, 'labels': sorted(resource.labels)}
+
+
+def holder_rows(
+    copy: BaseLock, ids: tuple[int, int], others: Mapping[BaseLock, tuple[int, int]] = NOTHING
+) -> list[dict[str, Any]]:
+    """Return who holds a copy, in the order in which it was granted.
+
+    :param others: the ids of the resources of a pool that people hold.
+    """
+    version, rows = version_of(copy), []
+    for holding in copy.holdings():
+        own = copy_in(holding.claim, copy)
+        if own in others:
+            rows.append(holder_row(holding, own, others[own], version_of(own)))
+        else:
+            rows.append(holder_row(holding, copy, ids, version))
+    return rows
 
 
 def holder_row(
@@ -145,6 +193,7 @@ def holder_row(
     row = owner_row('holderid', thing, copy, ids, version, holding.exclusive, holding.units)
     row['since_at'] = epoch2datetime(holds_since(thing))
     row['nested'] = holding.is_nested
+    row['resources'] = [resource_row(resource) for resource in holding.resources]
     return row
 
 

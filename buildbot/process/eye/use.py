@@ -26,6 +26,7 @@ class Use(NamedTuple):
     :param owner: what is known of the owner.
     :param text: name of the owner for people.
     :param nested: whether it shared what an owner around it held.
+    :param is_further: whether it is of one more resource that the same claim had of a pool.
     :param waiting_since: when it began to wait, in seconds; None if it did not wait.
     :param held_since: when it began to hold it; None if it never did.
     :param until: when it ended.
@@ -39,6 +40,7 @@ class Use(NamedTuple):
     mode: str
     units: int
     nested: bool
+    is_further: bool = False
     waiting_since: float | None = None
     held_since: float | None = None
     until: float = 0.0

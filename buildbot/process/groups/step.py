@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Iterable
 from typing import Iterator
 from typing import Sequence
 
@@ -178,8 +179,8 @@ class StepGroup(buildstep.BuildStep):
         self.path = self.name if name else around
 
     @defer.inlineCallbacks
-    def _render_renderables(self) -> Any:
-        yield super()._render_renderables()
+    def _set_rendered(self, names: Iterable[str], rendered: list[defer.Deferred[Any]]) -> Any:
+        yield super()._set_rendered(names, rendered)
         self._check_rendered()
 
     def _check_rendered(self) -> None:
@@ -337,7 +338,7 @@ class StepGroup(buildstep.BuildStep):
             return super().getCurrentSummary()
         names = ', '.join(map(short_name, agenda.running))
         summary = f'{agenda.begun} of {agenda.total}: {names}'
-        held = names_of_locks(self._locks_to_acquire)
+        held = names_of_locks([at for at in self._locks_to_acquire if not at[0].resources_of(self)])
         if held:
             summary += f' (holds {held})'
         return {'step': summary}

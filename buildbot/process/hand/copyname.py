@@ -16,8 +16,9 @@ from buildbot.locking.copies import RealWorkerLock
 from buildbot.locking.copies import lock_of
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockError
+from buildbot.locking.poolcopy import RealPool
 
-KINDS = {kind.kind: kind for kind in (RealMasterLock, RealWorkerLock, RealBranchLock)}
+KINDS = {kind.kind: kind for kind in (RealMasterLock, RealWorkerLock, RealBranchLock, RealPool)}
 
 
 class CopyName(NamedTuple):
@@ -25,8 +26,8 @@ class CopyName(NamedTuple):
 
     :param kind: of the lock, as the configuration calls it: ``WorkerLock``.
     :param lock: name of the lock.
-    :param of: the worker, branch or key whose copy it is; None for that of a master lock, and for
-        that of no branch.
+    :param of: the worker, branch or key whose copy it is, or the resource of a pool; None for that
+        of a master lock, for that of no branch, and for a whole pool.
     :param codebase: of the branch.
     """
 
@@ -73,6 +74,10 @@ def copy_of(lock: Any, of: str | None, codebase: str, workers: Any) -> BaseLock:
     :raises LockError: the lock can have no such copy.
     """
     name = lock.lockName
+    if isinstance(lock, RealPool) and of is not None:
+        if codebase or (lock.resource(of) is None and of not in lock.copies):
+            raise LockError(f'lock {name!r}: it has no resource {of!r}')
+        return lock.copy_for(of)
     if isinstance(lock, BaseLock):
         if of is not None or codebase:
             raise LockError(f'lock {name!r}: it has but one copy, and none of {of!r}')
@@ -113,4 +118,7 @@ def known_copy(botmaster: Any, name: CopyName) -> Any:
     lock = yield KINDS[name.kind].getService(botmaster, name.lock)
     if name.kind == RealWorkerLock.kind:
         return lock.getLockForWorker(name.of)
-    return lock if name.kind == RealMasterLock.kind else lock.copy_for(name.codebase, name.of)
+    if isinstance(lock, RealPool) and name.of is not None:
+        lock.expect(name.of)
+        return lock.copy_for(name.of)
+    return lock if isinstance(lock, BaseLock) else lock.copy_for(name.codebase, name.of)

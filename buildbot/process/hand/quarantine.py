@@ -107,7 +107,7 @@ class Quarantine(LockOwner):
         self.lock_log.waits(self, self._demand, self._now())
         self._claim.wait().addCallback(self._holds)
         if find_deadlock(self._claim.as_wait(), waits_of):
-            for claim in self.copy.line():
+            for claim in self.copy.line_behind():
                 if claim is not self._claim:
                     claim.fail_in_circle()
 

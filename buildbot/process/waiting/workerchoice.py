@@ -18,7 +18,6 @@ from typing import Mapping
 
 from buildbot.locks import BaseLockId
 from buildbot.locks import LockAccess
-from buildbot.locks import WorkerLock
 from buildbot.process.waiting.firstrelease import FirstRelease
 
 if TYPE_CHECKING:
@@ -26,7 +25,9 @@ if TYPE_CHECKING:
 
 
 class StepLocks:
-    """The worker locks that the steps and groups of a builder name. It holds none.
+    """The locks that the steps and groups of a builder name and that depend on the worker.
+
+    It holds none.
 
     Only what is known without a build counts: no renderables, no steps that are added later.
 
@@ -36,38 +37,50 @@ class StepLocks:
     """
 
     def __init__(self, steps: Iterable[FoundStep] = ()) -> None:
-        self.lockids: dict[str, WorkerLock] = {}
-        # the most units that a step claims at a time; None stands for the whole lock
-        self._units: dict[str, int | None] = {}
+        self.lockids: dict[str, BaseLockId] = {}
+        # what steps and groups claim at a time, by name of the lock
+        self._accesses: dict[str, list[LockAccess]] = {}
+        # how many builds can hold a lock on a worker
+        self._holders: dict[tuple[str, str], int] = {}
         self.by_step: list[set[str]] = []
         for found in steps:
             if not found.is_nested:
                 self.by_step.append(set())
             accesses = found.step.locks
-            for access in accesses if isinstance(accesses, (list, tuple)) else ():
-                self._add(access)
+            self._add(accesses if isinstance(accesses, (list, tuple)) else ())
 
-    def _add(self, access: Any) -> None:
-        if isinstance(access, BaseLockId):
-            access = access.defaultAccess()
-        if not isinstance(access, LockAccess) or not isinstance(access.lockid, WorkerLock):
-            return
-        if not access.count:
-            return  # it is always granted
-        name = access.lockid.name
-        self.lockids[name] = access.lockid
-        self.by_step[-1].add(name)
-        units = self._units.get(name, 0)
-        is_whole = access.mode == 'exclusive'
-        self._units[name] = None if units is None or is_whole else max(units, access.count)
+    def _add(self, locks: Iterable[Any]) -> None:
+        wanted: dict[str, LockAccess] = {}
+        for lock in locks:
+            access = lock.defaultAccess() if isinstance(lock, BaseLockId) else lock
+            if not isinstance(access, LockAccess) or not access.lockid.depends_on_worker:
+                continue
+            if access.count:  # else it is always granted
+                name = access.lockid.name
+                known = wanted.get(name)
+                wanted[name] = (known.joined(access) if known else None) or access
+        for name, access in wanted.items():
+            self.lockids[name] = access.lockid
+            self._accesses.setdefault(name, []).append(access)
+        self.by_step[-1].update(wanted)
 
     def holders(self, name: str, workername: str) -> int:
-        """Return how many builds of this builder can hold a lock of a worker at a time."""
-        lockid, units = self.lockids[name], self._units[name]
-        if units is None:
-            return 1
-        limit = lockid.maxCountForWorker.get(workername, lockid.maxCount)
-        return max(1, limit // max(1, units))
+        """Return how many builds of this builder can hold a lock on a worker at a time.
+
+        :returns: 0 if what a step wants of it can never be had there.
+        """
+        key = (name, workername)
+        if key not in self._holders:
+            accesses = self._accesses[name]
+            self._holders[key] = min(access.holders_on(workername) for access in accesses)
+        return self._holders[key]
+
+    def lacking(self, workername: str) -> str | None:
+        """Return the name of a lock of which a step can never have on a worker what it wants.
+
+        :returns: the name; None if there is none.
+        """
+        return next((name for name in self.lockids if not self.holders(name, workername)), None)
 
 
 def nobody(lock: str, worker: str) -> int:
@@ -209,13 +222,23 @@ class WorkerChoice:
         """Tell whether a worker is not fed yet, and the locks of the builder's steps are in use."""
         if not self.step_locks.lockids or worker.worker is None:
             return True
-        if self.out_of_use(worker) is not None:
+        if self.out_of_use(worker) is not None or self.lacking(worker) is not None:
             return False
         return not is_fed(*load_of(self.step_locks, worker, self._by_hand))
 
     def in_use(self, workers: list[Any]) -> list[Any]:
-        """Return those of some workers on which no lock of the builder's steps is out of use."""
-        return [worker for worker in workers if self.out_of_use(worker) is None]
+        """Return those of some workers on which no lock of the builder's steps is out of use.
+
+        Those are left out, too, on which a step can never have what it wants.
+        """
+        in_use = [worker for worker in workers if self.out_of_use(worker) is None]
+        return [worker for worker in in_use if self.lacking(worker) is None]
+
+    def lacking(self, worker: Any) -> str | None:
+        """Return the name of a lock of which a step can never have on a worker what it wants."""
+        if not self.step_locks.lockids or worker.worker is None:
+            return None
+        return self.step_locks.lacking(worker.worker.workername)
 
     def _by_hand(self, name: str, workername: str) -> int:
         copy = self._copy_of(name, workername)

@@ -23,6 +23,7 @@ from buildbot.data import lockuses
 from buildbot.data import reasons
 from buildbot.data.base import ResourceType
 from buildbot.data.lockhand import ACTIONS
+from buildbot.data.types import List
 from buildbot.locking.copy import NEWS
 from buildbot.locks import RULES
 from buildbot.locks import BranchLock
@@ -170,11 +171,14 @@ class DataApi(unittest.SynchronousTestCase):
         """Each field is named, once, with its type, and no other."""
         said = self.first_cells(self.sections[name])
         if name == 'waiter':
-            said += [f for f in self.first_cells(self.sections['holder']) if f != 'holderid']
+            of_holder = self.first_cells(self.sections['holder'])
+            said += [field for field in of_holder if field not in ('holderid', 'resources')]
         self.assertEqual(sorted(said), sorted(kind.entityType.fieldNames))
-        words = {'datetime': 'time', 'list': 'list of integers'}
+        words = {'datetime': 'time'}
         for field, a_type in kind.entityType.fields.items():
             inner, _, null = a_type.name.partition(' or ')
+            if isinstance(a_type, List):
+                inner = f'list of {a_type.of.name.replace("json", "")}s'
             row = re.search(rf'^``{field}`` +(\w.*?)(?:  |$)', self.sections[name], re.MULTILINE)
             if row:
                 told = row.group(1).replace(', or null', ', null')

@@ -205,6 +205,56 @@ class Recipes(LabTestCase):
             self.end_all('git', 'compile')
         self.assertEqual(self.where('test/on'), {'lab-1': 1, 'lab-2': 1, 'lab-3': 2})
 
+    def boards_of(self, name):
+        """Return the boards of the running steps of a name, and the worker of each."""
+        return {
+            board.name: step.build.getWorkerName()
+            for step, _ in self.running
+            if step.name == name
+            for board in step.resources('boards')
+        }
+
+    @defer.inlineCallbacks
+    def test_named_boards(self):
+        """Both boards of a worker are used at a time, and the old one is left to who can use it."""
+        yield self.start('recipe_named_boards')
+        yield self.ask(*['new-features', 'firmware'] * 3)
+        for _ in range(4):
+            self.end_all('git', 'compile')
+        self.assertEqual(
+            self.boards_of('test/on'),
+            {'board-1': 'lab-1', 'board-2': 'lab-1', 'board-3': 'lab-2', 'board-4': 'lab-2'},
+        )
+        for step, _ in self.running:
+            if step.name == 'test/on':
+                (board,) = step.resources('boards')
+                self.assertEqual(step.command, ['power', 'on', board.name])
+                self.assertEqual(step.env, {'TTY': board.properties['tty']})
+                if step.build.builder.name == 'new-features':
+                    self.assertNotEqual(board.name, 'board-1')
+        self.end_to_the_last()
+        self.assertEqual((yield self.builds()), [SUCCESS] * 6)
+
+    @defer.inlineCallbacks
+    def test_pool_lab(self):
+        """A build goes where the board is that it has; two boards are of one generation."""
+        yield self.start('pool_lab')
+        yield self.ask('link')
+        self.end_all('compile')
+        yield self.ask('smoke', 'smoke')
+        self.assertEqual(
+            {name: self.boards_of(name) for name in ('flash', 'link/flash')},
+            {
+                'flash': {'board-1': 'lab-1'},
+                'link/flash': {'board-3': 'lab-2', 'board-4': 'lab-2'},
+            },
+        )
+        commands = {step.name: step.command for step, _ in self.running}
+        self.assertEqual(commands['flash'], ['flash', '/dev/ttyUSB0'])
+        self.assertEqual(commands['link/flash'], ['flash', '--boards', '/dev/ttyUSB0,/dev/ttyUSB1'])
+        self.end_to_the_last()
+        self.assertEqual((yield self.builds()), [SUCCESS] * 3)
+
     @defer.inlineCallbacks
     def test_kits(self):
         """The kits are given back by a group that fails, to the one who waits for most of them."""

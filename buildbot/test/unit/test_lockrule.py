@@ -517,15 +517,14 @@ class Turns(unittest.SynchronousTestCase):
         """A lock is available to who would get it at once, by its place in line."""
         scene = Scene(L=2)
         lock = scene.locks['L']
-        self.assertTrue(is_available(lock, True, 1))
+        one, two = Want(lock, False, 1), Want(lock, False, 2)
+        self.assertTrue(is_available(lock.whole))
         scene.ask('a', L=1)
-        self.assertEqual(
-            (is_available(lock, False, 1), is_available(lock, False, 2)), (True, False)
-        )
+        self.assertEqual((is_available(one), is_available(two)), (True, False))
         scene.ask('b', L=2)
-        self.assertFalse(is_available(lock, False, 1))
-        self.assertTrue(is_available(lock, False, 1, priority=5))
-        self.assertTrue(is_available(lock, False, 1, ['a']))
+        self.assertFalse(is_available(one))
+        self.assertTrue(is_available(one, priority=5))
+        self.assertTrue(is_available(one, ['a']))
 
     def test_nothing_is_left(self):
         """Ten thousand waiters that come and go leave nothing in the lock."""

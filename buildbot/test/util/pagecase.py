@@ -72,6 +72,7 @@ class PageCase(RunMasterBase):
                     builder('debug', locks=[jtag.access('exclusive')]),
                     builder('branches', locks=[version.access('exclusive')]),
                     builder('releases', locks=[version.access('exclusive')]),
+                    *self.more_builders(builder),
                 ],
                 'multiMaster': True,
                 'collapseRequests': False,
@@ -84,6 +85,10 @@ class PageCase(RunMasterBase):
             }
         )
         self.addCleanup(self.finish)
+
+    def more_builders(self, builder):
+        """Return further builders; ``builder`` makes one of a name and ``locks`` or ``steps``."""
+        return []
 
     @defer.inlineCallbacks
     def finish(self):

@@ -4,7 +4,7 @@
 export interface Lock {
   lockid: number;
   name: string;
-  kind: 'master' | 'worker' | 'branch';
+  kind: 'master' | 'worker' | 'branch' | 'pool';
   copies: number;
   used: number;
   capacity: number;
@@ -19,12 +19,15 @@ export interface Copy {
   lockid: number;
   lock: string;
   name: string;
-  scope: 'master' | 'worker' | 'branch' | 'key';
+  scope: 'master' | 'worker' | 'branch' | 'key' | 'resource';
   worker: string | null;
   workerid: number | null;
   branch: string | null;
   codebase: string | null;
+  /** Of a resource of a pool, its name. */
   key: string | null;
+  /** Of a resource of a pool; of others there are none. */
+  labels?: string[];
   capacity: number;
   used: number;
   exclusive: boolean;
@@ -68,6 +71,8 @@ export interface Owner {
   since_at: number | null;
   priority: number;
   nested: boolean;
+  /** What it has got of a pool. */
+  resources?: {name: string; labels: string[]}[];
 }
 
 export interface Holder extends Owner {

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet import defer
+
 from buildbot import config
 from buildbot.config.locks import problems_of
 from buildbot.locking.copy import CircleError
@@ -21,6 +23,10 @@ class BuildStep(upstream.BuildStep):
         self.lock_log: LockLog = LockLog()
         for problem in problems_of(self.locks):
             config.error(f'{self.own_words}: {problem}')
+
+    def _render_again(self) -> defer.Deferred[None]:
+        # until a step knows the group that it is in
+        return defer.succeed(None)
 
     def _tell_deadlock(self, error: CircleError) -> None:
         self.lock_log.is_in_deadlock()

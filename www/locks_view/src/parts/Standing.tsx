@@ -6,7 +6,7 @@ import {Deeds} from '../hand/Deeds';
 import {deedsOfHolder, deedsOfWaiter} from '../hand/deeds';
 import {useHand} from '../hand/Hand';
 import {Listing} from '../listing';
-import {plural} from '../text';
+import {plural, shown} from '../text';
 import {BuilderLink, CopyLink, whyLink, WorkerLink} from './links';
 import {Name} from './Name';
 import {Column, Table} from './Table';
@@ -14,7 +14,8 @@ import {Age, Clock} from './Time';
 import {HolderCell, WaiterCell} from './Who';
 
 function takes(owner: Owner): string {
-  const units = owner.mode === 'exclusive' ? 'all of it' : plural(owner.units, 'unit', 'units');
+  const names = (owner.resources ?? []).map(resource => shown(resource.name)).join(', ');
+  const units = owner.mode === 'exclusive' ? 'all of it' : names || plural(owner.units, 'unit', 'units');
   return owner.nested ? `${units}, shared` : units;
 }
 

@@ -76,6 +76,16 @@ describe('CopyView', () => {
     await screen.findByText('firmware #12 / test/flash');
   });
 
+  it('asks anew for a resource when something happens to its pool', async () => {
+    const board = {...COPY, scope: 'resource', key: 'board-1', exclusive: false};
+    const master = lab().knows('copies/7', [board]);
+    show(master);
+    await screen.findByText('firmware #11');
+    lab(master).knows('copies/7', [{...board, used: 0}]);
+    master.tell('locks/3/copies/6/released', {...COPY, copyid: 6, used: 9});
+    await screen.findByText('0 of 1');
+  });
+
   it('takes itself from the event that tells of it', async () => {
     const master = lab();
     show(master);

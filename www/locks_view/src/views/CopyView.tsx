@@ -32,9 +32,15 @@ function CopyPage({lockid, copyid}: {lockid: number; copyid: number}) {
   const answer = useAnswer<Copy>(path, 'copies');
   const holders = useListing<Holder>(`${path}/holders`, 'holders', {});
   const waiters = useListing<Waiter>(`${path}/waiters`, 'waiters', {sought: 'text'});
-  const events = `locks/${lockid}/copies/${copyid}/*`;
+  // what happens to a resource is told of its pool
+  const of = answer.rows[0]?.scope === 'resource' ? '*' : copyid;
+  const events = `locks/${lockid}/copies/${of}/*`;
   useEvents([events], (copy: Copy) => {
-    answer.change(copy, () => true);
+    if (copy.copyid === copyid) {
+      answer.change(copy, () => true);
+    } else {
+      answer.refresh();
+    }
     if (answer.failure !== null) {
       answer.refresh();
     }

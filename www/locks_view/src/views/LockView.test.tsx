@@ -161,6 +161,25 @@ describe('LockView', () => {
     expect(screen.queryByRole('region', {name: 'Copies'})).toBeNull();
   });
 
+  it('lists the resources of a pool with their labels, and who has which', async () => {
+    const of = {scope: 'resource', worker: null, workerid: null, exclusive: false, waiting: 0, oldest_wait_at: null};
+    const board = {...COPY, ...of, name: 'boards[board-1]', key: 'board-1', labels: ['hw-c', 'stm32']};
+    const resources = [{name: 'board-1', labels: ['hw-c', 'stm32']}];
+    const holder = {...HOLDER, copy: 'boards', mode: 'counting', resources};
+    const {container} = show(
+      lab()
+        .knows('locks/3', [{...LOCK, name: 'boards', kind: 'pool'}])
+        .knows('locks/3/copies', [board])
+        .knows('locks/3/holders', [holder]),
+    );
+    await screen.findByText('boards[board-1]');
+    const rows = within(screen.getByRole('region', {name: 'Resources'})).getAllByRole('row');
+    expect(rows[1].textContent).toContain('resource board-1 hw-c stm32');
+    expect(container.querySelector('.bb-locks-sum')!.textContent).toContain('a pool of resources · 1 of 1');
+    const held = within(screen.getByRole('table', {name: 'who holds it'})).getAllByRole('row');
+    expect(held[1].textContent).toContain('board-1');
+  });
+
   it('says that there is no such lock', async () => {
     show(new Master());
     await waitFor(() =>

@@ -45,7 +45,8 @@ function LockPage({lockid}: {lockid: number}) {
     copies.change(copy, other => other.copyid === copy.copyid);
     // a copy that nobody holds or waits for may be no more, and one that is not seen may be new
     const seen = copies.rows.some(other => other.copyid === copy.copyid);
-    if (!seen || copy.used + copy.waiting === 0) {
+    // and what happens to a resource is told of its pool
+    if (!seen || copy.used + copy.waiting === 0 || answer.rows[0]?.kind === 'pool') {
       copies.refresh();
     }
     [answer, holders, waiters].forEach(each => each.refresh());
@@ -64,7 +65,8 @@ function LockPage({lockid}: {lockid: number}) {
         {lock !== undefined && (
           <>
             <p className="bb-locks-sum">
-              {KINDS[lock.kind]} · {plural(lock.copies, 'copy', 'copies')} in use ·{' '}
+              {KINDS[lock.kind]} ·{' '}
+              {lock.kind === 'pool' || <>{plural(lock.copies, 'copy', 'copies')} in use · </>}
               <Meter used={lock.used} capacity={lock.capacity} /> ·{' '}
               {waits(lock.waiting)}
               {lock.oldest_wait_at !== null && (
@@ -106,7 +108,7 @@ function Copies({lock, copies, seen}: CopiesProps) {
   const {me} = useHand();
   return (
     <section aria-labelledby={label}>
-      <h2 id={label}>Copies</h2>
+      <h2 id={label}>{lock.kind === 'pool' ? 'Resources' : 'Copies'}</h2>
       <Table<Copy>
         caption="its copies"
         listing={copies}
@@ -139,7 +141,7 @@ function Copies({lock, copies, seen}: CopiesProps) {
             : []),
         ]}
       />
-      {me !== null && (
+      {me !== null && lock.kind !== 'pool' && (
         <p className="bb-locks-unlisted">
           A copy that is not listed, for nobody uses it:{' '}
           <Deeds deeds={[holdUnused(lock), quarantineUnused(lock)]} />
@@ -149,7 +151,7 @@ function Copies({lock, copies, seen}: CopiesProps) {
   );
 }
 
-/** Whose copy it is: a worker's, a branch's, or a key's. */
+/** Whose copy it is: a worker's, a branch's, or a key's; or which resource, and what it is. */
 export function Scope({copy}: {copy: Copy}) {
   switch (copy.scope) {
     case 'worker':
@@ -174,6 +176,18 @@ export function Scope({copy}: {copy: Copy}) {
       return (
         <>
           key <Name text={copy.key ?? ''} />
+        </>
+      );
+    case 'resource':
+      return (
+        <>
+          resource <Name text={copy.key ?? ''} />
+          {(copy.labels ?? []).map(label => (
+            <React.Fragment key={label}>
+              {' '}
+              <Tag>{label}</Tag>
+            </React.Fragment>
+          ))}
         </>
       );
     default:

@@ -15,6 +15,7 @@ export const KINDS = {
   master: 'one for all',
   worker: 'one per worker',
   branch: 'one per branch',
+  pool: 'a pool of resources',
 };
 
 /** All locks. */

@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: a lock whose units have names, and are not all alike.
+
+A unit is a bit of a number, so that sets of them are compared at once. What is nested in a holder
+stands above it on each unit that it takes of it, and only who is on top can let others have it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import Callable
+from typing import Container
+from typing import Iterable
+from typing import Iterator
+from typing import Sequence
+from weakref import WeakValueDictionary
+
+from buildbot.locking.claim import end_hopeless
+from buildbot.locking.kinds import Kinds
+from buildbot.locking.matching import Wish
+from buildbot.locking.matching import can_be_met
+from buildbot.locking.matching import choose
+from buildbot.locking.matching import each
+from buildbot.locking.picking import in_order
+from buildbot.locking.pool import Holding
+from buildbot.locking.pool import Lock
+from buildbot.locking.pool import Pool
+from buildbot.locking.pool import Want
+from buildbot.locking.resource import Part
+from buildbot.locking.resource import Resource
+from buildbot.locking.turns import kept
+
+NOBODY: frozenset[Any] = frozenset()
+
+#: takes resources, and returns them with those first that are to be used first
+Pick = Callable[[Sequence[Resource]], Sequence[Resource]]
+
+
+class Unit:
+    """One unit of a lock, by its resource. It does not say who may have it.
+
+    :ivar stack: the holdings that have it, each nested in the one before it.
+    :ivar released: a number that is the higher, the later it was given back.
+    """
+
+    __slots__ = ('released', 'resource', 'stack')
+
+    def __init__(self, resource: Resource, stack: list[NamedHolding]) -> None:
+        self.resource = resource
+        self.stack = stack
+        self.released = 0
+
+
+class NamedWant(Want):
+    """Some resources of a lock, or all of them, as a claim asks for them.
+
+    :param parts: what is wanted; of no meaning for an exclusive want.
+    :param worker: the worker on which they are used; None if that does not matter.
+    """
+
+    __slots__ = ('parts', 'worker')
+
+    def __init__(
+        self, lock: NamedLock, exclusive: bool, parts: Sequence[Part], worker: str | None = None
+    ) -> None:
+        super().__init__(lock, exclusive, sum(part.count for part in parts))
+        self.parts = tuple(parts)
+        self.worker = worker
+
+    def pool(self, ancestors: Sequence[Any]) -> Pool:
+        return self.lock.lane(self, ancestors)
+
+
+class NamedHolding(Holding):
+    """Resources that one owner has of one lock.
+
+    :ivar units: how many they are.
+    :ivar bits: the set of them.
+    :ivar resources: what they are, in the order of the parts of the want.
+    """
+
+    __slots__ = ('bits', 'resources')
+
+    resources: list[Resource]  # type: ignore[misc]
+
+    def __init__(self, claim: Any, pool: Lane, exclusive: bool, units: Sequence[int]) -> None:
+        super().__init__(claim, pool, exclusive, len(units))
+        self.bits = sum(1 << unit for unit in units)
+        self.resources = [pool.lock.units[unit].resource for unit in units]
+
+    @property
+    def is_nested(self) -> bool:
+        units = self.pool.lock.units
+        return any(units[unit].stack[0] is not self for unit in each(self.bits))
+
+
+class NamedLock(Lock):
+    """The resources of a pool, who holds them and who waits. It knows no configuration.
+
+    :ivar units: by their bits; one that is there no more stays until it is given back.
+    :ivar kinds: which of them fit what.
+    :ivar offered: the set of those that are there still.
+    :ivar free: the set of those that nobody has.
+    :ivar on_top: for each owner the set of those that it has, and nobody nested in it.
+    :ivar pick: the user's order of what would do; None if there is none.
+    """
+
+    __slots__ = ('_lanes', '_released', 'free', 'kinds', 'offered', 'on_top', 'pick', 'units')
+
+    is_named = True
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.units: dict[int, Unit] = {}
+        self.kinds = Kinds({})
+        self.offered = self.free = 0
+        self.on_top: dict[Any, int] = {}
+        self.pick: Pick | None = None
+        self.whole = NamedWant(self, True, ())
+        self._released = 0
+        self._lanes: WeakValueDictionary[Any, Lane] = WeakValueDictionary()
+
+    def offer(self, resources: Iterable[Resource]) -> None:
+        """Have these resources from now on; what is held of others stays so."""
+        by_name = {resource.name: resource for resource in resources}
+        self.capacity = len(by_name)
+        self.offered = 0
+        for bit, unit in self.units.items():
+            resource = by_name.pop(unit.resource.name, None)
+            if resource is not None:
+                unit.resource = resource
+                self.offered |= 1 << bit
+        for bit, unit in list(self.units.items()):
+            if not self.offered >> bit & 1 and not unit.stack:
+                del self.units[bit]
+        bit = 0
+        for resource in by_name.values():
+            while bit in self.units:
+                bit += 1
+            # who holds all of them holds this one too
+            self.units[bit] = Unit(resource, [h for h in self.holdings if h.exclusive])
+            for holding in self.units[bit].stack:
+                holding.bits |= 1 << bit
+                holding.resources.append(resource)
+            self.offered |= 1 << bit
+        self._change()
+
+    def _change(self) -> None:
+        self.kinds = Kinds({bit: unit.resource for bit, unit in self.units.items()})
+        self.free = sum(1 << bit for bit, unit in self.units.items() if not unit.stack)
+        self.on_top = {}
+        for bit, unit in self.units.items():
+            if unit.stack:
+                owner = unit.stack[-1].owner
+                self.on_top[owner] = self.on_top.get(owner, 0) | 1 << bit
+        for lane in list(self._lanes.values()):
+            lane.look_up()
+
+    def want(self, parts: Sequence[Part], worker: str | None) -> NamedWant:
+        """Return a want of some resources."""
+        return NamedWant(self, False, parts, worker)
+
+    def lane(self, want: NamedWant, ancestors: Sequence[Any]) -> Lane:
+        """Return where those wait who want the same."""
+        around = tuple(ancestors) if any(a in self.held for a in ancestors) else ()
+        key = (want.exclusive, want.parts, want.worker, around)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(self, want, around)
+        return lane
+
+    def pool_for(self, ancestors: Iterable[Any]) -> Pool:
+        return self.lane(self.whole, tuple(ancestors))
+
+    def reach(self, ancestors: Iterable[Any]) -> int:
+        """Return the set of those that are free, or those around an owner have on top."""
+        units = self.free
+        for ancestor in ancestors:
+            units |= self.on_top.get(ancestor, 0)
+        return units
+
+    def add(self, holding: NamedHolding) -> None:
+        owner, bits = holding.owner, holding.bits
+        self.holdings[holding] = None
+        self.held.setdefault(owner, []).append(holding)
+        self.used += bin(self.free & bits).count('1')
+        for unit in each(bits & ~self.free):
+            below = self.units[unit].stack[-1].owner
+            self.on_top[below] &= ~(1 << unit)
+        for unit in each(bits):
+            self.units[unit].stack.append(holding)
+        self.on_top[owner] = self.on_top.get(owner, 0) | bits
+        self.free &= ~bits
+        self.held_whole = self.held_whole or holding.exclusive
+
+    def remove(self, holding: NamedHolding) -> None:
+        owner = holding.owner
+        del self.holdings[holding]
+        self.held[owner].remove(holding)
+        if not self.held[owner]:
+            del self.held[owner]
+        gone = False
+        self._released += 1
+        for unit in each(holding.bits):
+            known = self.units[unit]
+            stack = known.stack
+            if stack[-1] is holding:
+                self.on_top[owner] &= ~(1 << unit)
+            stack.remove(holding)
+            if stack:
+                top = stack[-1].owner
+                self.on_top[top] = self.on_top.get(top, 0) | 1 << unit
+                continue
+            self.used -= 1
+            known.released = self._released
+            if self.offered >> unit & 1:
+                self.free |= 1 << unit
+            else:
+                del self.units[unit]
+                gone = True
+        if not self.on_top.get(owner):
+            self.on_top.pop(owner, None)
+        if holding.exclusive:
+            self.held_whole = any(h.exclusive for h in self.holdings)
+        if gone:
+            self._change()
+
+
+class Lane(Pool):
+    """Where those wait who want the same of a lock whose units have names.
+
+    :param want: what they want.
+    :param ancestors: the owners around them, from the nearest out, if any of these holds the lock.
+    :ivar usable: the set of the units that would do for them.
+    """
+
+    __slots__ = ('__weakref__', '_wishes', 'ancestors', 'usable', 'want')
+
+    is_lane = True
+
+    def __init__(self, lock: NamedLock, want: NamedWant, ancestors: tuple[Any, ...]) -> None:
+        super().__init__(lock)
+        self.holdings = lock.holdings
+        self.want = want
+        self.ancestors = ancestors
+        self._wishes: list[Wish] = []
+        self.usable = 0
+        self.look_up()
+
+    def look_up(self) -> None:
+        """See which units would do, after they have changed."""
+        kinds, want = self.lock.kinds, self.want
+        here = kinds.of_worker(want.worker)
+        self._wishes = []
+        self.usable = -1 if want.exclusive else 0
+        for part in want.parts:
+            fitting = here & kinds.fitting(part.labels)
+            sets = [units for s in kinds.families(part.same) if (units := s & fitting)]
+            self._wishes.append((part.count, sets))
+            for units in sets:
+                self.usable |= units
+
+    @property
+    def is_nested(self) -> bool:
+        return bool(self.ancestors and self.holders_around())
+
+    def holders_around(self) -> frozenset[Any]:
+        """Return the owners around them that hold the lock."""
+        if not self.ancestors:
+            return NOBODY
+        return frozenset(a for a in self.ancestors if a in self.lock.held)
+
+    def reach(self) -> int:
+        """Return the set of those units that would do, and that nobody else has."""
+        return self.lock.reach(self.ancestors) & self.usable
+
+    def can(self, units: int) -> bool:
+        """Tell whether one of them could be granted what it wants of some units."""
+        if not self.want.exclusive:
+            return can_be_met(self._wishes, units)
+        others = (h for h in self.lock.holdings if h.exclusive and h.owner not in self.ancestors)
+        return units == self.lock.kinds.all and not any(others)
+
+    def fits(self, exclusive: bool, units: int) -> bool:
+        return self.can(self.reach())
+
+    def most(self) -> int:
+        held = self.lock.held
+        units = self.lock.offered
+        for holding in (h for ancestor in self.ancestors for h in held.get(ancestor, ())):
+            units |= holding.bits
+        return self.want.units if self.can(units) else 0
+
+    def left_by(self, holdings: Iterable[NamedHolding], stuck: Container[Any]) -> int:
+        """Return the set of the units that would do, if only the stuck owners held anything.
+
+        :param holdings: those that there are.
+        """
+        units = self.lock.kinds.all & self.usable
+        for holding in holdings:
+            owner = holding.claim.owner
+            if holding.bits & units and owner in stuck and owner not in self.ancestors:
+                units &= ~holding.bits
+        return units
+
+    def in_the_way(self) -> Iterator[NamedHolding]:
+        for holding in self.lock.holdings:
+            if holding.bits & self.usable and holding.owner not in self.ancestors:
+                yield holding
+
+    def take(self, claim: Any, exclusive: bool, units: int) -> NamedHolding:
+        if exclusive:
+            chosen = list(self.lock.units)
+        else:
+            free = self.reach() & ~kept(self, claim.place, claim.choice)
+            found = choose(self._wishes, in_order(self, free))
+            assert found is not None
+            chosen = [unit for of_part in found for unit in of_part]
+        holding = NamedHolding(claim, self, exclusive, chosen)
+        self.lock.add(holding)
+        return holding
+
+    def give_back(self, holding: NamedHolding) -> None:
+        self.lock.remove(holding)
+
+    def around(self) -> Iterator[Pool]:
+        yield self
+
+
+def set_resources(lock: NamedLock, resources: Iterable[Resource]) -> None:
+    """Have other resources; what is held of those that are gone stays so until it is given back."""
+    claims = lock.claims()
+    lock.offer(resources)
+    end_hopeless(claims, list(lock.busy))

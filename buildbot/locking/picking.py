@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: which of several resources that would do are taken first."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import Sequence
+
+from twisted.python import log
+
+from buildbot.locking.matching import each
+
+
+def in_order(lane: Any, free: int) -> list[int]:
+    """Return the units that would do, those first that are to be taken first.
+
+    What an owner around has goes first. Else it is the one that the fewest of those who wait could
+    use, and then the one that was given back longest ago; or the order is the user's.
+
+    :param free: the set of those that can be had.
+    """
+    lock, units = lane.lock, list(each(free))
+    if len(units) < 2 or len(units) == lane.want.units:
+        return units
+    waiting = dict.fromkeys(units, 0)
+    for other in lock.busy:
+        shared = other.usable & free
+        if shared:
+            number = sum(map(len, other.lines.values()))
+            for unit in each(shared):
+                waiting[unit] += number
+    units.sort(key=lambda unit: (waiting[unit], lock.units[unit].released, unit))
+    if lock.pick is not None:
+        units = in_order_of_user(lock, units)
+    if lane.ancestors:
+        inside = [lock.on_top.get(ancestor, 0) for ancestor in lane.ancestors]
+        units.sort(
+            key=lambda unit: next((i for i, s in enumerate(inside) if s >> unit & 1), len(inside))
+        )
+    return units
+
+
+def in_order_of_user(lock: Any, units: list[int]) -> list[int]:
+    """Return some units in the order that the user's function has put their resources in."""
+    by_name = {lock.units[unit].resource.name: unit for unit in units}
+    try:
+        names = [r.name for r in lock.pick([lock.units[unit].resource for unit in units])]
+        assert sorted(names) == sorted(by_name), 'it must return all that it was given, once each'
+    except Exception as e:  # who is next must not suffer from that
+        log.err(e, 'while the function pick of a pool chose a resource; it is not asked this time')
+        return units
+    return [by_name[name] for name in names]
+
+
+def names_of(resources: Sequence[Any]) -> str:
+    """Return the names of some resources for messages."""
+    return ', '.join(resource.name for resource in resources)

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: the one copy of a resource pool."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import Sequence
+from weakref import WeakValueDictionary
+
+from buildbot.locking.copies import FoundByName
+from buildbot.locking.copy import LIMIT
+from buildbot.locking.copy import Access
+from buildbot.locking.copy import BaseLock
+from buildbot.locking.named import NamedLock
+from buildbot.locking.named import NamedWant
+from buildbot.locking.named import set_resources
+from buildbot.locking.owner import claims_of
+from buildbot.locking.owner import key_of
+from buildbot.locking.owner import owners_around
+from buildbot.locking.owner import thing_of
+from buildbot.locking.resource import Part
+from buildbot.locking.resource import Resource
+from buildbot.locking.resourcecopy import ResourceCopy
+
+
+class RealPool(BaseLock, FoundByName):
+    """The copy of a ``ResourcePool``. Its resources arrive with ``updateFromLockId``."""
+
+    kind = 'ResourcePool'
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, 0)
+        self._rule: NamedLock = NamedLock()
+        self.config_version = -1
+        self.lockid: Any = None
+        #: those of its resources, by name, that people hold or have taken out of use
+        self.copies: WeakValueDictionary[str, ResourceCopy] = WeakValueDictionary()
+
+    def getLockForWorker(self, workername: str) -> RealPool:
+        return self
+
+    def copy_on(self, workername: str) -> RealPool:
+        """Return the copy for builds on a worker: there is but one."""
+        return self
+
+    def updateFromLockId(self, lockid: Any, config_version: int) -> None:
+        """Take over the resources of a newer configuration."""
+        assert self.lockName == lockid.name
+        is_new = self.lockid is None or self.lockid != lockid
+        self.config_version = config_version
+        self.lockid = lockid
+        self._rule.pick = lockid.pick
+        if is_new:
+            self._set_resources(lockid.resources)
+
+    def _set_resources(self, resources: Sequence[Resource]) -> None:
+        set_resources(self._rule, resources)
+        self.announce(LIMIT)
+        self.announce_release()
+        for claim in self._rule.claims():
+            claim.fail_in_circle()
+
+    def setMaxCount(self, count: int) -> None:
+        """Do nothing: it has as many units as it has resources."""
+
+    def want_of(self, access: Access) -> NamedWant:
+        if access.mode == 'exclusive':
+            return self._rule.whole
+        parts = getattr(access, 'parts', None)
+        if parts is None:  # a person says only how many
+            return self._rule.want((Part(access.count),), None)
+        return self._rule.want(parts, access.worker)
+
+    def never(self, access: Access) -> str:
+        parts = getattr(access, 'parts', (Part(access.count),))
+        worker = getattr(access, 'worker', None)
+        where = '' if worker is None else f' on worker {worker!r}'
+        wanted = ' and '.join(part.words for part in parts)
+        return f'{wanted} of {self} can never be had{where}, for there are too few such resources'
+
+    def resource(self, name: str) -> Resource | None:
+        """Return the resource of a name that the configuration has; None if there is none."""
+        units = self._rule.units
+        offered = (u.resource for bit, u in units.items() if self._rule.offered >> bit & 1)
+        return next((resource for resource in offered if resource.name == name), None)
+
+    def copy_for(self, name: str) -> ResourceCopy:
+        """Return one of its resources, there or not, as a copy."""
+        copy = self.copies.get(name)
+        if copy is None:
+            copy = self.copies[name] = ResourceCopy(self, name)
+        return copy
+
+    def all_copies(self) -> list[BaseLock]:
+        """Return it as a whole, and then each of its resources."""
+        names = [unit.resource.name for unit in self._rule.units.values()]
+        return [self, *map(self.copy_for, names)]
+
+    def scope_of(self, copy: BaseLock) -> dict[str, Any]:
+        """Say which resource one is, and what is said of it."""
+        resource = self.resource(copy.key)
+        labels = [] if resource is None else sorted(resource.labels)
+        return {'scope': 'resource', 'key': copy.key, 'labels': labels}
+
+    def expect(self, name: str) -> None:
+        """Have a resource that is held by hand before a configuration has said what there is."""
+        if self.lockid is None and self.resource(name) is None:
+            known = [unit.resource for unit in self._rule.units.values()]
+            set_resources(self._rule, [*known, Resource(name)])
+
+    def free_resources(self) -> list[Resource]:
+        """Return the resources that nobody has."""
+        units = self._rule.units
+        return [unit.resource for bit, unit in units.items() if self._rule.free >> bit & 1]
+
+    def holders_in_the_way(self, requester: Any) -> list[Any]:
+        key = key_of(requester)
+        lane = self._rule.pool_for([key_of(owner) for owner in owners_around(requester)])
+        for claim in claims_of(key) or ():
+            if claim.waiting and claim.owner is key:
+                lane = next((p for p in claim.pools if p.lock is self._rule), lane)
+        return [thing_of(h.owner) for h in lane.in_the_way() if not h.is_nested]

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: one resource of a pool, such as a board: a unit that has a name, labels and properties."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+from typing import Iterable
+from typing import Mapping
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What is said of one thing of a pool. It does not know who has it.
+
+    :param name: of the resource; no other one of the configuration may have it.
+    :param labels: what it is, for those who want one that fits an expression.
+    :param properties: what is to be known by those who have got it, by name.
+    :param workers: the names of the workers on which it can be used; None stands for all.
+    """
+
+    name: str
+    labels: Iterable[str] = frozenset()
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    workers: Iterable[str] | None = None
+
+    def __post_init__(self) -> None:
+        # what is no list stays as it is, for the pool to refuse
+        for name, kind in (('labels', frozenset), ('workers', tuple)):
+            value = getattr(self, name)
+            if isinstance(value, (list, tuple, set, frozenset)):
+                object.__setattr__(self, name, kind(value))
+        if isinstance(self.properties, dict):
+            object.__setattr__(self, 'properties', dict(self.properties))
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+class Part(NamedTuple):
+    """Some resources of a pool, as a claim asks for them. It has none.
+
+    :param count: how many, at least 1.
+    :param labels: the expression that each of them fits; None if any will do.
+    :param same: the property, or else the family of labels, that all of them agree in; None if
+        they need not.
+    """
+
+    count: int = 1
+    labels: str | None = None
+    same: str | None = None
+
+    @property
+    def words(self) -> str:
+        """What it asks for, for people."""
+        words = f'{self.count}'
+        if self.labels is not None:
+            words += f' that {"fits" if self.count == 1 else "fit"} {self.labels!r}'
+        return words if self.same is None else f'{words}, of the same {self.same!r}'

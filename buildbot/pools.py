@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""New: what a configuration says of resource pools: locks whose units have names and labels."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import Callable
+from typing import ClassVar
+from typing import Collection
+from typing import Iterable
+from typing import Sequence
+
+from buildbot import config
+from buildbot.config.fileline import at
+from buildbot.config.pools import problems_of
+from buildbot.config.words import words_for
+from buildbot.locking.labels import LabelError
+from buildbot.locking.labels import parse
+from buildbot.locking.named import NamedLock
+from buildbot.locking.poolcopy import RealPool
+from buildbot.locking.resource import Part
+from buildbot.locking.resource import Resource
+from buildbot.locks import BaseLockId
+from buildbot.locks import LockAccess
+
+
+class PoolAccess(LockAccess):
+    """One way to take resources of a pool.
+
+    :param lockid: a ``ResourcePool``.
+    :param parts: what is wanted, all of it or nothing; of no meaning for exclusive access.
+    :param exclusive: whether all of the pool is wanted.
+    :param worker: the worker on which they are used; None if that does not matter.
+    :raises ConfigErrors: it cannot be taken like this.
+    """
+
+    compare_attrs: ClassVar[Sequence[str]] = (*LockAccess.compare_attrs, 'parts', 'worker')
+
+    def __init__(
+        self,
+        lockid: ResourcePool,
+        parts: Sequence[Part],
+        exclusive: bool = False,
+        worker: str | None = None,
+    ) -> None:
+        self.parts, self.worker = tuple(parts), worker
+        count = 1 if exclusive else sum(part.count for part in parts)
+        super().__init__(lockid, 'exclusive' if exclusive else 'counting', count)
+
+    def __repr__(self) -> str:
+        if self.mode == 'exclusive':
+            return f'{self.lockid!r}.access(exclusive=True)'
+        return f'{self.lockid!r} ({" and ".join(part.words for part in self.parts)})'
+
+    def on(self, worker: str) -> PoolAccess:
+        """Return the access for a build on a worker."""
+        if not self.lockid.depends_on_worker or self.mode == 'exclusive':
+            return self
+        return PoolAccess(self.lockid, self.parts, False, worker)
+
+    def joined(self, other: LockAccess) -> PoolAccess | None:
+        if not isinstance(other, PoolAccess) or 'exclusive' in (self.mode, other.mode):
+            return None
+        return PoolAccess(self.lockid, (*self.parts, *other.parts), False, self.worker)
+
+    def can_be_met(self, worker: str | None = None) -> bool:
+        """Tell whether it can be had if nobody else has anything.
+
+        :param worker: the worker on which it is used; None if it may be any.
+        """
+        if not self.parts:
+            return True
+        lock = self.lockid.unused()
+        return bool(lock.lane(lock.want(self.parts, worker), ()).most())
+
+    def why_never(self, workers: Sequence[str]) -> str | None:
+        lock = self.lockid.unused()
+        for part in self.parts:
+            fitting = bin(lock.kinds.fitting(part.labels)).count('1')
+            if not fitting and part.labels is not None:
+                return f'no resource fits {part.labels!r}'
+            if fitting < part.count:
+                number = 'there is 1' if fitting == 1 else f'there are {fitting}'
+                return f'{part.words} can never be had, for {number}'
+            if not PoolAccess(self.lockid, [part]).can_be_met():
+                return f'{part.words}, can never be had, for there are never so many that agree'
+        words = ' and '.join(part.words for part in self.parts)
+        if not self.can_be_met():
+            return f'{words} can never be had together, for there are too few such resources'
+        if workers and not any(self.can_be_met(worker) for worker in workers):
+            names = ', '.join(repr(worker) for worker in workers)
+            return f'{words} can be had on none of the workers {names}'
+        return None
+
+    def holders_on(self, workername: str) -> int:
+        if self.mode == 'exclusive':
+            return 1
+        if not self.can_be_met(workername):
+            return 0
+        lock = self.lockid.unused()
+        usable = lock.lane(lock.want(self.parts, workername), ()).usable
+        return max(1, bin(usable).count('1') // self.count)
+
+
+class ResourcePool(BaseLockId):
+    """A lock whose units are things that have names, such as the boards on a bench.
+
+    :param name: of the pool; no other lock of the configuration may have it.
+    :param resources: a list of ``Resource``, each of another name.
+    :param pick: a function that takes a list of resources that would do, and returns it in the
+        order in which they are to be taken. Without it that is the one that the fewest of those
+        who wait could use, and then the one that was given back longest ago.
+    :param rules: what else is said of it; see ``RULES`` of ``buildbot.locks``.
+    :ivar depends_on_worker: whether there are workers on which not all of them can be used.
+    :raises ConfigErrors: one of these is not what it must be.
+    """
+
+    compare_attrs: ClassVar[Sequence[str]] = ('name', 'resources', 'pick', '_rules')
+    lockClass = RealPool
+    why_not_of_worker = 'a resource pool cannot stand here: its resources are for builds and steps'
+
+    def __init__(
+        self,
+        name: str,
+        resources: Iterable[Resource] = (),
+        pick: Callable[[list[Resource]], list[Resource]] | None = None,
+        **rules: Any,
+    ) -> None:
+        self.name, self.pick = name, pick
+        is_list = isinstance(resources, (list, tuple))
+        self.resources = tuple(resources) if is_list else ()
+        self.maxCount = len(self.resources)
+        self._check()
+        problems = []
+        if not is_list:
+            problems.append(f'resources must be a list of resources, not {words_for(resources)}')
+        if pick is not None and not callable(pick):
+            problems.append(f'pick must be a function of resources, or None, not {pick!r}')
+        names: set[Any] = set()
+        for resource in self.resources:
+            if not isinstance(resource, Resource):
+                problems.append(f'{words_for(resource)} is not a resource')
+                continue
+            problems += [f'resource {resource.name!r}: {why}' for why in problems_of(resource)]
+            if isinstance(resource.name, str) and resource.name in names:
+                problems.append(f'it has two resources of the name {resource.name!r}')
+            names.add(resource.name if isinstance(resource.name, str) else None)
+        if problems:
+            # to go on would be to look for what is not there
+            raise config.ConfigErrors([self._sentence(problem) for problem in problems])
+        self.depends_on_worker = any(r.workers is not None for r in self.resources)
+        self._take_rules(rules)
+
+    def __repr__(self) -> str:
+        names = ', '.join(repr(resource.name) for resource in self.resources[:8])
+        more = ', ...' if self.maxCount > 8 else ''
+        return f'ResourcePool({self.name!r}, [{names}{more}])'
+
+    def unused(self) -> NamedLock:
+        """Return its resources as nobody has any of them."""
+        lock = NamedLock()
+        lock.offer(self.resources)
+        return lock
+
+    def problems_beside(self, others: Sequence[BaseLockId], workers: Collection[str]) -> list[str]:
+        first = {r.name: p for p in others if isinstance(p, ResourcePool) for r in p.resources}
+        where, found = at(self.written_at), []
+        for resource in self.resources:
+            what = f'lock {self.name!r}: resource {resource.name!r}'
+            pool = first.get(resource.name)
+            if pool is not None:
+                there = f'the pool {pool.name!r} too{at(pool.written_at)}'
+                found.append(f'{what} is in {there}, and can be in one only{where}')
+            missing = [worker for worker in resource.workers or () if worker not in workers]
+            found += [f'{what}: there is no worker {worker!r}{where}' for worker in missing]
+        return found
+
+    def access(  # type: ignore[override]
+        self,
+        count: int = 1,
+        labels: str | None = None,
+        same: str | None = None,
+        exclusive: bool = False,
+    ) -> PoolAccess:
+        """Say which resources are wanted.
+
+        :param count: how many; all together or none.
+        :param labels: an expression over labels and properties that each of them fits, such as
+            ``'stm32 & !hw-a'``; None if any will do.
+        :param same: what all of them agree in: the property of that name if a resource has it,
+            else the label that begins with it and a hyphen: ``'hw'`` for ``hw-a`` or ``hw-c``.
+        :param exclusive: whether the whole pool is wanted for oneself.
+        :raises ConfigErrors: one of these is not what it must be.
+        """
+        problem = None
+        if not isinstance(exclusive, bool):
+            problem = f'exclusive must be True or False, not {exclusive!r}'
+        elif count in ('counting', 'exclusive'):
+            problem = (
+                f'{count!r} is no number of resources; a pool is taken with access(count=1), or'
+                ' with access(exclusive=True)'
+            )
+        elif exclusive and (count != 1 or labels is not None or same is not None):
+            problem = 'exclusive access takes the whole pool, so nothing else can be said of it'
+        elif not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            problem = f'{count!r} is no number of resources'
+        elif same is not None and (not isinstance(same, str) or not same):
+            problem = f'same must be the name of a property or of a family of labels, not {same!r}'
+        elif labels is not None and not isinstance(labels, str):
+            problem = f'labels must be an expression over labels, not {words_for(labels)}'
+        elif labels is not None:
+            try:
+                labels = parse(labels).text
+            except LabelError as e:
+                problem = str(e)
+        if problem is not None:
+            raise config.ConfigErrors([self._sentence(problem)])
+        if exclusive:
+            return PoolAccess(self, (), True)
+        return PoolAccess(self, [Part(count, labels, same)] if count else ())
+
+    def defaultAccess(self) -> PoolAccess:
+        return self.access()

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""``Interpolate`` knows ``lock:``, what one has got of a pool of resources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from buildbot.process.heldresources import read_substitution
+from buildbot_overlay import release
+
+upstream = release(__name__)
+
+
+class Interpolate(upstream.Interpolate):
+    def _parseSubstitution(self, fmt: str) -> Any:
+        key, colon, arg = fmt.partition(':')
+        if key == 'lock' and colon:
+            return read_substitution(arg)
+        return super()._parseSubstitution(fmt)

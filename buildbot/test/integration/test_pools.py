@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Resource pools on a master: builds, steps and groups get resources, on workers that have them."""
+
+from __future__ import annotations
+
+from twisted.internet import defer
+
+from buildbot.locking.copy import LockError
+from buildbot.locking.resource import Resource
+from buildbot.plugins import schedulers
+from buildbot.plugins import steps
+from buildbot.pools import ResourcePool
+from buildbot.process.groups.step import StepGroup
+from buildbot.process.properties import renderer
+from buildbot.process.results import FAILURE
+from buildbot.process.results import SUCCESS
+from buildbot.test.util.distribution import DistributionCase
+from buildbot.test.util.lab import GatedStep
+
+
+def boards(*names, **words):
+    """Return a pool of boards: ``1b@w1`` has the label ``b`` and is on the worker ``w1``."""
+    resources = []
+    for name in names:
+        name, _, worker = name.partition('@')
+        resources.append(Resource(name, list(name[1:]), {}, [worker] if worker else None))
+    return ResourcePool('boards', resources, **words)
+
+
+class PoolCase(DistributionCase):
+    @defer.inlineCallbacks
+    def real(self, pool):
+        return (yield self.master.botmaster.getLockByID(pool, 0))
+
+    def got(self, gate):
+        """Return for each build that is at a gate what its step or the build has got."""
+        found = []
+        for build, _ in self.gates[gate].running:
+            owner = build.currentStep if build.currentStep is not None else build
+            found.append(''.join(r.name for r in owner.resources('boards')))
+        return ' '.join(found)
+
+
+class Builders(PoolCase):
+    """Pools among the locks of builders."""
+
+    @defer.inlineCallbacks
+    def test_by_label(self):
+        """Each build has boards of its own that fit; who waits for others is passed."""
+        pool = boards('1a', '2b', '3a')
+        yield self.setup_lab(
+            {
+                'all': self.builder('all', pool.access(2, 'a')),
+                'b': self.builder('b', pool.access(labels='b')),
+                'any': self.builder('any', pool),
+            },
+            workers=['w1', 'w2', 'w3'],
+        )
+        for name in ('any', 'all', 'b'):
+            yield self.request(name)
+        self.assertEqual((self.running(), self.got('any'), self.got('b')), ('any b', '1a', '2b'))
+        self.end('any')
+        self.assertEqual(self.got('all'), '1a3a')
+        yield self.assert_all_done(pool)
+
+    @defer.inlineCallbacks
+    def test_given_back(self):
+        """What a build gives back goes to the next one, and nothing is left."""
+        pool = boards('1a', '2a')
+        yield self.start({'x': [pool.access(2)], 'y': [pool.access(labels='a')]})
+        yield self.request('x')
+        yield self.request('y')
+        self.assertEqual((self.running(), self.got('x')), ('x', '1a2a'))
+        self.end('x')
+        self.assertEqual((self.running(), self.got('y')), ('y', '1a'))
+        yield self.assert_all_done(pool)
+
+    @defer.inlineCallbacks
+    def test_two_accesses(self):
+        """Several accesses to one pool in a list are had all together, and none twice."""
+        pool = boards('1ab', '2a', '3b')
+        yield self.start({'x': [pool.access(labels='a'), pool.access(labels='b & !1ab')]})
+        yield self.request('x')
+        self.assertEqual(self.got('x'), '1ab3b')
+        yield self.assert_all_done(pool)
+
+    @defer.inlineCallbacks
+    def test_on_its_worker(self):
+        """A build begins on the worker that has the board, whichever is idle."""
+        pool = boards('1a@w1', '2b@w2', '3a@w1')
+        yield self.start({'a': [pool.access(labels='a')], 'b': [pool.access(labels='b')]})
+        for name in 'aabb':
+            yield self.request(name)
+        self.assertEqual(self.running(), 'a b')
+        self.assertEqual((self.worker_of('a'), self.worker_of('b')), ('w1', 'w2'))
+        self.end('b')
+        self.assertEqual((self.worker_of('b'), self.got('b')), ('w2', '2b'))
+        yield self.assert_all_done(pool)
+
+    @defer.inlineCallbacks
+    def test_pair(self):
+        """Of worker and board the pair is chosen that is free now."""
+        pool = boards('1@w1', '2@w2')
+        yield self.start({'x': [pool], 'y': [pool]})
+        yield self.request('x')
+        yield self.request('y')
+        self.assertEqual(self.running(), 'x y')
+        pairs = {self.got('x') + self.worker_of('x'), self.got('y') + self.worker_of('y')}
+        self.assertEqual(pairs, {'1w1', '2w2'})
+        yield self.assert_all_done(pool)
+
+    @defer.inlineCallbacks
+    def test_worker_away(self):
+        """The board of a worker that is not connected is not waited for nor offered."""
+        pool = boards('1@w1', '2@w2')
+        yield self.start({'x': [pool]})
+        self.lose_worker('w1')
+        for _ in range(2):
+            yield self.request('x')
+        self.assertEqual((self.running(), self.got('x')), ('x', '2'))
+        yield self.assert_all_done(pool)
+
+    @defer.inlineCallbacks
+    def test_exclusive(self):
+        """The whole pool is for one alone."""
+        pool = boards('1', '2')
+        yield self.start({'x': [pool.access(exclusive=True)], 'y': [pool]})
+        yield self.request('x')
+        yield self.request('y')
+        self.assertEqual((self.running(), self.got('x')), ('x', '12'))
+        yield self.assert_all_done(pool)
+
+    @defer.inlineCallbacks
+    def test_rendered(self):
+        """Which boards are wanted may depend on the build; what can never be had fails it."""
+        pool = boards('1a', '2b')
+
+        @renderer
+        def locks(props):
+            return [pool.access(labels=props.getProperty('board'))]
+
+        yield self.setup_lab({'x': {**self.builder('x'), 'locks': locks}})
+        yield self.request('x', properties={'board': ('b', 'test')})
+        self.assertEqual(self.got('x'), '2b')
+        self.end('x')
+        yield self.request('x', properties={'board': ('c', 'test')})
+        self.assertEqual((yield self.builds()), [SUCCESS, FAILURE])
+        self.flushLoggedErrors(LockError)
+
+
+class Steps(PoolCase):
+    """Pools among the locks of steps and groups."""
+
+    def step(self, gate, *locks, **words):
+        return GatedStep(self.gate(gate), name=gate, locks=list(locks), **words)
+
+    @defer.inlineCallbacks
+    def test_nested(self):
+        """What a step wants is of what its build has, and each step has one of its own."""
+        pool = boards('1', '2', '3')
+        group = StepGroup(
+            name='g',
+            locks=[pool.access(2)],
+            parallel=2,
+            steps=[self.step('s', pool), self.step('t', pool)],
+        )
+        yield self.setup_lab({'x': {'steps': [group]}})
+        yield self.request('x')
+        real = yield self.real(pool)
+        names = [
+            (h.owner.thing.name, ''.join(r.name for r in h.resources)) for h in real.holdings()
+        ]
+        self.assertEqual(names, [('g', '12'), ('g/s', '1'), ('g/t', '2')])
+        self.assertEqual([r.name for r in real.free_resources()], ['3'])
+        yield self.assert_all_done(pool)
+
+    @defer.inlineCallbacks
+    def test_triggered(self):
+        """A triggered build gets of what the step that waits for it has got."""
+        pool = boards('1a', '2b')
+        trigger = steps.Trigger(schedulerNames=['t'], waitForFinish=True)
+        yield self.setup_lab(
+            {
+                'p': {'steps': [trigger], 'locks': [pool.access(labels='b')]},
+                'c': self.builder('c', pool),
+            },
+            workers=['w1', 'w2'],
+            schedulers=[schedulers.Triggerable(name='t', builderNames=['c'])],
+        )
+        yield self.request('p')
+        self.assertEqual(self.got('c'), '2b')
+        yield self.assert_all_done(pool)
+
+    @defer.inlineCallbacks
+    def test_late_binding(self):
+        """A build goes where its step can have a board, and each worker is kept fed, no more."""
+        pool = boards('1@w1', '2@w2')
+        yield self.setup_lab(
+            {'x': {'steps': [self.step('s', pool)]}, 'y': {'steps': [self.step('t', pool)]}},
+            workers=['w1', 'w2', 'w3'],
+        )
+        for name in 'xxyxy':
+            yield self.request(name)
+        workers = [b.workername for gate in 'st' for b, _ in self.gates[gate].running]
+        self.assertEqual(sorted(workers), ['w1', 'w2'])
+        builds = {name: len(worker.builds) for name, worker in self.master.workers.workers.items()}
+        self.assertEqual(builds['w3'], 0)
+        self.assertTrue(builds['w1'] <= 2 and builds['w2'] <= 2, builds)
+        while self.running():
+            self.end(self.running().split()[0])
+        self.assertEqual((yield self.builds()), [SUCCESS] * 5)
+
+    @defer.inlineCallbacks
+    def test_cannot_be_had(self):
+        """A step that wants what there is not fails and says which."""
+        pool = boards('1a', '2a')
+        locks = renderer(lambda props: [pool.access(3, 'a')])
+        yield self.setup_lab(
+            {'x': {'steps': [self.step('s'), GatedStep(self.gate('t'), locks=locks)]}}
+        )
+        yield self.request('x')
+        self.end('s')
+        self.assertEqual((yield self.builds()), [FAILURE])
+        (error,) = {str(e.value) for e in self.flushLoggedErrors(LockError)}
+        self.assertEqual(
+            error,
+            "3 that fit 'a' of boards can never be had, for there are too few such resources",
+        )
+
+
+class Look(PoolCase):
+    """What those who look on are told."""
+
+    @defer.inlineCallbacks
+    def test_rows(self):
+        """The API tells which resources are free, and who has which."""
+        pool = boards('1a', '2b')
+        yield self.start({'x': [pool.access(labels='b')]})
+        yield self.request('x')
+        (lock,) = yield self.master.data.get(('locks',))
+        self.assertEqual((lock['kind'], lock['capacity'], lock['used']), ('pool', 2, 1))
+        copies = yield self.master.data.get(('locks', lock['lockid'], 'copies'))
+        self.assertEqual([c['name'] for c in copies], ['boards', 'boards[1a]', 'boards[2b]'])
+        copy = copies[0]
+        self.assertEqual(copy['free'], [{'name': '1a', 'labels': ['a']}])
+        (holder,) = yield self.master.data.get(('locks', lock['lockid'], 'holders'))
+        self.assertEqual(holder['resources'], [{'name': '2b', 'labels': ['b']}])
+        yield self.assert_all_done(pool)
+
+    @defer.inlineCallbacks
+    def test_reconfig(self):
+        """A resource that is taken away stays with its holder, and one that is added is used."""
+        pool = boards('1', '2')
+        yield self.start({'x': [pool], 'y': [pool]})
+        yield self.request('x')
+        yield self.request('x')
+        pool = boards('2', '3')
+        builders = {name: self.builder(name, pool) for name in 'xy'}
+        self.lab_workers = [self.createLocalWorker(name) for name in ('w1', 'w2')]
+        yield self.reconfig_master(self.lab_config(builders))
+        self.assertEqual(self.got('x'), '1 2')
+        self.end('x')
+        yield self.request('x')
+        real = yield self.real(pool)
+        self.assertEqual([r.name for r in real.free_resources()], [])
+        self.assertEqual(self.got('x'), '2 3')
+        yield self.assert_all_done(pool)
