@@ -242,13 +242,14 @@ class AbstractWorker(upstream.AbstractWorker):
 
     @defer.inlineCallbacks
     def attached(self, conn: Any) -> Any:
+        is_attached = False
         try:
             yield super().attached(conn)
-        except Exception:
-            if conn is self.conn:
+            is_attached = True
+        finally:
+            if not is_attached and conn is self.conn:
                 # no builder would ever have it; when it is lost it connects again
                 conn.loseConnection()
-            raise
 
     @defer.inlineCallbacks
     def detached(self) -> Any:

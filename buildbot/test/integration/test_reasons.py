@@ -50,6 +50,8 @@ class FakeRequestOf:
     def __init__(self, brid):
         self.id = brid
         self.waitedFor = False
+        self.priority = 0
+        self.submittedAt = None
 
 
 class ReasonsCase(PacedCase, DistributionCase):
