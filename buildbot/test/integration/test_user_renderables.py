@@ -7,6 +7,7 @@ from typing import Any
 
 from parameterized import parameterized
 from twisted.internet import defer
+from twisted.protocols.amp import TooLong
 
 from buildbot.locks import BranchLock
 from buildbot.locks import MasterLock
@@ -321,7 +322,9 @@ class Nonsense(LabTestCase):
             row['state_string'] for row in (yield self.master.data.get(('builds', 1, 'steps')))
         ]
         self.assertLessEqual(max(map(len, states)), 1000)
-        return {str(f.value) or f.type.__name__ for f in self.flushLoggedErrors()}
+        # one of several processes of trial cannot pass on a traceback of that length
+        errors = [failure for failure in self.flushLoggedErrors() if not failure.check(TooLong)]
+        return {str(failure.value) for failure in errors}
 
     @parameterized.expand(
         [(f'{name}_{at}', at, give, said) for name, give, said in NO_LISTS for at in PLACES]
@@ -349,7 +352,7 @@ class Nonsense(LabTestCase):
         told = yield self.start(place, locks)
         self.assertTrue(told)
         for why in told:  # Python says it in one way or another
-            self.assertRegex(why, 'maximum recursion depth exceeded|^RecursionError$')
+            self.assertIn('maximum recursion depth exceeded', why)
 
     @parameterized.expand(
         [(1, '1'), (1.5, '1.5'), (None, 'None'), (['a', 2], "['a', 2]"), ('', '')]
