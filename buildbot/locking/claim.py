@@ -200,20 +200,23 @@ class Claim(Waiter):
             released = [h for h in released if h not in kept]
         freed: list[Pool] = []
         moved: dict[Claim, None] = {}
+        left_behind: dict[Claim, None] = {}
         for holding in released:
             pool = holding.pool
             if holding.inside:
                 for line in holding.inside.lines.values():
                     moved.update(line)
             pool.give_back(holding)
+            if pool.is_lane:
+                left_behind.update(dict.fromkeys(pool.left_behind(holding)))
             freed.append(pool)
         self.holdings = kept
         if not kept:
             self.state = ENDED
-        if moved:
+        if moved or left_behind:
             for claim in moved:
                 claim._move()
-            end_hopeless(moved, freed)
+            end_hopeless({**moved, **left_behind}, freed)
         else:
             serve(freed)
 

@@ -139,6 +139,7 @@ class NamedLock(Lock):
                 bit += 1
             # who holds all of them holds this one too
             self.units[bit] = Unit(resource, [h for h in self.holdings if h.exclusive])
+            self.used += bool(self.units[bit].stack)
             for holding in self.units[bit].stack:
                 holding.bits |= 1 << bit
                 holding.resources.append(resource)
@@ -322,6 +323,16 @@ class Lane(Pool):
 
     def give_back(self, holding: NamedHolding) -> None:
         self.lock.remove(holding)
+
+    def left_behind(self, holding: NamedHolding) -> Iterator[Any]:
+        """Yield the claims that may be hopeless, now that what they are nested in has ended.
+
+        :param holding: that; it had resources that are there no more for others.
+        """
+        if holding.bits & ~self.lock.offered:
+            for claim in self.lock.claims():
+                if holding.owner in claim.ancestors:
+                    yield claim
 
     def around(self) -> Iterator[Pool]:
         yield self
