@@ -97,6 +97,7 @@ class NamedHolding(Holding):
 class NamedLock(Lock):
     """The resources of a pool, who holds them and who waits. It knows no configuration.
 
+    :param name: of the pool, for messages.
     :ivar units: by their bits; one that is there no more stays until it is given back.
     :ivar kinds: which of them fit what.
     :ivar offered: the set of those that are there still.
@@ -105,12 +106,15 @@ class NamedLock(Lock):
     :ivar pick: the user's order of what would do; None if there is none.
     """
 
-    __slots__ = ('_lanes', '_released', 'free', 'kinds', 'offered', 'on_top', 'pick', 'units')
+    __slots__ = (
+        *('_lanes', '_released', 'free', 'kinds', 'name', 'offered', 'on_top', 'pick', 'units'),
+    )
 
     is_named = True
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = '') -> None:
         super().__init__(0)
+        self.name = name
         self.units: dict[int, Unit] = {}
         self.kinds = Kinds({})
         self.offered = self.free = 0

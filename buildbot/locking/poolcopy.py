@@ -30,7 +30,7 @@ class RealPool(BaseLock, FoundByName):
 
     def __init__(self, name: str) -> None:
         super().__init__(name, 0)
-        self._rule: NamedLock = NamedLock()
+        self._rule: NamedLock = NamedLock(name)
         self.config_version = -1
         self.lockid: Any = None
         #: those of its resources, by name, that people hold or have taken out of use

@@ -237,6 +237,25 @@ class Hand(HandTestCase):
         self.open('fw')
 
     @defer.inlineCallbacks
+    def test_hold_ends_at_restart(self) -> Any:
+        """A hold of a board that is not there when the master starts has ended, and says so."""
+        yield self.start(pool(), db_url=self.database)
+        yield self.hold('ann', 'board-1')
+        self.board = pool(['board-2'])
+        self.lab = {'fw': {'steps': [self.group()]}}
+        yield self.restart()
+        self.assertEqual(
+            (yield self.actions())[2:],
+            [
+                (
+                    'ended',
+                    'ann cannot hold it any more: boards[board-1] can never be had, for boards has'
+                    ' no such resource',
+                )
+            ],
+        )
+
+    @defer.inlineCallbacks
     def test_restored_when_gone(self) -> Any:
         """A quarantine of a board that is there no more can be ended, and leaves nothing."""
         yield self.start(pool())
