@@ -50,10 +50,13 @@ class Claim(Waiter):
     :param moved_at: when it was moved to the front; None if it was not. Of several, the one that
         was moved last goes first.
     :ivar holdings: its units of each lock while it is held.
+    :cvar outlasts: whether it waits also for what there is not, since that may come back.
     :raises ValueError: a lock is named twice, or a want is more than its lock will ever have.
     """
 
     __slots__ = ('ancestors', 'holdings', 'owner', 'state')
+
+    outlasts = False
 
     def __init__(
         self,
@@ -81,7 +84,7 @@ class Claim(Waiter):
             lock = want.lock
             pool = want.pool(ancestors)
             pools[pool] = want
-            if not want.exclusive and not 0 < want.units <= pool.most():
+            if not want.exclusive and not 0 < want.units <= pool.most() and not self.outlasts:
                 raise self.too_many(want)
             if lock.clock > number:
                 number = lock.clock
@@ -142,7 +145,7 @@ class Claim(Waiter):
         return [
             want
             for pool, want in self.pools.items()
-            if not want.exclusive and want.units > pool.most()
+            if not want.exclusive and want.units > pool.most() and not self.outlasts
         ]
 
     def enter(self, wait: bool = True) -> bool:
@@ -200,20 +203,23 @@ class Claim(Waiter):
             released = [h for h in released if h not in kept]
         freed: list[Pool] = []
         moved: dict[Claim, None] = {}
+        left_behind: dict[Claim, None] = {}
         for holding in released:
             pool = holding.pool
             if holding.inside:
                 for line in holding.inside.lines.values():
                     moved.update(line)
             pool.give_back(holding)
+            if pool.is_lane:
+                left_behind.update(dict.fromkeys(pool.left_behind(holding)))
             freed.append(pool)
         self.holdings = kept
         if not kept:
             self.state = ENDED
-        if moved:
+        if moved or left_behind:
             for claim in moved:
                 claim._move()
-            end_hopeless(moved, freed)
+            end_hopeless({**moved, **left_behind}, freed)
         else:
             serve(freed)
 

@@ -97,6 +97,7 @@ class NamedHolding(Holding):
 class NamedLock(Lock):
     """The resources of a pool, who holds them and who waits. It knows no configuration.
 
+    :param name: of the pool, for messages.
     :ivar units: by their bits; one that is there no more stays until it is given back.
     :ivar kinds: which of them fit what.
     :ivar offered: the set of those that are there still.
@@ -105,12 +106,15 @@ class NamedLock(Lock):
     :ivar pick: the user's order of what would do; None if there is none.
     """
 
-    __slots__ = ('_lanes', '_released', 'free', 'kinds', 'offered', 'on_top', 'pick', 'units')
+    __slots__ = (
+        *('_lanes', '_released', 'free', 'kinds', 'name', 'offered', 'on_top', 'pick', 'units'),
+    )
 
     is_named = True
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = '') -> None:
         super().__init__(0)
+        self.name = name
         self.units: dict[int, Unit] = {}
         self.kinds = Kinds({})
         self.offered = self.free = 0
@@ -139,6 +143,7 @@ class NamedLock(Lock):
                 bit += 1
             # who holds all of them holds this one too
             self.units[bit] = Unit(resource, [h for h in self.holdings if h.exclusive])
+            self.used += bool(self.units[bit].stack)
             for holding in self.units[bit].stack:
                 holding.bits |= 1 << bit
                 holding.resources.append(resource)
@@ -322,6 +327,16 @@ class Lane(Pool):
 
     def give_back(self, holding: NamedHolding) -> None:
         self.lock.remove(holding)
+
+    def left_behind(self, holding: NamedHolding) -> Iterator[Any]:
+        """Yield the claims that may be hopeless, now that what they are nested in has ended.
+
+        :param holding: that; it had resources that are there no more for others.
+        """
+        if holding.bits & ~self.lock.offered:
+            for claim in self.lock.claims():
+                if holding.owner in claim.ancestors:
+                    yield claim
 
     def around(self) -> Iterator[Pool]:
         yield self

@@ -47,7 +47,7 @@ def in_order_of_user(lock: Any, units: list[int]) -> list[int]:
         names = [r.name for r in lock.pick([lock.units[unit].resource for unit in units])]
         assert sorted(names) == sorted(by_name), 'it must return all that it was given, once each'
     except Exception as e:  # who is next must not suffer from that
-        log.err(e, 'while the function pick of a pool chose a resource; it is not asked this time')
+        log.err(e, f'lock {lock.name!r}: its function pick has failed, and is not asked this time')
         return units
     return [by_name[name] for name in names]
 

@@ -30,7 +30,7 @@ class RealPool(BaseLock, FoundByName):
 
     def __init__(self, name: str) -> None:
         super().__init__(name, 0)
-        self._rule: NamedLock = NamedLock()
+        self._rule: NamedLock = NamedLock(name)
         self.config_version = -1
         self.lockid: Any = None
         #: those of its resources, by name, that people hold or have taken out of use
@@ -92,8 +92,10 @@ class RealPool(BaseLock, FoundByName):
         return copy
 
     def all_copies(self) -> list[BaseLock]:
-        """Return it as a whole, and then each of its resources."""
+        """Return it as a whole, and then each of its resources, and what is kept out of use."""
         names = [unit.resource.name for unit in self._rule.units.values()]
+        kept = [name for name, copy in self.copies.items() if copy.quarantine is not None]
+        names += [name for name in sorted(kept) if name not in names]
         return [self, *map(self.copy_for, names)]
 
     def scope_of(self, copy: BaseLock) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def is_ahead(other: Any, around: Any, place: Any, choice: Any) -> bool:
 
 def is_pressing(lane: Any) -> bool:
     """Tell whether those in a lane who are nested in a holder keep what they can from outsiders."""
-    return bool(lane.alone) or not lane.can(lane.reach())
+    return bool(lane.alone or lane.draining) or not lane.can(lane.reach())
 
 
 def has_turn(lane: Any, place: Any, choice: Any = None) -> bool:
@@ -80,8 +80,12 @@ class Kept:
         self._choices: set[Any] = set()
         self._all = 0
 
-    def keep(self, claim: Any, around: Any, units: int) -> None:
-        key = (around, claim.choice)
+    def keep(self, claim: Any, around: Any, units: int, from_siblings: bool = True) -> None:
+        """Keep units for a claim.
+
+        :param from_siblings: whether also from those inside the same holders.
+        """
+        key = (around, claim.choice, from_siblings)
         self._by[key] = self._by.get(key, 0) | units
         self._choices.add(claim.choice)
         self._all |= units
@@ -91,9 +95,10 @@ class Kept:
         if not around and (claim.choice is None or claim.choice not in self._choices):
             return self._all
         units = 0
-        for (others_around, choice), some in self._by.items():
+        for (others_around, choice, from_siblings), some in self._by.items():
+            is_sibling = from_siblings and others_around == around
             if others_around > around or (
-                others_around == around and (choice is None or choice != claim.choice)
+                is_sibling and (choice is None or choice != claim.choice)
             ):
                 units |= some
         return units
@@ -118,7 +123,8 @@ def serve(lock: Any) -> list[Any]:
         is_alone = len(claim.pools) == 1
         reach = lane.reach()
         if lane.can(reach & ~kept.from_claim(claim, around)):
-            if is_alone or claim.may_be_granted():
+            # what is kept may be more by now than it was at the turn of those it is kept for
+            if claim.may_be_granted():
                 passed = {
                     other: None
                     for other, beside, other_around in gone_past
@@ -139,10 +145,12 @@ def serve(lock: Any) -> list[Any]:
                     todo_again = (depth, line.first().place, number, lane, line, around)
                     heappush(todo, todo_again)
                 continue
-        if is_alone or claim.is_draining or (depth and not lane.can(reach)):
+        if is_alone or claim.is_draining:
             kept.keep(claim, around, reach)
-        else:
-            gone_past.append((claim, lane, around))
+            continue
+        gone_past.append((claim, lane, around))
+        if depth and not lane.can(reach):
+            kept.keep(claim, around, reach, from_siblings=False)
     return granted
 
 

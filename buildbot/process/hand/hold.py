@@ -99,6 +99,11 @@ class Hold(LockOwner):
         return self._claim is not None and self._claim.holds
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether its person is in line for the copy."""
+        return self._claim is not None and self._claim.waiting
+
+    @property
     def is_overdue(self) -> bool:
         """Whether it is held beyond its end."""
         return self.told == 'overdue'

@@ -115,8 +115,9 @@ class Holds:
         if row.held_since is not None and not hold.is_held:  # its lock has fewer units now
             hold.held_since = None
             self._write_later(hold, 'in line again', held_since=None)
-            text = f'{hold.person} waits for it again: there is not enough for all who held it'
-            self._tell(hold, 'aside', text)
+            if hold.is_waiting:
+                text = f'{hold.person} waits for it again: there is not enough for all who held it'
+                self._tell(hold, 'aside', text)
 
     def _make(self, *words: Any) -> Hold:
         # those of Hold that are not the same for all

@@ -23,9 +23,14 @@ from buildbot.process.locklog import LockLog
 
 
 class QuarantineClaim(LockClaim):
-    """The claim of a quarantine. It is refused for nobody's sake; others may be for its sake."""
+    """The claim of a quarantine. It is refused for nobody's sake; others may be for its sake.
+
+    A resource that a reconfig has taken away is out of use still when another one brings it back.
+    """
 
     __slots__ = ()
+
+    outlasts = True
 
     def check_circle(self) -> None:
         """Do nothing: those behind it look whether they can go on."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from twisted.internet import defer
+from twisted.python import log
 
 from buildbot.locking.copy import LockError
 from buildbot.locking.resource import Resource
@@ -146,6 +147,23 @@ class Builders(PoolCase):
         yield self.request('x', properties={'board': ('c', 'test')})
         self.assertEqual((yield self.builds()), [SUCCESS, FAILURE])
         self.flushLoggedErrors(LockError)
+
+    @defer.inlineCallbacks
+    def test_pick_fails(self):
+        """What a user's function does wrong is told with the name of the pool; builds go on."""
+        pool = boards('1', '2', pick=lambda resources: 1 // 0)
+        heard = []
+        log.addObserver(heard.append)
+        self.addCleanup(log.removeObserver, heard.append)
+        yield self.start({'x': [pool]})
+        yield self.request('x')
+        self.assertEqual(self.got('x'), '1')
+        self.assertEqual(
+            [event['why'] for event in heard if event['isError']],
+            ["lock 'boards': its function pick has failed, and is not asked this time"],
+        )
+        self.flushLoggedErrors(ZeroDivisionError)
+        yield self.assert_all_done(pool)
 
 
 class Steps(PoolCase):

@@ -204,6 +204,71 @@ class Hand(HandTestCase):
         self.open('fw')
 
     @defer.inlineCallbacks
+    def test_quarantine_outlasts(self) -> Any:
+        """A board that is away for some time, while somebody had it, is out of use afterwards."""
+        yield self.start(pool(), workers=('w1', 'w2'), builders=('a', 'b'))
+        yield self.request('a')
+        yield self.act('ann', 'quarantine', 'board-1')
+        yield self.start_anew(pool(['board-2']))
+        self.open('a')
+        row = yield self.copy_row('board-1')
+        self.assertEqual((row['quarantined_by'], row['capacity'], row['used']), ('ann', 0, 0))
+        yield self.start_anew(pool())
+        yield self.request('a')
+        yield self.request('b')
+        self.assertEqual(self.has(), [['board-2']])
+        yield self.act('ann', 'restore', 'board-1')
+        self.assertEqual(self.has(), [['board-2'], ['board-1']])
+        self.open('a', 'b')
+
+    @defer.inlineCallbacks
+    def test_quarantine_outlasts_restart(self) -> Any:
+        """A board that is not there when the master starts is out of use when it comes back."""
+        yield self.start(pool(), db_url=self.database)
+        yield self.act('ann', 'quarantine', 'board-1')
+        self.board = pool(['board-2'])
+        self.lab = {'fw': {'steps': [self.group()]}}
+        yield self.restart()
+        yield self.start_anew(pool(['board-1']))
+        yield self.request('fw')
+        self.assertEqual(self.has(), [])
+        yield self.act('ann', 'restore', 'board-1')
+        self.assertEqual(self.has(), [['board-1']])
+        self.open('fw')
+
+    @defer.inlineCallbacks
+    def test_hold_ends_at_restart(self) -> Any:
+        """A hold of a board that is not there when the master starts has ended, and says so."""
+        yield self.start(pool(), db_url=self.database)
+        yield self.hold('ann', 'board-1')
+        self.board = pool(['board-2'])
+        self.lab = {'fw': {'steps': [self.group()]}}
+        yield self.restart()
+        self.assertEqual(
+            (yield self.actions())[2:],
+            [
+                (
+                    'ended',
+                    'ann cannot hold it any more: boards[board-1] can never be had, for boards has'
+                    ' no such resource',
+                )
+            ],
+        )
+
+    @defer.inlineCallbacks
+    def test_restored_when_gone(self) -> Any:
+        """A quarantine of a board that is there no more can be ended, and leaves nothing."""
+        yield self.start(pool())
+        yield self.request('fw')
+        yield self.act('ann', 'quarantine', 'board-1')
+        yield self.start_anew(pool(['board-2']))
+        self.open('fw')
+        yield self.act('ann', 'restore', 'board-1')
+        self.assertEqual((yield self.rows('waiters')), [])
+        rows = yield self.get('locks', (yield self.lockid()), 'copies')
+        self.assertEqual([row['name'] for row in rows], ['boards', 'boards[board-2]'])
+
+    @defer.inlineCallbacks
     def test_whole_pool(self) -> Any:
         """All of the pool, or some of it, can be held by hand, too."""
         yield self.start(pool())

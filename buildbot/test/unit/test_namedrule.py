@@ -294,8 +294,68 @@ class Tables(unittest.SynchronousTestCase):
         whole = pool.ask('a', ALL)
         set_resources(pool.lock, [*BOARDS, Resource('5')])
         self.assertEqual((pool.got('a'), pool.ask('b', '1').holds), ('12345', False))
+        self.assertEqual(pool.lock.used, 5)
         whole.end()
-        self.assertEqual(pool.got('b'), '1')
+        self.assertEqual((pool.got('b'), pool.lock.used), ('1', 1))
+
+    def test_left_behind(self):
+        """Who waits for what its owner had, and nobody else can have, is ended with that owner."""
+        pool = Pool()
+        pool.ask('a', '2 of 1 | 2')
+        pool.ask('a.b', '1 of 1')
+        told = []
+
+        class Told(Claim):
+            def hopeless(self, want):
+                told.append(self.owner)
+
+        claim = Told('a.c', [NamedWant(pool.lock, False, parts_of('1 of 1'))], 0, ['a'])
+        claim.enter()
+        set_resources(pool.lock, BOARDS[1:])
+        self.assertEqual((told, claim.waiting), ([], True))
+        pool.claims['a'].end()
+        self.assertEqual((told, claim.waiting), (['a.c'], False))
+
+    def test_kept_since(self):
+        """What is kept for one, since another got what it needs, goes to nobody; all go on."""
+        pool = Pool()
+        pool.ask('x', None, other=True)
+        pool.ask('z', '2 of b')
+        pool.ask('a', '1 of 1')
+        pool.ask('a.b', '2 of a')
+        pool.ask('a.c', '2 of a', other=True)
+        pool.ask('a.d', '1 of 1')
+        pool.ask('o', '1 of 2')
+        pool.claims['a.b'].end()
+        self.assertEqual(pool.all_got, 'x: z:34 a:1 a.c:- a.d:1 o:-')
+        pool.claims['x'].end()
+        pool.claims['a.d'].end()
+        self.assertEqual(pool.all_got, 'z:34 a:1 a.c:12 o:-')
+
+    def test_siblings_pass(self):
+        """Who waits for another lock too keeps nothing from those beside it in a holder."""
+        pool = Pool()
+        pool.ask('x', None, other=True)
+        pool.ask('z', '1 of 2')
+        pool.ask('a', '1 of 1')
+        pool.ask('a.b', '1 of 1')
+        pool.ask('a.c', '2 of a', other=True)
+        pool.ask('a.d', '1 of 1')
+        pool.claims['a.b'].end()
+        self.assertEqual(pool.all_got, 'x: z:2 a:1 a.c:- a.d:1')
+        self.assertEqual(pool.claims['a.c'].passed, 1)
+
+    def test_drained_inside(self):
+        """Who has been passed often enough in a holder keeps what it can from outsiders, too."""
+        pool = Pool()
+        pool.ask('x', None, other=True)
+        pool.ask('a', '1 of 1')
+        waiting = pool.ask('a.b', '2 of a', other=True)
+        for _ in range(PATIENCE):
+            waiting.be_passed()
+        self.assertFalse(pool.ask('o', '1 of 2').holds)
+        pool.claims['x'].end()
+        self.assertEqual(pool.all_got, 'a:1 a.b:12 o:-')
 
     def test_circle(self):
         """Holders that wait for one another's resources wait for ever; others do not."""
@@ -527,6 +587,11 @@ class History(RuleBasedStateMachine):
                 mine, got = got[: part.count], got[part.count :]
                 assert all(self.model.fits(part, r) for r in mine)
                 assert self.model.is_right(part, tuple(mine))
+
+    @invariant()
+    def nobody_waits_who_need_not(self):
+        """Whoever would be granted now, if it asked, has been granted."""
+        assert not [c for c in self.pool.claims.values() if c.waiting and c.may_be_granted()]
 
     @invariant()
     def nobody_waits_in_vain(self):
