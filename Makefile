@@ -20,8 +20,8 @@
 # make clean                        remove all that these have made
 # make help                         this list
 #
-# Any of them takes PYTHON=python3.9 and VENV=DIR; test takes JOBS=N, how many processes run tests (one
-# for each processor); run takes DEMO_PORT=N and DEMO_WORKER_PORT=N.
+# Any of them takes PYTHON=python3.9 and VENV=DIR; test takes JOBS=N, to run its tests in N processes; run
+# takes DEMO_PORT=N and DEMO_WORKER_PORT=N.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -34,7 +34,7 @@ SOURCES := setup.py pyproject.toml README.rst COPYING \
 	$(shell find buildbot buildbot_overlay buildslave $(PAGE)/buildbot_locks_view \
 	-name '*.py' -o -name seams.txt -o -name '*.cfg' -o -path '*/static/*')
 INSTALL := $(BIN)/python contrib/install.py
-JOBS ?= $(shell nproc)
+JOBS ?=
 DEMO_PORT ?= 8010
 DEMO_WORKER_PORT ?= 9989
 
@@ -57,7 +57,7 @@ test: $(VENV)/.test
 	@echo 'test: running the tests against the installed wheel (five to ten minutes)'
 	@rm -rf $(VENV)/trial && mkdir $(VENV)/trial
 	@cd $(VENV)/trial && \
-		INTERLOCK_SOURCE=$(CURDIR) INTERLOCK_WHEEL=$(WHEEL) $(BIN)/trial -j$(JOBS) buildbot.test
+		INTERLOCK_SOURCE=$(CURDIR) INTERLOCK_WHEEL=$(WHEEL) $(BIN)/trial $(if $(JOBS),-j$(JOBS)) buildbot.test
 	@cd $(VENV)/trial && PYTHONPATH=$(CURDIR)/contrib/upstream:$(CURDIR)/contrib/demo \
 		INTERLOCK_SOURCE=$(CURDIR) $(BIN)/trial --temp-directory _trial_temp_contrib \
 		series.test test_check test_demo

@@ -326,7 +326,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
     def getProperties(self) -> Any:
         """Return the properties of the build, with what the step has got of each pool."""
         properties = super().getProperties()
-        return StepProperties(properties, self)
+        return StepProperties(properties, self) if self.pools() else properties
 
     @defer.inlineCallbacks
     def ask(self, what: str, answer: defer.Deferred[Any]) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies
+from twisted.internet.task import Clock
 from twisted.trial import unittest
 
 from buildbot.locking.copies import LocksInUse
@@ -19,6 +20,7 @@ from buildbot.locks import LockOwner
 from buildbot.locks import MasterLock
 from buildbot.process.botmaster import LockRetrieverMixin
 from buildbot.process.locks import get_real_locks_from_accesses_raw
+from buildbot.util import eventual
 from buildbot.util.service import AsyncMultiService
 
 
@@ -118,6 +120,7 @@ class History:
                 self.case.assertEqual(len(holders), 1)
 
     def in_use(self):
+        self.case.clock.advance(0)  # who has been granted its lock hears of it
         gc.collect()
         in_use = self.case.successResultOf(LocksInUse.getService(self.botmaster))
         return sorted(name for _, name in in_use.locks)
@@ -136,6 +139,9 @@ EVENTS = strategies.one_of(
 
 class RenderedNames(unittest.SynchronousTestCase):
     def setUp(self):
+        self.clock = Clock()
+        eventual._setReactor(self.clock)
+        self.addCleanup(eventual._setReactor, None)
         gc.collect()
         gc.freeze()  # what is there already is no garbage, which is looked for again and again
 
