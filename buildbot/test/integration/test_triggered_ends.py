@@ -59,7 +59,7 @@ class TriggeredEnds(LabTestCase):
         fails = [True]
 
         def get_unless(path, *args, **kwargs):
-            if path[0] == 'buildsets' and fails:
+            if path == ('buildsets', 2) and fails:
                 return defer.fail(RuntimeError('disk is full'))
             return get(path, *args, **kwargs)
 
