@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Who waits for what a scheduler could not even ask for hears of that, and waits no longer."""
+"""Who waits for what could not be asked for, or ended at once, hears of it, and waits no longer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
 
+from twisted.internet import defer
+from twisted.python import log
+
+from buildbot.util import debounce
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
@@ -13,13 +17,21 @@ if TYPE_CHECKING:
 
 upstream = release(__name__)
 
+#: seconds after which it is looked again for what has ended, if that could not be read
+AGAIN_AFTER = 10
+
 
 class Triggerable(upstream.Triggerable):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: ids of buildsets that may have ended before their ends were subscribed to
+        self._unread: set[int] = set()
+
     def trigger(self, *args: Any, **kwargs: Any) -> Any:
         """Ask for builds.
 
         :returns: a Deferred of the ids of what is asked for, and one of its results. Both fail if
-            it could not be asked for.
+            it could not be asked for; that of results also if the scheduler has stopped meanwhile.
         """
         triggered = super().trigger(*args, **kwargs)
         made, results = triggered
@@ -28,5 +40,42 @@ class Triggerable(upstream.Triggerable):
             results.errback(why)
             return why
 
-        made.addErrback(fail)
+        made.addCallbacks(self._expect, fail)
         return made, results
+
+    def _expect(self, ids: tuple[int, dict[int, int]]) -> Any:
+        bsid = ids[0]
+        if self._updateWaiters.stopped:
+            # nobody is left who would tell of its end
+            results, _ = self._waiters.pop(bsid)
+            results.errback(RuntimeError(f'Triggerable scheduler {self.name!r} has stopped'))
+        else:
+            self._unread.add(bsid)
+        return ids
+
+    @debounce.method(wait=0)
+    @defer.inlineCallbacks
+    def _updateWaiters(self) -> Any:
+        """Be subscribed to ends while anybody waits for one, and tell of those from before that."""
+        if not self._waiters:
+            consumer, self._buildset_complete_consumer = self._buildset_complete_consumer, None
+            self._unread.clear()
+            if consumer is not None:
+                consumer.stopConsuming()
+            return
+        if self._buildset_complete_consumer is None:
+            ends = ('buildsets', None, 'complete')
+            heard = self._buildset_complete_cb
+            self._buildset_complete_consumer = yield self.master.mq.startConsuming(heard, ends)
+        # a request that is merged into another one has ended as soon as it is asked for
+        for bsid in sorted(self._unread):
+            try:
+                buildset = yield self.master.data.get(('buildsets', bsid))
+            except Exception as e:
+                log.err(e, f'scheduler {self.name!r}: whether buildset {bsid} has ended')
+                self.master.reactor.callLater(AGAIN_AFTER, self._updateWaiters)
+                return
+            self._unread.discard(bsid)
+            if buildset is not None and buildset['complete']:
+                message = {'bsid': bsid, 'results': buildset['results']}
+                self._buildset_complete_cb(('buildsets', str(bsid), 'complete'), message)

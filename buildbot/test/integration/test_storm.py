@@ -19,6 +19,30 @@ FIRST, _, LAST = os.environ.get('STORM', '0-49').partition('-')
 
 #: what has once gone wrong, as ``make storm`` writes it
 HISTORIES = {
+    'triggered_and_merged_at_once': History(
+        {
+            'builders': {
+                'b': {'asks': (), 'locks': (), 'steps': (), 'workers': ('w2',)},
+                't': {
+                    'asks': (),
+                    'locks': (),
+                    'steps': (('group', (), 2, (('trigger', ('b',)), ('trigger', ('b',)))),),
+                    'workers': ('w3',),
+                },
+            },
+            'collapseRequests': True,
+            'lateBinding': False,
+            'luck': 761,
+            'parentLendsPlace': False,
+            'plugin': False,
+            'prioritizeBuilders': False,
+            'workers': {
+                'w2': {'latent': False, 'most': 1, 'own': False},
+                'w3': {'latent': False, 'most': 2, 'own': False},
+            },
+        },
+        (('request', 't', 'x', 5, ('w1',)),),
+    ),
     'builds_that_could_not_be_asked_for': History(
         {
             'builders': {

@@ -81,6 +81,12 @@ class Masters(Changes):
             if controller.starting:  # it is waited for
                 self.at_once(controller.start_instance(False))
         self.let_time_go(60)  # an instance takes its time to stop, too
+        if self.taken_by_other and not stopped.called:
+            # a build waits for one of another master, which hears that it is cancelled; what is
+            # written now is not known to a master that starts with an older database
+            for brid in self.taken_by_other:
+                complete_elsewhere(self, brid)
+            self.let_time_go(60)
         self.at_once(stopped)
 
     def _start(self) -> None:
@@ -118,9 +124,9 @@ class Masters(Changes):
         brid = some(which, self.taken_by_other)
         if brid is None:
             return None
+        complete_elsewhere(self, brid, gives_back)  # if that cannot be written, it is still taken
         self.taken_by_other.remove(brid)
         self.unheard.discard(brid)
-        complete_elsewhere(self, brid, gives_back)
         return f'{"gives back" if gives_back else "has done"} request {brid}'
 
     def done_elsewhere(self) -> None:
