@@ -65,6 +65,7 @@ class Changes(Database):
             failures = self.failures
             read = self.reconfig_master(self.config())
             self.settle()
+            self.keep_version()  # also of one that fails: builds may begin with it
             if not read.called and self.failures > failures:
                 self.let_time_go(300)  # a scheduler that cannot begin is tried again
             self.at_once(read)
