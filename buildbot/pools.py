@@ -16,6 +16,7 @@ from buildbot.config.pools import problems_of
 from buildbot.config.words import words_for
 from buildbot.locking.labels import LabelError
 from buildbot.locking.labels import parse
+from buildbot.locking.matching import number_of
 from buildbot.locking.named import NamedLock
 from buildbot.locking.poolcopy import RealPool
 from buildbot.locking.resource import Part
@@ -63,31 +64,21 @@ class PoolAccess(LockAccess):
             return None
         return PoolAccess(self.lockid, (*self.parts, *other.parts), False, self.worker)
 
-    def can_be_met(self, worker: str | None = None) -> bool:
-        """Tell whether it can be had if nobody else has anything.
-
-        :param worker: the worker on which it is used; None if it may be any.
-        """
-        if not self.parts:
-            return True
-        lock = self.lockid.unused()
-        return bool(lock.lane(lock.want(self.parts, worker), ()).most())
-
     def why_never(self, workers: Sequence[str]) -> str | None:
         lock = self.lockid.unused()
         for part in self.parts:
-            fitting = bin(lock.kinds.fitting(part.labels)).count('1')
+            fitting = number_of(lock.kinds.fitting(part.labels))
             if not fitting and part.labels is not None:
                 return f'no resource fits {part.labels!r}'
             if fitting < part.count:
                 number = 'there is 1' if fitting == 1 else f'there are {fitting}'
                 return f'{part.words} can never be had, for {number}'
-            if not PoolAccess(self.lockid, [part]).can_be_met():
+            if not can_be_had(lock, [part]):
                 return f'{part.words}, can never be had, for there are never so many that agree'
         words = ' and '.join(part.words for part in self.parts)
-        if not self.can_be_met():
+        if not can_be_had(lock, self.parts):
             return f'{words} can never be had together, for there are too few such resources'
-        if workers and not any(self.can_be_met(worker) for worker in workers):
+        if workers and not any(can_be_had(lock, self.parts, worker) for worker in workers):
             names = ', '.join(repr(worker) for worker in workers)
             return f'{words} can be had on none of the workers {names}'
         return None
@@ -95,11 +86,11 @@ class PoolAccess(LockAccess):
     def holders_on(self, workername: str) -> int:
         if self.mode == 'exclusive':
             return 1
-        if not self.can_be_met(workername):
-            return 0
         lock = self.lockid.unused()
+        if not can_be_had(lock, self.parts, workername):
+            return 0
         usable = lock.lane(lock.want(self.parts, workername), ()).usable
-        return max(1, bin(usable).count('1') // self.count)
+        return max(1, number_of(usable) // self.count)
 
 
 class ResourcePool(BaseLockId):
@@ -221,3 +212,11 @@ class ResourcePool(BaseLockId):
 
     def defaultAccess(self) -> PoolAccess:
         return self.access()
+
+
+def can_be_had(lock: NamedLock, parts: Sequence[Part], worker: str | None = None) -> bool:
+    """Tell whether some parts can be had of a pool of which nobody has anything.
+
+    :param worker: the worker on which they are used; None if it may be any.
+    """
+    return not parts or bool(lock.lane(lock.want(parts, worker), ()).most())

@@ -51,8 +51,7 @@ class Host:
 
     def _copy_of(self, lockid: Any, branch: int) -> Copy:
         if isinstance(lockid, WorkerLock):
-            units = lockid.maxCountForWorker.get(self.name, lockid.maxCount)
-            return Copy(lockid.name, self.name, units)
+            return Copy(lockid.name, self.name, lockid.units_on(self.name))
         if isinstance(lockid, BranchLock):
             # which branch that is nobody knows
             return Copy(lockid.name, branch, lockid.maxCount or lockid.most_units())

@@ -8,6 +8,7 @@ from typing import Any
 from typing import Mapping
 
 from buildbot.locking.labels import parse
+from buildbot.locking.matching import set_of
 from buildbot.locking.resource import Resource
 
 #: how many expressions and families are remembered; a configuration has fewer, though what is
@@ -24,7 +25,7 @@ class Kinds:
 
     def __init__(self, resources: Mapping[int, Resource]) -> None:
         self._resources = dict(resources)
-        self.all = sum(1 << bit for bit in resources)
+        self.all = set_of(resources)
         self.fitting = lru_cache(REMEMBERED)(self._fitting)
         self.families = lru_cache(REMEMBERED)(self._families)
 
@@ -35,7 +36,7 @@ class Kinds:
         return self._those(lambda r: r.workers is None or worker in r.workers)
 
     def _those(self, is_one: Any) -> int:
-        return sum(1 << bit for bit, resource in self._resources.items() if is_one(resource))
+        return set_of(bit for bit, resource in self._resources.items() if is_one(resource))
 
     def _fitting(self, labels: str | None) -> int:
         """Return those that fit an expression over labels."""

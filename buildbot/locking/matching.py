@@ -25,6 +25,11 @@ def number_of(units: int) -> int:
     return bin(units).count('1')
 
 
+def set_of(units: Iterable[int]) -> int:
+    """Return the set of the units of these numbers."""
+    return sum(1 << unit for unit in units)
+
+
 def each(units: int) -> Iterator[int]:
     """Yield the numbers of the bits of a set of units."""
     while units:
@@ -37,7 +42,7 @@ def can_be_met(wishes: Sequence[Wish], units: int) -> bool:
     """Tell whether some units are enough for all wishes."""
     if len(wishes) == 1:
         ((count, sets),) = wishes
-        return any(bin(one & units).count('1') >= count for one in sets)
+        return any(number_of(one & units) >= count for one in sets)
     return any(match(chosen, each(units)) is not None for chosen in choices(wishes, units))
 
 
@@ -48,7 +53,7 @@ def choose(wishes: Sequence[Wish], order: Sequence[int]) -> list[list[int]] | No
     :returns: for each wish its units; None if not all wishes can be met.
     """
     place = {unit: i for i, unit in enumerate(order)}
-    units = sum(1 << unit for unit in order)
+    units = set_of(order)
     found = (match(chosen, order) for chosen in choices(wishes, units))
     return min(
         (units for units in found if units is not None),

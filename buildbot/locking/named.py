@@ -21,6 +21,8 @@ from buildbot.locking.matching import Wish
 from buildbot.locking.matching import can_be_met
 from buildbot.locking.matching import choose
 from buildbot.locking.matching import each
+from buildbot.locking.matching import number_of
+from buildbot.locking.matching import set_of
 from buildbot.locking.picking import in_order
 from buildbot.locking.pool import Holding
 from buildbot.locking.pool import Lock
@@ -85,7 +87,7 @@ class NamedHolding(Holding):
 
     def __init__(self, claim: Any, pool: Lane, exclusive: bool, units: Sequence[int]) -> None:
         super().__init__(claim, pool, exclusive, len(units))
-        self.bits = sum(1 << unit for unit in units)
+        self.bits = set_of(units)
         self.resources = [pool.lock.units[unit].resource for unit in units]
 
     @property
@@ -109,8 +111,6 @@ class NamedLock(Lock):
     __slots__ = (
         *('_lanes', '_released', 'free', 'kinds', 'name', 'offered', 'on_top', 'pick', 'units'),
     )
-
-    is_named = True
 
     def __init__(self, name: str = '') -> None:
         super().__init__(0)
@@ -152,7 +152,7 @@ class NamedLock(Lock):
 
     def _change(self) -> None:
         self.kinds = Kinds({bit: unit.resource for bit, unit in self.units.items()})
-        self.free = sum(1 << bit for bit, unit in self.units.items() if not unit.stack)
+        self.free = set_of(bit for bit, unit in self.units.items() if not unit.stack)
         self.on_top = {}
         for bit, unit in self.units.items():
             if unit.stack:
@@ -188,7 +188,7 @@ class NamedLock(Lock):
         owner, bits = holding.owner, holding.bits
         self.holdings[holding] = None
         self.held.setdefault(owner, []).append(holding)
-        self.used += bin(self.free & bits).count('1')
+        self.used += number_of(self.free & bits)
         for unit in each(bits & ~self.free):
             below = self.units[unit].stack[-1].owner
             self.on_top[below] &= ~(1 << unit)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from typing import Any
-from typing import Sequence
 
 from twisted.python import log
 
@@ -50,8 +49,3 @@ def in_order_of_user(lock: Any, units: list[int]) -> list[int]:
         log.err(e, f'lock {lock.name!r}: its function pick has failed, and is not asked this time')
         return units
     return [by_name[name] for name in names]
-
-
-def names_of(resources: Sequence[Any]) -> str:
-    """Return the names of some resources for messages."""
-    return ', '.join(resource.name for resource in resources)

@@ -227,8 +227,6 @@ class Lock(Pool):
     :ivar last: the hindmost place in line since the queue was last empty.
     """
 
-    is_named = False  # whether its units have names
-
     __slots__ = ('busy', 'capacity', 'clock', 'held', 'last', 'latest', 'whole')
 
     def __init__(self, capacity: int) -> None:

@@ -66,14 +66,10 @@ class RealPool(BaseLock, FoundByName):
     def want_of(self, access: Access) -> NamedWant:
         if access.mode == 'exclusive':
             return self._rule.whole
-        parts = getattr(access, 'parts', None)
-        if parts is None:  # a person says only how many
-            return self._rule.want((Part(access.count),), None)
-        return self._rule.want(parts, access.worker)
+        return self._rule.want(*parts_and_worker(access))
 
     def never(self, access: Access) -> str:
-        parts = getattr(access, 'parts', (Part(access.count),))
-        worker = getattr(access, 'worker', None)
+        parts, worker = parts_and_worker(access)
         where = '' if worker is None else f' on worker {worker!r}'
         wanted = ' and '.join(part.words for part in parts)
         return f'{wanted} of {self} can never be had{where}, for there are too few such resources'
@@ -122,3 +118,10 @@ class RealPool(BaseLock, FoundByName):
             if claim.waiting and claim.owner is key:
                 lane = next((p for p in claim.pools if p.lock is self._rule), lane)
         return [thing_of(h.owner) for h in lane.in_the_way() if not h.is_nested]
+
+
+def parts_and_worker(access: Any) -> tuple[Sequence[Part], str | None]:
+    """Return what an access wants of a pool, and on which worker."""
+    if hasattr(access, 'parts'):
+        return access.parts, access.worker
+    return (Part(access.count),), None  # a person says only how many

@@ -288,7 +288,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
         accumulateClassList(type(self), 'renderables', names)
         # a class may name one that its base names too
         values = {name: getattr(self, name) for name in names}
-        looks = {name: StepProperties(self.build.getProperties(), self) for name in values}
+        properties = self.build.getProperties()
+        looks = {name: StepProperties(properties, self) for name in values}
         rendered = [looks[name].render_early(value) for name, value in values.items()]
         yield self._set_rendered(values, rendered)
         self._to_render_again = {n: value for n, value in values.items() if looks[n].asked}

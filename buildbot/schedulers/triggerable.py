@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet import defer
 from twisted.python import log
 
+from buildbot.process.latewrite import AGAIN_AFTER
 from buildbot.util import debounce
 from buildbot_overlay import release
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
 upstream = release(__name__)
-
-#: seconds after which it is looked again for what has ended, if that could not be read
-AGAIN_AFTER = 10
 
 
 class Triggerable(upstream.Triggerable):
