@@ -29,6 +29,8 @@ export default defineConfig({
   test: {
     environment: 'jsdom',
     setupFiles: 'src/testing/setup.ts',
+    // above what the tests wait for a text, so that it is the text that is said to be missing
+    testTimeout: 30_000,
     alias: {
       'buildbot-data-js': '/src/testing/buildbot-data-js.ts',
       'buildbot-plugin-support': '/src/testing/buildbot-plugin-support.ts',

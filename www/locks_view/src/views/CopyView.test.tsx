@@ -80,9 +80,22 @@ describe('CopyView', () => {
     const board = {...COPY, scope: 'resource', key: 'board-1', exclusive: false};
     const master = lab().knows('copies/7', [board]);
     show(master);
+    await screen.findByText('1 of 1');
+    lab(master).knows('copies/7', [{...board, used: 0}]);
+    master.tell('locks/3/copies/6/released', {...COPY, copyid: 6, used: 9});
+    await screen.findByText('0 of 1');
+  });
+
+  it('asks anew for a resource whose pool changed before it was known', async () => {
+    const board = {...COPY, scope: 'resource', key: 'board-1', exclusive: false};
+    let answer: (rows: any[]) => void;
+    const late: any = () => new Promise(resolve => (answer = resolve));
+    const master = lab().knows('copies/7', late);
+    show(master);
     await screen.findByText('firmware #11');
     lab(master).knows('copies/7', [{...board, used: 0}]);
     master.tell('locks/3/copies/6/released', {...COPY, copyid: 6, used: 9});
+    answer!([board]);
     await screen.findByText('0 of 1');
   });
 

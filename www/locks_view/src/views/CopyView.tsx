@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import React from 'react';
+import React, {useEffect} from 'react';
 import {useParams} from 'react-router-dom';
 import {useAnswer} from '../answer';
 import {Copy, Holder, Waiter} from '../entities';
@@ -48,6 +48,12 @@ function CopyPage({lockid, copyid}: {lockid: number; copyid: number}) {
     waiters.refresh();
   });
   const changed = () => [answer, holders, waiters].forEach(each => each.refresh());
+  useEffect(() => {
+    // what was told of the pool before it was known to be one was not heard
+    if (of === '*') {
+      changed();
+    }
+  }, [of]);
   const copy = answer.rows[0];
   return (
     <Frame
