@@ -15,6 +15,7 @@ from buildbot.data.exceptions import InvalidPathError
 from buildbot.data.lockhand import ControlMixin
 from buildbot.locking.copies import LocksInUse
 from buildbot.locking.copy import BaseLock
+from buildbot.mq.connector import MQConnector
 from buildbot.mq.simple import SimpleMQ
 from buildbot.process.eye.forecast import Forecast
 from buildbot.process.eye.history import History
@@ -335,9 +336,10 @@ class Copy(base.ResourceType):
 
     def _is_heard(self, ids: tuple[int, int], news: str) -> bool:
         # what other masters consume is not known here
-        mq, (lockid, copyid) = self.master.mq, ids
-        key = ('locks', str(lockid), 'copies', str(copyid), news)
-        return not isinstance(mq, SimpleMQ) or mq.is_heard(key)
+        mq = self.master.mq
+        queue = mq.impl if isinstance(mq, MQConnector) else mq
+        key = ('locks', str(ids[0]), 'copies', str(ids[1]), news)
+        return not isinstance(queue, SimpleMQ) or queue.is_heard(key)
 
 
 class HoldersEndpoint(LocksMixin, base.Endpoint):

@@ -178,8 +178,6 @@ class Claim(Waiter):
         if line is None:
             line = Line(pools)
         line.join(self)
-        if self.passed >= PATIENCE:
-            self.drain()
 
     def _find_pools(self) -> None:
         # where the units for each want come from now
@@ -202,24 +200,26 @@ class Claim(Waiter):
             kept = [h for h in released if h.pool.lock is not lock]
             released = [h for h in released if h not in kept]
         freed: list[Pool] = []
-        moved: dict[Claim, None] = {}
-        left_behind: dict[Claim, None] = {}
+        moved: Sequence[Claim] = ()  # which waited in what is given back
+        kept_out: Sequence[Claim] = ()  # for which there may be nothing now
         for holding in released:
             pool = holding.pool
             if holding.inside:
-                for line in holding.inside.lines.values():
-                    moved.update(line)
+                moved = [
+                    *moved,
+                    *(claim for line in holding.inside.lines.values() for claim in line),
+                ]
             pool.give_back(holding)
             if pool.is_lane:
-                left_behind.update(dict.fromkeys(pool.left_behind(holding)))
+                kept_out = [*kept_out, *pool.left_behind(holding)]
             freed.append(pool)
         self.holdings = kept
         if not kept:
             self.state = ENDED
-        if moved or left_behind:
-            for claim in moved:
+        if moved or kept_out:
+            for claim in dict.fromkeys(moved):
                 claim._move()
-            end_hopeless({**moved, **left_behind}, freed)
+            end_hopeless(dict.fromkeys((*moved, *kept_out)), freed)
         else:
             serve(freed)
 
@@ -252,6 +252,8 @@ class Claim(Waiter):
         assert self.line is not None
         self.line.leave(self)
         self.enter_line()
+        if self.passed >= PATIENCE:
+            self.drain()
 
     def stand_at(self, place: tuple[Any, ...]) -> None:
         """Wait at another place in line; what can be granted now is granted."""

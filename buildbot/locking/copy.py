@@ -122,7 +122,7 @@ class LockClaim(Claim):
         self.deferred: defer.Deferred[BaseLock | None] | None = None
         wants = []
         for lock, access in accesses:
-            if access.mode == 'exclusive' or access.count:
+            if access.count:  # of an exclusive access it is 1
                 wants.append(lock.want_of(access))
             else:
                 accesses = [pair for pair in accesses if pair[1].count]
@@ -158,7 +158,8 @@ class LockClaim(Claim):
         :param news: one of ``NEWS``.
         """
         for lock, _ in self.accesses:
-            lock.announce(news)
+            if lock.in_use is not None:
+                lock.announce(news)
 
     def wait(self) -> defer.Deferred[BaseLock | None]:
         """Wait in line, right after it was found that not all of the copies were available.
@@ -281,7 +282,8 @@ class LockClaim(Claim):
 
     def give_back(self, lock: BaseLock) -> None:
         """Give back one of the copies that it holds."""
-        lock.announce(RELEASED)
+        if lock.in_use is not None:
+            lock.announce(RELEASED)
         self.let_go(lock._rule)
         if self._listed_in and self.state is not HELD:
             self._forget()

@@ -10,6 +10,7 @@ from twisted.internet import defer
 
 from buildbot.data import resultspec
 from buildbot.data.exceptions import InvalidPathError
+from buildbot.data.locks import Copy
 from buildbot.locking.copies import LocksInUse
 from buildbot.locks import BranchLock
 from buildbot.locks import LockError
@@ -298,6 +299,24 @@ class LocksApi(LabTestCase):
                 ('link', 'claimed', 1, 0),
             ],
         )
+
+    @defer.inlineCallbacks
+    def test_unheard_events(self) -> Any:
+        """A lock is looked at only for those who listen to what happens to it."""
+        looked_at = []
+        row = Copy.row
+        self.patch(
+            Copy, 'row', lambda rtype, copy, ids: looked_at.append(copy) or row(rtype, copy, ids)
+        )
+        yield self.start()
+        yield self.request('linked')
+        yield self.request('linked')
+        self.assertEqual(looked_at, [])
+        yield self.master.mq.startConsuming(
+            lambda key, msg: None, ('locks', None, 'copies', None, 'released')
+        )
+        self.open(self.branch_gate, SUCCESS)
+        self.assertEqual([str(copy) for copy in looked_at], ['link'])
 
     @defer.inlineCallbacks
     def test_failing_watch(self) -> Any:
