@@ -17,8 +17,8 @@ class Order(Dict[Any, None]):
     Below is a heap, in which claims that have gone, or have another place now, stay until they are
     on top of it, or more than half of it. So it is never larger than twice what there is and a bit,
     and to add, to discard and to look at the first cost O(log n) for n claims, apart from the first
-    time that a claim is on top when it has gone, which is paid for when it goes. What is in the heap
-    begins with what the place is made of, for to compare one level of tuples costs half.
+    time that a claim is on top when it has gone, which is paid for when it goes. Each entry begins
+    with what the place is made of, for to compare one level of tuples costs half.
     """
 
     __slots__ = ('_heap',)

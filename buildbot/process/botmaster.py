@@ -32,10 +32,28 @@ class BotMaster(upstream.BotMaster):
         self.awaited: Awaited = Awaited()
         #: finds waits for builds that can never end
         self.knots: Knots = Knots(self)
+        # the builders of each worker that was asked for; None while that may change
+        self._builders_of: dict[str, list[Builder]] | None = None
+        self._asking: list[str] | None = None
 
     @metrics.countMethod('BotMaster.getBuildersForWorker()')
     def getBuildersForWorker(self, workername: str) -> list[Builder]:
-        return [b for b in self.builders.values() if workername in b.worker_names]
+        found = (self._builders_of or {}).get(workername)
+        if found is None:
+            found = [b for b in self.builders.values() if workername in b.worker_names]
+            if self._builders_of is not None:
+                self._builders_of[workername] = found
+        return [*found]
+
+    @property
+    def asking_builders(self) -> list[str]:
+        """The names of the builders for which a method of the user's decides what starts."""
+        found = self._asking
+        if found is None:
+            found = [name for name, builder in self.builders.items() if builder.asks_user]
+            if self._builders_of is not None:
+                self._asking = found
+        return found
 
     @defer.inlineCallbacks
     def startService(self) -> Any:
@@ -46,7 +64,9 @@ class BotMaster(upstream.BotMaster):
 
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
+        self._builders_of = self._asking = None
         yield super().reconfigServiceWithBuildbotConfig(new_config)
+        self._builders_of = {}
         long_waits = yield LongWaits.getService(self)
         long_waits.use_config(self.master.config)
         sweep = yield Sweep.getService(self)

@@ -470,9 +470,8 @@ class Build(upstream.Build, LockOwner):
         if self._locks_released and self._build_finished and self._demand:
             # what a user's method looks at may be the builds or locks of another builder
             botmaster = self.master.botmaster
-            asking = [name for name, b in botmaster.builders.items() if b.asks_user]
-            if asking:
-                botmaster.brd.maybeStartBuildsOn(asking)
+            if botmaster.asking_builders:
+                botmaster.brd.maybeStartBuildsOn(botmaster.asking_builders)
 
     def allStepsDone(self) -> Any:
         if self._held_too_long and self.results == CANCELLED:
