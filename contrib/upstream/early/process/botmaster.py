@@ -31,7 +31,9 @@ class BotMaster(upstream.BotMaster):
 
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
+        self._builders_of = self._asking = None
         yield super().reconfigServiceWithBuildbotConfig(new_config)
+        self._builders_of = {}
         sweep = yield Sweep.getService(self)
         sweep.use_config(self.master.config)
         self.knots.use_config(self.master.config)
