@@ -98,6 +98,13 @@ class FoundByName:
         if lock is None:
             lock = in_use.locks[cls, name] = cls(name)
             lock.in_use = in_use
+            for kind in FoundByName.__subclasses__():
+                other = in_use.locks.get((kind, name))
+                if other not in (None, lock) and not other.is_idle:
+                    log.msg(
+                        f'lock {name!r} is a {cls.kind} now, and was a {other.kind}: until the builds end'
+                        ' that hold it as such, others can have it beside them'
+                    )
         return lock
 
     @classmethod

@@ -463,6 +463,38 @@ class WorkersLocks(LabTestCase):
         self.assertEqual((yield self.owners(MasterLock('M'))), (0, 0))
 
 
+class OtherKind(LabTestCase):
+    @parameterized.expand(
+        [
+            ('held', MasterLock('l'), WorkerLock('l'), True),
+            ('of_workers', WorkerLock('l'), BranchLock('l'), True),
+            ('idle', MasterLock('l'), BranchLock('l'), False),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_held_as_it_was(self, _, before, after, is_held):
+        """A reconfig that makes another kind of lock of one says if builds hold what it was."""
+        gate = Gate()
+        builders = {'a': {'steps': [GatedStep(gate)], 'locks': [before]}}
+        yield self.setup_lab(builders, ['w1', 'w2'])
+        if is_held:
+            yield self.request('a')
+        heard = self.listen()
+        builders['a']['locks'] = [after]
+        yield self.reconfig_master(self.lab_config(builders))
+        yield self.request('a')
+        kinds = [type(lock).__name__ for lock in (after, before)]
+        sentence = (
+            "lock 'l' is a {} now, and was a {}: until the builds end that hold it as such, others can"
+            ' have it beside them'
+        )
+        self.assertEqual(heard, [sentence.format(*kinds)] if is_held else [])
+        self.assertEqual(len(gate.running), 2 if is_held else 1)
+        for _ in range(len(gate.running)):
+            self.open(gate, SUCCESS)
+        self.assertEqual(set((yield self.builds())), {SUCCESS})
+
+
 class Lowered(LabTestCase):
     @defer.inlineCallbacks
     def test_nested_under_a_lowered_limit(self):

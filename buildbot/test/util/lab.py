@@ -227,7 +227,7 @@ class LabTestCase(RunFakeMasterTestCase):
 
         def hear(event: dict[str, Any]) -> None:
             text = ' '.join(map(str, event['message']))
-            words = ('has not answered', 'tried again', 'could not be told')
+            words = ('has not answered', 'tried again', 'could not be told', ' now, and was a ')
             if any(some in text for some in words):
                 heard.append(text)
 
