@@ -485,8 +485,8 @@ class OtherKind(LabTestCase):
         yield self.request('a')
         kinds = [type(lock).__name__ for lock in (after, before)]
         sentence = (
-            "lock 'l' is a {} now, and was a {}: until the builds end that hold it as such, others can"
-            ' have it beside them'
+            "lock 'l' is a {} now, and was a {}: until the builds end that hold it as such, others"
+            ' can have it beside them'
         )
         self.assertEqual(heard, [sentence.format(*kinds)] if is_held else [])
         self.assertEqual(len(gate.running), 2 if is_held else 1)
