@@ -102,8 +102,8 @@ class FoundByName:
                 other = in_use.locks.get((kind, name))
                 if other not in (None, lock) and not other.is_idle:
                     log.msg(
-                        f'lock {name!r} is a {cls.kind} now, and was a {other.kind}: until the builds'
-                        ' end that hold it as such, others can have it beside them'
+                        f'lock {name!r} is a {cls.kind} now, and was a {other.kind}: until the'
+                        ' builds end that hold it as such, others can have it beside them'
                     )
         return lock
 
