@@ -104,12 +104,18 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
         query = sa.select(rows.c.id).where((rows.c.who == person) | (rows.c.person == person))
         return self.db.pool.do(lambda conn: conn.execute(query.limit(1)).first() is not None)
 
-    def delete_before(self, time: float) -> defer.Deferred[int]:
-        """Delete what was done before a time; return how much that was."""
+    def delete_before(self, time: float, masterid: int | None = None) -> defer.Deferred[int]:
+        """Delete what was done before a time; return how much that was.
+
+        :param masterid: of the master where it was done; None stands for any.
+        """
         rows = self.db.model.lock_actions
+        query = rows.delete().where(rows.c.at < time)
+        if masterid is not None:
+            query = query.where(rows.c.masterid == masterid)
 
         def delete(conn: Any) -> int:
-            return conn.execute(rows.delete().where(rows.c.at < time)).rowcount
+            return conn.execute(query).rowcount
 
         return self.db.pool.do_with_transaction(delete)
 
