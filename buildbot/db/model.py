@@ -88,8 +88,8 @@ class Model(upstream.Model):
         sa.Index('lock_uses_until', 'until'),
     )
 
-    # What people hold by hand now, or wait for. A copy is named, for nobody may have used it yet. By
-    # these names copies and people are found again, so they are kept as they are.
+    # What people hold by hand now, or wait for. A copy is named, for nobody may have used it yet;
+    # by these names copies and people are found again, so they are kept as they are.
     lock_holds = sautils.Table(
         'lock_holds',
         upstream.Model.metadata,

@@ -26,12 +26,13 @@ class BuildRequestCollapser(upstream.BuildRequestCollapser):
             self._give_back_claimed().addErrback(log.err, 'while giving back what was to be merged')
         return collapsed
 
+    @defer.inlineCallbacks
     def _getUnclaimedBrs(self, builderid: int) -> Any:
         # they may be thousands, and each new request of a builder that merges none would read them
         builder = self.master.botmaster.getBuilderById(builderid)
         if builder is not None and not builder.getCollapseRequestsFn():
-            return defer.succeed([])
-        return super()._getUnclaimedBrs(builderid)
+            return []
+        return (yield super()._getUnclaimedBrs(builderid))
 
     @defer.inlineCallbacks
     def _give_back_claimed(self) -> Any:

@@ -767,9 +767,7 @@ class Refusals(HandTestCase):
         yield self.start(WorkerLock('board'))
         hold = yield self.hold('ann')
         self.patch(self.master.db.lock_hand, 'can_keep', lambda text: text != 'bob')
-        said = yield self.refused(
-            self.act('ann', 'handover', person='bob', holdid=hold['holdid'])
-        )
+        said = yield self.refused(self.act('ann', 'handover', person='bob', holdid=hold['holdid']))
         why = 'the database cannot keep the name of the person as it is'
         self.assertEqual(said, f'board[w1]: {why}')
 

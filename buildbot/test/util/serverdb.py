@@ -10,7 +10,6 @@ from twisted.internet import defer
 from twisted.trial import unittest
 
 from buildbot.db import enginestrategy
-from buildbot.db.model import OWN_TABLES
 from buildbot.db.model import Model
 from buildbot.test.util.db import thd_clean_database
 
@@ -52,7 +51,7 @@ def empty(conn: Any) -> bool:
     :returns: whether the tables are left.
     """
     tables = set(sa.inspect(conn).get_table_names())
-    if not tables.issuperset((*OWN_TABLES, 'builds')):
+    if not tables.issuperset(Model.metadata.tables):
         thd_clean_database(conn)
         return False
     rows = [name for name in tables if not name.startswith('alembic_')]
