@@ -789,6 +789,18 @@ class Cost(DistributionCase):
         self.patch(self.master.data, 'get', count_get)
         return counts
 
+    @parameterized.expand([(False, 0), (True, 1)])
+    @defer.inlineCallbacks
+    def test_new_request(self, may_merge, read):
+        """Those that wait are read for a new one only if it may be merged with them."""
+        yield self.start({'a': [self.lock.access('exclusive')]}, collapseRequests=may_merge)
+        for branch in 'xyz':
+            yield self.request('a', branch)
+        self.patch(self.master.botmaster.brd, 'maybeStartBuildsOn', lambda names: None)
+        counts = self.count()
+        yield self.request('a', 'u')
+        self.assertEqual(counts['read'], read)
+
     @defer.inlineCallbacks
     def test_release_of_another_lock(self):
         """Who waits for one lock is not looked at when another one is released."""

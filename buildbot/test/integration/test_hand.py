@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import Mock
 
 from parameterized import parameterized
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.exc import OperationalError
 from twisted.internet import defer
 
@@ -90,7 +91,7 @@ class Holds(HandTestCase):
         hold = yield self.hold('ann')
         for name in ('fw', 'fw2', 'fw3'):
             yield self.request(name)
-        rows = yield self.get('builds')
+        rows = yield self.get('builds', order=['buildid'])
         self.assertEqual(len(rows), 1)
         [reason] = yield self.get('buildrequests', 2, 'reasons')
         self.assertEqual(
@@ -102,7 +103,7 @@ class Holds(HandTestCase):
             ),
         )
         yield self.act('ann', 'release', holdid=hold['holdid'])
-        rows = yield self.get('builds')
+        rows = yield self.get('builds', order=['buildid'])
         self.assertEqual(len(rows), 2)
 
     @parameterized.expand([(0, ['fw', 'ann', 'low', 'high']), (5, ['fw', 'ann', 'high', 'low'])])
@@ -350,7 +351,7 @@ class Holds(HandTestCase):
         )
         self.open('two')
         self.open('one')
-        rows = yield self.get('builds')
+        rows = yield self.get('builds', order=['buildid'])
         self.assertEqual([row['results'] for row in rows], [SUCCESS, SUCCESS])
         [holder] = yield self.get('copies', hold['copyid'], 'holders')
         self.assertEqual(holder['person'], 'ann')
@@ -617,7 +618,7 @@ class Precedence(HandTestCase):
             yield self.act('ann', 'kick', holderid=holder['holderid'])
         self.assertEqual((yield self.get('builds', 2))['complete'], False)
         self.open('fw')
-        rows = yield self.get('builds')
+        rows = yield self.get('builds', order=['buildid'])
         self.assertEqual([row['results'] for row in rows], [FAILURE, CANCELLED])
         self.assertEqual([action for action, _ in (yield self.actions())], ['kick'])
 
@@ -741,6 +742,34 @@ class Refusals(HandTestCase):
         self.assertEqual(said, f'board[w1]: {why}')
         self.assertEqual((yield self.actions()), [])
         yield self.assert_untouched()
+
+    @parameterized.expand(
+        [
+            ('hold', 'board[w1]', 'its name'),
+            ('hold', 'ann', 'the name of the person'),
+            ('quarantine', 'board[w1]', 'its name'),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_not_kept(self, action: str, name: str, what: str) -> Any:
+        """What the database would know by another name after a restart is refused."""
+        yield self.start(WorkerLock('board'))
+        self.patch(self.master.db.lock_hand, 'can_keep', lambda text: text != name)
+        given = {'until': self.reactor.seconds() + HOUR} if action == 'hold' else {}
+        said = yield self.refused(self.act('ann', action, **given))
+        self.assertEqual(said, f'board[w1]: the database cannot keep {what} as it is')
+        self.assertEqual((yield self.actions()), [])
+        yield self.assert_untouched()
+
+    @defer.inlineCallbacks
+    def test_not_kept_of_another_one(self) -> Any:
+        """Nor is a hold handed over to somebody whose name the database cannot keep."""
+        yield self.start(WorkerLock('board'))
+        hold = yield self.hold('ann')
+        self.patch(self.master.db.lock_hand, 'can_keep', lambda text: text != 'bob')
+        said = yield self.refused(self.act('ann', 'handover', person='bob', holdid=hold['holdid']))
+        why = 'the database cannot keep the name of the person as it is'
+        self.assertEqual(said, f'board[w1]: {why}')
 
     @parameterized.expand(
         [
@@ -999,7 +1028,7 @@ class Restart(HandTestCase):
         self.gate.open(SUCCESS)
         self.settle()
         yield self.tested_master.shutdown()
-        self.flushLoggedErrors(OperationalError)
+        self.flushLoggedErrors(DatabaseError)  # each database has its own kind
 
     @defer.inlineCallbacks
     def test_lock_gone(self) -> Any:

@@ -98,7 +98,7 @@ class LentCase(DistributionCase):
 
     @defer.inlineCallbacks
     def results(self):
-        rows = yield self.master.data.get(('buildrequests',))
+        rows = yield self.master.data.get(('buildrequests',), order=['buildrequestid'])
         return [row['results'] for row in rows]
 
     @defer.inlineCallbacks
