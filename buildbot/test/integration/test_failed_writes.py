@@ -445,6 +445,22 @@ class Cancelling(FailingCase):
         self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
 
     @defer.inlineCallbacks
+    def test_read_before(self):
+        """If it cannot even be read, it is cancelled later, too."""
+        yield self.start()
+        brid = yield self.request('a')
+        get = self.master.data.get
+        fails = lambda *args: defer.fail(no_database())  # noqa: E731
+        self.patch(self.master.data, 'get', fails)
+        yield self.master.data.control('cancel', {'reason': 'x'}, ('buildrequests', brid))
+        self.settle()
+        self.patch(self.master.data, 'get', get)
+        self.reactor.advance(10)
+        self.settle()
+        self.assertEqual((yield self.requests()), [(True, CANCELLED)])
+        self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
+
+    @defer.inlineCallbacks
     def test_merged(self):
         """If requests cannot be merged into a new one, that and they are built."""
         yield self.start(collapseRequests=True)
