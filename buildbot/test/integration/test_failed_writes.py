@@ -228,6 +228,8 @@ class Rows(FailingCase):
         self.reactor.advance(10)
         self.settle()
         self.assertEqual((yield self.step_rows()), [('x', SUCCESS), ('y', SUCCESS)])
+        rows = yield self.master.data.get(('builds', 1, 'steps'))
+        self.assertNotIn('its end could not be written', [row['state_string'] for row in rows])
         self.assertEqual((yield self.builds()), [SUCCESS])
         self.assertTrue(self.flushLoggedErrors(OperationalError))
 
