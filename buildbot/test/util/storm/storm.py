@@ -39,6 +39,7 @@ EXPECTED: tuple[tuple[type[BaseException], str, set[str]], ...] = (
     (LockError, 'the worker was lost', {'lose', 'change_worker'}),
     (UnitsError, 'can never be had', {'change_limit'}),
     (PingException, '', {'lose', 'change_worker'}),
+    (ValueError, 'unknown triggered scheduler', {'change_builder'}),
     (LatentWorkerFailedToSubstantiate, '', {'latent'}),
     (LatentWorkerSubstantiatiationCancelled, '', {'latent'}),
     (defer.TimeoutError, '', {'latent'}),
