@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import warnings
 from pathlib import Path
 
@@ -19,9 +18,12 @@ from twisted.trial import unittest
 from buildbot.config.locks import locks_of_builder
 from buildbot.config.master import FileLoader
 from buildbot.config.steps import steps_of_builder
+from buildbot.test.util.processes import PATIENCE
+from buildbot.test.util.reallabfiles import BIN
+from buildbot.test.util.reallabfiles import MASTER
+from buildbot.test.util.reallabfiles import empty_database
 
 EXAMPLES = Path(__file__).parent / 'examples'
-BIN = Path(sys.executable).parent
 
 WORDS = [
     "BuildSlave is Worker today (worker 'bot1', worker 'bot2')",
@@ -129,7 +131,7 @@ class Lines(protocol.ProcessProtocol):
 
 
 class Case(unittest.TestCase):
-    timeout = 120
+    timeout = 3 * PATIENCE  # of all processes together
 
     def setUp(self):
         self.base = Path(self.mktemp()).resolve()
@@ -202,16 +204,19 @@ class Life(Case):
     @defer.inlineCallbacks
     def start_master(self):
         """Start a master with the old example; return the port for its workers."""
-        yield self.run_command('buildbot', 'create-master', '--no-logrotate', 'master')
+        directory = self.base / 'master'
+        directory.mkdir()
+        (directory / 'state.sqlite').write_bytes(empty_database())
+        (directory / 'buildbot.tac').write_text(MASTER)
         config = CONFIG.format(example=str(EXAMPLES / 'migration_old.cfg'))
-        (self.base / 'master' / 'master.cfg').write_text(config)
+        (directory / 'master.cfg').write_text(config)
         self.master = Lines()
         process = reactor.spawnProcess(
             self.master,
             str(BIN / 'twistd'),
             ['twistd', '--nodaemon', '--no_save', '--python=buildbot.tac'],
             env=self.env,
-            path=str(self.base / 'master'),
+            path=str(directory),
         )
         self.addCleanup(self.end, process)
         self.process = process
