@@ -36,6 +36,14 @@ WORDS = [
     "slavebuilddir is workerbuilddir today (builder 'manual')",
 ]
 
+# the command, which else would give a slave ten seconds to start
+PATIENT = f"""
+from buildbot_worker.scripts.logwatcher import LogWatcher
+LogWatcher.TIMEOUT_DELAY = {PATIENCE}
+from buildslave.scripts.runner import run
+run()
+"""
+
 # the example as it stands, and what only a test wants of its master
 CONFIG = """
 exec(open({example!r}).read())
@@ -252,7 +260,7 @@ class Life(Case):
         text = yield self.run_command('buildslave', 'upgrade-slave', 'slave')
         self.assertIn('\n+umask = 0o22\n', text)
         self.addCleanup(self.run_command, 'buildslave', 'stop', 'slave')
-        text = yield self.run_command('buildslave', 'start', 'slave')
+        text = yield self.run_command('python', '-c', PATIENT, 'start', 'slave')
         self.assertIn('started correctly', text)
         self.assertIn('usepty is ignored', (slave / 'twistd.log').read_text())
 
@@ -275,7 +283,7 @@ class Life(Case):
         told = re.findall(r'DeprecatedApiWarning: \[.*?\] (.*)', self.master.text)
         self.assertEqual(sorted(told), sorted([*WORDS, *WORDS]), self.master.text)
 
-        text = yield self.run_command('buildslave', 'restart', 'slave')
+        text = yield self.run_command('python', '-c', PATIENT, 'restart', 'slave')
         self.assertIn('started correctly', text)
         text = yield self.run_command('buildslave', 'stop', 'slave')
         self.assertIn('is dead', text)

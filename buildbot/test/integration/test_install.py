@@ -16,6 +16,7 @@ from twisted.trial import unittest
 import buildbot_overlay as overlay
 from buildbot.db.model import OWN_TABLES
 from buildbot.db.model import VERSION_TABLE
+from buildbot.test.util.processes import PATIENCE
 
 WHEEL = os.environ.get('INTERLOCK_WHEEL')
 
@@ -84,7 +85,8 @@ class Life(unittest.SynchronousTestCase):
         return subprocess.run(
             [str(self.base / 'venv' / 'bin' / program), *arguments],
             cwd=self.base,
-            env={**inherited, **environment},
+            # ``buildbot start`` would give a master ten seconds
+            env={**inherited, 'START_TIMEOUT': str(PATIENCE), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
