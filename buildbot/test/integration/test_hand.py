@@ -297,7 +297,7 @@ class Holds(HandTestCase):
     @defer.inlineCallbacks
     def test_ids(self) -> Any:
         """No two holds have one id, also if the first has ended, and after a restart."""
-        yield self.start(WorkerLock('board'), db_url=self.database)
+        yield self.start(WorkerLock('board'))
         ids = []
         for _ in range(2):
             for _ in range(2):
@@ -649,17 +649,17 @@ class Precedence(HandTestCase):
 class Crowd(HandTestCase):
     @defer.inlineCallbacks
     def test_crowd(self) -> Any:
-        """Of 50 people and 200 builds in one line each has the lock once, in the order of the line:
+        """Of 20 people and 60 builds in one line each has the lock once, in the order of the line:
         those who were moved, the last one first; then by priority; then by age.
         """
         chance = random.Random(7)
-        names = [f'b{n}' for n in range(200)]
+        names = [f'b{n}' for n in range(60)]
         yield self.start(MasterLock('board'), builders=(), holdPriority=1)
         lock = {'locks': [self.board.access('exclusive')]}
         yield self.add_builders(first=lock, **{name: lock for name in names})
         yield self.request('first')
         places = {}
-        for who in chance.sample([*names, *(f'p{n}' for n in range(50))], 250):
+        for who in chance.sample([*names, *(f'p{n}' for n in range(20))], 80):
             priority = 1 if who[0] == 'p' else chance.choice([0, 1, 2])
             if who[0] == 'p':
                 hold = yield self.hold(who, of=None)
@@ -923,7 +923,7 @@ class Restart(HandTestCase):
     @defer.inlineCallbacks
     def test_held(self) -> Any:
         """Who held a copy has it before any build; who waited, waits; the ends are as they were."""
-        yield self.start(WorkerLock('board'), db_url=self.database)
+        yield self.start(WorkerLock('board'))
         yield self.hold('ann')
         yield self.hold('bob', until=self.reactor.seconds() + 2 * HOUR)
         yield self.restart()
@@ -940,10 +940,10 @@ class Restart(HandTestCase):
     @defer.inlineCallbacks
     def test_end_meanwhile(self) -> Any:
         """An end that came while the master was stopped is told when it has started."""
-        yield self.start(WorkerLock('board'), db_url=self.database)
+        yield self.start(WorkerLock('board'))
         yield self.hold('ann')
-        yield self.tested_master.shutdown()
-        self.reactor.advance(2 * HOUR)
+        yield self.stop()
+        self.reactor.rightNow += 2 * HOUR  # nothing is done meanwhile
         yield self.restart()
         told = [action for action, _ in (yield self.actions())]
         self.assertEqual(told, ['hold', 'held', 'overdue'])
@@ -955,7 +955,7 @@ class Restart(HandTestCase):
     @defer.inlineCallbacks
     def test_clock_set_back(self) -> Any:
         """What was told of an end that is yet to come is told again when it comes."""
-        yield self.start(WorkerLock('board'), db_url=self.database)
+        yield self.start(WorkerLock('board'))
         yield self.hold('ann', until=MINUTE)
         self.reactor.advance(2 * MINUTE)
         self.settle()
@@ -974,7 +974,7 @@ class Restart(HandTestCase):
     @defer.inlineCallbacks
     def test_fewer_units(self) -> Any:
         """If not all who held a copy can have it any more, the last of them are told so."""
-        yield self.start(WorkerLock('board', maxCount=4), db_url=self.database)
+        yield self.start(WorkerLock('board', maxCount=4))
         yield self.hold('ann', mode='counting', units=2)
         yield self.hold('bob', mode='counting', units=2)
         self.board = WorkerLock('board', maxCount=2)
@@ -991,9 +991,9 @@ class Restart(HandTestCase):
     @defer.inlineCallbacks
     def test_unreadable(self, method: str) -> Any:
         """A master that cannot read who holds what does not start, and no build has it."""
-        yield self.start(WorkerLock('board'), db_url=self.database)
+        yield self.start(WorkerLock('board'))
         yield self.hold('ann')
-        yield self.tested_master.shutdown()
+        yield self.stop()
         error = OperationalError('', {}, Exception('locked'))
         self.patch(LockHandConnectorComponent, method, lambda self, masterid: defer.fail(error))
         stopped: list[bool] = []
@@ -1005,7 +1005,7 @@ class Restart(HandTestCase):
     @defer.inlineCallbacks
     def test_quarantine(self) -> Any:
         """A quarantine lasts."""
-        yield self.start(WorkerLock('board'), db_url=self.database)
+        yield self.start(WorkerLock('board'))
         yield self.act('ann', 'quarantine', reason='bad cable')
         yield self.restart()
         yield self.request('fw')
@@ -1019,7 +1019,7 @@ class Restart(HandTestCase):
     @defer.inlineCallbacks
     def test_no_tables(self) -> Any:
         """A master that may not make the tables starts without them."""
-        yield self.start(WorkerLock('board'), db_url=self.database)
+        yield self.start(WorkerLock('board'))
         yield self.master.db.model.drop_own()
         self.patch(Model, 'upgrade_own', lambda model: defer.succeed(None))
         yield self.restart()
@@ -1033,11 +1033,11 @@ class Restart(HandTestCase):
     @defer.inlineCallbacks
     def test_lock_gone(self) -> Any:
         """What is held of a lock that the configuration names no more is held still."""
-        yield self.start(WorkerLock('board', maxCount=2), db_url=self.database)
+        yield self.start(WorkerLock('board', maxCount=2))
         yield self.hold('ann', mode='counting', units=2)
         lab, self.lab = self.lab, {'fw': {'steps': []}}
         yield self.restart()
-        yield self.reconfig_master(self.lab_config(lab, lateBinding=False, db_url=self.database))
+        yield self.reconfig_master(self.lab_config(lab, lateBinding=False))
         yield self.request('fw')
         self.assertEqual(self.gate.running, [])
         yield self.act('ann', 'release', holdid=1)
@@ -1046,7 +1046,7 @@ class Restart(HandTestCase):
     @defer.inlineCallbacks
     def test_lock_unknown_yet(self) -> Any:
         """People hold as many units as before of a lock that only a renderable names."""
-        yield self.start(WorkerLock('board', maxCount=3), db_url=self.database)
+        yield self.start(WorkerLock('board', maxCount=3))
         yield self.hold('ann', mode='counting')
         yield self.hold('bob', mode='counting')
         self.lab = {'fw': {'steps': []}}
@@ -1067,7 +1067,7 @@ class Restart(HandTestCase):
     @defer.inlineCallbacks
     def test_wait_for_lock_unknown_yet(self) -> Any:
         """Who waited has nothing of a lock that nobody knows yet while others hold it."""
-        yield self.start(WorkerLock('board', maxCount=2), db_url=self.database)
+        yield self.start(WorkerLock('board', maxCount=2))
         yield self.hold('ann', mode='counting', units=2)
         yield self.hold('bob', mode='counting')
         self.lab = {'fw': {'steps': []}}
@@ -1085,7 +1085,7 @@ class Restart(HandTestCase):
     @defer.inlineCallbacks
     def test_another_kind(self) -> Any:
         """What was held of a worker lock that is a master lock now has ended."""
-        yield self.start(WorkerLock('board'), db_url=self.database)
+        yield self.start(WorkerLock('board'))
         yield self.hold('ann')
         yield self.act('ann', 'quarantine')
         self.lab = {'fw': {'steps': [], 'locks': [MasterLock('board').access('exclusive')]}}

@@ -15,6 +15,8 @@ from twisted.trial import unittest
 from twisted.trial import util
 
 from buildbot.config import BuilderConfig
+from buildbot.data.base import updateMethod
+from buildbot.data.properties import Properties
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.results import CANCELLED
@@ -103,11 +105,22 @@ class HeldWrite:
         return self.held.addCallback(lambda _: self._write(*args, **kwargs))
 
 
+@updateMethod
+def write_none(*args: Any) -> defer.Deferred[None]:
+    """Write no properties of a build."""
+    return defer.succeed(None)
+
+
 class LabTestCase(RunFakeMasterTestCase):
     """Builds on a master in memory, with requests for branches.
 
     When it ends, nothing is held or waited for by what has ended.
+
+    :cvar writes_properties: whether the properties of builds are written; a build has ten, which
+        take two statements each, and few tests read them.
     """
+
+    writes_properties = False
 
     # many have builds wait for one another on purpose
     suppress = [util.suppress(category=ConfigWarning, message='.* for ever$')]
@@ -116,6 +129,8 @@ class LabTestCase(RunFakeMasterTestCase):
         self.addCleanup(self._forget, set(vars(self)))
         super().setUp()
         use_known_database(self)
+        if not self.writes_properties:
+            self.patch(Properties, 'setBuildProperties', write_none)
 
     def run(self, result: Any) -> Any:
         return with_room(partial(super().run, result))
