@@ -145,6 +145,7 @@ class BaseLockId(util.ComparableMixin):
     maxWait: float | None = None
     maxHold: float | None = None
     whenTooLong = 'fail'
+    _rules: tuple[tuple[str, Any], ...] = ()
 
     #: whether what there is of it depends on the worker
     depends_on_worker = False

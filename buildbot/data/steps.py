@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The row of a step can be hidden when the step has long ended."""
+"""Rows of steps that begin at once, and the row of a step that is hidden when it has long ended."""
 
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakValueDictionary
 
 from twisted.internet import defer
 
@@ -14,6 +15,23 @@ upstream = release(__name__)
 
 
 class Step(upstream.Step):
+    def __init__(self, master: Any) -> None:
+        super().__init__(master)
+        # who adds a row to a build now, by the id of the build
+        self._adding: WeakValueDictionary[int, defer.DeferredLock] = WeakValueDictionary()
+
+    @base.updateMethod
+    @defer.inlineCallbacks
+    def addStep(self, buildid: int, name: str) -> Any:
+        # the row has the next number that is free; of two at once the database refuses one
+        adding = self._adding.setdefault(buildid, defer.DeferredLock())
+        yield adding.acquire()
+        try:
+            added = yield super().addStep(buildid, name)
+        finally:
+            adding.release()
+        return added
+
     @base.updateMethod
     @defer.inlineCallbacks
     def hide_step(self, stepid: int) -> Any:

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from twisted.internet import defer
 
 from buildbot.db import base
+from buildbot.db.texts import exactly
+from buildbot.db.texts import kept
 from buildbot.util import epoch2datetime
 
 
@@ -17,6 +19,10 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
         """Tell whether there are the tables; a master that may not make them runs without."""
         model = self.db.model
         return self.db.pool.do(lambda conn: model.table_exists(conn, model.lock_holds.name))
+
+    def can_keep(self, name: str) -> bool:
+        """Tell whether the database keeps a name as it is, so that it is known after a restart."""
+        return kept(name, self.db.pool.engine.dialect) == name
 
     def holds_of(self, masterid: int) -> defer.Deferred[list[Any]]:
         """Return the rows of the holds of a master, those that were granted first in front."""
@@ -66,7 +72,8 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
         :param columns: those of ``lock_quarantines`` that name the master and the copy.
         """
         rows = self.db.model.lock_quarantines
-        return self._do(rows.delete().where(*(rows.c[n] == v for n, v in columns.items())))
+        same = [self._is(rows.c[name], value) for name, value in columns.items()]
+        return self._do(rows.delete().where(*same))
 
     def add_action(self, lock: str, **columns: Any) -> defer.Deferred[int]:
         """Add something that was done with a copy, or that came of it.
@@ -89,7 +96,7 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
         rows = self.db.model.lock_actions
         query = rows.select().where(rows.c.lock_hash == self.hashColumns(lock))
         if copy is not None:
-            query = query.where(rows.c.copy == copy)
+            query = query.where(self._is(rows.c.copy, copy))
 
         def get(conn: Any) -> list[dict[str, Any]]:
             if result_spec is not None:
@@ -101,17 +108,27 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
     def is_known(self, person: str) -> defer.Deferred[bool]:
         """Tell whether somebody of this name has ever done anything by hand."""
         rows = self.db.model.lock_actions
-        query = sa.select(rows.c.id).where((rows.c.who == person) | (rows.c.person == person))
+        same = (self._is(column, person) for column in (rows.c.who, rows.c.person))
+        query = sa.select(rows.c.id).where(sa.or_(*same))
         return self.db.pool.do(lambda conn: conn.execute(query.limit(1)).first() is not None)
 
-    def delete_before(self, time: float) -> defer.Deferred[int]:
-        """Delete what was done before a time; return how much that was."""
+    def delete_before(self, time: float, masterid: int | None = None) -> defer.Deferred[int]:
+        """Delete what was done before a time; return how much that was.
+
+        :param masterid: of the master where it was done; None stands for any.
+        """
         rows = self.db.model.lock_actions
+        query = rows.delete().where(rows.c.at < time)
+        if masterid is not None:
+            query = query.where(rows.c.masterid == masterid)
 
         def delete(conn: Any) -> int:
-            return conn.execute(rows.delete().where(rows.c.at < time)).rowcount
+            return conn.execute(query).rowcount
 
         return self.db.pool.do_with_transaction(delete)
+
+    def _is(self, column: Any, value: Any) -> Any:
+        return exactly(column, value, self.db.pool.engine.dialect)
 
     def _rows(self, query: Any) -> defer.Deferred[list[Any]]:
         return self.db.pool.do(lambda conn: conn.execute(query).fetchall())

@@ -42,12 +42,18 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
 
         return self.db.pool.do_with_transaction(add)
 
-    def delete_before(self, time: float) -> defer.Deferred[int]:
-        """Delete the uses that ended before a time; return how many there were."""
+    def delete_before(self, time: float, masterid: int | None = None) -> defer.Deferred[int]:
+        """Delete the uses that ended before a time; return how many there were.
+
+        :param masterid: of the master whose uses they are; None stands for any.
+        """
         uses = self.db.model.lock_uses
+        query = uses.delete().where(uses.c.until < time)
+        if masterid is not None:
+            query = query.where(uses.c.masterid == masterid)
 
         def delete(conn: Any) -> int:
-            return conn.execute(uses.delete().where(uses.c.until < time)).rowcount
+            return conn.execute(query).rowcount
 
         return self.db.pool.do_with_transaction(delete)
 

@@ -13,6 +13,7 @@ from twisted.internet import defer
 from twisted.python import log
 from twisted.python import util
 
+from buildbot.db.texts import KeptText
 from buildbot.util import sautils
 from buildbot_overlay import release
 
@@ -38,7 +39,7 @@ class Model(upstream.Model):
         upstream.Model.metadata,
         sa.Column('id', sa.Integer, primary_key=True),
         sa.Column('name_hash', sa.String(40), nullable=False),
-        sa.Column('name', sa.Text, nullable=False),
+        sa.Column('name', KeptText, nullable=False),
         sa.Index('lock_name_hash', 'name_hash', unique=True),
     )
 
@@ -51,7 +52,7 @@ class Model(upstream.Model):
             'lockid', sa.Integer, sa.ForeignKey('locks.id', ondelete='CASCADE'), nullable=False
         ),
         sa.Column('name_hash', sa.String(40), nullable=False),
-        sa.Column('name', sa.Text, nullable=False),
+        sa.Column('name', KeptText, nullable=False),
         sa.Index('lock_copies_lockid_name_hash', 'lockid', 'name_hash', unique=True),
     )
 
@@ -68,14 +69,14 @@ class Model(upstream.Model):
         ),
         sa.Column('masterid', sa.Integer, nullable=False),
         sa.Column('kind', sa.String(10), nullable=False),
-        sa.Column('text', sa.Text, nullable=False),
+        sa.Column('text', KeptText, nullable=False),
         sa.Column('builderid', sa.Integer, nullable=True),
         sa.Column('buildrequestid', sa.Integer, nullable=True),
         sa.Column('buildid', sa.Integer, nullable=True),
         sa.Column('stepid', sa.Integer, nullable=True),
-        sa.Column('path', sa.Text, nullable=True),
-        sa.Column('worker', sa.Text, nullable=True),
-        sa.Column('branch', sa.Text, nullable=True),
+        sa.Column('path', KeptText, nullable=True),
+        sa.Column('worker', KeptText, nullable=True),
+        sa.Column('branch', KeptText, nullable=True),
         sa.Column('mode', sa.String(10), nullable=False),
         sa.Column('units', sa.Integer, nullable=False),
         sa.Column('nested', sa.SmallInteger, nullable=False),
@@ -87,7 +88,8 @@ class Model(upstream.Model):
         sa.Index('lock_uses_until', 'until'),
     )
 
-    # What people hold by hand now, or wait for. A copy is named, for nobody may have used it yet.
+    # What people hold by hand now, or wait for. A copy is named, for nobody may have used it yet;
+    # by these names copies and people are found again, so they are kept as they are.
     lock_holds = sautils.Table(
         'lock_holds',
         upstream.Model.metadata,
@@ -98,7 +100,7 @@ class Model(upstream.Model):
         sa.Column('copy_of', sa.Text, nullable=True),
         sa.Column('codebase', sa.Text, nullable=False),
         sa.Column('person', sa.Text, nullable=False),
-        sa.Column('reason', sa.Text, nullable=False),
+        sa.Column('reason', KeptText, nullable=False),
         sa.Column('mode', sa.String(10), nullable=False),
         sa.Column('units', sa.Integer, nullable=False),
         sa.Column('asked_at', sa.Float(53), nullable=False),
@@ -119,8 +121,8 @@ class Model(upstream.Model):
         sa.Column('lock', sa.Text, nullable=False),
         sa.Column('copy_of', sa.Text, nullable=True),
         sa.Column('codebase', sa.Text, nullable=False),
-        sa.Column('who', sa.Text, nullable=False),
-        sa.Column('reason', sa.Text, nullable=False),
+        sa.Column('who', KeptText, nullable=False),
+        sa.Column('reason', KeptText, nullable=False),
         sa.Column('since', sa.Float(53), nullable=False),
     )
 
@@ -131,14 +133,14 @@ class Model(upstream.Model):
         sa.Column('id', sa.Integer, primary_key=True),
         sa.Column('masterid', sa.Integer, nullable=False),
         sa.Column('lock_hash', sa.String(40), nullable=False),
-        sa.Column('lock', sa.Text, nullable=False),
-        sa.Column('copy', sa.Text, nullable=False),
+        sa.Column('lock', KeptText, nullable=False),
+        sa.Column('copy', KeptText, nullable=False),
         sa.Column('at', sa.Float(53), nullable=False),
         sa.Column('action', sa.String(20), nullable=False),
-        sa.Column('who', sa.Text, nullable=True),
-        sa.Column('reason', sa.Text, nullable=False),
-        sa.Column('text', sa.Text, nullable=False),
-        sa.Column('person', sa.Text, nullable=True),
+        sa.Column('who', KeptText, nullable=True),
+        sa.Column('reason', KeptText, nullable=False),
+        sa.Column('text', KeptText, nullable=False),
+        sa.Column('person', KeptText, nullable=True),
         sa.Column('until', sa.Float(53), nullable=True),
         sa.Index('lock_actions_lock_hash', 'lock_hash'),
         sa.Index('lock_actions_at', 'at'),

@@ -6,6 +6,8 @@ from __future__ import annotations
 from typing import Any
 from typing import Iterator
 
+from buildbot.process.results import RETRY
+
 
 class Awaited:
     """Knows of each request that a step has triggered and waits for which build that is. It starts
@@ -75,7 +77,16 @@ class Awaited:
     def ended(self, build: Any) -> None:
         """Note that a build has ended."""
         for request in build.requests:
-            self._begun.pop(request.id, None)
+            # who waits for it hears of it only when its request is complete
+            if request.id not in self._builds or not ended_for_good(build):
+                self._begun.pop(request.id, None)
+
+    def is_to_end(self, brid: int) -> bool:
+        """Tell whether a build waits for a request that has yet to end."""
+        if brid not in self._builds:
+            return False
+        build = self._begun.get(brid)
+        return build is None or not ended_for_good(build)
 
     def pends(self, brid: int, wait: Any) -> None:
         """Note the wait of a request that could not start.
@@ -104,3 +115,7 @@ class Awaited:
     def waits(self) -> list[Any]:
         """The waits of all of them that could not start."""
         return list(self._waits.values())
+
+
+def ended_for_good(build: Any) -> bool:
+    return bool(build.finished) and build.results != RETRY

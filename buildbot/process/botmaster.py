@@ -82,14 +82,15 @@ class BotMaster(upstream.BotMaster):
 
     @defer.inlineCallbacks
     def _buildrequest_canceled(self, key: tuple[str, ...], msg: dict[str, Any]) -> Any:
-        row = yield self.master.data.get(('buildrequests', int(key[2])))
+        brid, row = int(key[2]), None
         try:
+            row = yield self.master.data.get(('buildrequests', brid))
             yield super()._buildrequest_canceled(key, msg)
         except Exception as e:
-            log.err(e, f'build request {key[2]} could not be cancelled; that is tried again soon')
+            log.err(e, f'build request {brid} could not be cancelled; that is tried again soon')
             # a master that stops does not wait for it
-            late = cancel_later(self, row, msg.get('reason', 'no reason'))
-            late.addErrback(log.err, f'while cancelling build request {key[2]}')
+            late = cancel_later(self, brid, row, msg.get('reason', 'no reason'))
+            late.addErrback(log.err, f'while cancelling build request {brid}')
 
     def is_in_progress(self, brid: int) -> bool:
         """Tell whether a request has been chosen and has no build yet, or is being given back."""

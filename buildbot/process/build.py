@@ -33,6 +33,7 @@ from buildbot.process.buildstep import first_cause
 from buildbot.process.buildstep import step_that_runs
 from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.groups.run import always_running
+from buildbot.process.groups.run import run_inside
 from buildbot.process.hand.failures import tell_release
 from buildbot.process.limits import Limit
 from buildbot.process.limits import limit_hold
@@ -262,6 +263,9 @@ class Build(upstream.Build, LockOwner):
         """Whether it does nothing now but wait for builds that its steps have triggered."""
         if not self.awaited or self.finished:
             return False
+        runs = [run_inside(step) for step in self._running_steps()]
+        if not all(run.rests for run in runs if run is not None):
+            return False  # the next step of a group begins in a moment
         steps = self._innermost_steps()
         return bool(steps) and all(step.waits_for_builds for step in steps)
 
@@ -336,7 +340,7 @@ class Build(upstream.Build, LockOwner):
         self.awaited.difference_update(brids)
 
     def step_ended(self) -> None:
-        """Take note that any of its steps has ended, beside which others may run."""
+        """Take note that any of its steps has ended, or that none begins in a group for now."""
         if self.awaited:
             self.tell_of_wait()
 

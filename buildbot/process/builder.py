@@ -144,6 +144,8 @@ class Builder(upstream.Builder):
     def _read_pending(self) -> Any:
         messages = yield RequestMessages.getService(self.botmaster)
         yield messages.listen()
+        if not messages.misses_none:
+            self.inbox.read_again_after = 0
         self._needs = yield Needs.getService(self.botmaster)
         path = ('builders', (yield self.getBuilderId()), 'buildrequests')
         return (yield self.master.data.get(path, [resultspec.Filter('claimed', 'eq', [False])]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""An error while requests are merged keeps the new one from nothing, and the others from no end."""
+"""Requests are merged only where that is wanted, and an error meanwhile keeps none from its end."""
 
 from __future__ import annotations
 
@@ -25,6 +25,14 @@ class BuildRequestCollapser(upstream.BuildRequestCollapser):
             log.err(e, f'requests cannot be merged into build requests {self.brids}')
             self._give_back_claimed().addErrback(log.err, 'while giving back what was to be merged')
         return collapsed
+
+    @defer.inlineCallbacks
+    def _getUnclaimedBrs(self, builderid: int) -> Any:
+        # they may be thousands, and each new request of a builder that merges none would read them
+        builder = self.master.botmaster.getBuilderById(builderid)
+        if builder is not None and not builder.getCollapseRequestsFn():
+            return []
+        return (yield super()._getUnclaimedBrs(builderid))
 
     @defer.inlineCallbacks
     def _give_back_claimed(self) -> Any:

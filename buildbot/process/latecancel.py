@@ -12,18 +12,19 @@ from buildbot.util import asyncSleep
 
 
 @defer.inlineCallbacks
-def cancel_later(botmaster: Any, row: dict[str, Any], reason: str) -> Any:
+def cancel_later(botmaster: Any, brid: int, row: dict[str, Any] | None, reason: str) -> Any:
     """Cancel a request some seconds later, since an error has kept it from being cancelled.
 
     What is cancelled is claimed first. If the error came after that, nobody would ever build the
     request, or complete it; so it is given back before it is cancelled again.
 
-    :param row: of the request, as it was before.
+    :param brid: id of the request.
+    :param row: of the request, as it was before; None if it could not even be read.
     :param reason: why it is cancelled.
     :returns: Deferred that fires when it has been cancelled again, or the master has been stopped.
     """
-    master, brid = botmaster.master, row['buildrequestid']
-    if row['claimed'] or botmaster.is_in_progress(brid):
+    master = botmaster.master
+    if row is None or row['claimed'] or botmaster.is_in_progress(brid):
         yield asyncSleep(AGAIN_AFTER, master.reactor)
         if master.running:
             yield master.data.control('cancel', {'reason': reason}, ('buildrequests', brid))

@@ -7,7 +7,11 @@ from typing import Any
 
 from twisted.internet import defer
 
+from buildbot.util import epoch2datetime
 from buildbot.util.service import SharedService
+
+#: the fields of a build request that are times
+TIMES = ('submitted_at', 'claimed_at', 'complete_at')
 
 
 class RequestMessages(SharedService):
@@ -18,8 +22,13 @@ class RequestMessages(SharedService):
         self._starting = defer.DeferredLock()
         self._messages: Any = None
 
+    @property
+    def misses_none(self) -> bool:
+        """Whether each message arrives. Between masters one may be lost, or be sent too early."""
+        return self.master.config.mq['type'] == 'simple'
+
     def listen(self) -> defer.Deferred[None]:
-        """Consume messages; from when this fires, none is missed."""
+        """Consume messages; from when this fires, none of this master is missed."""
         return self._starting.run(self._listen)
 
     @defer.inlineCallbacks
@@ -39,6 +48,7 @@ class RequestMessages(SharedService):
     def _pass_on(self, key: tuple[str, ...], brdict: dict[str, Any]) -> None:
         if key[2] == 'cancel':
             return  # that it is complete has been told already
+        brdict = with_times(brdict)
         builder = self.parent.getBuilderById(brdict['builderid'])
         pends = not (brdict['claimed'] or brdict['complete'])
         if builder is None:
@@ -54,3 +64,12 @@ class RequestMessages(SharedService):
             self.parent.knots.pends_no_more(brdict['buildrequestid'])
         if key[2] == 'update':
             builder.request_changed(brdict['buildrequestid'])
+
+
+def with_times(brdict: dict[str, Any]) -> dict[str, Any]:
+    """Return a build request of a message as the data API gives it.
+
+    On its way between masters it has been JSON, in which a time is a number of seconds.
+    """
+    times = {name: brdict[name] for name in TIMES if isinstance(brdict.get(name), (int, float))}
+    return {**brdict, **{name: epoch2datetime(seconds) for name, seconds in times.items()}}

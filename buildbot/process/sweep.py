@@ -21,6 +21,7 @@ from buildbot.process.build import Build
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.eye.rows import copies_in_use
 from buildbot.process.eye.rows import copy_in
+from buildbot.process.groups.step import StepGroup
 from buildbot.process.lockfacts import BY_HAND
 from buildbot.process.lockfacts import facts_of
 from buildbot.process.runningbuilds import RunningBuilds
@@ -30,6 +31,10 @@ from buildbot.util.service import SharedService
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
+
+
+#: a step that is started in another way may be at work although it does not say so
+KNOWN_STARTS = (BuildStep.startStep, StepGroup.startStep)
 
 
 class LeftoverError(Exception):
@@ -186,7 +191,9 @@ def why_dead(
             return None
         if owner.build not in running.builds:
             return 'whose build does not run'
-        return None if owner.is_at_work else 'which has ended'
+        if owner.is_at_work or type(owner).startStep not in KNOWN_STARTS:
+            return None
+        return 'which has ended'
     if isinstance(owner, Reservation):
         return why_not_pending(owner, botmaster)
     kind = facts_of(owner).kind

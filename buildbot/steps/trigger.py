@@ -25,7 +25,8 @@ upstream = release(__name__)
 class Trigger(upstream.Trigger):
     @property
     def waits_for_builds(self) -> bool:
-        return bool(self.running and self.waitForFinish and self.brids)
+        # those that began last mostly end last
+        return any(map(self.master.botmaster.awaited.is_to_end, reversed(self.brids)))
 
     def interrupt(self, reason: str | Failure) -> Any:
         """Cancel the builds that it has triggered. Done again, it does not wait for them either."""

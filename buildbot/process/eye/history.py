@@ -206,8 +206,8 @@ class History(SharedService):
         return (yield self._writing.run(self._delete_before, time))
 
     @defer.inlineCallbacks
-    def _delete_before(self, time: float) -> Any:
-        deleted = yield self.master.db.lock_uses.delete_before(time)
+    def _delete_before(self, time: float, masterid: int | None = None) -> Any:
+        deleted = yield self.master.db.lock_uses.delete_before(time, masterid)
         if not self._unwritten:  # those are of copies that may be in use no longer
             ids = yield LockIds.getService(self.parent)
             if (yield ids.delete_unused()):
@@ -221,9 +221,11 @@ class History(SharedService):
             return
         self._deleted_at = now
         if not has_janitor(self.master.config):
+            # another master on this database may keep its own for longer
+            long_ago, masterid = now - self.days * DAY, self.master.masterid
             try:
-                yield self._delete_before(now - self.days * DAY)
-                yield self.master.db.lock_hand.delete_before(now - self.days * DAY)
+                yield self._delete_before(long_ago, masterid)
+                yield self.master.db.lock_hand.delete_before(long_ago, masterid)
             except Exception as e:
                 log.err(e, 'while deleting the old history of locks')
 

@@ -64,8 +64,9 @@ class GroupRun:
             if step is not None:
                 self._begin(step)
             elif self.agenda.running:
-                self._changed = defer.Deferred()
-                yield self._changed
+                changed = self._changed = defer.Deferred()
+                self.build.step_ended()  # only now it is known that no other begins behind it
+                yield changed
             else:
                 break
         self.going = False
@@ -73,6 +74,12 @@ class GroupRun:
         if not self.build.conn:
             return RETRY  # the build is tried again, as when the worker is lost inside a mere step
         return CANCELLED if self.group.stopped else self.tally.result
+
+    @property
+    def rests(self) -> bool:
+        """Whether no step begins in it until one of those that run has ended."""
+        ended = any(step.results is not None for step in self.agenda.running)
+        return self._changed is not None and not ended
 
     def _is_halted(self) -> bool:
         return self.tally.halted or self.group.stopped

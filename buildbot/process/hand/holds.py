@@ -23,6 +23,7 @@ from buildbot.process.hand.version import time_of_day
 from buildbot.process.hand.wishes import By
 from buildbot.process.hand.wishes import Refused
 from buildbot.process.hand.wishes import check_end
+from buildbot.process.hand.wishes import check_kept
 from buildbot.process.hand.wishes import check_running
 from buildbot.process.hand.wishes import check_seen
 from buildbot.process.hand.wishes import check_text
@@ -73,6 +74,8 @@ class Holds:
         check_seen(copy, by)
         until = check_end(copy, until, now, now)
         check_running(copy, self._master)
+        check_kept(copy, 'its name', copy.label, self._master)
+        check_kept(copy, 'the name of the person', by.who, self._master)
         holdid = yield self._master.db.lock_hand.add_hold(
             **columns_of(copy, self._master),
             person=by.who,
@@ -181,6 +184,7 @@ class Holds:
             return known
         hold = self._own(copy, by, holdid)
         check_seen(copy, by)
+        check_kept(copy, 'the name of the person', person, self._master)
         if not (yield self._is_known(person)):
             raise Refused(f'{copy}: nobody called {person!r} is known, who could have it')
         yield self._master.db.lock_hand.change_hold(hold.holdid, person=person)

@@ -19,6 +19,7 @@ from buildbot.process.hand.failures import Failures
 from buildbot.process.hand.quarantine import Quarantine
 from buildbot.process.hand.wishes import By
 from buildbot.process.hand.wishes import Refused
+from buildbot.process.hand.wishes import check_kept
 from buildbot.process.hand.wishes import check_running
 from buildbot.process.hand.wishes import check_seen
 from buildbot.process.hand.wishes import check_text
@@ -72,6 +73,7 @@ class Quarantines:
         )
 
     def _write(self, copy: BaseLock, who: str, reason: str, since: float) -> Any:
+        check_kept(copy, 'its name', copy.label, self._master)
         columns = columns_of(copy, self._master)
         return self._master.db.lock_hand.add_quarantine(
             **columns, who=who, reason=reason, since=since

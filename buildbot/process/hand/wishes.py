@@ -63,6 +63,16 @@ def check_running(copy: BaseLock, master: Any) -> None:
         raise Refused(f'{copy}: the master shuts down, and nothing is taken by hand now')
 
 
+def check_kept(copy: BaseLock, what: str, name: str, master: Any) -> None:
+    """Check that the database keeps a name so that it is known after a restart.
+
+    :param what: what it is, for the message.
+    :raises Refused: it does not.
+    """
+    if not master.db.lock_hand.can_keep(name):
+        raise Refused(f'{copy}: the database cannot keep {what} as it is')
+
+
 def check_text(copy: BaseLock, what: str, text: Any) -> str:
     """Return a reason or a name without what is around it.
 

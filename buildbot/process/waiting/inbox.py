@@ -20,7 +20,7 @@ class Inbox:
     :param changed: called without arguments when there may be other requests than before.
     :param now: returns the time, in seconds.
     :cvar read_again_after: seconds after which the requests are read again when they are next
-        needed, in case a message was lost.
+        needed, in case a message was lost; 0 if messages may well be lost.
     :ivar requests: the pending requests that are known now.
     """
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
@@ -22,6 +23,7 @@ from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.metrics import MetricLogObserver
 from buildbot.process.properties import renderer
+from buildbot.process.requestmessages import RequestMessages
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
@@ -32,6 +34,7 @@ from buildbot.test.fake.latent import LatentController
 from buildbot.test.util.distribution import TWO
 from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.lab import GatedStep
+from buildbot.util import toJson
 
 
 class Line(DistributionCase):
@@ -307,6 +310,50 @@ class Line(DistributionCase):
         errors = {str(error.value) for error in self.flushLoggedErrors()}
         self.assertEqual(errors, {'3 units of lab can never be had, for it has 2'})
         yield self.assert_all_done(lock)
+
+
+class BetweenMasters(DistributionCase):
+    """Messages go over a router, as those of ``WampMQ`` do: as JSON, and some are lost."""
+
+    @defer.inlineCallbacks
+    def start(self, builders, workers=TWO, **config):
+        yield super().start(builders, workers, **config)
+        produce = self.master.mq.produce
+        self.lost = []
+
+        def route(key, data):
+            if key not in self.lost:
+                produce(key, json.loads(json.dumps(data, default=toJson)))
+
+        self.patch(self.master.mq, 'produce', route)
+
+    @defer.inlineCallbacks
+    def test_times(self):
+        """A request is told of in numbers of seconds, and is built as any other."""
+        yield self.start({'a': [self.lock.access('exclusive')]})
+        for _ in range(3):
+            yield self.request('a')
+        self.assertEqual(self.running(), 'a')
+        a = self.master.botmaster.builders['a']
+        second = yield self.master.data.get(('buildrequests', 2))
+        self.assertEqual((yield a.getOldestRequestTime()), second['submitted_at'])
+        yield self.assert_all_done()
+        self.assertEqual((yield self.builds()), [SUCCESS] * 3)
+
+    @defer.inlineCallbacks
+    def test_lost_message(self):
+        """A request that was not heard of is built when the next one is."""
+        self.patch(RequestMessages, 'misses_none', False)
+        yield self.start({'a': [self.lock.access('exclusive')]})
+        yield self.request('a')
+        self.end('a')
+        self.lost.append(('buildrequests', '2', 'new'))
+        yield self.request('a')
+        self.assertEqual(self.running(), '')
+        yield self.request('a')
+        self.assertEqual(self.running(), 'a')
+        yield self.assert_all_done()
+        self.assertEqual((yield self.builds()), [SUCCESS] * 3)
 
 
 class Circles(DistributionCase):
@@ -741,6 +788,18 @@ class Cost(DistributionCase):
         self.patch(Builder, 'canStartBuild', count_can_start)
         self.patch(self.master.data, 'get', count_get)
         return counts
+
+    @parameterized.expand([(False, 0), (True, 1)])
+    @defer.inlineCallbacks
+    def test_new_request(self, may_merge, read):
+        """Those that wait are read for a new one only if it may be merged with them."""
+        yield self.start({'a': [self.lock.access('exclusive')]}, collapseRequests=may_merge)
+        for branch in 'xyz':
+            yield self.request('a', branch)
+        self.patch(self.master.botmaster.brd, 'maybeStartBuildsOn', lambda names: None)
+        counts = self.count()
+        yield self.request('a', 'u')
+        self.assertEqual(counts['read'], read)
 
     @defer.inlineCallbacks
     def test_release_of_another_lock(self):

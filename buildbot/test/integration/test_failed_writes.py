@@ -228,6 +228,8 @@ class Rows(FailingCase):
         self.reactor.advance(10)
         self.settle()
         self.assertEqual((yield self.step_rows()), [('x', SUCCESS), ('y', SUCCESS)])
+        rows = yield self.master.data.get(('builds', 1, 'steps'))
+        self.assertNotIn('its end could not be written', [row['state_string'] for row in rows])
         self.assertEqual((yield self.builds()), [SUCCESS])
         self.assertTrue(self.flushLoggedErrors(OperationalError))
 
@@ -439,6 +441,22 @@ class Cancelling(FailingCase):
         yield self.master.data.control('cancel', {'reason': 'x'}, ('buildrequests', brid))
         self.settle()
         self.patch(self.master.db.buildrequests, 'claimBuildRequests', claim)
+        self.reactor.advance(10)
+        self.settle()
+        self.assertEqual((yield self.requests()), [(True, CANCELLED)])
+        self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
+
+    @defer.inlineCallbacks
+    def test_read_before(self):
+        """If it cannot even be read, it is cancelled later, too."""
+        yield self.start()
+        brid = yield self.request('a')
+        get = self.master.data.get
+        fails = lambda *args: defer.fail(no_database())  # noqa: E731
+        self.patch(self.master.data, 'get', fails)
+        yield self.master.data.control('cancel', {'reason': 'x'}, ('buildrequests', brid))
+        self.settle()
+        self.patch(self.master.data, 'get', get)
         self.reactor.advance(10)
         self.settle()
         self.assertEqual((yield self.requests()), [(True, CANCELLED)])

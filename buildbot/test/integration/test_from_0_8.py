@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import warnings
 from pathlib import Path
 
@@ -19,9 +18,12 @@ from twisted.trial import unittest
 from buildbot.config.locks import locks_of_builder
 from buildbot.config.master import FileLoader
 from buildbot.config.steps import steps_of_builder
+from buildbot.test.util.processes import PATIENCE
+from buildbot.test.util.reallabfiles import BIN
+from buildbot.test.util.reallabfiles import MASTER
+from buildbot.test.util.reallabfiles import empty_database
 
 EXAMPLES = Path(__file__).parent / 'examples'
-BIN = Path(sys.executable).parent
 
 WORDS = [
     "BuildSlave is Worker today (worker 'bot1', worker 'bot2')",
@@ -33,6 +35,14 @@ WORDS = [
     "slavename is workername today (builder 'manual')",
     "slavebuilddir is workerbuilddir today (builder 'manual')",
 ]
+
+# the command, which else would give a slave ten seconds to start
+PATIENT = f"""
+from buildbot_worker.scripts.logwatcher import LogWatcher
+LogWatcher.TIMEOUT_DELAY = {PATIENCE}
+from buildslave.scripts.runner import run
+run()
+"""
 
 # the example as it stands, and what only a test wants of its master
 CONFIG = """
@@ -129,7 +139,7 @@ class Lines(protocol.ProcessProtocol):
 
 
 class Case(unittest.TestCase):
-    timeout = 120
+    timeout = 3 * PATIENCE  # of all processes together
 
     def setUp(self):
         self.base = Path(self.mktemp()).resolve()
@@ -202,16 +212,19 @@ class Life(Case):
     @defer.inlineCallbacks
     def start_master(self):
         """Start a master with the old example; return the port for its workers."""
-        yield self.run_command('buildbot', 'create-master', '--no-logrotate', 'master')
+        directory = self.base / 'master'
+        directory.mkdir()
+        (directory / 'state.sqlite').write_bytes(empty_database())
+        (directory / 'buildbot.tac').write_text(MASTER)
         config = CONFIG.format(example=str(EXAMPLES / 'migration_old.cfg'))
-        (self.base / 'master' / 'master.cfg').write_text(config)
+        (directory / 'master.cfg').write_text(config)
         self.master = Lines()
         process = reactor.spawnProcess(
             self.master,
             str(BIN / 'twistd'),
             ['twistd', '--nodaemon', '--no_save', '--python=buildbot.tac'],
             env=self.env,
-            path=str(self.base / 'master'),
+            path=str(directory),
         )
         self.addCleanup(self.end, process)
         self.process = process
@@ -247,7 +260,7 @@ class Life(Case):
         text = yield self.run_command('buildslave', 'upgrade-slave', 'slave')
         self.assertIn('\n+umask = 0o22\n', text)
         self.addCleanup(self.run_command, 'buildslave', 'stop', 'slave')
-        text = yield self.run_command('buildslave', 'start', 'slave')
+        text = yield self.run_command('python', '-c', PATIENT, 'start', 'slave')
         self.assertIn('started correctly', text)
         self.assertIn('usepty is ignored', (slave / 'twistd.log').read_text())
 
@@ -270,7 +283,7 @@ class Life(Case):
         told = re.findall(r'DeprecatedApiWarning: \[.*?\] (.*)', self.master.text)
         self.assertEqual(sorted(told), sorted([*WORDS, *WORDS]), self.master.text)
 
-        text = yield self.run_command('buildslave', 'restart', 'slave')
+        text = yield self.run_command('python', '-c', PATIENT, 'restart', 'slave')
         self.assertIn('started correctly', text)
         text = yield self.run_command('buildslave', 'stop', 'slave')
         self.assertIn('is dead', text)

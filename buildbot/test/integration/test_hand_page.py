@@ -231,7 +231,7 @@ class Hand(PageCase):
     def test_keyboard(self):
         """All of it is done with keys; a dialog keeps the focus, and gives it back."""
         window = yield self.look_at('board')
-        yield window.run('document.querySelector(".bb-locks-deeds button").focus()')
+        yield window.focus('Hold board')  # it comes when it is known who has logged in
         yield window.press('ENTER')
         yield window.see('You stand in line for it as builds do.')
         for _ in range(12):
@@ -242,6 +242,7 @@ class Hand(PageCase):
             )
             self.assertTrue(inside)
         yield window.press('ESCAPE')
+        yield window.closed()
         self.assertEqual((yield window.run(FOCUS)), 'Hold board')
         yield window.press('ENTER')
         yield window.write('Why', 'keys')

@@ -78,7 +78,7 @@ class KnotCase(DistributionCase):
     @defer.inlineCallbacks
     def results(self):
         """Return the results of all requests, in the order in which they were made."""
-        rows = yield self.master.data.get(('buildrequests',))
+        rows = yield self.master.data.get(('buildrequests',), order=['buildrequestid'])
         return [Results[r['results']] if r['complete'] else '' for r in rows]
 
     def why(self, name, brid):

@@ -98,7 +98,7 @@ class LentCase(DistributionCase):
 
     @defer.inlineCallbacks
     def results(self):
-        rows = yield self.master.data.get(('buildrequests',))
+        rows = yield self.master.data.get(('buildrequests',), order=['buildrequestid'])
         return [row['results'] for row in rows]
 
     @defer.inlineCallbacks
@@ -299,6 +299,74 @@ class Beside(LentCase):
             self.end(seen[-1])
         self.assertEqual(seen, ['s', 't', 'c'])
         yield self.assert_nothing_left()
+
+    @parameterized.expand([('at_once', False), ('written_late', True)])
+    @defer.inlineCallbacks
+    def test_room_for_the_next_step(self, _, is_late):
+        """The child does not slip in before the next step of its own group, however long the end
+        of the step before takes to be written.
+        """
+        group = self.full_group('s', 't')
+        yield self.start_family({'p': [group]})
+        yield self.request('p')
+        self.assertEqual(self.running(), 's')
+        write = self.hold_write('setBuildProperties', lambda *args: is_late)
+        self.end('s')
+        if is_late:
+            self.assertEqual(self.running(), '')
+            write.held.callback(None)
+            self.settle()
+        self.assertEqual((self.running(), self.taken), ('t', 1))
+        self.end('t')
+        self.assertEqual((self.running(), self.taken), ('c', 1))
+        yield self.assert_nothing_left()
+
+    @defer.inlineCallbacks
+    def test_child_after_child(self):
+        """Nor does one child slip in behind another, before the step that comes then."""
+        group = StepGroup(
+            name='g', steps=[self.step('c'), self.step('d'), self.gated('s')], parallel=2
+        )
+        yield self.start_family({'p': [group], 'd': []})
+        yield self.request('p')
+        seen = []
+        while self.running():
+            seen.append(self.running())
+            self.assertEqual(self.taken, 1)
+            self.end(seen[-1])
+        self.assertEqual((seen[1], sorted(seen)), ('s', ['c', 'd', 's']))
+        yield self.assert_nothing_left()
+
+    @parameterized.expand([('halted', FAILURE, ('s', 't')), ('no_more', SUCCESS, ('s',))])
+    @defer.inlineCallbacks
+    def test_no_next_step(self, _, result, names):
+        """The child has the place as soon as it is known that no other step comes."""
+        yield self.start_family({'p': [self.full_group(*names)]})
+        yield self.request('p')
+        self.open(self.gates['s'], result)
+        self.assertEqual((self.running(), self.taken), ('c', 1))
+        yield self.assert_nothing_left()
+
+    @defer.inlineCallbacks
+    def test_groups_one_after_another(self):
+        """Nor does it slip in between two groups, or before their end is known."""
+        inner = [StepGroup(name=name, steps=[self.gated(name)]) for name in 'st']
+        group = StepGroup(name='g', steps=[self.step('c'), *inner], parallel=2)
+        yield self.start_family({'p': [group]})
+        yield self.request('p')
+        seen = []
+        while self.running():
+            seen.append(self.running())
+            self.end(seen[-1])
+        self.assertEqual(seen, ['s', 't', 'c'])
+        yield self.assert_nothing_left()
+
+    def full_group(self, *names):
+        inner = [self.step('c'), *(self.gated(name) for name in names)]
+        return StepGroup(name='g', steps=inner, parallel=2)
+
+    def gated(self, name):
+        return GatedStep(self.gate(name), name=name, haltOnFailure=True)
 
     @defer.inlineCallbacks
     def test_other_trigger(self):

@@ -439,6 +439,19 @@ class Kept(HistoryCase):
         self.reactor.advance(30)
         self.assertEqual(((yield self.written()), (yield self.acted())), (2, 1))
 
+    @defer.inlineCallbacks
+    def test_old_of_another_master(self) -> Any:
+        """What is old, but of another master on the database, is left to that."""
+        yield self.start()
+        yield self.use()
+        yield self.act()
+        self.reactor.advance(30)
+        self.patch(self.master, 'masterid', self.master.masterid + 1)
+        self.reactor.advance(31 * 86400)
+        yield self.use()
+        self.reactor.advance(30)
+        self.assertEqual(((yield self.written()), (yield self.acted())), (2, 1))
+
 
 class Unused(HistoryCase):
     """What becomes of the ids of locks and copies of which nothing is left."""

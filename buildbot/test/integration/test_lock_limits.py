@@ -707,7 +707,7 @@ class Restart(HandTestCase):
     @defer.inlineCallbacks
     def test_wait(self):
         """A restart begins a wait anew; who waits too long for a person fails, not the person."""
-        yield self.start(WorkerLock('board', maxWait=600), db_url=self.database)
+        yield self.start(WorkerLock('board', maxWait=600))
         yield self.add_builders(x={'locks': [self.board.access('exclusive')]})
         yield self.hold('ann')
         yield self.request('x')

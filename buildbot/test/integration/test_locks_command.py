@@ -10,7 +10,6 @@ import pty
 import re
 import signal
 import subprocess
-import sys
 import termios
 import threading
 from importlib.util import find_spec
@@ -19,8 +18,10 @@ from typing import Any
 
 from twisted.trial import unittest
 
-BIN = Path(sys.executable).parent
-PATIENCE = 60  # seconds after which a process that says nothing is given up
+from buildbot.test.util.processes import PATIENCE
+from buildbot.test.util.reallabfiles import BIN
+from buildbot.test.util.reallabfiles import MASTER
+from buildbot.test.util.reallabfiles import empty_database
 
 CONFIG = """
 from buildbot.plugins import schedulers, steps, util, worker
@@ -113,15 +114,16 @@ class RealMaster(unittest.SynchronousTestCase):
         os.mkfifo(self.pipe)
         kept = {k: v for k, v in os.environ.items() if not k.startswith('BUILDBOT_LOCKS')}
         self.environment = {**kept, 'COLUMNS': '200', 'HOME': str(base), 'TZ': 'UTC'}
-        create = [BIN / 'buildbot', 'create-master', '--no-logrotate', '--quiet', base / 'master']
-        subprocess.run(list(map(str, create)), check=True, env=self.environment)
-        config = f'PIPE = {str(self.pipe)!r}\n{CONFIG}'
-        (base / 'master' / 'master.cfg').write_text(config)
+        directory = base / 'master'
+        directory.mkdir()
+        (directory / 'state.sqlite').write_bytes(empty_database())
+        (directory / 'buildbot.tac').write_text(MASTER)
+        (directory / 'master.cfg').write_text(f'PIPE = {str(self.pipe)!r}\n{CONFIG}')
         self.base = base
         self.master = Told(
             self,
             *(BIN / 'twistd', '--nodaemon', '--pidfile=', '-y', 'buildbot.tac'),
-            cwd=base / 'master',
+            cwd=directory,
             env=self.environment,
         )
         port = self.master.wait_for(r'BuildbotSite starting on (\d+)').group(1)

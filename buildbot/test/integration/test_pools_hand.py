@@ -176,7 +176,7 @@ class Hand(HandTestCase):
     @defer.inlineCallbacks
     def test_restart(self) -> Any:
         """A hold and a quarantine of boards are the same when the master has been restarted."""
-        yield self.start(pool(), db_url=self.database, workers=('w1', 'w2'))
+        yield self.start(pool(), workers=('w1', 'w2'))
         yield self.hold('ann', 'board-2')
         yield self.act('bob', 'quarantine', 'board-1', reason='bad cable')
         yield self.restart()
@@ -224,7 +224,7 @@ class Hand(HandTestCase):
     @defer.inlineCallbacks
     def test_quarantine_outlasts_restart(self) -> Any:
         """A board that is not there when the master starts is out of use when it comes back."""
-        yield self.start(pool(), db_url=self.database)
+        yield self.start(pool())
         yield self.act('ann', 'quarantine', 'board-1')
         self.board = pool(['board-2'])
         self.lab = {'fw': {'steps': [self.group()]}}
@@ -239,7 +239,7 @@ class Hand(HandTestCase):
     @defer.inlineCallbacks
     def test_hold_ends_at_restart(self) -> Any:
         """A hold of a board that is not there when the master starts has ended, and says so."""
-        yield self.start(pool(), db_url=self.database)
+        yield self.start(pool())
         yield self.hold('ann', 'board-1')
         self.board = pool(['board-2'])
         self.lab = {'fw': {'steps': [self.group()]}}

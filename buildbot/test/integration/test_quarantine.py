@@ -16,6 +16,7 @@ from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import steps
 from buildbot.process.buildchooser import ReservingBuildChooser
+from buildbot.process.hand.wishes import Refused
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
@@ -63,7 +64,7 @@ class Quarantine(HandTestCase):
         self.open('two', 'one')
         self.assertEqual([b.builder.name for b, _ in self.gate.running], ['one'])
         self.open('one')
-        rows = yield self.get('builds')
+        rows = yield self.get('builds', order=['buildid'])
         self.assertEqual([row['results'] for row in rows], [SUCCESS, None])
         yield self.act('ann', 'restore')
         self.open('two')
@@ -119,7 +120,7 @@ class Quarantine(HandTestCase):
         yield self.act('ann', 'quarantine', of=None, reason='bad cable')
         self.assertEqual(len(self.flushLoggedErrors(CircleError)), 1)
         self.open('one', 'three', 'three')
-        rows = yield self.get('builds')
+        rows = yield self.get('builds', order=['buildid'])
         self.assertEqual([row['results'] for row in rows], [SUCCESS, SUCCESS, FAILURE])
         steps = yield self.get('builds', 3, 'steps')
         self.assertEqual(
@@ -235,6 +236,17 @@ class AfterFailures(HandTestCase):
         yield self.run_through([BAD])
         self.assertTrue((yield self.is_out()))
         self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
+
+    @defer.inlineCallbacks
+    def test_not_kept(self) -> Any:
+        """So is one of a copy whose name the database cannot keep."""
+        yield self.start(WorkerLock('board', quarantineAfter=1))
+        self.patch(self.master.db.lock_hand, 'can_keep', lambda name: name != 'board[w1]')
+        yield self.run_through([BAD])
+        self.assertTrue((yield self.is_out()))
+        [error] = self.flushLoggedErrors(Refused)
+        why = 'the database cannot keep its name as it is'
+        self.assertEqual(str(error.value), f'board[w1]: {why}')
 
     @parameterized.expand(
         [

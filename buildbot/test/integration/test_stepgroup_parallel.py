@@ -410,6 +410,8 @@ class Env(ShellMixin, BuildStep):
 
 
 class Defaults(ParallelCase):
+    writes_properties = True
+
     @parameterized.expand(
         [
             # of build, outer group, inner group, step -> what the command has

@@ -205,6 +205,16 @@ class Found(SweepCase):
         self.assertEqual(self.copy.waiting, [])
 
 
+class OwnStart(GatedStep):
+    @defer.inlineCallbacks
+    def startStep(self, remote):
+        yield self.addStep()
+        lock = yield self.master.botmaster.getLockByID(BOARD, 0)
+        lock.claim(self, WHOLE)
+        self.results = yield self.run()
+        return self.results
+
+
 class LetBe(SweepCase):
     """What is right, or nobody knows."""
 
@@ -214,6 +224,16 @@ class LetBe(SweepCase):
         yield self.set_up(board)
         self.copy.claim(self, WHOLE)
         self.assertEqual([self.told(), self.told(), self.copy.owners], [[], [], [self]])
+
+    @defer.inlineCallbacks
+    def test_step_of_a_plugin(self):
+        """A step that is started in a way of its own is let be while its build runs."""
+        yield self.set_up(lambda gate: [OwnStart(gate)])
+        yield self.request('lab')
+        self.assertEqual([self.told(), self.told()], [[], []])
+        self.assertEqual([type(owner) for owner in self.copy.owners], [OwnStart])
+        self.copy.release(self.copy.owners[0], WHOLE)
+        self.open(self.gate, SUCCESS)
 
     @defer.inlineCallbacks
     def test_at_the_end_of_a_step(self):

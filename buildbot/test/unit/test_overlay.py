@@ -552,7 +552,7 @@ def tell(name, suite):
 for name in sys.argv[1:]:
     if not os.fork():  # each as if nothing had been imported yet
         tell(name, runner.TestLoader().loadByName(name, recurse=True))
-        sys.exit()
+        os._exit(0)  # what is left need not be taken down piece by piece
     os.wait()
 """
     CASE = """

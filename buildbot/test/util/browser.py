@@ -25,49 +25,62 @@ if webdriver is None or CHROMIUM is None or DRIVER is None:
 else:
     missing = ''
 
-#: Seconds until what is to be seen must be seen.
-PATIENCE = 30
+#: Seconds until what is to be seen must be seen, on a machine that does other things, too.
+PATIENCE = 120
 
-# Calls back once the page says all of the words and none of the others.
-SEE = """
-    const [wanted, unwanted, answer] = arguments;
-    const look = () => {
+# What follows calls back once it is true; it is asked whenever the page changes.
+UNTIL = """
+    const answer = arguments[arguments.length - 1];
+    const until = isTrue => {
+        const look = () => {
+            if (isTrue()) {
+                watch.disconnect();
+                answer(true);
+            }
+        };
+        const watch = new MutationObserver(look);
+        const all = {subtree: true, childList: true, attributes: true, characterData: true};
+        watch.observe(document, all);
+        look();
+    };
+"""
+
+# The page says all of the words and none of the others.
+SEE = f"""{UNTIL}
+    const [wanted, unwanted] = arguments;
+    until(() => {{
         const text = document.body.innerText;
         const said = each => text.includes(each);
-        if (wanted.every(said) && !unwanted.some(said)) {
-            watch.disconnect();
-            answer(true);
-        }
-    };
-    const watch = new MutationObserver(look);
-    watch.observe(document, {subtree: true, childList: true, characterData: true});
-    look();
+        return wanted.every(said) && !unwanted.some(said);
+    }});
 """
 
-# Calls back once it is there and was clicked. What is behind a dialog cannot be clicked.
-CLICK = """
-    const [words, answer] = arguments;
+# It is there, and was clicked, or has the focus. What is behind a dialog cannot be reached.
+REACH = f"""{UNTIL}
+    const [words, deed] = arguments;
     const named = each => each.innerText.trim() === words || each.ariaLabel === words;
-    const look = () => {
+    until(() => {{
         const seen = document.querySelector('dialog[open]') ?? document;
         const it = [...seen.querySelectorAll('a, button:enabled')].find(named);
-        if (it !== undefined) {
-            watch.disconnect();
-            it.click();
-            answer(true);
-        }
-    };
-    const watch = new MutationObserver(look);
-    watch.observe(document, {subtree: true, childList: true, attributes: true});
-    look();
+        it?.[deed]();
+        return it !== undefined;
+    }});
 """
 
-FOCUS = """
+# The field of this label is there, and has the focus.
+FOCUS = f"""{UNTIL}
     const [words] = arguments;
-    const named = each => each.innerText.trim() === words;
-    const label = [...document.querySelectorAll('label')].find(named);
-    label.control.focus();
-    label.control.select();
+    const named = each => each.innerText.trim() === words && each.control !== null;
+    until(() => {{
+        const label = [...document.querySelectorAll('label')].find(named);
+        label?.control.focus();
+        label?.control.select();
+        return label !== undefined;
+    }});
+"""
+
+CLOSED = f"""{UNTIL}
+    until(() => document.querySelector('dialog') === null);
 """
 
 LOG_IN = """
@@ -114,7 +127,15 @@ class Browser:
 
     def click(self, words: str) -> defer.Deferred[None]:
         """Click the link or button of these words as soon as there is one."""
-        return self.ask(CLICK, words)
+        return self.ask(REACH, words, 'click')
+
+    def focus(self, words: str) -> defer.Deferred[None]:
+        """Give the focus to the link or button of these words as soon as there is one."""
+        return self.ask(REACH, words, 'focus')
+
+    def closed(self) -> defer.Deferred[None]:
+        """Fire as soon as no dialog is there: a key that comes before is the old one's."""
+        return self.ask(CLOSED)
 
     def log_in(self, name: str, password: str) -> defer.Deferred[None]:
         """Be somebody, on all pages that are visited from now on."""
@@ -175,7 +196,7 @@ class Browser:
         self._driver.get('about:blank')  # else the page that is there stays, with who it knows
 
     def _write(self, label: str, text: str) -> None:
-        self._driver.execute_script(FOCUS, label)
+        self._driver.execute_async_script(FOCUS, label)
         self._driver.switch_to.active_element.send_keys(text)
 
     def _press(self, keys: tuple[str, ...]) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from twisted.internet import defer
@@ -15,6 +14,7 @@ from buildbot.test.util.integration import TestedMaster
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase
+from buildbot.test.util.memorydb import known_database
 
 MINUTE, HOUR = 60, 3600
 
@@ -61,11 +61,17 @@ class HandTestCase(LabTestCase):
             self.lab[name] = {'steps': [first, second], 'locks': words.get('locks', [])}
         return self.reconfig_master(self.lab_config(self.lab, **self.words))
 
+    def stop(self) -> defer.Deferred[None]:
+        """Stop the master; the one that ``restart`` starts begins with its database."""
+        known_database().hand_on()
+        return self.tested_master.shutdown()
+
     @defer.inlineCallbacks
     def restart(self, **config: Any) -> Any:
-        """Stop the master and start another one with its database, which must be a file."""
+        """Start another master with the database of this one, which is stopped if it runs."""
         basedir = self.master.basedir
-        yield self.tested_master.shutdown()
+        if not self.tested_master.is_master_shutdown:
+            yield self.stop()
         self.gate.running.clear()
         self.lab_workers = [
             self.createLocalWorker(w.name, max_builds=200) for w in self.lab_workers
@@ -91,13 +97,6 @@ class HandTestCase(LabTestCase):
         row = yield self.copy_row(of)
         if row is not None:  # something may keep it in use a little longer
             self.assertEqual((row['version'], row['waiting']), ('0-0-0', 0))
-
-    @property
-    def database(self) -> str:
-        """The address of a database that is left by one master to the next."""
-        if not hasattr(self, '_path'):
-            self._path = os.path.abspath(self.mktemp())
-        return f'sqlite:///{self._path}'
 
     @defer.inlineCallbacks
     def get(self, *path: Any, **words: Any) -> Any:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sqlite3
 from functools import lru_cache
 from typing import Any
@@ -15,6 +16,7 @@ from twisted.trial import unittest
 
 from buildbot.db import enginestrategy
 from buildbot.db.model import Model
+from buildbot.test.util.serverdb import use_server
 
 
 class KeptConnection(sa.engine.Connection):
@@ -114,7 +116,14 @@ def known_database() -> MemoryDatabase:
 
 
 def use_known_database(case: unittest.TestCase) -> None:
-    """Let the masters of a test that have their database in memory have the one that is known."""
+    """Let the masters of a test that have their database in memory have the one that is known.
+
+    If ``BUILDBOT_TEST_DB_URL`` is set, all masters have that database, which is emptied.
+    """
+    url = os.environ.get('BUILDBOT_TEST_DB_URL')
+    if url is not None:
+        use_server(case, url)
+        return
     database = known_database()
     database.forget()
     database.begin_with(None)

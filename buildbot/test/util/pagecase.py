@@ -42,6 +42,7 @@ class PageCase(RunMasterBase):
     """
 
     passwords = {}
+    timeout = 5 * browser.PATIENCE  # trial's is less than what a browser may take
 
     if browser.missing:
         skip = browser.missing

@@ -28,27 +28,31 @@ class Migration(migration.MigrateTestMixin, unittest.TestCase):
     def test_as_in_a_new_one(self, _, before, after, names):
         """It gets the tables, columns and indices that a new database has."""
         model = self.master.db.model
+        tables = [model.metadata.tables[name] for name in names]
 
         def verify(conn):
-            inspector = sa.inspect(conn)
-            for table in [model.metadata.tables[name] for name in names]:
-                columns = [
-                    (column['name'], str(column['type']), column['nullable'])
-                    for column in inspector.get_columns(table.name)
-                ]
-                wanted = [(c.name, c.type.compile(conn.dialect), c.nullable) for c in table.columns]
-                self.assertEqual(columns, wanted)
-                indices = [
-                    (index['name'], index['column_names'], bool(index['unique']))
-                    for index in inspector.get_indexes(table.name)
-                ]
-                wanted = [(i.name, i.columns.keys(), i.unique) for i in table.indexes]
-                self.assertEqual(sorted(indices), sorted(wanted))
-                keys = [
-                    (key['constrained_columns'], key['referred_table'])
-                    for key in inspector.get_foreign_keys(table.name)
-                ]
-                wanted = [([key.parent.name], key.column.table.name) for key in table.foreign_keys]
-                self.assertEqual(keys, wanted)
+            migrated = [shape_of(conn, name) for name in names]
+            for name in reversed(names):
+                conn.execute(sa.text(f'drop table {name}'))
+            model.metadata.create_all(bind=conn, tables=tables)
+            self.assertEqual(migrated, [shape_of(conn, name) for name in names])
 
         return self.do_test_migration(before, after, lambda conn: None, verify)
+
+
+def shape_of(conn, name):
+    """Return what the database says of a table: its columns, indices and foreign keys."""
+    inspector = sa.inspect(conn)
+    columns = [
+        (column['name'], str(column['type']), column['nullable'])
+        for column in inspector.get_columns(name)
+    ]
+    indices = [
+        (index['name'], index['column_names'], bool(index['unique']))
+        for index in inspector.get_indexes(name)
+    ]
+    keys = [
+        (key['constrained_columns'], key['referred_table'], key['options'])
+        for key in inspector.get_foreign_keys(name)
+    ]
+    return columns, sorted(indices), keys

@@ -13,6 +13,9 @@ from buildbot.config.errors import ConfigErrors
 from buildbot.config.errors import capture_config_errors
 from buildbot.config.master import MasterConfig
 from buildbot.process.awaited import Awaited
+from buildbot.process.results import FAILURE
+from buildbot.process.results import RETRY
+from buildbot.process.results import SUCCESS
 from buildbot.worker.places import builds_on
 from buildbot.worker.places import places_taken
 
@@ -20,8 +23,10 @@ from buildbot.worker.places import places_taken
 class Family:
     """A build of some requests."""
 
+    finished, results = False, SUCCESS
+
     def __init__(self, *brids):
-        self.requests = [SimpleNamespace(id=brid) for brid in brids]
+        self.requests = [SimpleNamespace(id=brid, waitedFor=True) for brid in brids]
 
 
 class Requests(unittest.TestCase):
@@ -56,6 +61,31 @@ class Requests(unittest.TestCase):
         for brid in (3, 4, 10):
             self.awaited.discard(brid)
         self.assertFalse(self.awaited)
+
+    @parameterized.expand([('for_good', FAILURE, False), ('to_be_tried_again', RETRY, True)])
+    def test_end(self, _, results, is_to_end):
+        """A request has ended with its build, before who waits for it hears of that, unless it is
+        tried again.
+        """
+        seen = [self.awaited.is_to_end(2)]
+        self.awaited.begun(self.child)
+        seen.append(self.awaited.is_to_end(2))
+        self.child.finished, self.child.results = True, results
+        seen.append(self.awaited.is_to_end(2))
+        self.awaited.ended(self.child)
+        seen.append(self.awaited.is_to_end(2))
+        self.assertEqual(seen, [True, True, is_to_end, is_to_end])
+        self.awaited.discard(2)
+        self.assertFalse(self.awaited.is_to_end(2))
+
+    def test_end_of_one_that_is_not_known(self):
+        """The end of a build is not kept if nobody is known to wait for it."""
+        stranger = Family(5)
+        self.awaited.begun(stranger)
+        stranger.finished = True
+        self.awaited.ended(stranger)
+        self.awaited.add(5, self.parent, 0.0)
+        self.assertTrue(self.awaited.is_to_end(5))
 
 
 class Places(unittest.TestCase):

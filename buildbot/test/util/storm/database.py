@@ -51,9 +51,13 @@ class Database(Workers):
         self, conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
     ) -> None:
         if self._to_fail and statement.startswith(WRITES) and self._to_fail.pop(0):
-            self.failures += 1
-            self.trouble_until = self.reactor.seconds() + 15
+            self.note_failure()
             raise DiskFullError()
+
+    def note_failure(self) -> None:
+        """Take note that a write fails, which may be tried again for some time."""
+        self.failures += 1
+        self.trouble_until = self.reactor.seconds() + 15
 
     def on_fail_writes(self, after: int, count: int) -> str:
         """Let some writes fail, after some that do not."""
@@ -81,8 +85,7 @@ class Database(Workers):
         elif error is None:
             held.held.callback(None)
         else:
-            self.failures += 1
-            self.trouble_until = self.reactor.seconds() + 15
+            self.note_failure()
             held.held.errback(error)
 
     def write_all(self) -> None:

@@ -40,6 +40,7 @@ class Invariants(Sight):
         self.trouble_until = 0.0
         self.failed: dict[int, float] = {}
         self.unheard: set[int] = set()
+        self._lent: dict[str, set[tuple[int, int]]] = {}
         self.forget_copies()
         return super().make_lab(configuration)
 
@@ -140,8 +141,13 @@ class Invariants(Sight):
 
     def _check_places(self, worker: Any) -> None:
         builds = [b for b in self.running() if b.workerforbuilder.worker is worker]
-        parents = {parent for build in builds for parent in self.parents_of(build)}
-        lenders = [b for b in builds if self.only_waits(b) and b.buildid in parents]
+        pairs = {(around, b.requests[0].id) for b in builds for around in self.parents_of(b)}
+        waiting = {b.buildid for b in builds if self.only_waits(b)}
+        lent = {pair for pair in pairs if pair[0] in waiting}
+        # a step that begins beside is not held back while a build has the place
+        lent |= pairs & self._lent.get(worker.name, set())
+        self._lent[worker.name] = lent
+        lenders = {b.buildid for b in builds} & {around for around, _ in lent}
         told = f'{worker.name} has builds {" ".join(map(self.tell_build, builds))}'
         self.assertLessEqual(len(builds) - len(lenders), worker.max_builds or 99, told)
 

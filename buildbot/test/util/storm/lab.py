@@ -49,6 +49,8 @@ class StormLab(PacedCase):
     :ivar accesses_now: how each builder takes its locks.
     """
 
+    writes_properties = True  # that may fail, too
+
     def make_lab(self, configuration: dict[str, Any]) -> defer.Deferred[Any]:
         """Start a master."""
         self.plan = copy.deepcopy(configuration)

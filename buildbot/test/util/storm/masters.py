@@ -57,7 +57,7 @@ class Masters(Changes):
         """Stop the master, and start another one with its database."""
         known_database().hand_on()
         self.stop_master()
-        self._start()
+        self.start_again()
         return ''
 
     def on_kill(self) -> str:
@@ -65,7 +65,7 @@ class Masters(Changes):
         left = self.at_once(self.master.db.pool.do(known_database().take_copy))
         self.stop_master()
         known_database().begin_with(left)
-        self._start()
+        self.start_again()
         return ''
 
     def stop_master(self) -> None:
@@ -89,7 +89,8 @@ class Masters(Changes):
             self.let_time_go(60)
         self.at_once(stopped)
 
-    def _start(self) -> None:
+    def start_again(self) -> None:
+        """Start another master behind the one that has been stopped."""
         self.is_stopping = False
         self.gate.running.clear()
         self.shutdown = []

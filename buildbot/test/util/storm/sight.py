@@ -140,7 +140,9 @@ class Sight(StormLab):
     def only_waits(self, build: Build) -> bool:
         """Tell whether a build waits for those that it has triggered."""
         running = [step for step in build.executedSteps if step.results is None]
-        inner = [step for step in running if not hasattr(step, 'group_run')]
+        # a group that waits for its locks does something beside, as a step does
+        groups = [step.step_group for step in running]
+        inner = [step for step in running if not any(step is group for group in groups)]
         return bool(inner) and all(hasattr(step, 'schedulerNames') for step in inner)
 
     def lent_to(self, row: dict[str, Any], builder: Any) -> list[Any]:

@@ -25,21 +25,20 @@ from buildbot.test.util.storm.hands import Hands
 from buildbot.test.util.storm.history import History
 from buildbot.test.util.storm.user import UserError
 
-#: errors that may be logged, words that they say, and events of which one must have happened
+#: errors that may be logged, words that they say, and what may have brought them about: events that
+#: have happened; ``failure`` of a write; ``latent`` workers; ``stop`` of a master, a moment ago
 EXPECTED: tuple[tuple[type[BaseException], str, set[str]], ...] = (
     (UserError, '', {'change_mind', 'answer', 'change_plugin'}),
-    (DiskFullError, '', {'fail_writes', 'write'}),
+    (DiskFullError, '', {'failure'}),
     # it has been written when that was tried before
-    (NotClaimedError, '', {'fail_writes'}),
+    (NotClaimedError, '', {'failure'}),
     # what ends with its master may ask the database when that has ended
-    (OperationalError, 'no such table', {'request', 'hold'}),
+    (OperationalError, 'no such table', {'stop'}),
     (CircleError, '', {'request'}),
     (defer.CancelledError, '', {'change_mind'}),  # builders have been put in order for too long
     (LockError, 'the worker was lost', {'lose', 'change_worker'}),
     (UnitsError, 'can never be had', {'change_limit'}),
     (PingException, '', {'lose', 'change_worker'}),
-    # nothing takes time here, so a build may be told a latent worker before its builder is
-    (KeyError, '', {'change_builder'}),
     (ValueError, 'unknown triggered scheduler', {'change_builder'}),
     (LatentWorkerFailedToSubstantiate, '', {'latent'}),
     (LatentWorkerSubstantiatiationCancelled, '', {'latent'}),
@@ -57,7 +56,7 @@ class StormCase(Hands):
         self.addCleanup(self._flush_at_last)
         super().setUp()
         self.told: list[str] = []
-        #: the names of the events that have happened, and ``latent`` if there are latent workers
+        #: what may have brought errors about
         self._happened: set[str] = set()
 
     def _flush_at_last(self) -> None:
@@ -73,9 +72,25 @@ class StormCase(Hands):
 
     def _is_expected(self, failure: Failure) -> bool:
         return any(
-            failure.check(kind) and words in str(failure.value) and events & self._happened
-            for kind, words, events in EXPECTED
+            failure.check(kind) and words in str(failure.value) and causes & self._happened
+            for kind, words, causes in EXPECTED
         )
+
+    def note_failure(self) -> None:
+        super().note_failure()
+        self._happened.add('failure')
+
+    def stop_master(self) -> None:
+        """Stop the master; what is logged until another one has started may come of that."""
+        self._flush_expected()
+        self._happened.add('stop')
+        super().stop_master()
+
+    def start_again(self) -> None:
+        super().start_again()
+        gc.collect()
+        self._flush_expected()
+        self._happened.discard('stop')
 
     @defer.inlineCallbacks
     def tell(self, history: History) -> Any:
