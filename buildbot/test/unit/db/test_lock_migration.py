@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from parameterized import parameterized
 from twisted.internet import defer
@@ -36,7 +38,9 @@ class Migration(migration.MigrateTestMixin, unittest.TestCase):
                     (column['name'], str(column['type']), column['nullable'])
                     for column in inspector.get_columns(table.name)
                 ]
-                wanted = [(c.name, c.type.compile(conn.dialect), c.nullable) for c in table.columns]
+                wanted: Any = [
+                    (c.name, c.type.compile(conn.dialect), c.nullable) for c in table.columns
+                ]
                 self.assertEqual(columns, wanted)
                 indices = [
                     (index['name'], index['column_names'], bool(index['unique']))
