@@ -56,10 +56,10 @@ def choose(wishes: Sequence[Wish], order: Sequence[int]) -> list[list[int]] | No
     units = set_of(order)
     found = (match(chosen, order) for chosen in choices(wishes, units))
     possible = [units for units in found if units is not None]
+    if not possible:
+        return None
     return min(
-        possible,
-        key=lambda units: sorted(place[unit] for of_wish in units for unit in of_wish),
-        default=None,
+        possible, key=lambda units: sorted(place[unit] for of_wish in units for unit in of_wish)
     )
 
 
