@@ -45,7 +45,7 @@ class PoolAccess(LockAccess):
         worker: str | None = None,
     ) -> None:
         self.parts, self.worker = tuple(parts), worker
-        count = 1 if exclusive else sum(part.count for part in parts)
+        count = 1 if exclusive else sum(part.units for part in parts)
         super().__init__(lockid, 'exclusive' if exclusive else 'counting', count)
 
     def __repr__(self) -> str:
@@ -70,7 +70,7 @@ class PoolAccess(LockAccess):
             fitting = number_of(lock.kinds.fitting(part.labels))
             if not fitting and part.labels is not None:
                 return f'no resource fits {part.labels!r}'
-            if fitting < part.count:
+            if fitting < part.units:
                 number = 'there is 1' if fitting == 1 else f'there are {fitting}'
                 return f'{part.words} can never be had, for {number}'
             if not can_be_had(lock, [part]):
@@ -166,7 +166,7 @@ class ResourcePool(BaseLockId):
             found += [f'{what}: there is no worker {worker!r}{where}' for worker in missing]
         return found
 
-    def access(  # type: ignore[override]
+    def access(  # type: ignore[override]  # of resources, not units
         self,
         count: int = 1,
         labels: str | None = None,

@@ -22,10 +22,12 @@ from buildbot.locks import in_access
 from buildbot.warnings import ConfigWarning
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeAlias
+
     from buildbot.config.builder import BuilderConfig
     from buildbot.worker.base import AbstractWorker
 
-    Mention = tuple[BaseLockId, object]
+    Mention: TypeAlias = 'tuple[BaseLockId, object]'
 
 
 def problems_of(accesses: Any, in_build: bool = True, workers: Sequence[str] = ()) -> list[str]:

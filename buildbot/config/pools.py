@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from typing import Sequence
+
 from buildbot.config.words import why_unwritable
 from buildbot.config.words import words_for
 from buildbot.locking.resource import Resource
@@ -11,11 +14,12 @@ from buildbot.locking.resource import Resource
 def problems_of(resource: Resource) -> list[str]:
     """Return what is wrong with what is said of a resource, without its name."""
     problems = []
-    for what, value, is_list in (
+    texts: Sequence[tuple[str, Any, bool]] = (
         ('its name', resource.name, False),
         ('labels', resource.labels, True),
         ('workers', resource.workers, True),
-    ):
+    )
+    for what, value, is_list in texts:
         if is_list and value is None and what == 'workers':
             continue
         if is_list and not isinstance(value, (frozenset, tuple)):

@@ -156,7 +156,7 @@ def _lack_of_steps(group: StepGroup) -> list[str]:
 
 def _length_of_path(found: FoundStep) -> list[str]:
     limit = model_config.step_name_length
-    if len(found.step.name) > limit:
+    if len(str(found.step.name)) > limit:
         return []  # this was told when it was made
     return [
         f'its path {found.path!r} is longer than the {limit} characters that the name of a step'

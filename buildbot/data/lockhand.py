@@ -83,15 +83,17 @@ class ControlMixin:
         :raises InvalidPathError: no lock or copy has this id.
         :raises LockError: the lock can have no such copy.
         """
+        endpoint: Any = self  # of locks, which is not to be known here
         if 'copyid' in kwargs:
-            return (yield self.copy_with_id(kwargs['copyid']))  # type: ignore[attr-defined]
-        lock = yield self.lock_with_id(kwargs['lockid'])  # type: ignore[attr-defined]
+            return (yield endpoint.copy_with_id(kwargs['copyid']))
+        lock = yield endpoint.lock_with_id(kwargs['lockid'])
         workers = self.master.workers.workers
         return copy_of(lock, args.get('of'), args.get('codebase') or '', workers)
 
     @defer.inlineCallbacks
     def _answer(self, copy: BaseLock, done: Any) -> Any:
-        [(_, (_, copyid))] = yield self.with_ids([copy])  # type: ignore[attr-defined]
+        endpoint: Any = self
+        [(_, (_, copyid))] = yield endpoint.with_ids([copy])
         answer = {'copyid': copyid, 'version': version_of(copy)}
         if isinstance(done, Hold):
             answer.update(holdid=done.holdid, state='held' if done.is_held else 'waiting')

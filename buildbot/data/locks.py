@@ -350,7 +350,9 @@ class HoldersEndpoint(LocksMixin, base.Endpoint):
     def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
         found = yield self.find_copies(kwargs)
         others = yield self.ids_by_hand(found)
-        return (yield self.add_ids(row for pair in found for row in holder_rows(*pair, others)))
+        return (
+            yield self.add_ids(row for copy, ids in found for row in holder_rows(copy, ids, others))
+        )
 
 
 class OwnHoldersEndpoint(LocksMixin, base.Endpoint):

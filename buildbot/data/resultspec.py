@@ -32,7 +32,8 @@ class Filter(upstream.Filter):
         :raises KeyError: no column can be compared with the values, but the rows can.
         """
         if sqlMode and any(isinstance(v, int) and abs(v) > LARGEST for v in self.values):
-            raise KeyError(f'no column holds a number like those for {self.field}')
+            field = str(self.field)
+            raise KeyError(f'no column holds a number like those for {field}')
         return super().getOperator(sqlMode)
 
     def apply(self, data: Iterable[Any]) -> Iterator[Any]:

@@ -195,7 +195,8 @@ class Claim(Waiter):
         """Give back one lock of those that the claim holds, or all of them."""
         if self.state is not HELD:
             return
-        released, kept = self.holdings, ()
+        released = self.holdings
+        kept: Sequence[Holding] = ()
         if lock is not None and len(released) > 1:
             kept = [h for h in released if h.pool.lock is not lock]
             released = [h for h in released if h not in kept]
@@ -203,7 +204,7 @@ class Claim(Waiter):
         moved: Sequence[Claim] = ()  # which waited in what is given back
         kept_out: Sequence[Claim] = ()  # for which there may be nothing now
         for holding in released:
-            pool = holding.pool
+            pool: Any = holding.pool  # it may be a lane, which can do more
             if holding.inside:
                 moved = [
                     *moved,

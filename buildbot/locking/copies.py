@@ -17,6 +17,7 @@ from twisted.internet import defer
 from twisted.python import log
 
 from buildbot.locking.copy import BaseLock
+from buildbot.locking.copy import InUse
 from buildbot.locking.copy import LockError
 from buildbot.locking.plain import one_line
 from buildbot.locking.plain import plain
@@ -87,11 +88,11 @@ def definition_of(copy: BaseLock) -> Any:
 class FoundByName:
     """A lock of which there is one with its name, as long as something refers to it."""
 
-    in_use: LocksInUse | None = None
+    in_use: InUse | None = None
 
     @classmethod
     @defer.inlineCallbacks
-    def getService(cls, parent: Any, name: str) -> Any:
+    def getService(cls: Any, parent: Any, name: str) -> Any:
         """Return the lock with this name, or a new one; the caller keeps it alive."""
         in_use = yield LocksInUse.getService(parent)
         lock = in_use.locks.get((cls, name))

@@ -39,9 +39,13 @@ from buildbot.util.eventual import eventually
 class Access(Protocol):
     """How a lock is to be taken. It holds nothing; a claim does."""
 
-    mode: str
-    count: int
     checked: ClassVar[bool]
+
+    @property
+    def mode(self) -> str: ...
+
+    @property
+    def count(self) -> int: ...
 
 
 #: what can happen to a copy: units of it are claimed or released; somebody begins to wait for it,

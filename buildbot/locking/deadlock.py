@@ -25,7 +25,6 @@ from typing import Sequence
 
 from buildbot.locking.fronts import Fronts
 from buildbot.locking.pool import Holding
-from buildbot.locking.pool import Pool
 from buildbot.locking.pool import Want
 
 #: takes an owner; returns the waits of it and of owners nested in it
@@ -72,9 +71,6 @@ class Wait(Protocol):
 
         :returns: whether it has left.
         """
-
-    def describe(self) -> str:
-        """Say who waits for what, and who has it."""
 
 
 def find_deadlock(wait: Wait, waits_of: WaitsOf, hopeful: bool = True) -> list[Any]:
@@ -151,7 +147,7 @@ def in_order(wait: Wait, graph: dict[Wait, dict[Wait, None]], left: Container[Wa
     return list(found)
 
 
-def fits(pool: Pool, want: Want, stuck: Container[Any]) -> bool:
+def fits(pool: Any, want: Want, stuck: Container[Any]) -> bool:
     """Tell whether a want of a pool would fit if only the stuck owners held anything."""
     if pool.is_lane:
         return pool.can(pool.left_by(pool.lock.holdings, stuck))

@@ -23,12 +23,12 @@ WORD = re.compile(r'[\w.:/][\w.:/@+-]*')
 
 
 class Expression:
-    """What a resource must be to be meant. Equal ones mean the same; it knows no resource.
+    """What a resource must be to be meant. Equal ones mean the same; it knows no resource."""
 
-    :ivar text: what it is written as; parsed, it gives an equal one.
-    """
-
-    text: str
+    @property
+    def text(self) -> str:
+        """What it is written as; parsed, it gives an equal one."""
+        raise NotImplementedError
 
     def fits(self, labels: AbstractSet[str], properties: Mapping[str, Any]) -> bool:
         """Tell whether a resource is meant.
@@ -50,7 +50,7 @@ class Label(Expression):
     label: str
 
     @property
-    def text(self) -> str:  # type: ignore[override]
+    def text(self) -> str:
         return self.label if WORD.fullmatch(self.label) else quoted(self.label)
 
     def fits(self, labels: AbstractSet[str], properties: Mapping[str, Any]) -> bool:
@@ -68,7 +68,7 @@ class Comparison(Expression):
     value: Any
 
     @property
-    def text(self) -> str:  # type: ignore[override]
+    def text(self) -> str:
         value = quoted(self.value) if isinstance(self.value, str) else repr(self.value)
         return f'{self.name} {self.sign} {value}'
 
@@ -88,7 +88,7 @@ class Not(Expression):
     part: Expression
 
     @property
-    def text(self) -> str:  # type: ignore[override]
+    def text(self) -> str:
         part = self.part.within()
         return f'!({part})' if isinstance(self.part, Comparison) else f'!{part}'
 
@@ -104,7 +104,7 @@ class Several(Expression):
     parts: tuple[Expression, ...]
 
     @property
-    def text(self) -> str:  # type: ignore[override]
+    def text(self) -> str:
         return f' {self.sign} '.join(part.within() for part in self.parts)
 
     def within(self) -> str:

@@ -55,10 +55,11 @@ def choose(wishes: Sequence[Wish], order: Sequence[int]) -> list[list[int]] | No
     place = {unit: i for i, unit in enumerate(order)}
     units = set_of(order)
     found = (match(chosen, order) for chosen in choices(wishes, units))
+    possible = [units for units in found if units is not None]
+    if not possible:
+        return None
     return min(
-        (units for units in found if units is not None),
-        key=lambda units: sorted(place[unit] for of_wish in units for unit in of_wish),
-        default=None,
+        possible, key=lambda units: sorted(place[unit] for of_wish in units for unit in of_wish)
     )
 
 

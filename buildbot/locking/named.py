@@ -62,10 +62,12 @@ class NamedWant(Want):
 
     __slots__ = ('parts', 'worker')
 
+    lock: NamedLock
+
     def __init__(
         self, lock: NamedLock, exclusive: bool, parts: Sequence[Part], worker: str | None = None
     ) -> None:
-        super().__init__(lock, exclusive, sum(part.count for part in parts))
+        super().__init__(lock, exclusive, sum(part.units for part in parts))
         self.parts = tuple(parts)
         self.worker = worker
 
@@ -83,7 +85,7 @@ class NamedHolding(Holding):
 
     __slots__ = ('bits', 'resources')
 
-    resources: list[Resource]  # type: ignore[misc]
+    pool: Lane
 
     def __init__(self, claim: Any, pool: Lane, exclusive: bool, units: Sequence[int]) -> None:
         super().__init__(claim, pool, exclusive, len(units))
@@ -120,7 +122,7 @@ class NamedLock(Lock):
         self.offered = self.free = 0
         self.on_top: dict[Any, int] = {}
         self.pick: Pick | None = None
-        self.whole = NamedWant(self, True, ())
+        self.whole: NamedWant = NamedWant(self, True, ())
         self._released = 0
         self._lanes: WeakValueDictionary[Any, Lane] = WeakValueDictionary()
 
@@ -241,6 +243,8 @@ class Lane(Pool):
 
     __slots__ = ('__weakref__', '_wishes', 'ancestors', 'usable', 'want')
 
+    lock: NamedLock
+
     is_lane = True
 
     def __init__(self, lock: NamedLock, want: NamedWant, ancestors: tuple[Any, ...]) -> None:
@@ -261,7 +265,7 @@ class Lane(Pool):
         for part in want.parts:
             fitting = here & kinds.fitting(part.labels)
             sets = [units for s in kinds.families(part.same) if (units := s & fitting)]
-            self._wishes.append((part.count, sets))
+            self._wishes.append((part.units, sets))
             for units in sets:
                 self.usable |= units
 
@@ -325,7 +329,7 @@ class Lane(Pool):
         self.lock.add(holding)
         return holding
 
-    def give_back(self, holding: NamedHolding) -> None:
+    def give_back(self, holding: Any) -> None:
         self.lock.remove(holding)
 
     def left_behind(self, holding: NamedHolding) -> Iterator[Any]:

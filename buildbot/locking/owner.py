@@ -60,11 +60,15 @@ class LockOwner:
     #: what its claims are ways to end, such as a request's wait; None if each is a wait of its own
     lock_wait: Any = None
 
-    #: name of the worker that it is on, or of the build's; None if it is on none
-    lock_worker: str | None = None
+    @property
+    def lock_worker(self) -> str | None:
+        """The name of the worker that it is on, or of the build's; None if it is on none."""
+        return None
 
-    #: whether another wait may be for more than the locks that it holds, such as its worker
-    keeps_place = False
+    @property
+    def keeps_place(self) -> bool:
+        """Whether another wait may be for more than its locks, such as for its worker."""
+        return False
 
     def other_waits(self) -> Iterable[Any]:
         """Return the waits that it, or an owner nested in it, waits for besides those of claims."""
@@ -153,7 +157,7 @@ def thing_of(key: Any) -> Any:
     return key.thing if isinstance(key, _Key) else key
 
 
-def claims_of(key: Any) -> dict[Claim, None] | None:
+def claims_of(key: Any) -> dict[Any, None] | None:
     """Return the claims of an owner; None if it comes from outside, and keeps none."""
     return key.claims if type(key) is _Key else None
 

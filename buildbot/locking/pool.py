@@ -63,7 +63,7 @@ class Pool:
     def __init__(self, lock: Lock, holding: Holding | None = None) -> None:
         self.lock = lock
         self.holding = holding
-        self.holdings: dict[Holding, None] = {}
+        self.holdings: dict[Any, None] = {}
         self.used = 0
         self.held_whole = False
         self.alone: Any = None
@@ -184,7 +184,7 @@ class Holding:
 
     __slots__ = ('claim', 'exclusive', 'inside', 'pool', 'units')
 
-    resources: Sequence[Any] = ()  # what they are, if they have names
+    resources: Any = ()  # what they are, a list, if they have names
 
     def __init__(self, claim: Any, pool: Pool, exclusive: bool, units: int) -> None:
         self.claim = claim
@@ -233,7 +233,7 @@ class Lock(Pool):
         super().__init__(self)
         self.capacity = capacity
         self.whole = Want(self, True, 1)
-        self.held: dict[Any, list[Holding]] = {}
+        self.held: dict[Any, list[Any]] = {}
         self.busy: dict[Pool, None] = {}
         self.clock = 0
         self.latest = 0.0

@@ -253,7 +253,7 @@ def is_available(
     moved_at: float | None = None,
 ) -> bool:
     """Tell whether a claim of this alone would be granted at once."""
-    place = (-priority, math.inf if age is None else age, math.inf)
+    place: tuple[float, ...] = (-priority, math.inf if age is None else age, math.inf)
     if moved_at is not None:
         place = (-math.inf, -moved_at, math.inf)
     return has_turn(want.pool(ancestors), want, place, choice)

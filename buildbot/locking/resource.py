@@ -42,20 +42,20 @@ class Resource:
 class Part(NamedTuple):
     """Some resources of a pool, as a claim asks for them. It has none.
 
-    :param count: how many, at least 1.
+    :param units: how many, at least 1.
     :param labels: the expression that each of them fits; None if any will do.
     :param same: the property, or else the family of labels, that all of them agree in; None if
         they need not.
     """
 
-    count: int = 1
+    units: int = 1
     labels: str | None = None
     same: str | None = None
 
     @property
     def words(self) -> str:
         """What it asks for, for people."""
-        words = f'{self.count}'
+        words = f'{self.units}'
         if self.labels is not None:
-            words += f' that {"fits" if self.count == 1 else "fit"} {self.labels!r}'
+            words += f' that {"fits" if self.units == 1 else "fit"} {self.labels!r}'
         return words if self.same is None else f'{words}, of the same {self.same!r}'

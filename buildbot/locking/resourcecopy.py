@@ -16,6 +16,7 @@ from buildbot.locking.pool import Holding
 from buildbot.locking.resource import Part
 
 if TYPE_CHECKING:
+    from buildbot.locking.named import NamedLock
     from buildbot.locking.pool import Want
 
 
@@ -33,7 +34,7 @@ class ResourceCopy(BaseLock):
         self.key = name
         self.in_use = pool.in_use
         self._pool = pool
-        self._rule = pool._rule
+        self._rule: NamedLock = pool._rule
 
     @property
     def maxCount(self) -> int:

@@ -204,8 +204,9 @@ class Build(upstream.Build, LockOwner):
         if always_running(self) is not None:
             # it cleans up already: that is not interrupted, and nothing else begins
             self.stopped_reason, self.terminate, self.results = why, True, FAILURE
-            if not step.alwaysRun:
-                step.end_hold(why)  # a group, of which one does
+            group: Any = step
+            if not group.alwaysRun:
+                group.end_hold(why)  # one of its steps does
             return
         if isinstance(step, LockOwner) and step.results is None:
             step.why_not_run = why  # an exception of it says nothing of its worker
@@ -218,13 +219,13 @@ class Build(upstream.Build, LockOwner):
         return f'{self.builder.name} #{self.number}'
 
     @property
-    def lock_worker(self) -> str | None:  # type: ignore[override]
+    def lock_worker(self) -> str | None:
         """The worker that it has begun on."""
         worker = getattr(self.workerforbuilder, 'worker', None)
         return None if worker is None else worker.workername
 
     @property
-    def keeps_place(self) -> bool:  # type: ignore[override]
+    def keeps_place(self) -> bool:
         """Whether others may wait for its place on the worker: if any request is awaited."""
         return bool(self.master.botmaster.awaited)
 
@@ -409,8 +410,8 @@ class Build(upstream.Build, LockOwner):
         if self._locks_acquire_step is not None:
             text = self.properties.cleanupTextFromSecrets(sentence)
             write = self.master.data.updates.setStepStateString
-            self._saying = write(self._locks_acquire_step.stepid, text)
-            self._saying.addErrback(log.err, f'while telling that {self} waits for its locks')
+            saying = self._saying = write(self._locks_acquire_step.stepid, text)
+            saying.addErrback(log.err, f'while telling that {self} waits for its locks')
 
     def _has_waited(self, result: Any) -> Any:
         self._end_limit()

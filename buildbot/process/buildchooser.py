@@ -107,7 +107,7 @@ class ReservingBuildChooser(BasicBuildChooser):
     ) -> list[AbstractWorkerForBuilder]:
         return [w for w in workers if w.worker and not self._is_refused(brid, w)]
 
-    def _is_refused(self, brid: int, worker: AbstractWorkerForBuilder) -> bool:
+    def _is_refused(self, brid: int, worker: Any) -> bool:
         return self.bldr.refusals.has(brid, worker.worker.workername)
 
     @defer.inlineCallbacks

@@ -191,17 +191,19 @@ class Builder(upstream.Builder):
     def _is_current(self, resolved: Resolved, worker: Any) -> bool:
         return resolved.is_current(self.config.locks, worker)
 
-    def _idle_workers(self) -> set[str]:
+    def _idle_workers(self) -> set[Any]:
         workers = self.getAvailableWorkers()
         return {w.worker.workername for w in workers if w.worker is not None}
 
     def _is_idle_but(self, names: Collection[str | None], brid: int) -> bool:
-        workers = (w for w in self.workers if w.worker is not None)
-        if any(w.worker.workername not in names and is_idle(w) for w in workers):
+        if any(
+            w.worker is not None and w.worker.workername not in names and is_idle(w)
+            for w in self.workers
+        ):
             return True
         return any(name not in names for name in self._names_of_lent(brid))
 
-    def _names_of_lent(self, brid: int) -> set[str]:
+    def _names_of_lent(self, brid: int) -> set[Any]:
         return {w.worker.workername for w in self.lent_workers(brid) if w.worker is not None}
 
     def _copy_of_lock(self, name: str, workername: str) -> Any:
@@ -319,7 +321,7 @@ class Builder(upstream.Builder):
 
     def _lent_by(self, build: Build) -> AbstractWorkerForBuilder | None:
         # its worker, if a build of this builder could start there on its place, and only so
-        worker = build.workerforbuilder.worker
+        worker: Any = build.workerforbuilder.worker
         own = None if worker is None else worker.workerforbuilders.get(self.name)
         if own is None or own.builder is not self or own.isBusy() or is_idle(own):
             return None

@@ -148,8 +148,6 @@ class BuildStep(upstream.BuildStep, LockOwner):
     #: the group that this step is one of the steps of, or None for a step of the build itself
     step_group: Group | None = None
 
-    #: whether it does nothing on the worker but wait for builds that it has triggered
-    waits_for_builds = False
     #: in which of the worker's lanes the step's commands run
     worker_lane = 0
 
@@ -313,7 +311,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         # what asks for resources of a pool, when it is known which the step has got
         attributes, self._to_render_again = self._to_render_again, {}
         if not attributes or self.stopped:
-            return
+            return None  # as acquireLocks fires
         rendered = [self.render(value) for value in attributes.values()]
         try:
             yield self._set_rendered(attributes, rendered)
@@ -375,6 +373,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         why = self._why_no_work()
         if why is None:
             return (yield super().getBuildResultSummary())
+        assert isinstance(self.updateBuildSummaryPolicy, list)
         tells_build = self.results in self.updateBuildSummaryPolicy
         return {'step': why, 'build': why} if tells_build else {'step': why}
 
@@ -431,16 +430,21 @@ class BuildStep(upstream.BuildStep, LockOwner):
             kind=self.kind_of_step.split()[-1],
             stepid=self.stepid,
             step_number=getattr(self, 'number', None),
-            path=self.name,
+            path=str(self.name),
         )
 
     @property
-    def lock_worker(self) -> str | None:  # type: ignore[override]
+    def waits_for_builds(self) -> bool:
+        """Whether it does nothing on the worker but wait for builds that it has triggered."""
+        return False
+
+    @property
+    def lock_worker(self) -> str | None:
         """The worker of its build."""
         return self.build.lock_worker if isinstance(self.build, LockOwner) else None
 
     @property
-    def keeps_place(self) -> bool:  # type: ignore[override]
+    def keeps_place(self) -> bool:
         """Whether others may wait for the place of its build on the worker."""
         return isinstance(self.build, LockOwner) and self.build.keeps_place
 
@@ -451,7 +455,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         return (wait for wait in waits if own in wait.keeps())
 
     @property
-    def lock_priority(self) -> int:  # type: ignore[override]
+    def lock_priority(self) -> int:  # type: ignore[override]  # others set theirs
         """The priority of the build's request."""
         return self.build.lock_priority if isinstance(self.build, LockOwner) else 0
 
@@ -494,7 +498,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         # say) is not for one that has not begun: for that, to interrupt is to end the wait. No
         # other method is replaced. This one is, until the wait is over, because the release's Build
         # calls it in the middle of stopBuild and lostRemote, where nothing of ours can choose.
-        self.interrupt = partial(BuildStep.interrupt, self)  # type: ignore[method-assign]
+        vars(self)['interrupt'] = partial(BuildStep.interrupt, self)
 
     @defer.inlineCallbacks
     def _tell_wait(self, claim: LockClaim) -> Any:

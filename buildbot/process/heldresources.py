@@ -83,7 +83,7 @@ class HeldResources(util.ComparableMixin):
         self.pool = pool
         self.is_needed = is_needed
 
-    def getRenderingFor(self, props: Any) -> _Parts:
+    def getRenderingFor(self, props: Any) -> Any:
         return _Parts(self, resources_seen(props, self.pool))
 
 

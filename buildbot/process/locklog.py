@@ -152,11 +152,16 @@ class LockLog:
     def _record(self, uses: Iterable[tuple[InUse | None, Use]], until: float, result: str) -> None:
         # who is granted one lock right after another one was refused has not waited
         waits_since = None if self.waits_since == self.holds_since else self.waits_since
-        times = (waits_since, self.holds_since, until, result)
         for in_use, use in uses:
             if in_use is not None and in_use.record is not None:
+                ended = use._replace(
+                    waiting_since=waits_since,
+                    held_since=self.holds_since,
+                    until=until,
+                    result=result,
+                )
                 try:
-                    for each in self._of_each(Use(*use[: -len(times)], *times)):
+                    for each in self._of_each(ended):
                         in_use.record(each)
                 except Exception as e:  # it is released all the same
                     log.err(e, f'while a use of {use.copy} was recorded')

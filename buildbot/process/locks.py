@@ -35,12 +35,14 @@ from buildbot.process.runningbuilds import RunningBuilds
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeAlias
+
     from buildbot.locking.owner import LockOwner
     from buildbot.locks import BaseLock
     from buildbot.process.buildrequest import BuildRequest
 
     #: copies of locks, each once, and how they are to be taken
-    Demand = list[tuple[BaseLock, LockAccess]]
+    Demand: TypeAlias = 'list[tuple[BaseLock, LockAccess]]'
 
 upstream = release(__name__)
 

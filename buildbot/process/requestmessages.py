@@ -49,19 +49,20 @@ class RequestMessages(SharedService):
         if key[2] == 'cancel':
             return  # that it is complete has been told already
         brdict = with_times(brdict)
-        builder = self.parent.getBuilderById(brdict['builderid'])
+        botmaster: Any = self.parent
+        builder = botmaster.getBuilderById(brdict['builderid'])
         pends = not (brdict['claimed'] or brdict['complete'])
         if builder is None:
             if not pends:
-                self.parent.awaited.pends_no_more(brdict['buildrequestid'])
-                self.parent.knots.pends_no_more(brdict['buildrequestid'])
+                botmaster.awaited.pends_no_more(brdict['buildrequestid'])
+                botmaster.knots.pends_no_more(brdict['buildrequestid'])
             return
         builder.reservations.quiet_until = 0.0
         if key[2] == 'unclaimed':
             builder.inbox.put_back(brdict['buildrequestid'])
         builder.inbox.update(brdict)
         if not pends:
-            self.parent.knots.pends_no_more(brdict['buildrequestid'])
+            botmaster.knots.pends_no_more(brdict['buildrequestid'])
         if key[2] == 'update':
             builder.request_changed(brdict['buildrequestid'])
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 from typing import Iterable
 from typing import Iterator
@@ -30,11 +32,10 @@ from buildbot.process.sweep import Leftover
 from buildbot.process.sweep import Sweep
 from buildbot.util.service import BuildbotService
 
-try:
-    import prometheus_client
+prometheus_client: Any = None
+with suppress(ImportError):
+    prometheus_client = import_module('prometheus_client')
     from prometheus_client.core import GaugeMetricFamily
-except ImportError:
-    prometheus_client = None
 
 #: the most locks that have metrics of their own; the others are summed
 MOST = 500
@@ -62,7 +63,7 @@ class LockMetrics(BuildbotService):
         # without the library the configuration is refused
         self._counted = Times(self._names) if prometheus_client is not None else None
 
-    def checkConfig(self, port: Any = 9101) -> None:  # type: ignore[override]
+    def checkConfig(self, port: Any = 9101) -> None:
         if prometheus_client is None:
             error(
                 'LockMetrics needs prometheus_client, which is not installed; it comes with pip'
@@ -75,7 +76,7 @@ class LockMetrics(BuildbotService):
             )
 
     @defer.inlineCallbacks
-    def reconfigService(self, port: Any = 9101) -> Any:  # type: ignore[override]
+    def reconfigService(self, port: Any = 9101) -> Any:
         at = f'tcp:{port}' if isinstance(port, int) else port
         if at == self._listens_at:
             return
@@ -161,7 +162,7 @@ class Times:
 
     def __init__(self, labels: Labels) -> None:
         self._labels = labels
-        words = {'labelnames': ['lock'], 'buckets': BUCKETS, 'registry': None}
+        words: dict[str, Any] = {'labelnames': ['lock'], 'buckets': BUCKETS, 'registry': None}
         self._wait = prometheus_client.Histogram(
             'buildbot_lock_wait_seconds', 'How long was waited for a lock that was got', **words
         )

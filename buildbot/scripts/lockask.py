@@ -9,7 +9,10 @@ import getpass
 import os
 import re
 import sys
+from types import MappingProxyType
 from typing import Any
+from typing import Mapping
+from typing import Sequence
 
 from twisted.python import usage
 
@@ -35,10 +38,14 @@ class AskOptions(base.SubcommandOptions):
 
     :cvar name: of the sub command.
     :cvar arguments: as they are written in its usage.
+    :cvar takes: what they are.
+    :cvar may_take: what else, and what it is if it is not given.
     """
 
     name = ''
     arguments = ''
+    takes: Sequence[str] = ()
+    may_take: Mapping[str, str | None] = MappingProxyType({})
     optFlags = FLAGS
     parent: Any
 
@@ -56,6 +63,12 @@ class AskOptions(base.SubcommandOptions):
         )
         parts = [part for pair, has in zip(given, values) for part in pair[: 1 + has]]
         super().parseOptions([*parts, '--', *arguments])
+
+    def parseArgs(self, *words: str) -> None:
+        names = [*self.takes, *self.may_take]
+        if not len(self.takes) <= len(words) <= len(names):
+            raise usage.UsageError('Wrong number of arguments.')
+        self.update({**self.may_take, **dict(zip(names, words))})
 
     def postOptions(self) -> None:
         super().postOptions()

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import sys
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Sequence
 
 from twisted.python import usage
 
@@ -48,6 +50,7 @@ class ActOptions(AskOptions):
     """
 
     arguments = 'COPY'
+    takes: Sequence[str] = ('lock',)
     needs_reason = False
     optFlags = [YES]
     optParameters = [*PARAMETERS, *WHOSE, REASON]
@@ -57,12 +60,9 @@ class ActOptions(AskOptions):
         super().__init__()
         self['version'] = None
 
-    def opt_version(self, version: str) -> None:  # type: ignore[override]
+    def opt_version(self, version: str) -> None:  # type: ignore[override]  # it takes none there
         """Do not ask; it is done to this version of the copy only (see show --json)"""
         self['version'] = version
-
-    def parseArgs(self, lock: str) -> None:
-        self['lock'] = lock
 
     def postOptions(self) -> None:
         if self.needs_reason and not (self['reason'] or '').strip():
@@ -136,18 +136,14 @@ class ReleaseOptions(ActOptions):
 class HandoverOptions(ReleaseOptions):
     name = 'handover'
     arguments = 'COPY PERSON'
-
-    def parseArgs(self, lock: str, person: str) -> None:  # type: ignore[override]
-        self['lock'], self['person'] = lock, person
+    takes = ('lock', 'person')
 
 
 class BackOptions(ActOptions):
     name = 'back'
     arguments = 'COPY [WHO]'
+    may_take = MappingProxyType({'who': ''})
     longdesc = f'{LONGDESC} {WHO} Without it, it is the only one who waits.'
-
-    def parseArgs(self, lock: str, who: str = '') -> None:
-        self['lock'], self['who'] = lock, who
 
 
 class FirstOptions(BackOptions):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from types import MappingProxyType
 from typing import Any
 
 from twisted.python import usage
@@ -33,18 +34,13 @@ class ListOptions(AskOptions):
     name = 'list'
     optParameters = [*PARAMETERS]
 
-    def parseArgs(self) -> None:
-        pass
-
 
 class ShowOptions(AskOptions):
     name = 'show'
     arguments = 'LOCK'
+    takes = ('lock',)
     optParameters = [*PARAMETERS, LIMIT]
     longdesc = 'LOCK is the name or id of a lock, or the name of a copy, such as jtag[board-1].'
-
-    def parseArgs(self, lock: str) -> None:
-        self['lock'] = lock
 
     def postOptions(self) -> None:
         self['limit'] = self.number('limit', 0)
@@ -54,13 +50,15 @@ class ShowOptions(AskOptions):
 class WhyOptions(AskOptions):
     name = 'why'
     arguments = 'URL|REQUEST-ID'
+    takes = ('thing',)
     optParameters = [*PARAMETERS]
     longdesc = """URL is the address of a build, build request, step or builder in the browser; it
     says which master it is, too. REQUEST-ID is the id of a build request."""
 
-    def parseArgs(self, thing: str) -> None:
+    def parseArgs(self, *words: str) -> None:
+        super().parseArgs(*words)
         try:
-            self['thing'] = thing_at(thing)
+            self['thing'] = thing_at(self['thing'])
         except ValueError as e:
             raise usage.UsageError(str(e)) from None
 
@@ -79,19 +77,14 @@ class WhyOptions(AskOptions):
 class WatchOptions(AskOptions):
     name = 'watch'
     arguments = '[LOCK]'
+    may_take = MappingProxyType({'lock': None})
     optParameters = [*PARAMETERS]
     longdesc = 'A line for each thing that happens to a lock, until Ctrl-C.'
-
-    def parseArgs(self, lock: str | None = None) -> None:
-        self['lock'] = lock
 
 
 class TopOptions(AskOptions):
     name = 'top'
     optParameters = [*PARAMETERS, LIMIT, ['days', 'd', 7, 'Of how many days, until now']]
-
-    def parseArgs(self) -> None:
-        pass
 
     def postOptions(self) -> None:
         self['limit'] = self.number('limit', 0)

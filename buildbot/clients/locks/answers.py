@@ -85,7 +85,8 @@ async def show(asked: Asked, name: str, limit: int) -> None:
     for copy in shown:
         lines.append('')
         held = [row for row in holders if row['copyid'] == copy['copyid']]
-        lines += copy_text(copy, held, *waiters[copy['copyid']], api.now, asked.look, HINT)
+        some, total = waiters[copy['copyid']]
+        lines += copy_text(copy, held, some, total, api.now, asked.look, HINT)
     if len(copies) > len(shown):
         lines += ['', f'and {len(copies) - len(shown)} more in use{HINT}']
     asked.write([*lines, *actions_text(actions, api.now, asked.look)])

@@ -61,7 +61,8 @@ async def run(reactor: Any, config: Any, out: Any, err: Any, source: Any = None)
 
 def locks(config: Any) -> NoReturn:
     """Do what the command line says, and end with its exit status."""
-    sys.stdout.reconfigure(errors='backslashreplace')  # type: ignore[union-attr]
+    stdout: Any = sys.stdout
+    stdout.reconfigure(errors='backslashreplace')
 
     async def status(d: defer.Deferred[int]) -> None:
         code = await d

@@ -81,4 +81,4 @@ class Stream(protocol.Protocol):
     def stop(self) -> None:
         """Hear no more."""
         if self.transport is not None and not self._is_lost:
-            self.transport.loseConnection()  # type: ignore[misc]
+            self.transport.loseConnection()

@@ -79,7 +79,12 @@ class History(SharedService):
         late = self.master.reactor.callLater(self.patience, is_over.callback, None)
         last = self.write()
         last.addErrback(log.err, 'while what is left of the history of locks was written')
-        last.addBoth(lambda _: late.active() and is_over.callback(None))
+
+        def written(_: Any) -> None:
+            if late.active():
+                is_over.callback(None)
+
+        last.addBoth(written)
         yield is_over
         lost, why = len(self._unwritten) + self._in_hand, ''
         if late.active():

@@ -134,9 +134,10 @@ class Pending:
         for reservation in self._builder.reservations.in_line(brid):
             worker = self._builder.master.workers.workers.get(reservation.worker)
             workerid = None if worker is None else worker.workerid
-            words = {'worker': reservation.worker, 'workerid': workerid}
             for reason in self._of_reservation(reservation):
-                yield reason._replace(since_at=waits_since(reservation), **words)
+                yield reason._replace(
+                    since_at=waits_since(reservation), worker=reservation.worker, workerid=workerid
+                )
 
     def _of_reservation(self, reservation: Reservation) -> Iterator[Reason]:
         if reservation.stands_in_line:
@@ -268,7 +269,7 @@ def why_build_waits(build: Build, now: float) -> list[Reason]:
     """Return the reasons why a build and steps in it do not go on; none if they do."""
     lines = Lines()
     found = list(waits_in_line(build, lines, now))
-    worker = build.workerforbuilder.worker if build.workerforbuilder is not None else None
+    worker: Any = build.workerforbuilder.worker if build.workerforbuilder is not None else None
     if worker is not None and build.is_preparing_worker:
         text = f'worker {plain(worker.workername)} is being started'
         found.append(Reason('worker_substantiating', text))

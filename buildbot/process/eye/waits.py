@@ -21,11 +21,11 @@ from buildbot.process.eye.words import with_age
 class Ahead(NamedTuple):
     """Who is before a claim in the line of one copy.
 
-    :param count: how many owners; a request that claims for several workers is one.
+    :param owners: how many they are; a request that claims for several workers is one.
     :param first: the first of them; None if there are none.
     """
 
-    count: int
+    owners: int
     first: Any
 
 
@@ -92,8 +92,8 @@ def wait_for(copy: BaseLock, owner: Any, ahead: Ahead, now: float) -> Wait:
     first = None if ahead.first is None else short_name(ahead.first)
     quarantine = copy.quarantine
     why_out = None if quarantine is None else plain(quarantine.reason)
-    words = wait_on(copy.label, names, len(holders) - len(names), ahead.count, first, why_out)
-    return Wait(copy, ahead.count + 1, words)
+    words = wait_on(copy.label, names, len(holders) - len(names), ahead.owners, first, why_out)
+    return Wait(copy, ahead.owners + 1, words)
 
 
 def sentence(claim: LockClaim, lines: Lines, now: float) -> str:

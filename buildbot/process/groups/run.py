@@ -129,9 +129,10 @@ class GroupRun:
 
     @defer.inlineCallbacks
     def _start_step(self, step: BuildStep) -> Any:
-        connection = self.build.conn
+        connection: Any = self.build.conn
+        worker: Any = step.worker
         if step.worker_lane:
-            yield step.worker.open_lane(self.build.builder.name, step.worker_lane)
+            yield worker.open_lane(self.build.builder.name, step.worker_lane)
             connection = LaneConnection(connection, step.worker_lane)
         if self._is_halted() and not step.alwaysRun:
             step.results = CANCELLED  # while its lane was opened

@@ -99,11 +99,11 @@ class StepGroup(buildstep.BuildStep):
         # of waitTimeout while it waits for its locks, of maxTime while it runs
         self._timer: IDelayedCall | None = None
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         # all the steps in it would make a line that nobody can read
         return f'StepGroup(name={self.name!r})'
 
-    __str__ = __repr__
+    __repr__ = __str__
 
     def wrong_arguments(self) -> list[str]:
         """Return a sentence for each fault of its arguments."""
@@ -199,7 +199,7 @@ class StepGroup(buildstep.BuildStep):
             self.why_not_run = buildstep.name_and_message(why)
         return super().addLogWithFailure(why, logprefix)
 
-    def give_defaults(self, step: buildstep.BuildStep) -> None:
+    def give_defaults(self, step: Any) -> None:
         env = getattr(step, 'env', self)  # not every step has one
         if self.env and (env is None or isinstance(env, dict)):
             step.env = {**self.env, **(env or {})}
@@ -241,7 +241,8 @@ class StepGroup(buildstep.BuildStep):
         return super()._has_waited(result)
 
     def _has_timed_out(self) -> None:
-        if self._claim.waiting:  # else it has them, and hears of it in a moment
+        claim = self._claim
+        if claim is not None and claim.waiting:  # else it has them, and hears of it in a moment
             self.give_up(f'waited {self.waitTimeout} seconds in vain for {self.locks_in_the_way()}')
 
     def _stop_timer(self) -> None:

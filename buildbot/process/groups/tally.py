@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from typing import Any
 
 from buildbot.process.results import SKIPPED
 from buildbot.process.results import SUCCESS
@@ -36,7 +37,7 @@ class Tally:
         """Do not count the results of these steps, which the group interrupts."""
         self._set_aside += steps
 
-    def count(self, step: BuildStep, result: int) -> bool:
+    def count(self, step: BuildStep, result: Any) -> bool:
         """Count the result of a step.
 
         :returns: whether this result, and none before, halts the group.

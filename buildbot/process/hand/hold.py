@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from typing import Callable
 from typing import ClassVar
-from typing import NamedTuple
 
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockClaim
@@ -18,7 +18,8 @@ from buildbot.process.locklog import LockLog
 from buildbot.process.waiting.firstrelease import FirstRelease
 
 
-class Taking(NamedTuple):
+@dataclass(frozen=True)
+class Taking:
     """How a person takes a copy; it is no access of a configuration.
 
     :param mode: ``exclusive`` or ``counting``.

@@ -282,7 +282,7 @@ class Holds:
 
     def _tell(self, hold: Hold, what: str, text: str, by: By | None = None) -> None:
         who, reason = (None, hold.reason) if by is None else (by.who, by.reason or hold.reason)
-        words = {'person': hold.person, 'until': hold.until}
+        words: dict[str, Any] = {'person': hold.person, 'until': hold.until}
         self._journal.tell(hold.copy, what, text, who=who, reason=reason, **words)
 
     def stop(self) -> None:

@@ -80,12 +80,12 @@ class Reservation(LockOwner):
         self._first_release = FirstRelease(wake)
 
     @property
-    def lock_choice(self) -> Any:  # type: ignore[override]
+    def lock_choice(self) -> Any:
         """The request: its claims for several workers do not hinder each other."""
         return self.request.id
 
     @property
-    def lock_wait(self) -> Any:  # type: ignore[override]
+    def lock_wait(self) -> Any:
         """The wait of its request: for several workers it may have several claims."""
         return None if self._wait_of is None else self._wait_of(self.request.id)
 

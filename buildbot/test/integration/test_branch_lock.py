@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from parameterized import parameterized
 from twisted.internet import defer
 
@@ -21,6 +23,7 @@ from buildbot.process.results import SUCCESS
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase
+from buildbot.test.util.lab import set_up
 
 TWO_WORKERS = ['w1', 'w2']
 
@@ -221,7 +224,7 @@ class BuilderLevel(LabTestCase):
             return d.addCallback(lambda name: [MasterLock(name).access('exclusive')])
 
         yield self.setup_two(locks)
-        claims = []
+        claims: Any = []
         claim = self.master.data.updates.claimBuildRequests
 
         def count(brids, **kwargs):
@@ -311,7 +314,12 @@ class BuilderLevel(LabTestCase):
 
     def test_worker_lost_while_locks_are_rendered(self):
         """A worker that is lost while the locks are found out leaves no lock held."""
-        return self.lose_while(lambda: [self.lose_worker(name) for name in TWO_WORKERS])
+
+        def lose():
+            for name in TWO_WORKERS:
+                self.lose_worker(name)
+
+        return self.lose_while(lose)
 
     def test_builder_removed_while_locks_are_rendered(self):
         """A builder that is removed while the locks are found out leaves no lock held."""
@@ -338,8 +346,8 @@ class BuilderLevel(LabTestCase):
 
 
 class NoBuildBeginsToWait(LabTestCase):
-    @defer.inlineCallbacks
-    def setUp(self):
+    @set_up
+    def setUp(self) -> Any:
         super().setUp()
         self.lock = MasterLock('lab')
         self.locked, self.free = Gate(), Gate()
@@ -406,7 +414,7 @@ class NoBuildBeginsToWait(LabTestCase):
         )
         yield self.request('a')
         yield self.request('waits', priority=-3)
-        claims = []
+        claims: Any = []
         claim = self.master.data.updates.claimBuildRequests
         self.patch(
             self.master.data.updates,

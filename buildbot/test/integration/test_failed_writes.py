@@ -134,7 +134,7 @@ class Group(FailingCase):
         def fail(*args):
             raise ValueError('no way')
 
-        self.patch(*((Tally, what) if what == 'count' else (group.group_run, what)), fail)
+        self.patch(Tally if what == 'count' else group.group_run, what, fail)
         self.open(self.gate, FAILURE if what == 'cut_short' else SUCCESS)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.patch(Tally, 'count', lambda *args: False)
@@ -286,9 +286,9 @@ class Beginning(FailingCase):
         self.patch(BuildRequestDistributor, 'BuildChooser', TakesAll)
         yield self.start()
         held = self.hold_write('addBuild', lambda **words: True)
-        settle, self.settle = self.settle, lambda: None
+        kept_back = self.patch(self, 'settle', lambda: None)
         brids = [(yield self.request('a')), (yield self.request('a'))]
-        self.settle = settle
+        kept_back.restore()
         self.settle()
         self.assertEqual(sorted(self.starting()), brids)
         path = ('buildrequests', brids[0])

@@ -274,8 +274,8 @@ class Holds(HandTestCase):
         one = yield self.hold('ann', until=until, version='0-0-0')
         two = yield self.hold('ann', until=until, version='0-0-0')
         self.assertEqual(one['holdid'], two['holdid'])
-        for words in ({'until': until + 1}, {'until': until + 1}):
-            yield self.act('ann', 'extend', holdid=one['holdid'], **words)
+        for _ in range(2):
+            yield self.act('ann', 'extend', holdid=one['holdid'], until=until + 1)
         for _ in range(2):
             yield self.act('ann', 'handover', holdid=one['holdid'], person='ann')
         yield self.request('fw')
@@ -339,8 +339,8 @@ class Holds(HandTestCase):
         hold = yield self.hold('ann', of=None)
         self.assertEqual(hold['state'], 'waiting')
         yield self.request('two')
-        self.open('two')
-        self.open('one')  # now each of the three waits for the next
+        self.end_steps('two')
+        self.end_steps('one')  # now each of the three waits for the next
         self.assertEqual(
             (yield self.actions())[-1],
             (
@@ -349,8 +349,8 @@ class Holds(HandTestCase):
                 ' until it is released',
             ),
         )
-        self.open('two')
-        self.open('one')
+        self.end_steps('two')
+        self.end_steps('one')
         rows = yield self.get('builds', order=['buildid'])
         self.assertEqual([row['results'] for row in rows], [SUCCESS, SUCCESS])
         [holder] = yield self.get('copies', hold['copyid'], 'holders')
@@ -419,7 +419,7 @@ class Holds(HandTestCase):
         self.board = board
         yield self.request('fw')
         yield self.request('other')
-        self.open('other')
+        self.end_steps('other')
         yield self.tested_master.shutdown()
         self.settle()
         self.assertEqual(self.gate.running, [])
@@ -432,7 +432,7 @@ class Holds(HandTestCase):
         self.assertEqual((yield self.hold('ann'))['state'], 'waiting')
         hand = yield Hand.getService(self.master.botmaster)
         hand._holds.stop()
-        self.open('fw')
+        self.end_steps('fw')
         [row] = yield self.master.db.lock_hand.holds_of(self.master.masterid)
         self.assertEqual(row.held_since, None)
 
@@ -561,7 +561,7 @@ class Precedence(HandTestCase):
         )
         for name in ('one', 'two', 'three', 'four'):
             yield self.request(name)
-        self.open('two', 'three', 'one')
+        self.end_steps('two', 'three', 'one')
         self.row = yield self.copy_row(None)
         waiters = yield self.get('copies', self.row['copyid'], 'waiters')
         self.assertEqual([w['builder'] for w in waiters], ['two', 'three'])
@@ -573,7 +573,7 @@ class Precedence(HandTestCase):
             ' who waits for it',
         )
         self.assertEqual((yield self.line()), ['two', 'three'])
-        self.open('four', 'four', 'two', 'one', 'three')
+        self.end_steps('four', 'four', 'two', 'one', 'three')
         self.assertEqual(self.gate.running, [])
 
     @defer.inlineCallbacks
@@ -617,7 +617,7 @@ class Precedence(HandTestCase):
         for _ in range(2):
             yield self.act('ann', 'kick', holderid=holder['holderid'])
         self.assertEqual((yield self.get('builds', 2))['complete'], False)
-        self.open('fw')
+        self.end_steps('fw')
         rows = yield self.get('builds', order=['buildid'])
         self.assertEqual([row['results'] for row in rows], [FAILURE, CANCELLED])
         self.assertEqual([action for action, _ in (yield self.actions())], ['kick'])
@@ -673,7 +673,7 @@ class Crowd(HandTestCase):
                 yield self.act('ann', 'first', of=None, waiterid=waiterid)
                 places[who] = (-99, -self.reactor.seconds())
         had: list[Any] = []
-        self.open('first', 'first')
+        self.end_steps('first', 'first')
         while len(had) < len(places):
             row = yield self.copy_row(None)
             [holder] = yield self.get('copies', row['copyid'], 'holders')
@@ -681,7 +681,7 @@ class Crowd(HandTestCase):
             if holder['person']:
                 yield self.act(holder['person'], 'release', of=None, holdid=holder['holdid'])
             else:
-                self.open(holder['builder'], holder['builder'])
+                self.end_steps(holder['builder'], holder['builder'])
         self.assertEqual(had, sorted(places, key=places.__getitem__))
         yield self.assert_untouched(None)
 
@@ -844,7 +844,8 @@ class Refusals(HandTestCase):
         """A hold is extended and released only by the person who holds."""
         yield self.start(WorkerLock('board'))
         hold = yield self.hold('ann')
-        for action, words in (('extend', {'until': 9 * HOUR}), ('release', {})):
+        for action, until in (('extend', 9 * HOUR), ('release', None)):
+            words: dict[str, Any] = {} if until is None else {'until': until}
             said = yield self.refused(self.act('bob', action, holdid=hold['holdid'], **words))
             self.assertEqual(said, 'board[w1]: hold 1 is that of ann; kick it to end it')
 

@@ -32,6 +32,7 @@ from buildbot.test.util.answering import Terminal
 from buildbot.test.util.integration import RunMasterBase
 from buildbot.test.util.lab import AwaitedGate
 from buildbot.test.util.lab import GatedStep
+from buildbot.test.util.lab import set_up
 from buildbot.test.util.memorydb import use_known_database
 
 JSON = 'application/json'
@@ -63,7 +64,7 @@ class HttpCase(RunMasterBase):
 
     proto = 'null'
 
-    @defer.inlineCallbacks
+    @set_up
     def setUp(self) -> Any:
         use_known_database(self)
         self.gate = AwaitedGate()
@@ -172,7 +173,7 @@ class HttpCase(RunMasterBase):
     @defer.inlineCallbacks
     def cookie_of_bob(self) -> Any:
         """Log in as bob; return the cookie that the master gives."""
-        api = Api(self.url, Credentials('bob', PASSWORDS['bob']), str, reactor)
+        api: Any = Api(self.url, Credentials('bob', PASSWORDS['bob']), str, reactor)
         yield defer.Deferred.fromCoroutine(api.log_in())
         [cookie] = api._headers.getRawHeaders('cookie')
         return cookie
@@ -237,7 +238,7 @@ class ByCommand(HttpCase):
     def test_stale(self) -> Any:
         """What has changed since it was looked at is said, and nothing is done; twice is once."""
         yield self.start('fw')
-        words = ('jtag[local1]', '--version', '0-0-0', '--reason', 'cable')
+        words: tuple[str, ...] = ('jtag[local1]', '--version', '0-0-0', '--reason', 'cable')
         self.assertEqual(
             (yield self.locks('bob', 'quarantine', *words)),
             (

@@ -320,7 +320,7 @@ class Events(IdleCase):
     def test_worker_of_reconfig(self):
         """A request starts on a worker that a reconfig gives to its builder."""
         self.gate, self.others = Gate(), Gate()
-        builders = {
+        builders: dict[str, Any] = {
             'b': {'steps': [GatedStep(self.gate)], 'workernames': ['w1']},
             'other': {'steps': [GatedStep(self.others)]},
         }

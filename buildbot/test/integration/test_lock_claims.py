@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 from parameterized import parameterized
 from twisted.internet import defer
@@ -16,6 +17,7 @@ from buildbot.locks import WorkerLock
 from buildbot.plugins import schedulers
 from buildbot.plugins import steps
 from buildbot.plugins import util
+from buildbot.process.buildstep import BuildStep
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import Property
 from buildbot.process.properties import renderer
@@ -27,6 +29,7 @@ from buildbot.process.results import SUCCESS
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase
+from buildbot.test.util.lab import set_up
 
 LOCKS = [
     ('master', lambda n: MasterLock('l', n)),
@@ -59,7 +62,7 @@ class EveryKind(LabTestCase):
         """Of three builds, as many run at a time as the lock allows, and nothing is left of it."""
         gate = Gate()
         locks = [access(lock)]
-        step = GatedStep(gate, locks=locks if level == 'step' else [])
+        step: BuildStep = GatedStep(gate, locks=locks if level == 'step' else [])
         if level == 'group':
             step = StepGroup(name='g', locks=locks, steps=[step])
         words = {'steps': [step], 'locks': locks if level == 'builder' else []}
@@ -74,8 +77,8 @@ class EveryKind(LabTestCase):
 
 
 class SeveralLocks(LabTestCase):
-    @defer.inlineCallbacks
-    def setUp(self):
+    @set_up
+    def setUp(self) -> Any:
         super().setUp()
         self.a, self.b = MasterLock('A'), MasterLock('B')
         self.gates = {name: Gate() for name in ('holder', 'ab', 'ba')}
@@ -131,7 +134,7 @@ class SeveralLocks(LabTestCase):
 class DeafStep(GatedStep):
     """A step whose way of being interrupted is not to be."""
 
-    def interrupt(self, reason):
+    def interrupt(self, reason: Any) -> Any:
         raise AssertionError('it has not begun')
 
 
@@ -731,7 +734,7 @@ class RenderedNames(LabTestCase):
             names = MasterLock(f'm-{branch}'), WorkerLock(f'w-{branch}'), BranchLock(f'b-{branch}')
             return [name.access('exclusive') for name in (*names, kept)]
 
-        step = GatedStep(gate, locks=locks if place == 'step' else [])
+        step: BuildStep = GatedStep(gate, locks=locks if place == 'step' else [])
         if place == 'group':
             step = StepGroup(name='g', locks=locks, steps=[step])
         last = GatedStep(gate, locks=[kept])
@@ -791,7 +794,9 @@ class RenderedNames(LabTestCase):
         """A lock that is rendered with another limit than the configuration's is refused."""
         gate, lock = Gate(), MasterLock('m', 1)
         rendered = renderer(lambda props: [MasterLock('m', 2)])
-        configured = {'steps': [GatedStep(gate, locks=[lock] if place == 'step' else [])]}
+        configured: dict[str, Any] = {
+            'steps': [GatedStep(gate, locks=[lock] if place == 'step' else [])]
+        }
         configured['locks'] = [lock] if place == 'builder' else []
         worker = self.createLocalWorker('w1', locks=[lock] if place == 'worker' else [])
         other = self.createLocalWorker('w2')

@@ -105,7 +105,7 @@ class Limited(LabTestCase):
 
     def count_limits(self):
         """Return how many limits run."""
-        calls = self.reactor.getDelayedCalls()
+        calls: Any = self.reactor.getDelayedCalls()
         return sum('bound method Limit.' in repr((call.func, call.args)) for call in calls)
 
 

@@ -174,7 +174,7 @@ class Refused(LabTestCase):
     @defer.inlineCallbacks
     def test_generator_in_a_list(self, place):
         """So is one that stands in a list for a lock."""
-        bad, good = renderer(lambda props: (lock for lock in [])), MasterLock('lab')
+        bad, good = renderer(lambda props: (lock for lock in '')), MasterLock('lab')
         one = renderer(lambda props: bad if props.getProperty('what') == 'bad' else good)
         yield self.assert_refused(place, [one], 'a generator is not a lock')
 
@@ -222,7 +222,7 @@ class Refused(LabTestCase):
     @defer.inlineCallbacks
     def test_generator_for_a_key(self, place):
         """A key that is a generator is refused, where all such builds shared a copy."""
-        key = renderer(lambda props: (x for x in []) if props.getProperty('what') == 'bad' else 'x')
+        key = renderer(lambda props: (x for x in '') if props.getProperty('what') == 'bad' else 'x')
         lock = BranchLock('lab', key=key)
         sentence = (
             "lock 'lab': its key must be text or a number, or a list of these, not a generator"

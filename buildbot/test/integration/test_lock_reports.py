@@ -40,7 +40,7 @@ class Recorder(ReporterBase):
         self.sent.extend(reports)
 
 
-class Reports:
+class Reports(LabTestCase):
     """Helps a test case to look at what was reported."""
 
     def record(self):
@@ -197,7 +197,7 @@ class LongWaiting(Reports, LabTestCase):
         return next(iter(service._lines.values()))
 
     def count_calls(self):
-        calls = self.reactor.getDelayedCalls()
+        calls: Any = self.reactor.getDelayedCalls()
         return sum('WaitLine' in repr((call.func, call.args)) for call in calls)
 
     @parameterized.expand(

@@ -106,7 +106,7 @@ class LocksApi(LabTestCase):
         rows = []
         for name in ('board', 'version', 'link'):
             rows += yield self.get('locks', (yield self.id_of(name)), 'copies')
-        keys = ('lock', 'name', 'scope', 'worker', 'branch')
+        keys: tuple[str, ...] = ('lock', 'name', 'scope', 'worker', 'branch')
         keys += ('capacity', 'used', 'exclusive', 'waiting')
         self.assertEqual(
             [[row[key] for key in keys] for row in rows],

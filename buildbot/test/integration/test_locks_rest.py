@@ -35,7 +35,7 @@ class Rest(LabTestCase):
 
     @defer.inlineCallbacks
     def get(self, path: str) -> Any:
-        request = FakeRequest(path.encode())
+        request: Any = FakeRequest(path.encode())
         request.session = FakeSession()
         resource = V2RootResource(self.master)
         resource.reconfigResource(self.master.config)

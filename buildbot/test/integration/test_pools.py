@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet import defer
 from twisted.python import log
 
@@ -152,7 +154,7 @@ class Builders(PoolCase):
     def test_pick_fails(self):
         """What a user's function does wrong is told with the name of the pool; builds go on."""
         pool = boards('1', '2', pick=lambda resources: 1 // 0)
-        heard = []
+        heard: Any = []
         log.addObserver(heard.append)
         self.addCleanup(log.removeObserver, heard.append)
         yield self.start({'x': [pool]})

@@ -75,7 +75,7 @@ class Hand(HandTestCase):
         self.assertEqual(
             (lock['kind'], lock['copies'], lock['used'], lock['capacity']), ('pool', 1, 1, 2)
         )
-        self.open('fw')
+        self.end_steps('fw')
 
     @defer.inlineCallbacks
     def test_hold(self) -> Any:
@@ -96,7 +96,7 @@ class Hand(HandTestCase):
         )
         yield self.act('ann', 'release', 'board-1', holdid=answer['holdid'])
         self.assertEqual(self.has(), [['board-2'], ['board-1']])
-        self.open('a', 'b')
+        self.end_steps('a', 'b')
         yield self.assert_untouched('board-1')
 
     @defer.inlineCallbacks
@@ -113,9 +113,9 @@ class Hand(HandTestCase):
         self.assertEqual((yield self.rows('waiters', 'board-2')), [])
         yield self.request('b')
         self.assertEqual(self.has(), [['board-1'], ['board-2']])
-        self.open('a')
+        self.end_steps('a')
         self.assertEqual((yield self.rows('holders', 'board-1')), waits)
-        self.open('b')
+        self.end_steps('b')
 
     @defer.inlineCallbacks
     def test_quarantine(self) -> Any:
@@ -127,17 +127,17 @@ class Hand(HandTestCase):
         self.assertEqual(lock['quarantined'], 1)
         row = yield self.copy_row('board-1')
         self.assertEqual((row['quarantined_by'], row['quarantine_reason']), ('ann', 'bad cable'))
-        self.open('a')
+        self.end_steps('a')
         yield self.request('a')
         yield self.request('b')
         self.assertEqual(self.has(), [['board-2']])
-        self.open('a')
+        self.end_steps('a')
         self.assertEqual(self.has(), [['board-2']])
         yield self.act('ann', 'restore', 'board-1')
-        self.open('b')
+        self.end_steps('b')
         yield self.request('a')
         self.assertEqual(self.has(), [['board-1']])
-        self.open('a')
+        self.end_steps('a')
         self.assertEqual(
             (yield self.actions()),
             [
@@ -187,7 +187,7 @@ class Hand(HandTestCase):
         )
         yield self.act('bob', 'restore', 'board-1')
         self.assertEqual(self.has(), [['board-1']])
-        self.open('fw')
+        self.end_steps('fw')
 
     @defer.inlineCallbacks
     def test_taken_away(self) -> Any:
@@ -201,7 +201,7 @@ class Hand(HandTestCase):
         self.assertEqual([row['name'] for row in rows], ['boards', 'boards[board-2]'])
         yield self.request('fw')
         self.assertEqual(self.has(), [['board-2']])
-        self.open('fw')
+        self.end_steps('fw')
 
     @defer.inlineCallbacks
     def test_quarantine_outlasts(self) -> Any:
@@ -210,7 +210,7 @@ class Hand(HandTestCase):
         yield self.request('a')
         yield self.act('ann', 'quarantine', 'board-1')
         yield self.start_anew(pool(['board-2']))
-        self.open('a')
+        self.end_steps('a')
         row = yield self.copy_row('board-1')
         self.assertEqual((row['quarantined_by'], row['capacity'], row['used']), ('ann', 0, 0))
         yield self.start_anew(pool())
@@ -219,7 +219,7 @@ class Hand(HandTestCase):
         self.assertEqual(self.has(), [['board-2']])
         yield self.act('ann', 'restore', 'board-1')
         self.assertEqual(self.has(), [['board-2'], ['board-1']])
-        self.open('a', 'b')
+        self.end_steps('a', 'b')
 
     @defer.inlineCallbacks
     def test_quarantine_outlasts_restart(self) -> Any:
@@ -234,7 +234,7 @@ class Hand(HandTestCase):
         self.assertEqual(self.has(), [])
         yield self.act('ann', 'restore', 'board-1')
         self.assertEqual(self.has(), [['board-1']])
-        self.open('fw')
+        self.end_steps('fw')
 
     @defer.inlineCallbacks
     def test_hold_ends_at_restart(self) -> Any:
@@ -262,7 +262,7 @@ class Hand(HandTestCase):
         yield self.request('fw')
         yield self.act('ann', 'quarantine', 'board-1')
         yield self.start_anew(pool(['board-2']))
-        self.open('fw')
+        self.end_steps('fw')
         yield self.act('ann', 'restore', 'board-1')
         self.assertEqual((yield self.rows('waiters')), [])
         rows = yield self.get('locks', (yield self.lockid()), 'copies')
@@ -275,7 +275,7 @@ class Hand(HandTestCase):
         some = yield self.hold('ann', None, mode='counting', units=1)
         yield self.request('fw')
         self.assertEqual(self.has(), [['board-2']])
-        self.open('fw')
+        self.end_steps('fw')
         yield self.act('ann', 'release', None, holdid=some['holdid'])
         answer = yield self.hold('ann', None)
         self.assertEqual(answer['state'], 'held')
@@ -307,4 +307,4 @@ class Hand(HandTestCase):
                 'buildbot_pool_resource_quarantined': [('board-1', 1), ('board-2', 0)],
             },
         )
-        self.open('fw')
+        self.end_steps('fw')

@@ -89,7 +89,7 @@ class Pools(LabTestCase):
         seen = []
 
         class Twice(Told):
-            renderables = ('workdir', 'behind')
+            renderables: Any = ('workdir', 'behind')
             behind = util.Interpolate('%(prop:branch)s')
 
             def run(self) -> Any:
@@ -150,7 +150,7 @@ class Pools(LabTestCase):
     @defer.inlineCallbacks
     def test_env_of_group(self) -> Any:
         """The environment of a group is that of the resources that it has got."""
-        seen = []
+        seen: Any = []
         self.patch(steps.ShellCommand, 'run', lambda step: seen.append(step.env) or SUCCESS)
         group = steps.StepGroup(
             name='g',

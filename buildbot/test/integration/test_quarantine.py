@@ -61,13 +61,13 @@ class Quarantine(HandTestCase):
         yield self.request('one')
         yield self.request('two')
         yield self.act('ann', 'quarantine')
-        self.open('two', 'one')
+        self.end_steps('two', 'one')
         self.assertEqual([b.builder.name for b, _ in self.gate.running], ['one'])
-        self.open('one')
+        self.end_steps('one')
         rows = yield self.get('builds', order=['buildid'])
         self.assertEqual([row['results'] for row in rows], [SUCCESS, None])
         yield self.act('ann', 'restore')
-        self.open('two')
+        self.end_steps('two')
 
     @defer.inlineCallbacks
     def test_waiting_step(self) -> Any:
@@ -116,10 +116,10 @@ class Quarantine(HandTestCase):
         )
         for name in ('one', 'three', 'two'):
             yield self.request(name)
-        self.open('two', 'one')  # two waits for three, and one for two
+        self.end_steps('two', 'one')  # two waits for three, and one for two
         yield self.act('ann', 'quarantine', of=None, reason='bad cable')
         self.assertEqual(len(self.flushLoggedErrors(CircleError)), 1)
-        self.open('one', 'three', 'three')
+        self.end_steps('one', 'three', 'three')
         rows = yield self.get('builds', order=['buildid'])
         self.assertEqual([row['results'] for row in rows], [SUCCESS, SUCCESS, FAILURE])
         steps = yield self.get('builds', 3, 'steps')
@@ -361,7 +361,7 @@ class Repair(HandTestCase):
         yield self.act('ann', 'quarantine', of=None)
         yield self.request('fw')
         yield self.request('repair')
-        self.open('repair', 'repair')
+        self.end_steps('repair', 'repair')
         self.assertEqual([b.builder.name for b, _ in self.gate.running], ['fw'])
 
     @parameterized.expand([('fw', None), ('fw', 'repair'), ('repair', 'repair')])
@@ -374,7 +374,7 @@ class Repair(HandTestCase):
         yield self.request(builder)
         yield self.act('ann', 'quarantine', of=None)
         yield self.request('next')
-        self.open(builder, builder)
+        self.end_steps(builder, builder)
         self.assertEqual((yield self.get('builds', 1))['results'], SUCCESS)
         self.assertEqual(self.gate.running, [])
         self.assertEqual([action for action, _ in (yield self.actions())], ['quarantined'])

@@ -220,7 +220,7 @@ class Locks(ReasonsCase):
         yield self.ask_for('a')
         # it is about to fail, and this is told only until its build begins
         builder = self.master.botmaster.builders['a']
-        request = FakeRequestOf(1)
+        request: Any = FakeRequestOf(1)
         resolved = Resolved([], [], None, None, locks, Failure(UserError('hunter2')))
         reservation = Reservation(request, 'a', resolved, lambda: None)
         reservation.why_never = resolved.why_never
@@ -495,7 +495,7 @@ class Users(ReasonsCase):
     @defer.inlineCallbacks
     def test_next_build_has_changed_its_mind(self):
         """What nextBuild said is told until it is asked again."""
-        choice = [None]
+        choice: list[Any] = [None]
         words = {'nextBuild': lambda builder, requests: choice[0] and requests[0]}
         builders = {'a': self.builder('a', self.one, **words)}
         yield self.setup_lab({**builders, 'h': self.builder('h', self.one)}, TWO)
@@ -777,7 +777,7 @@ class Web(ReasonsCase):
 
     @defer.inlineCallbacks
     def get(self, path):
-        request = FakeRequest(path)
+        request: Any = FakeRequest(path)
         request.session = FakeSession()
         resource = V2RootResource(self.master)
         resource.reconfigResource(self.master.config)

@@ -241,21 +241,21 @@ class Plugins(RefusalCase):
         )
 
 
+def by_name(master, builders):
+    return sorted(builders, key=lambda builder: builder.name)
+
+
 class Order(DistributionCase):
     """The user puts builders in order."""
-
-    @staticmethod
-    def by_name(master, builders):
-        return sorted(builders, key=lambda builder: builder.name)
 
     @parameterized.expand(
         [
             # units of the lock; those that ask, in this order, with the units -> who starts
             ('age', None, 1, 'z1 b1 a1', 'z b a'),
-            ('name', by_name.__func__, 1, 'z1 b1 a1', 'a b z'),
-            ('those_that_fit', by_name.__func__, 2, 'z1 b1 a1', 'ab z'),
-            ('large_first', by_name.__func__, 2, 'z1 b1 a2', 'a bz'),
-            ('small_first', by_name.__func__, 2, 'z2 b2 a1', 'a b z'),
+            ('name', by_name, 1, 'z1 b1 a1', 'a b z'),
+            ('those_that_fit', by_name, 2, 'z1 b1 a1', 'ab z'),
+            ('large_first', by_name, 2, 'z1 b1 a2', 'a bz'),
+            ('small_first', by_name, 2, 'z2 b2 a1', 'a b z'),
         ]
     )
     @defer.inlineCallbacks
@@ -288,7 +288,7 @@ class Order(DistributionCase):
         yield self.setup_lab(
             {**builders, 's': {'steps': [step]}},
             ['w1', 'w2', 'w3', 'w4'],
-            prioritizeBuilders=self.by_name,
+            prioritizeBuilders=by_name,
         )
         for name in names:
             self.reactor.advance(5)

@@ -23,6 +23,7 @@ from buildbot.process.properties import Property
 from buildbot.process.properties import renderer
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SKIPPED
+from buildbot.test.util.distribution import TWO
 from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.elsewhere import claim_elsewhere
 from buildbot.test.util.elsewhere import complete_elsewhere
@@ -86,7 +87,7 @@ class RestCase(PacedCase, DistributionCase):
         return {**super().builder(name, **words), 'locks': locks}
 
     @defer.inlineCallbacks
-    def start(self, builders, workers, **config):
+    def start(self, builders, workers=TWO, **config):
         self.builders = builders
         yield self.setup_lab(builders, workers, **config)
         self.addCleanup(self.answer_all, False)

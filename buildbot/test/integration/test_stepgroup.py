@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from parameterized import parameterized
 from twisted.internet import defer
 
@@ -35,7 +37,7 @@ class Ends(BuildStep):
 
 
 class Raises(BuildStep):
-    def run(self):
+    def run(self) -> Any:
         raise ValueError('the probe is not there')
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from parameterized import parameterized
 from twisted.internet import defer
 
@@ -33,7 +35,7 @@ class Ending(LabTestCase):
         self.lock = MasterLock('lab')
         access = self.lock.access('exclusive')
         self.inside, self.other, self.before = Gate(), Gate(), Gate()
-        self.decision = None
+        self.decision: Any = None
         steps = [GatedStep(self.inside, name=name, haltOnFailure=True) for name in 'xy']
         group = StepGroup(name='g', locks=[access], steps=steps, doStepIf=self.decide)
         yield self.setup_lab(
@@ -569,7 +571,7 @@ class Says(BuildStep):
         return self.ends_with
 
     def getResultSummary(self):
-        summary = {'step': f"'{self.name.rpartition('/')[2]}' (failure)"}
+        summary = {'step': f"'{str(self.name).rpartition('/')[2]}' (failure)"}
         if self.words:
             summary['build'] = self.words
         return summary

@@ -39,7 +39,7 @@ class Steps(RealCase):
         repository = TestGitRepository(self.mktemp())
         repository.create_file_text('test_it.py', TRIAL)
         repository.exec_git(['add', 'test_it.py'])
-        repository.commit(message='first', files=['test_it.py'])
+        repository.commit(message='first', files=[Path('test_it.py')])
 
         class Custom(BuildStep):
             def run(self):

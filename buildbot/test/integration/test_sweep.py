@@ -126,7 +126,7 @@ class Found(SweepCase):
     def test_hold(self):
         """A hold by hand that is known no more."""
         yield self.set_up(board)
-        words = {name: lambda *args: None for name in ('begins', 'fails', 'yields')}
+        words: dict[str, Any] = {name: lambda *args: None for name in ('begins', 'fails', 'yields')}
         words['now'] = self.reactor.seconds
         now = self.reactor.seconds()
         Hold(1, self.copy, 'ann', 'upkeep', Taking(), now, now + 9999, **words).enter()
@@ -289,7 +289,7 @@ class Config(SweepCase):
         yield self.reconfig_master(
             self.lab_config({'lab': {'steps': board(self.gate)}}, lockSweep=seconds)
         )
-        seen = []
+        seen: Any = []
         self.patch(self.sweep, 'look', lambda: seen.append(1) or [])
         for _ in range(60):
             self.reactor.advance(1)

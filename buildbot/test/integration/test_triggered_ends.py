@@ -78,7 +78,7 @@ class TriggeredEnds(LabTestCase):
         """A build that asks a scheduler which stops before it has asked ends with an exception."""
         yield self.set_up()
         add = self.master.data.updates.addBuildset
-        slow = defer.Deferred()
+        slow: defer.Deferred[None] = defer.Deferred()
 
         @defer.inlineCallbacks
         def add_slowly(*args, **kwargs):

@@ -166,7 +166,7 @@ class OfSteps(DistributionCase):
         }[what]()
 
     @defer.inlineCallbacks
-    def start(self, what):
+    def start_slowly(self, what):
         self.slow = Slow()
         inner = [self.step(what, self.slow), GatedStep(self.gate('clean'), alwaysRun=True)]
         group = StepGroup(name='g', locks=[LAB.access('exclusive')], steps=inner)
@@ -180,7 +180,7 @@ class OfSteps(DistributionCase):
     @defer.inlineCallbacks
     def test_stopped(self, what):
         """It says what it waits for; a stop ends that, what always runs does, no lock is left."""
-        yield self.start(what)
+        yield self.start_slowly(what)
         self.reactor.advance(120)
         [reason] = yield self.master.data.get(('builds', 1, 'reasons'))
         text = {
@@ -205,7 +205,7 @@ class OfSteps(DistributionCase):
     @defer.inlineCallbacks
     def test_lost_worker(self, what):
         """The loss of the worker ends that, too, and the build is tried again."""
-        yield self.start(what)
+        yield self.start_slowly(what)
         self.lose_worker()
         self.assertEqual((yield self.builds()), [RETRY])
         self.assertEqual((yield self.owners(LAB)), (0, 0))
@@ -255,18 +255,19 @@ class OfSteps(DistributionCase):
 class Wordless:
     """Something that fails whatever it is asked."""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         raise KeyError('repr')
 
-    def __eq__(self, other):
+    def __eq__(self, other: Any) -> bool:
         raise KeyError('eq')
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         raise KeyError('hash')
 
 
 RECURSIVE: list = []
 RECURSIVE.append(RECURSIVE)
+NUMBER: Any = 3
 NUMBERS = dict.fromkeys(range(1000))
 
 # what a renderable gives for a list of locks, and what is said of it
@@ -284,7 +285,11 @@ NO_LISTS = [
     ('list', lambda: [[LAB]], "[MasterLock('lab', maxCount=1)] is not a lock"),
     ('wordless', lambda: [Wordless()], 'a Wordless that has no words for itself is not a lock'),
     ('name', lambda: [MasterLock('a\0b')], "lock 'a\\x00b': its name has " + NULL),
-    ('no_name', lambda: [MasterLock(3)], 'lock 3: its name must be a string that is not empty'),
+    (
+        'no_name',
+        lambda: [MasterLock(NUMBER)],
+        'lock 3: its name must be a string that is not empty',
+    ),
     (
         'units',
         lambda: [LAB.access('counting', -1)],

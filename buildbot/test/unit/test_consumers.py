@@ -6,17 +6,17 @@ from __future__ import annotations
 from typing import Any
 
 from parameterized import parameterized
-from twisted.internet import defer
 from twisted.trial import unittest
 
 from buildbot.mq import simple
 from buildbot.test.fake import fakemaster
 from buildbot.test.reactor import TestReactorMixin
+from buildbot.test.util.lab import set_up
 
 
 class Messages(TestReactorMixin, unittest.TestCase):
-    @defer.inlineCallbacks
-    def setUp(self):
+    @set_up
+    def setUp(self) -> Any:
         self.heard: list[str] = []
         self.mq = simple.SimpleMQ()
         self.setup_test_reactor()
@@ -66,6 +66,7 @@ class Messages(TestReactorMixin, unittest.TestCase):
 
     def test_stopped_by_another(self):
         """Who is stopped by an earlier one's call does not hear of that message."""
+        second: Any
         stop = self.mq.startConsuming(lambda *_: second.stopConsuming(), ('a',))
         second = self.consume('second', 'a')
         self.consume('third', 'a')

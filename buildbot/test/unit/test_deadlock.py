@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 from parameterized import parameterized
@@ -54,8 +55,15 @@ class Waiting:
     def keeps(self):
         return [self.owner]
 
+    def yields(self):
+        return False
+
     def ways(self, hopeful):
         return [way or [] for way in self.all_ways if hopeful or way is not None]
+
+
+def waits_in(of, owner):
+    return of.get(owner, ())
 
 
 def stuck_of(waits, hopeful):
@@ -116,11 +124,11 @@ class Graphs(unittest.SynchronousTestCase):
                     for need in needs:
                         need.first = [one for one in need.first if one is not wait]
                     wait.all_ways.append(None if chance.random() < 0.1 else needs)
-            of = {wait.owner: [wait] for wait in waits}
+            of: dict[str, Any] = {wait.owner: [wait] for wait in waits}
             for hopeful in (True, False):
                 stuck = stuck_of(waits, hopeful)
                 for wait in waits:
-                    found = find_deadlock(wait, lambda owner, of=of: of.get(owner, ()), hopeful)
+                    found = find_deadlock(wait, partial(waits_in, of), hopeful)
                     self.assertEqual(bool(found), wait.owner in stuck)
                     self.assertLessEqual({one.owner for one in found}, stuck)
                     self.assertIs(found[0] if found else wait, wait)

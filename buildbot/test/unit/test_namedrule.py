@@ -453,7 +453,7 @@ class Model:
         return any(
             self.is_right(part, chosen)
             and self.can(rest, [r for r in resources if r not in chosen])
-            for chosen in combinations(fitting, part.count)
+            for chosen in combinations(fitting, part.units)
         )
 
     def usable(self, parts: Any) -> set[str]:
@@ -582,9 +582,9 @@ class History(RuleBasedStateMachine):
             if parts == ALL:
                 assert len(got) == len(by_name)
                 continue
-            assert len(got) == sum(part.count for part in parts)
+            assert len(got) == sum(part.units for part in parts)
             for part in parts:
-                mine, got = got[: part.count], got[part.count :]
+                mine, got = got[: part.units], got[part.units :]
                 assert all(self.model.fits(part, r) for r in mine)
                 assert self.model.is_right(part, tuple(mine))
 

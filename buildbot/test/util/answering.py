@@ -15,6 +15,8 @@ from twisted.web.http import datetimeToString
 
 NOW = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
 
+CLOCK: Any = reactor  # a module, say its types
+
 
 class Terminal(io.StringIO):
     """Takes what is written.
@@ -35,7 +37,7 @@ class Terminal(io.StringIO):
         for words, d in list(self._heard):
             if words in self.getvalue():
                 self._heard.remove((words, d))
-                reactor.callLater(0, d.callback, None)  # not amidst of who writes
+                CLOCK.callLater(0, d.callback, None)  # not amidst of who writes
         return done
 
     def hear(self, words: str) -> defer.Deferred[None]:
@@ -72,7 +74,7 @@ class FakeMaster(resource.Resource):
     def start(self, test: Any) -> Any:
         """Listen at a free port for as long as a test runs; return the address."""
         site = server.Site(self)
-        self.port = reactor.listenTCP(0, site, interface='127.0.0.1')
+        self.port = CLOCK.listenTCP(0, site, interface='127.0.0.1')
         test.addCleanup(self.stop)
         yield defer.succeed(None)
         return f'http://127.0.0.1:{self.port.getHost().port}/'
@@ -87,7 +89,8 @@ class FakeMaster(resource.Resource):
     def render_POST(self, request: server.Request) -> Any:
         path = request.uri.decode().partition('/')[2].replace('api/v2/', '')
         assert request.getHeader('content-type') == 'application/json'
-        call = json.load(request.content)
+        content: Any = request.content
+        call = json.load(content)
         self.done.append((path, call['method'], call['params']))
         found = self.answers.get(f'do {path}', (404, 'application/json', '{}'))
         if isinstance(found, dict):

@@ -83,7 +83,7 @@ class HandTestCase(LabTestCase):
         )
         self.settle()
 
-    def open(self, *builders: str) -> None:
+    def end_steps(self, *builders: str) -> None:
         """Let the running step of each of these builders end."""
         for name in builders:
             [at] = [at for at in self.gate.running if at[0].builder.name == name]

@@ -112,14 +112,14 @@ class Holders:
         around = other.build if isinstance(other, BuildStep) else other
         if build is around:
             if isinstance(one, BuildStep) and isinstance(other, BuildStep):
-                return one.name.startswith(f'{other.name}/')
+                return str(one.name).startswith(f'{other.name}/')
             return isinstance(one, BuildStep)
         if not isinstance(around, Build) or around.buildid not in self._parents_of(build):
             return False
         return not isinstance(other, BuildStep) or self._is_triggered_in(other, build)
 
     def _is_triggered_in(self, group: BuildStep, build: Build) -> bool:
-        parents = self._parents_of(build)
+        parents: list[Any] = self._parents_of(build)
         at = parents.index(group.build.buildid)
         brid = self._request_of(parents[at - 1]) if at else build.requests[0].id
         return any(
@@ -130,7 +130,7 @@ class Holders:
     def want(self, owner: Any, copy: Any) -> Want | None:
         """Return how an owner holds a copy; None if it is neither a build nor a step."""
         if isinstance(owner, Build):
-            accesses = self._accesses_of(owner)
+            accesses: Any = self._accesses_of(owner)
         elif isinstance(owner, BuildStep):
             accesses = getattr(owner.locks, 'accesses', owner.locks)  # they may be rendered
         elif isinstance(owner, Hold):

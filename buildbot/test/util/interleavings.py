@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import Iterator
 from typing import NamedTuple
 from typing import Sequence
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeAlias
 
 
 class Take(NamedTuple):
@@ -15,13 +19,13 @@ class Take(NamedTuple):
     :param lock: name of it.
     :param is_of_worker: whether it has a copy for each worker.
     :param units: how many of them there are.
-    :param count: how many are taken; None for all.
+    :param taken: how many are taken; None for all.
     """
 
     lock: str
     is_of_worker: bool
     units: int
-    count: int | None
+    taken: int | None
 
 
 class Block(NamedTuple):
@@ -59,10 +63,10 @@ class Plan(NamedTuple):
 
 
 #: one thing that a build does: it takes what a block takes, or gives it back at its end
-Act = tuple[bool, int, tuple[Take, ...]]
+Act: TypeAlias = 'tuple[bool, int, tuple[Take, ...]]'
 
 #: of each slot, how many things its build has done (0: there is none); and who waits, in order
-State = tuple[tuple[int, ...], tuple[int, ...]]
+State: TypeAlias = 'tuple[tuple[int, ...], tuple[int, ...]]'
 
 
 def acts_of(block: Block) -> list[Act]:
@@ -155,8 +159,8 @@ class Interleavings:
             for take in what:
                 copy = self._copy(i, take)
                 before = found.get(copy, 0)
-                has_all = before is None or take.count is None
-                found[copy] = None if has_all else max(before or 0, take.count or 0)
+                has_all = before is None or take.taken is None
+                found[copy] = None if has_all else max(before or 0, take.taken or 0)
         return found
 
     def _fits(self, i: int, copy: Any, take: Take, state: State) -> bool:
@@ -166,11 +170,11 @@ class Interleavings:
             for j in range(len(self._acts))
             if j != i and copy in self._holds(j, state)
         ]
-        if own is None or (own and take.count is not None and take.count <= own):
+        if own is None or (own and take.taken is not None and take.taken <= own):
             return True
-        if None in others or (take.count is None and others):
+        if None in others or (take.taken is None and others):
             return False
-        return take.count is None or take.count + sum(n or 0 for n in others) <= take.units
+        return take.taken is None or take.taken + sum(n or 0 for n in others) <= take.units
 
     def _may_have(self, i: int, state: State, ahead: Sequence[int]) -> bool:
         for copy, take in self._wants(i, state).items():

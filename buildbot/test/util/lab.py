@@ -111,6 +111,11 @@ def write_none(*args: Any) -> defer.Deferred[None]:
     return defer.succeed(None)
 
 
+def set_up(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Make of a generator a ``setUp`` for whose Deferreds trial waits; its type is unittest's."""
+    return defer.inlineCallbacks(method)
+
+
 class LabTestCase(RunFakeMasterTestCase):
     """Builds on a master in memory, with requests for branches.
 
@@ -132,7 +137,7 @@ class LabTestCase(RunFakeMasterTestCase):
         if not self.writes_properties:
             self.patch(Properties, 'setBuildProperties', write_none)
 
-    def run(self, result: Any) -> Any:
+    def run(self, result: Any = None) -> Any:
         return with_room(partial(super().run, result))
 
     def _forget(self, known: set[str]) -> None:
@@ -144,7 +149,7 @@ class LabTestCase(RunFakeMasterTestCase):
     @defer.inlineCallbacks
     def setup_lab(
         self,
-        builders: Mapping[str, Mapping[str, Any]],
+        builders: Mapping[str, Any],
         workers: Sequence[Any] = ('w1',),
         **config: Any,
     ) -> Any:
@@ -166,9 +171,7 @@ class LabTestCase(RunFakeMasterTestCase):
         found = yield sweep.look()
         self.assertEqual([leftover.tell(self.reactor.seconds(), False) for leftover in found], [])
 
-    def lab_config(
-        self, builders: Mapping[str, Mapping[str, Any]], **config: Any
-    ) -> dict[str, Any]:
+    def lab_config(self, builders: Mapping[str, Any], **config: Any) -> dict[str, Any]:
         return {
             'builders': [self._builder(name, dict(words)) for name, words in builders.items()],
             'workers': self.lab_workers,

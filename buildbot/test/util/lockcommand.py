@@ -17,6 +17,7 @@ from buildbot.scripts.base import SubcommandOptions
 from buildbot.scripts.locks import LocksOptions
 from buildbot.test.util.answering import FakeMaster
 from buildbot.test.util.answering import Terminal
+from buildbot.test.util.lab import set_up
 from buildbot.test.util.lockrows import of_lab
 
 
@@ -28,7 +29,7 @@ class CommandCase(unittest.TestCase):
 
     source: Any = None
 
-    @defer.inlineCallbacks
+    @set_up
     def setUp(self) -> Any:
         kept = {k: v for k, v in os.environ.items() if not k.startswith('BUILDBOT_LOCKS')}
         words = {**kept, 'TZ': 'UTC', 'TERM': 'xterm', 'COLUMNS': '80'}

@@ -39,7 +39,7 @@ class MemoryDatabase:
     """
 
     def __init__(self) -> None:
-        self.engine = enginestrategy.create_engine('sqlite://', basedir='.')
+        self.engine: Any = enginestrategy.create_engine('sqlite://', basedir='.')
         self._dispose = self.engine.dispose
         self.engine.connect = self._connect
         self.engine.dispose = self.forget

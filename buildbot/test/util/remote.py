@@ -9,8 +9,10 @@ from twisted.internet import defer
 
 from buildbot.test.fake import latent
 
+RemoteWorker: Any = latent.RemoteWorker
 
-class Remote(latent.RemoteWorker):
+
+class Remote(RemoteWorker):
     """A worker in memory: the controller of the release waits for a Deferred."""
 
     def setServiceParent(self, parent: Any) -> Any:

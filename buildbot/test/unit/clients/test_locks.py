@@ -542,8 +542,9 @@ class Failing(CommandCase):
         """Ctrl-C ends it with the status of an interrupted command, and without a word."""
         self.master.answers['locks'] = None
         d = self.begin('list')
+        clock: Any = reactor
         while not self.master.unanswered:
-            yield task.deferLater(reactor, 0.01)
+            yield task.deferLater(clock, 0.01)
         d.cancel()
         self.assertEqual((yield d), 130)
         self.assertEqual(self.err.getvalue(), '')
@@ -555,7 +556,7 @@ class Failing(CommandCase):
         def broken(text):
             raise BrokenPipeError
 
-        self.out.write = broken
+        self.patch(self.out, 'write', broken)
         self.assertEqual((yield self.begin('list')), 1)
         self.assertEqual(self.err.getvalue(), '')
 
@@ -781,7 +782,7 @@ class Usage(CommandCase):
     def test_prompt(self):
         """On a terminal the password is asked for, and where it will be sent."""
         self.patch(sys, 'stdin', Terminal(is_terminal=True))
-        asked: list[str] = []
+        asked: Any = []
         self.patch(getpass, 'getpass', lambda words: asked.append(words) or 'secret')
         options = self.options('list', '-u', 'joe')
         self.assertEqual(options['credentials'], ('joe', 'secret'))
@@ -861,7 +862,8 @@ class Usage(CommandCase):
 
     def test_runner(self):
         """The command is one of Buildbot's, beside the release's."""
-        names = [name for name, *_ in Options.subCommands]
+        commands: Any = Options.subCommands
+        names = [name for name, *_ in commands]
         self.assertIn('locks', names)
         self.assertIn('checkconfig', names)
         options = Options()

@@ -24,6 +24,7 @@ from buildbot.scripts.lockhand import COMMANDS
 from buildbot.scripts.locks import LocksOptions
 from buildbot.test.util.answering import NOW
 from buildbot.test.util.answering import Terminal
+from buildbot.test.util.lab import set_up
 from buildbot.test.util.lockcommand import CommandCase
 from buildbot.test.util.lockrows import ACTIONS
 from buildbot.test.util.lockrows import LOCKS
@@ -73,7 +74,9 @@ NEW = {'copyid': 7, 'version': 'zz-0-0'}
 
 def of_bench() -> dict[str, Any]:
     """Return what a master answers whose copies people hold."""
-    no_users = {f'copies/{n}/{kind}': {kind: []} for n in (20, 21, 22, 30) for kind in USERS}
+    no_users: dict[str, Any] = {
+        f'copies/{n}/{kind}': {kind: []} for n in (20, 21, 22, 30) for kind in USERS
+    }
     chamber = copy_row(30, 'chamber', 'chamber', version='0-0-0')
     return {
         **no_users,
@@ -241,7 +244,7 @@ jtag[board-1]: put it to use again; go on? [y/N] """
 
 
 class BenchCase(CommandCase):
-    @defer.inlineCallbacks
+    @set_up
     def setUp(self) -> Any:
         yield super().setUp()
         self.master.answers = of_bench()
@@ -454,7 +457,7 @@ class Refused(BenchCase):
 class Asking(BenchCase):
     """The question before anything is done."""
 
-    @defer.inlineCallbacks
+    @set_up
     def setUp(self) -> Any:
         yield super().setUp()
         self.patch(sys, 'stdin', Terminal(is_terminal=True))

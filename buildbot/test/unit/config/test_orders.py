@@ -49,8 +49,8 @@ def config_of(plan: Plan) -> Any:
         for take in block.takes:
             kind = WorkerLock if take.is_of_worker else MasterLock
             lock = kind(take.lock, take.units)
-            how = ('exclusive',) if take.count is None else ('counting', take.count)
-            found.append(lock.access(*how))
+            mode = 'exclusive' if take.taken is None else 'counting'
+            found.append(lock.access(mode, take.taken or 1))
         return found
 
     def step(block: Block) -> Any:
@@ -61,10 +61,10 @@ def config_of(plan: Plan) -> Any:
 
     builders = []
     for i, block in enumerate(plan.builders):
-        workers = [f'w{slot.worker}' for slot in plan.slots if slot.builder == i]
+        names = [f'w{slot.worker}' for slot in plan.slots if slot.builder == i]
         factory = BuildFactory([step(inner) for inner in block.inside or ()])
         builders.append(
-            BuilderConfig(f'b{i}', workernames=workers, factory=factory, locks=accesses(block))
+            BuilderConfig(f'b{i}', workernames=names, factory=factory, locks=accesses(block))
         )
     workers = [Worker(f'w{i}', 'pw', max_builds=most or None) for i, most in enumerate(plan.most)]
     return SimpleNamespace(builders=builders, workers=workers, schedulers={})
@@ -461,7 +461,7 @@ class Bounds(unittest.SynchronousTestCase):
         return SimpleNamespace(builders=builders, workers=workers, schedulers={})
 
     def looks(self, config: Any) -> int:
-        seen = []
+        seen: Any = []
         looks = search.who_goes_on
         self.patch(search, 'who_goes_on', lambda stands: seen.append(1) or looks(stands))
         circles_of(config)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet import defer
 from twisted.trial import unittest
 
@@ -10,13 +12,14 @@ from buildbot.data import reasons
 from buildbot.data.exceptions import InvalidPathError
 from buildbot.test import fakedb
 from buildbot.test.util import endpoint
+from buildbot.test.util.lab import set_up
 
 
 class ReasonsCase(endpoint.EndpointMixin):
     resourceTypeClass = reasons.Reason
 
-    @defer.inlineCallbacks
-    def setUp(self):
+    @set_up
+    def setUp(self) -> Any:
         builders: dict[int, object] = {}
         yield self.setUpEndpoint()
         self.master.botmaster.getBuilderById = builders.get

@@ -11,14 +11,16 @@ from buildbot.db.buildrequests import NotClaimedError
 from buildbot.test import fakedb
 from buildbot.test.fake import fakemaster
 from buildbot.test.reactor import TestReactorMixin
+from buildbot.test.util.lab import set_up
 
 
 class Priority(TestReactorMixin, unittest.TestCase):
-    async def setUp(self):
+    @set_up
+    def setUp(self):
         self.setup_test_reactor()
-        master = await fakemaster.make_master(self, wantDb=True)
+        master = yield fakemaster.make_master(self, wantDb=True)
         self.requests = master.db.buildrequests
-        await master.db.insert_test_data(
+        yield master.db.insert_test_data(
             [
                 fakedb.SourceStamp(id=234),
                 fakedb.Builder(id=1, name='a'),

@@ -11,14 +11,16 @@ from buildbot.db.types.json import JsonObject
 from buildbot.test import fakedb
 from buildbot.test.fake import fakemaster
 from buildbot.test.reactor import TestReactorMixin
+from buildbot.test.util.lab import set_up
 
 
 class Workers(TestReactorMixin, unittest.TestCase):
-    async def setUp(self):
+    @set_up
+    def setUp(self):
         self.setup_test_reactor()
-        master = await fakemaster.make_master(self, wantDb=True)
+        master = yield fakemaster.make_master(self, wantDb=True)
         self.workers = master.db.workers
-        await master.db.insert_test_data(
+        yield master.db.insert_test_data(
             [
                 fakedb.Master(id=1),
                 fakedb.Master(id=2),

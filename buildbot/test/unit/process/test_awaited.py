@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import Mock
 
 from parameterized import parameterized
@@ -98,7 +99,7 @@ class Places(unittest.TestCase):
         )
 
     def build(self, workerforbuilder, awaited=()):
-        build = Family(1)
+        build: Any = Family(1)
         build.workerforbuilder, build.awaited = workerforbuilder, set(awaited)
         return build
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 from parameterized import parameterized
 from twisted.internet import defer
@@ -44,7 +45,7 @@ def first_board(props):
 
 class Seen(unittest.TestCase):
     def setUp(self):
-        self.owner = Owner()
+        self.owner: Any = Owner()
         self.of_build = Properties(branch='main')
         self.props = StepProperties(self.of_build, self.owner)
 

@@ -133,7 +133,7 @@ class Limits(TestReactorMixin, unittest.TestCase):
     def test_one_call(self):
         """Several limits are one delayed call at a time, and are over in their order."""
         locks = [self.lock(name, maxWait=after) for name, after in zip('abc', (30, 10, 20))]
-        over = []
+        over: Any = []
         limit = Limit(
             self.clock,
             all_due(MAX_WAIT, locks, 0),
@@ -151,7 +151,7 @@ class Limits(TestReactorMixin, unittest.TestCase):
         locks = [self.lock(name, maxWait=10) for name in 'ab']
         over = []
 
-        def stop(due):
+        def stop(due: Any) -> Any:
             over.append(due.copy.label)
             limit.stop()
             limit.stop()
@@ -165,7 +165,7 @@ class Limits(TestReactorMixin, unittest.TestCase):
         locks = [self.lock(name, maxWait=after) for name, after in zip('ab', (10, 20))]
         over = []
 
-        def fail_first(due):
+        def fail_first(due: Any) -> Any:
             over.append(due.copy.label)
             if due.copy is locks[0]:
                 raise ValueError('no')

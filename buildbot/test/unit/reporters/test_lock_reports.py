@@ -33,6 +33,10 @@ ACTION = {
 }
 
 
+def raises():
+    raise ValueError('no')
+
+
 class Users:
     """Stands for the table of users.
 
@@ -137,7 +141,8 @@ class Arguments(unittest.SynchronousTestCase):
     def test_in_a_reporter(self):
         """A reporter whose generator has a fault tells it, and nothing else."""
         with capture_config_errors() as errors:
-            generators = [LockGenerator(locks=5, events=['helt'])]
+            wrong: dict[str, Any] = {'locks': 5, 'events': ['helt']}
+            generators = [LockGenerator(**wrong)]
             reporters.MailNotifier(fromaddr='a@lab.example', generators=generators)
         self.assertEqual(
             errors.errors,
@@ -287,9 +292,6 @@ class Messages(unittest.SynchronousTestCase):
 
         return self.report(message_formatter=Formatter())
 
-    def raises():
-        raise ValueError('no')
-
     @parameterized.expand(
         [
             ('raises', raises),
@@ -305,8 +307,6 @@ class Messages(unittest.SynchronousTestCase):
         report = self.successResultOf(self.told_with(answer))
         self.assertEqual(report['subject'], 'jtag[board-3]: it is held by hand (Lab)')
         self.assertEqual(len(self.flushLoggedErrors()), 1)
-
-    del raises
 
     def test_no_message(self):
         """A formatter that answers None has nothing told."""

@@ -58,7 +58,7 @@ class Drawing:
         return draw_steps(self._rng)
 
 
-Draw = Callable[[Drawing], tuple[Any, ...]]
+Draw = Callable[[Drawing], Any]
 
 #: for each event, how likely it is, and what is to be known of it
 EVENTS: dict[str, tuple[int, Draw]] = {

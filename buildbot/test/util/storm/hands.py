@@ -48,15 +48,25 @@ class Hands(Masters):
     def on_extend(self, which: int, seconds: int) -> str | None:
         hold = self._own(which)
         until = self.reactor.seconds() + seconds
-        return hold and self._act(Hand.extend, hold.copy, hold.person, hold.holdid, until)
+        return (
+            None
+            if hold is None
+            else self._act(Hand.extend, hold.copy, hold.person, hold.holdid, until)
+        )
 
     def on_release(self, which: int) -> str | None:
         hold = self._own(which)
-        return hold and self._act(Hand.release, hold.copy, hold.person, hold.holdid)
+        return (
+            None if hold is None else self._act(Hand.release, hold.copy, hold.person, hold.holdid)
+        )
 
     def on_hand_over(self, which: int, other: str) -> str | None:
         hold = self._own(which)
-        return hold and self._act(Hand.hand_over, hold.copy, hold.person, hold.holdid, other)
+        return (
+            None
+            if hold is None
+            else self._act(Hand.hand_over, hold.copy, hold.person, hold.holdid, other)
+        )
 
     def _move(self, do: Callable[..., Any], which: int) -> str | None:
         copy = self._copy(which, lambda copy: copy.line_length)

@@ -147,7 +147,7 @@ class StormLab(PacedCase):
         builders = self.present('builders')
         words = ('collapseRequests', 'lateBinding', 'parentLendsPlace')
         config = {
-            'builders': [self._builder(name) for name in builders],
+            'builders': [self._builder_of(name) for name in builders],
             'workers': [self.workers_made[name] for name in self.present('workers')],
             'schedulers': [
                 schedulers.Triggerable(name=f's{name}', builderNames=[name]) for name in builders
@@ -164,7 +164,7 @@ class StormLab(PacedCase):
         """Return the names of the workers that are configured for a builder."""
         return self.present('workers', self.plan['builders'][name]['workers']) or ['w0']
 
-    def _builder(self, name: str) -> BuilderConfig:
+    def _builder_of(self, name: str) -> BuilderConfig:
         plan, user = self.plan['builders'][name], self.users[name]
         accesses = self.accesses_now[name] = self.accesses(plan['locks'])
         return BuilderConfig(

@@ -11,6 +11,8 @@ from buildbot.test.util.storm.eye import Eye
 class Requests(Eye):
     """What happens to requests and builds."""
 
+    taken_by_other: list[int]
+
     def on_request(
         self, name: str, branch: str, priority: int, pool: tuple[str, ...]
     ) -> str | None:

@@ -127,7 +127,7 @@ class Sight(StormLab):
     def poke_all(self) -> None:
         self.poke(list(self.plan['workers']))
 
-    def is_refused(self, brid: int, builder: str, worker: str) -> bool:
+    def is_refused(self, brid: int, builder: str, worker: str | None) -> bool:
         """Tell whether a user's method has said no since the builder has last been poked."""
         said = max(self.refused.get((brid, w), -1) for w in (worker, None))
         return said >= self.poked.get(builder, 0) and said >= 0

@@ -13,6 +13,8 @@ from buildbot.worker.protocols.null import Connection
 class Workers(Requests):
     """What happens to workers."""
 
+    failures: int
+
     def on_lose(self, which: int) -> str | None:
         worker = some(which, [w for w in self.workers() if w.conn is not None])
         if worker is None:

@@ -103,7 +103,7 @@ class Plays(unittest.SynchronousTestCase):
     def test_spread(self) -> None:
         """The further behind, the less is known; nothing is earlier than now."""
         line = [Wanted(i, 1, Duration(10, 6, 8)) for i in range(2)]
-        found = dict(play(0, {'c': 1}, [Taken('c', 1, Duration(5, 8, 6))], {'c': line}, set()))
+        found: Any = dict(play(0, {'c': 1}, [Taken('c', 1, Duration(5, 8, 6))], {'c': line}, set()))
         self.assertEqual([tuple(found[i]) for i in range(2)], [(5, 0, 11), (15, 5, 25)])
 
     @settings(deadline=None, max_examples=200)

@@ -45,9 +45,10 @@ class Timeline(unittest.SynchronousTestCase):
     @given(st.lists(st.tuples(st.lists(TIMES, min_size=3, max_size=3), st.integers(1, 9))))
     def test_nothing_is_lost(self, found: list[Any]) -> None:
         """The points add up to all that was waited and held in that time."""
-        spans = [Span(*sorted(times), units) for times, units in found]
+        ordered = [(*sorted(times), units) for times, units in found]
+        spans = [Span(since, got, until, units) for since, got, until, units in ordered]
 
-        def inside(begin: float, end: float) -> float:
+        def inside(begin: Any, end: Any) -> Any:
             return max(0, min(end, 1000) - max(begin, 0))
 
         points = timeline(0, 1000, spans)

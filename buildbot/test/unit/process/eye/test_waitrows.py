@@ -61,7 +61,7 @@ class Lab:
 
     def claim(self) -> LockClaim:
         self.count += 1
-        owner = Owner(self.count)
+        owner: Any = Owner(self.count)
         owner.lock_log.holds(self.clock.seconds())
         return LockClaim(owner, [(self.lock, EXCLUSIVE)])
 

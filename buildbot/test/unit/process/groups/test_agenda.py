@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from parameterized import parameterized
 from twisted.trial import unittest
 
@@ -87,7 +89,7 @@ class NextStep(unittest.SynchronousTestCase):
         agenda = Agenda()
         agenda.add([make('a'), make('b')])
         self.assertEqual((agenda.begun, agenda.total), (0, 2))
-        step = agenda.start()
+        step: Any = agenda.start()
         agenda.add_next([make('x')])
         self.assertEqual((agenda.begun, agenda.total), (1, 3))
         agenda.end(step)

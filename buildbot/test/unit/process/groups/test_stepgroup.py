@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from parameterized import parameterized
 from twisted.trial import unittest
 
@@ -364,6 +366,7 @@ class Template(unittest.SynchronousTestCase):
     def test_each_build_has_its_own_run(self):
         """Two builds of one factory share nothing that changes."""
         factory = StepGroup(name='g', steps=[BuildStep()]).get_step_factory()
-        one, other = factory.buildStep(), factory.buildStep()
+        one: Any = factory.buildStep()
+        other: Any = factory.buildStep()
         self.assertIsNot(one, other)
         self.assertIsNone(one.group_run)

@@ -179,7 +179,7 @@ class Book(ReservationCase):
     def test_lend(self):
         """What is lent is of the other request until it is returned."""
         made = self.wait(1, None)
-        other = SimpleNamespace(id=2)
+        other: Any = SimpleNamespace(id=2)
         self.book.lend(made, other)
         self.book.hold(made)
         self.assertEqual((self.book.held(2), self.book.is_in_line(1)), (made, False))
