@@ -252,7 +252,7 @@ class Files(unittest.SynchronousTestCase):
             self.assertRaises(Refusal, document, tree, root, change)
 
     def test_pages_that_may_be_away(self):
-        """A text for a page or folder that a checkout may not have is left out there, or refused."""
+        """A text for a page or folder that a checkout may not have is left out there."""
         root = Path(self.mktemp()).resolve()
         (root / 'master' / 'docs').mkdir(parents=True)
         (root / 'text.rst').write_text('Dim lamps\n')

@@ -61,11 +61,13 @@ class Documented(unittest.SynchronousTestCase):
             has[field + mark] = 'date' if isinstance(type, DateTime) else type.ramlType
         self.assertEqual(said, has)
 
-    @parameterized.expand([
-        ('reason', 'kind', KINDS),
-        ('use', 'result', RESULTS),
-        *((name, 'kind', (*OWNERS, *BY_HAND)) for name in ('holder', 'waiter', 'use')),
-    ])
+    @parameterized.expand(
+        [
+            ('reason', 'kind', KINDS),
+            ('use', 'result', RESULTS),
+            *((name, 'kind', (*OWNERS, *BY_HAND)) for name in ('holder', 'waiter', 'use')),
+        ]
+    )
     def test_words(self, name, field, words):
         """Each word that a field can have is named, when the whole series is there."""
         text = (RAML / f'{name}.raml').read_text('utf-8')
