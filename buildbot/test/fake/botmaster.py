@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The fake botmaster knows which requests running builds wait for, as the real one does."""
+"""The fake botmaster has what builds ask of the real one: who waits, and which builders ask."""
 
 from __future__ import annotations
 
@@ -13,3 +13,4 @@ class FakeBotMaster(upstream.FakeBotMaster):
     def __init__(self) -> None:
         super().__init__()
         self.awaited = Awaited()
+        self.asking_builders: list[str] = []
