@@ -61,7 +61,8 @@ class LockMetrics(BuildbotService):
         super().__init__(*args, **kwargs)
         self._names = Labels()
         # without the library the configuration is refused
-        self._counted = Times(self._names) if prometheus_client is not None else None
+        # None if there is no prometheus_client, of which checkConfig tells
+        self._counted: Any = Times(self._names) if prometheus_client is not None else None
 
     def checkConfig(self, port: Any = 9101) -> None:
         if prometheus_client is None:

@@ -319,7 +319,7 @@ class BetweenMasters(DistributionCase):
     def start(self, builders, workers=TWO, **config):
         yield super().start(builders, workers, **config)
         produce = self.master.mq.produce
-        self.lost = []
+        self.lost: list[tuple[str, ...]] = []
 
         def route(key, data):
             if key not in self.lost:

@@ -755,7 +755,9 @@ class Refusals(HandTestCase):
         """What the database would know by another name after a restart is refused."""
         yield self.start(WorkerLock('board'))
         self.patch(self.master.db.lock_hand, 'can_keep', lambda text: text != name)
-        given = {'until': self.reactor.seconds() + HOUR} if action == 'hold' else {}
+        given: dict[str, Any] = {}
+        if action == 'hold':
+            given['until'] = self.reactor.seconds() + HOUR
         said = yield self.refused(self.act('ann', action, **given))
         self.assertEqual(said, f'board[w1]: the database cannot keep {what} as it is')
         self.assertEqual((yield self.actions()), [])

@@ -303,11 +303,14 @@ class LocksApi(LabTestCase):
     @defer.inlineCallbacks
     def test_unheard_events(self) -> Any:
         """A lock is looked at only for those who listen to what happens to it."""
-        looked_at = []
+        looked_at: list[Any] = []
         row = Copy.row
-        self.patch(
-            Copy, 'row', lambda rtype, copy, ids: looked_at.append(copy) or row(rtype, copy, ids)
-        )
+
+        def look(rtype: Any, copy: Any, ids: Any) -> Any:
+            looked_at.append(copy)
+            return row(rtype, copy, ids)
+
+        self.patch(Copy, 'row', look)
         yield self.start()
         yield self.request('linked')
         yield self.request('linked')

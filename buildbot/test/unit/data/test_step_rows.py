@@ -11,10 +11,11 @@ from twisted.trial import unittest
 from buildbot.test import fakedb
 from buildbot.test.fake import fakemaster
 from buildbot.test.reactor import TestReactorMixin
+from buildbot.test.util.lab import set_up
 
 
 class AtOnce(TestReactorMixin, unittest.TestCase):
-    @defer.inlineCallbacks
+    @set_up
     def setUp(self) -> Any:
         self.setup_test_reactor()
         self.master = yield fakemaster.make_master(self, wantDb=True, wantMq=True, wantData=True)

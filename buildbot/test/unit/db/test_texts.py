@@ -17,6 +17,7 @@ from buildbot.db.texts import KeptText
 from buildbot.db.texts import exactly
 from buildbot.test.fake import fakemaster
 from buildbot.test.reactor import TestReactorMixin
+from buildbot.test.util.lab import set_up
 
 WIDE = 'board \U0001f600'
 ALIKE = ['main', 'Main', 'm\u00e4in', 'main ']
@@ -59,7 +60,7 @@ class Kept(unittest.SynchronousTestCase):
 
 
 class Names(TestReactorMixin, unittest.TestCase):
-    @defer.inlineCallbacks
+    @set_up
     def setUp(self) -> Any:
         self.setup_test_reactor()
         self.master = yield fakemaster.make_master(self, wantDb=True)
