@@ -247,6 +247,9 @@ def document(tree: Tree, folder: Path, text: dict[str, str]) -> None:
     :raises Refusal: the manual has no such place.
     """
     path = Path(os.path.normpath(tree.root / 'master' / 'docs' / text['file']))
+    is_page = not text.keys() & {'old', 'before', 'entry'}
+    if 'maybe' in text and not (path.parent if is_page else path).exists():
+        return
     if 'old' in text:
         page = tree.read(path) or ''
         if 'maybe' in text and text['old'] not in page:

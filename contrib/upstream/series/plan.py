@@ -44,8 +44,8 @@ class Commit(NamedTuple):
     :param news: newsfragments, each with a ``file`` and a ``text``.
     :param manual: texts for upstream's manual: each a ``file`` of it, our ``text``, and the start
         of a line ``before`` which it comes (without it, it is a new page); or the ``entry`` of a
-        list ``behind`` another; or ``new`` words in the place of ``old`` ones, of which ``maybe``
-        says why a newer checkout does not have them.
+        list ``behind`` another; or ``new`` words in the place of ``old`` ones. ``maybe`` says why
+        a checkout may not have the page, the folder of a new one, or the words.
     :param folders: what is copied as it is from beside the fork's tree to beside ``master``: each a
         ``folder``, and the names in it of what is built or fetched, ``without`` which it is.
     :param removes: tests of upstream's that say the contrary of what the commit does, and members

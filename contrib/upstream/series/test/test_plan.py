@@ -251,6 +251,22 @@ class Files(unittest.SynchronousTestCase):
             change = {'file': 'lamps.rst', 'old': word, 'new': 'x'}
             self.assertRaises(Refusal, document, tree, root, change)
 
+    def test_pages_that_may_be_away(self):
+        """A text for a page or folder that a checkout may not have is left out there."""
+        root = Path(self.mktemp()).resolve()
+        (root / 'master' / 'docs').mkdir(parents=True)
+        (root / 'text.rst').write_text('Dim lamps\n')
+        tree = SimpleNamespace(root=root, read=lambda path: None)
+        for change in (
+            {'file': 'lamps.rst', 'before': 'A lamp', 'text': 'text.rst'},
+            {'file': 'lamps.rst', 'behind': 'lamp', 'entry': 'dim'},
+            {'file': 'lamps/dim.rst', 'text': 'text.rst'},
+        ):
+            document(tree, root, {**change, 'maybe': 'an older one has no lamps'})
+        self.assertEqual(list((root / 'master' / 'docs').iterdir()), [])
+        change = {'file': 'lamps.rst', 'before': 'A lamp', 'text': 'text.rst'}
+        self.assertRaises(Refusal, document, tree, root, change)
+
     def test_words_of_a_module(self):
         """What the commit has made of a module is changed, if only an older checkout says it."""
         root = Path(self.mktemp()).resolve()

@@ -17,6 +17,10 @@ from buildbot.data import reasons
 from buildbot.data.types import DateTime
 from buildbot.data.types import List
 from buildbot.data.types import NoneOk
+from buildbot.process.eye.reason import KINDS
+from buildbot.process.eye.use import RESULTS
+from buildbot.process.lockfacts import BY_HAND
+from series.plan import Series
 
 RAML = Path(__file__).resolve().parents[2] / 'manual' / 'raml'
 TYPES = [
@@ -25,6 +29,8 @@ TYPES = [
     *(lockuses.Use, lockuses.Point, lockuses.Cost),
     reasons.Reason,
 ]
+#: what can own a claim, besides people and quarantines
+OWNERS = ('request', 'build', 'group', 'step', 'other')
 
 
 def read(name):
@@ -54,6 +60,24 @@ class Documented(unittest.SynchronousTestCase):
                 type, mark = type.of, '[]'
             has[field + mark] = 'date' if isinstance(type, DateTime) else type.ramlType
         self.assertEqual(said, has)
+
+    @parameterized.expand(
+        [
+            ('reason', 'kind', KINDS),
+            ('use', 'result', RESULTS),
+            *((name, 'kind', (*OWNERS, *BY_HAND)) for name in ('holder', 'waiter', 'use')),
+        ]
+    )
+    def test_words(self, name, field, words):
+        """Each word that a field can have is named, when the whole series is there."""
+        text = (RAML / f'{name}.raml').read_text('utf-8')
+        for commit in Series(RAML.parents[1] / 'series.toml').commits:
+            for change in commit.manual:
+                if change['file'].endswith(f'types/{name}.raml') and 'old' in change:
+                    text = text.replace(change['old'], change['new'])
+        said = yaml.safe_load(text)['properties'][field]['description']
+        named = set(re.findall(r'``(\w+)``', said))
+        self.assertEqual(named, set(words))
 
     def test_paths(self):
         """Each endpoint is described, and no other one."""
