@@ -26,7 +26,9 @@ def write_at_last(
     write: Callable[[], Any],
     is_due: Callable[[], bool] = lambda: True,
 ) -> Any:
-    """Write something, again and again until that succeeds. Each error is logged, and then its end.
+    """Write something, again and again until that succeeds.
+
+    An error is logged when it differs from the one before, and then that it is over.
 
     :param what: the words for it in the log.
     :param write: called without arguments; it returns a Deferred.
@@ -34,16 +36,18 @@ def write_at_last(
     :returns: Deferred that fires, without an error, when it is written, or is not due any more, or
         the master has been stopped.
     """
-    has_failed = False
+    told: str | None = None
     while is_due():
         try:
             yield write()
-            if has_failed:
+            if told is not None:
                 log.msg(f'{what}: it is written now')
             return
         except Exception as e:
-            has_failed = True
-            log.err(e, f'{what}: cannot be written; it is tried again in {AGAIN_AFTER} seconds')
+            if told != repr(e):  # one that is no fault of the moment would fill the log
+                told = repr(e)
+                again = f'it is tried again every {AGAIN_AFTER} seconds'
+                log.err(e, f'{what}: cannot be written; {again}')
         yield asyncSleep(AGAIN_AFTER, master.reactor)
         if not master.running:
             return
