@@ -59,7 +59,7 @@ class ControlMixin:
             raise InvalidControlException(f'action: {action} is not supported')
         who = args.get('owner')
         if not who or (who == 'anonymous' and not self.master.config.handForAnonymous):
-            raise Forbidden(b'log in first: what is done by hand is done by somebody')
+            raise Forbidden(b'log in first: the master keeps who did what with a lock')
         do, names = ACTIONS[action]
         check_parameters(action, args, names)
         try:

@@ -186,7 +186,7 @@ class Holds:
         check_seen(copy, by)
         check_kept(copy, 'the name of the person', person, self._master)
         if not (yield self._is_known(person)):
-            raise Refused(f'{copy}: nobody called {person!r} is known, who could have it')
+            raise Refused(f'{copy}: there is no known user {person!r} who could have it')
         yield self._master.db.lock_hand.change_hold(hold.holdid, person=person)
         hold.person = person
         copy.announce(CHANGED)

@@ -48,7 +48,9 @@ def check_seen(copy: BaseLock, by: By) -> None:
     :raises Refused: it has, or it is not said what was looked at.
     """
     if not isinstance(by.version, str):
-        raise Refused(f'{copy}: it must be said which version of it was looked at')
+        raise Refused(
+            f"{copy}: the parameter 'version' is missing: which version of it you looked at"
+        )
     news = what_has_changed(copy, by.version)
     if news is not None:
         raise Refused(news)

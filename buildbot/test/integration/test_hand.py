@@ -724,7 +724,7 @@ class Refusals(HandTestCase):
             ('mode', 'hold', {'mode': 'x'}, "it can be held 'exclusive' or 'counting', not 'x'"),
             (
                 *('unseen', 'hold', {'version': None}),
-                'it must be said which version of it was looked at',
+                "the parameter 'version' is missing: which version of it you looked at",
             ),
             ('no_hold', 'extend', {'holdid': 7, 'until': 99}, 'there is no hold 7 of it now'),
             ('no_id', 'release', {'holdid': [7]}, 'there is no hold [7] of it now'),
@@ -827,7 +827,7 @@ class Refusals(HandTestCase):
         said = yield self.refused(
             self.act('ann', 'handover', holdid=hold['holdid'], person='nobdoy')
         )
-        self.assertEqual(said, "board[w1]: nobody called 'nobdoy' is known, who could have it")
+        self.assertEqual(said, "board[w1]: there is no known user 'nobdoy' who could have it")
 
     @parameterized.expand([(True,), (1.0,), ('1',)])
     @defer.inlineCallbacks

@@ -351,8 +351,8 @@ class WhoMay(HttpCase):
         yield self.reconfig(config)
         self.assertEqual(
             (yield self.refused(None, 'quarantine', 'jtag[local1]')),
-            'URL does not let a user who has not logged in (see --user) do this: log in first: what'
-            ' is done by hand is done by somebody',
+            'URL does not let a user who has not logged in (see --user) do this: log in first: the'
+            ' master keeps who did what with a lock',
         )
         yield self.does('eve', 'quarantine', 'jtag[local1]')
         config['handForAnonymous'] = True

@@ -118,7 +118,7 @@ class Hand(PageCase):
         yield window.click('Hand over alice’s hold of board')
         yield window.write('To whom', 'nobody')
         yield window.click('Hand over')
-        yield window.see("board: nobody called 'nobody' is known, who could have it")
+        yield window.see("board: there is no known user 'nobody' who could have it")
         yield window.write('To whom', 'bob')
         yield window.click('Hand over')
         yield window.see('it is handed over.', 'Kick', without=('Release',))

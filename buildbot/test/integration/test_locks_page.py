@@ -60,7 +60,7 @@ class Pages(PageCase):
         yield window.click('board')
         yield window.see('firmware #1 / flash', 'held it', 'In use')
         yield self.fits(window, 'past')
-        yield window.click('What they cost')
+        yield window.click('Waiting costs')
         yield window.see('What locks have cost', 'board', 'firmware')
         yield self.fits(window, 'costs')
 

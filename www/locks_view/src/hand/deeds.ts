@@ -34,7 +34,7 @@ function holding(target: Target, object: string, fields: Field[]): Deed {
     object,
     target,
     effect:
-      'You stand in line for it as builds do. From when it is yours until the end no build gets what you hold.',
+      'You stand in line for it as builds do. Once you hold it, no build gets it until you release it or your time is over.',
     fields: [...fields, REASON],
     params: {},
     done: answer => HOLD_DONE[answer?.state] ?? 'it is asked for.',

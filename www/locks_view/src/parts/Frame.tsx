@@ -31,7 +31,7 @@ export function Frame({title, trail = [], children}: Props) {
         <NavLink to="/locks" end>
           All locks
         </NavLink>
-        <NavLink to="/locks/costs">What they cost</NavLink>
+        <NavLink to="/locks/costs">Waiting costs</NavLink>
       </nav>
       <h1>{title}</h1>
       {children}

@@ -107,7 +107,7 @@ export function Timeline({lockid}: {lockid: number}) {
         </select>
       </h2>
       <FailureNote failure={failure === 'failed' ? failure : null} />
-      {(known || failure === 'missing') && rows.length === 0 && <p className="bb-locks-nothing">Nothing is known of them.</p>}
+      {(known || failure === 'missing') && rows.length === 0 && <p className="bb-locks-nothing">Nobody used it in this time, as far as is known.</p>}
       {rows.length > 0 && (
         <div className="bb-locks-timeline">
           <Chart

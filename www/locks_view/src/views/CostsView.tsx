@@ -49,7 +49,7 @@ export function CostsView() {
           </select>
         </>
       }
-      trail={[['What they cost', '/locks/costs']]}
+      trail={[['Waiting costs', '/locks/costs']]}
     >
       <Table<Cost>
         caption="what each lock has cost each builder"
