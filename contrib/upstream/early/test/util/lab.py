@@ -16,7 +16,7 @@ class LabTestCase(RunFakeMasterTestCase):
     @defer.inlineCallbacks
     def setup_lab(
         self,
-        builders: Mapping[str, Mapping[str, Any]],
+        builders: Mapping[str, Any],
         workers: Sequence[Any] = ('w1',),
         **config: Any,
     ) -> Any:
