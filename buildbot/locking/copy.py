@@ -162,7 +162,7 @@ class LockClaim(Claim):
         :param news: one of ``NEWS``.
         """
         for lock, _ in self.accesses:
-            if lock.in_use is not None:
+            if lock.in_use is not None:  # else a call for nothing at each hand-over
                 lock.announce(news)
 
     def wait(self) -> defer.Deferred[BaseLock | None]:
@@ -286,7 +286,7 @@ class LockClaim(Claim):
 
     def give_back(self, lock: BaseLock) -> None:
         """Give back one of the copies that it holds."""
-        if lock.in_use is not None:
+        if lock.in_use is not None:  # as in announce
             lock.announce(RELEASED)
         self.let_go(lock._rule)
         if self._listed_in and self.state is not HELD:

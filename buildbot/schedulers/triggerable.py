@@ -65,8 +65,6 @@ class Triggerable(upstream.Triggerable):
             ends = ('buildsets', None, 'complete')
             heard = self._buildset_complete_cb
             self._buildset_complete_consumer = yield self.master.mq.startConsuming(heard, ends)
-        if self._updateWaiters.stopped:
-            return  # the master may be stopping, so that the database is gone
         # a request that is merged into another one has ended as soon as it is asked for
         for bsid in sorted(self._unread):
             try:

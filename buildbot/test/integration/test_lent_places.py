@@ -293,11 +293,7 @@ class Beside(LentCase):
         inner = [GatedStep(self.gate(name), name=name) for name in 'st']
         yield self.start_family({'p': [self.group(StepGroup(name='i', steps=inner))]})
         yield self.request('p')
-        seen = []
-        while self.running():
-            seen.append(self.running())
-            self.end(seen[-1])
-        self.assertEqual(seen, ['s', 't', 'c'])
+        self.assertEqual(self.order_of_ends(), ['s', 't', 'c'])
         yield self.assert_nothing_left()
 
     @parameterized.expand([('at_once', False), ('written_late', True)])
@@ -329,11 +325,7 @@ class Beside(LentCase):
         )
         yield self.start_family({'p': [group], 'd': []})
         yield self.request('p')
-        seen = []
-        while self.running():
-            seen.append(self.running())
-            self.assertEqual(self.taken, 1)
-            self.end(seen[-1])
+        seen = self.order_of_ends()
         self.assertEqual((seen[1], sorted(seen)), ('s', ['c', 'd', 's']))
         yield self.assert_nothing_left()
 
@@ -354,12 +346,17 @@ class Beside(LentCase):
         group = StepGroup(name='g', steps=[self.step('c'), *inner], parallel=2)
         yield self.start_family({'p': [group]})
         yield self.request('p')
+        self.assertEqual(self.order_of_ends(), ['s', 't', 'c'])
+        yield self.assert_nothing_left()
+
+    def order_of_ends(self):
+        """End what runs until nothing does, and return what it was; one place is taken by it."""
         seen = []
         while self.running():
             seen.append(self.running())
+            self.assertEqual(self.taken, 1)
             self.end(seen[-1])
-        self.assertEqual(seen, ['s', 't', 'c'])
-        yield self.assert_nothing_left()
+        return seen
 
     def full_group(self, *names):
         inner = [self.step('c'), *(self.gated(name) for name in names)]

@@ -45,28 +45,20 @@ class Hands(Masters):
         copy = self._copy(which, lambda copy: copy.by_hand)
         return copy and some(which, copy.by_hand)
 
-    def on_extend(self, which: int, seconds: int) -> str | None:
+    def _act_on_own(self, do: Callable[..., Any], which: int, *words: Any) -> str | None:
         hold = self._own(which)
-        until = self.reactor.seconds() + seconds
-        return (
-            None
-            if hold is None
-            else self._act(Hand.extend, hold.copy, hold.person, hold.holdid, until)
-        )
+        if hold is None:
+            return None
+        return self._act(do, hold.copy, hold.person, hold.holdid, *words)
+
+    def on_extend(self, which: int, seconds: int) -> str | None:
+        return self._act_on_own(Hand.extend, which, self.reactor.seconds() + seconds)
 
     def on_release(self, which: int) -> str | None:
-        hold = self._own(which)
-        return (
-            None if hold is None else self._act(Hand.release, hold.copy, hold.person, hold.holdid)
-        )
+        return self._act_on_own(Hand.release, which)
 
     def on_hand_over(self, which: int, other: str) -> str | None:
-        hold = self._own(which)
-        return (
-            None
-            if hold is None
-            else self._act(Hand.hand_over, hold.copy, hold.person, hold.holdid, other)
-        )
+        return self._act_on_own(Hand.hand_over, which, other)
 
     def _move(self, do: Callable[..., Any], which: int) -> str | None:
         copy = self._copy(which, lambda copy: copy.line_length)
