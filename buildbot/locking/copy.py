@@ -291,7 +291,8 @@ class LockClaim(Claim):
         self.let_go(lock._rule)
         if self._listed_in and self.state is not HELD:
             self._forget()
-        lock.announce_release()
+        if lock.release_subs.subscriptions:  # as above
+            lock.announce_release()
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Any, d: defer.Deferred) -> None:
         """End it. So the release's methods end a wait, as if it were for one lock."""
@@ -570,7 +571,10 @@ class BaseLock:
     def _has_granted(self, key: Any, access: Access) -> bool:
         # whether the owner has waited with this access, and has not taken yet what it was granted
         asked = self._asked.get(key)
-        return asked is not None and asked.state is HELD and (self, access) in asked.accesses
+        if asked is None or asked.state is not HELD:
+            return False
+        own = asked.accesses[0][1]
+        return own is access or own == access  # == of accesses is slow
 
     def _forget_asked(self, key: Any) -> None:
         asked = self._asked.pop(key, None)
@@ -578,10 +582,13 @@ class BaseLock:
             asked.end()
 
     def _claim_of(self, key: Any, access: Access) -> LockClaim | None:
-        for holding in self._rule.held.get(key, ()):
-            claim = holding.claim
-            if (self, access) in claim.accesses and claim is not self._asked.get(key):
-                return claim
+        held = self._rule.held.get(key)
+        if held is not None:
+            asked = self._asked.get(key)
+            for holding in held:
+                claim = holding.claim
+                if claim is not asked and (self, access) in claim.accesses:
+                    return claim
         return None
 
     def subscribeToReleases(self, callback: Any) -> subscription.Subscription:

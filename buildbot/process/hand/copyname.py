@@ -45,13 +45,15 @@ def name_of(copy: BaseLock) -> CopyName:
 
 
 def announce_room(copy: BaseLock, master: Any) -> None:
-    """Tell that there may be room on the worker whose copy it is.
+    """Tell that there may be room on the worker whose copy it is, or on all if it is of a pool.
 
     Requests may have been left for another worker because of the locks of their steps.
     """
-    worker = master.workers.workers.get(name_of(copy).of)
-    if worker is not None:
-        worker.announce_room()
+    workers = master.workers.workers
+    names = [*workers] if isinstance(lock_of(copy), RealPool) else [name_of(copy).of]
+    for name in names:
+        if name in workers:
+            workers[name].announce_room()
 
 
 def columns_of(copy: BaseLock, master: Any) -> dict[str, Any]:

@@ -136,10 +136,14 @@ class RequestWait:
 
     def _seats(self) -> list[tuple[Seat, list[LockClaim]]]:
         # each with the claims that wait for its locks there
-        in_line = {r.worker: r.claim for r in self._waits.book.in_line(self.brid)}
+        in_line = {r.worker: r for r in self._waits.book.in_line(self.brid)}
+        seats = [(s, in_line.get(s.worker, in_line.get(None))) for s in self._waits.seats(self.brid)]
+        # On a worker where it can never have its locks it can only fail; its build does not begin
+        # there while it waits on others.
+        hopeful = [(s, r) for s, r in seats if r is None or r.why_never is None]
         found = []
-        for seat in self._waits.seats(self.brid):
-            claim = in_line.get(seat.worker, in_line.get(None))
+        for seat, reservation in hopeful or seats:
+            claim = None if reservation is None else reservation.claim
             # of one that is not in line yet it is not known which locks it needs there
             found.append((seat, [claim] if claim is not None and claim.waiting else []))
         return found

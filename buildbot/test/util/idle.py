@@ -9,6 +9,7 @@ from typing import Iterable
 from typing import NamedTuple
 
 from buildbot.locking.owner import thing_of
+from buildbot.locking.poolcopy import RealPool
 from buildbot.locks import BranchLock
 from buildbot.locks import LockAccess
 from buildbot.locks import WorkerLock
@@ -22,10 +23,14 @@ OTHERS = (BuildStep, Hold, Quarantine)
 
 
 class Want(NamedTuple):
-    """How a copy of a lock is to be taken."""
+    """How a copy of a lock is to be taken.
+
+    :ivar names: of the resources that will do, if it is a pool's copy.
+    """
 
     is_exclusive: bool
     units: int
+    names: frozenset[str] = frozenset()
 
 
 class Wish(NamedTuple):
@@ -44,9 +49,19 @@ class Wish(NamedTuple):
     wants: dict[Any, Want]
 
 
-def want_of(access: Any) -> Want:
+def want_of(access: Any, worker: str | None = None) -> Want:
     access = access if isinstance(access, LockAccess) else access.defaultAccess()
-    return Want(access.mode == 'exclusive', access.count)
+    names: set[str] = set()
+    for part in getattr(access, 'parts', ()):
+        names |= {r.name for r in access.lockid.resources if will_do(r, part.labels, worker)}
+    return Want(access.mode == 'exclusive', access.count, frozenset(names))
+
+
+def will_do(resource: Any, label: str | None, worker: str | None) -> bool:
+    """Tell whether a resource has a label, and can be used on a worker."""
+    if worker is not None and worker not in (resource.workers or [worker]):
+        return False
+    return label is None or label in resource.labels
 
 
 def real_lock(master: Any, lockid: Any) -> Any:
@@ -140,7 +155,7 @@ class Holders:
         else:
             return None
         named = (a for a in accesses if getattr(a, 'lockid', a).name == copy.lockName)
-        wants = sorted(map(want_of, named))
+        wants = sorted(map(want_of, named), key=lambda want: want[:2])
         return wants[-1] if wants else Want(False, 0)
 
     def used(self, copy: Any) -> tuple[bool, int]:
@@ -160,7 +175,15 @@ class Holders:
         units = sum(w.units for w in wants if w)
         if want.is_exclusive:
             return not exclusive and not units and copy.maxCount > 0
+        if isinstance(copy, RealPool):
+            free = {resource.name for resource in copy.lockid.resources} - names_held(copy)
+            return not exclusive and want.units <= len(want.names & free)
         return not exclusive and units + want.units <= copy.maxCount
+
+
+def names_held(copy: RealPool) -> set[str]:
+    """Return the names of the resources of a pool that somebody has."""
+    return {each.name for owner in copy.owners for each in copy.resources_of(owner)}
 
 
 class Startable:

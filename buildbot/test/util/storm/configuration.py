@@ -6,8 +6,11 @@ from __future__ import annotations
 import random
 from typing import Any
 
-#: of the master, with two units and with one; of each worker; of each branch
-LOCKS = {'m': 2, 'n': 1, 'w': 2, 'b': 1}
+#: how many units there are, of locks of the master, of each worker, of each branch, and of a pool
+LOCKS = {'m': 2, 'n': 1, 'w': 2, 'b': 1, 'p': 3}
+
+#: what is in the pool: names, labels, and the only worker on which it can be used, if there is one
+RESOURCES = (('p0', 'xy', None), ('p1', 'x', None), ('p2', 'y', 'w0'))
 
 LOCAL = ('w0', 'w1', 'w2', 'w3')
 LATENT = 'z0'
@@ -30,7 +33,7 @@ def draw_configuration(rng: random.Random) -> dict[str, Any]:
     ``latent``. Of builders, ``t`` triggers others and waits for them, ``u`` triggers ``t``; those
     of their user's methods that are set are in ``asks``. A step is ``('step', locks)``,
     ``('group', locks, parallel, steps)`` or ``('trigger', builders)``; a lock is its name, mode and
-    units. ``luck`` is what chance goes by.
+    units, and the mode of a pool may be a label. ``luck`` is what chance goes by.
     """
     plain = 'abcde'[: rng.randint(2, 5)]
     builders = {name: draw_builder(rng) for name in plain}
@@ -113,9 +116,11 @@ def draw_steps(rng: random.Random, depth: int = 2) -> tuple[Any, ...]:
 def draw_locks(rng: random.Random, likely: float) -> tuple[Any, ...]:
     if rng.random() >= likely:
         return ()
-    mode = rng.choice(['exclusive', 'counting', 'counting'])
-    units = rng.choice([1, 1, 2]) if mode == 'counting' else 1
-    return ((rng.choice('mnwb'), mode, units),)
+    name = rng.choice('mnwbpp')
+    modes = ['exclusive', 'counting', 'counting', *('xyxy' if name == 'p' else ())]
+    mode = rng.choice(modes)
+    units = rng.choice([1, 1, 2]) if mode in ('counting', 'x') else 1
+    return ((name, mode, units),)
 
 
 def each_once(locks: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from typing import Callable
 from twisted.internet import defer
 
 from buildbot.locking.owner import thing_of
+from buildbot.locking.poolcopy import RealPool
 from buildbot.process.build import Build
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.hand.hold import Hold
@@ -88,6 +89,8 @@ class Invariants(Sight):
             self._check_owners(copy)
             self._check_exclusive(copy, holders)
             self._check_units(copy, holders)
+            if isinstance(copy, RealPool):
+                self._check_resources(copy, holders)
             self._check_by_hand(copy, holders)
         for worker in self.workers():
             self._check_places(worker)
@@ -122,6 +125,8 @@ class Invariants(Sight):
                 self.assertTrue(is_shared, f'{copy} is held by {copy.owners}')
 
     def _check_units(self, copy: Any, holders: Holders) -> None:
+        if isinstance(copy, RealPool):
+            return  # what is removed from a pool, and held still, is none of those that it has
         exclusive, units = holders.used(copy)
         if exclusive:
             units = min(units, copy.maxCount)
@@ -129,6 +134,16 @@ class Invariants(Sight):
         most = max(copy.maxCount, self._allowed.get(copy, 0))
         self.assertLessEqual(units, most, f'{copy} is held by {copy.owners}')
         self._allowed[copy] = units
+
+    def _check_resources(self, copy: Any, holders: Holders) -> None:
+        for owner in copy.owners:
+            want = holders.want(owner, copy)
+            if want is not None and not want.is_exclusive:
+                self.assertGreaterEqual(len(copy.resources_of(owner)), want.units, f'{owner}')
+        for one, other in permutations(copy.owners, 2):
+            both = {*copy.resources_of(one)} & {*copy.resources_of(other)}
+            if both and not (holders.is_inside(one, other) or holders.is_inside(other, one)):
+                self.fail(f'{one} and {other} both have {both} of {copy}')
 
     def _check_by_hand(self, copy: Any, holders: Holders) -> None:
         for hold in copy.by_hand:
@@ -169,7 +184,7 @@ class Invariants(Sight):
             return True
         if self.is_shutting_down() and not wish.is_waited_for:
             return True
-        of_steps = has_worker_lock(self.plan['builders'][wish.builder]['steps'])
+        of_steps = depend_on_worker(self.plan['builders'][wish.builder]['steps'])
         loaded = {build.workername for build in self.running()}
         if of_steps and self.plan['lateBinding'] and wish.worker in loaded:
             return True  # it waits for a place, or stands in line
@@ -207,10 +222,10 @@ def tell_copy(copy: Any) -> str:
     return f'{copy} (held by {copy.owners}, waited for by {copy.waiting})' if copy else 'new'
 
 
-def has_worker_lock(steps: tuple[Any, ...]) -> bool:
-    """Tell whether any of some steps takes a lock of its worker."""
+def depend_on_worker(steps: tuple[Any, ...]) -> bool:
+    """Tell whether any of some steps takes what may depend on its worker."""
     return any(
-        (step[0] != 'trigger' and any(lock[0] == 'w' for lock in step[1]))
-        or (step[0] == 'group' and has_worker_lock(step[3]))
+        (step[0] != 'trigger' and any(lock[0] in 'wp' for lock in step[1]))
+        or (step[0] == 'group' and depend_on_worker(step[3]))
         for step in steps
     )

@@ -15,11 +15,13 @@ from twisted.internet import defer
 from buildbot import util
 from buildbot.config import BuilderConfig
 from buildbot.config import orders
+from buildbot.locking.resource import Resource
 from buildbot.locks import BranchLock
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.plugins import schedulers
 from buildbot.plugins import steps as steps_of_release
+from buildbot.pools import ResourcePool
 from buildbot.process.factory import BuildFactory
 from buildbot.process.groups.step import StepGroup
 from buildbot.test.fake import latent
@@ -28,6 +30,7 @@ from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.pace import PacedCase
 from buildbot.test.util.remote import Remote
 from buildbot.test.util.storm.configuration import LOCKS
+from buildbot.test.util.storm.configuration import RESOURCES
 from buildbot.test.util.storm.user import Order
 from buildbot.test.util.storm.user import User
 
@@ -123,6 +126,8 @@ class StormLab(PacedCase):
     # what the master is configured with
 
     def lock(self, name: str) -> Any:
+        if name == 'p':
+            return ResourcePool(name, [resource(*of) for of in RESOURCES[: self.limits[name]]])
         kinds: dict[str, Any] = {'w': WorkerLock, 'b': BranchLock}
         return kinds.get(name, MasterLock)(name, self.limits[name])
 
@@ -132,10 +137,15 @@ class StormLab(PacedCase):
 
     def accesses(self, entries: tuple[Any, ...]) -> list[Any]:
         """Return how locks are taken, of data."""
-        return [
-            self.lock(name).access(mode, min(units, self.limits[name]))
-            for name, mode, units in entries
-        ]
+        return [self._access(*entry) for entry in entries]
+
+    def _access(self, name: str, mode: str, units: int) -> Any:
+        lock, units = self.lock(name), min(units, self.limits[name])
+        if name != 'p':
+            return lock.access(mode, units)
+        if mode == 'exclusive':
+            return lock.access(exclusive=True)
+        return lock.access(units, None if mode == 'counting' else mode)
 
     def present(self, kind: str, names: Any = None) -> list[str]:
         """Return the names of the builders or workers that are configured now."""
@@ -201,3 +211,7 @@ class StormLab(PacedCase):
         if not names:
             return None
         return steps_of_release.Trigger(schedulerNames=names, waitForFinish=True, name=name)
+
+
+def resource(name: str, labels: str, worker: str | None) -> Resource:
+    return Resource(name, list(labels), workers=None if worker is None else [worker])

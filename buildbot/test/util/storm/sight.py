@@ -185,7 +185,7 @@ class Sight(StormLab):
             return None
         branch = self.branch_of(row)
         wants = {
-            copy_of(self.master, access, name, branch): want_of(access)
+            copy_of(self.master, access, name, branch): want_of(access, name)
             for access in [*self.accesses_now[builder.name], *worker.access]
         }
         moved_at = builder.reservations._moved_at.get(brid)
