@@ -182,7 +182,7 @@ class LockClaim(Claim):
             for claims in listed_in:
                 claims[self] = None
             if self._keeps_others() or self.thing.keeps_place or self.may_be_in_front():
-                self.check_circle()
+                self.check_circle(is_new=True)
             # else nothing waits for its owner, so it closes no circle
         self.announce(WAITING)
         return d
@@ -223,9 +223,11 @@ class LockClaim(Claim):
         wait = thing.lock_wait if isinstance(thing, LockOwner) else None
         return self if wait is None else wait
 
-    def check_circle(self) -> None:
+    def check_circle(self, is_new: bool = False) -> None:
         """End it if it closes a circle that no owner in it can break by yielding its place.
 
+        :param is_new: whether it has just entered the line, so that nobody was refused because of
+            it: to ask others to try again could go round and round among those in a circle.
         :raises CircleError: it does.
         """
         own = self.as_wait()
@@ -234,8 +236,13 @@ class LockClaim(Claim):
             circle = find_deadlock(own, waits_of)
         if circle:
             self.deferred = None
-            self.end()
-            raise self.error_of(circle)
+            error = self.error_of(circle)
+            if is_new:
+                Claim.end(self)
+                self._forget()
+            else:
+                self.end()
+            raise error
 
     def error_of(self, circle: Iterable[Any]) -> CircleError:
         """Return the error that says that its wait is in a circle.

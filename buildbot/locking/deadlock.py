@@ -150,7 +150,7 @@ def in_order(wait: Wait, graph: dict[Wait, dict[Wait, None]], left: Container[Wa
 def fits(pool: Any, want: Want, stuck: Container[Any]) -> bool:
     """Tell whether a want of a pool would fit if only the stuck owners held anything."""
     if pool.is_lane:
-        return pool.can(pool.left_by(pool.lock.holdings, stuck))
+        return pool.can(pool.left_by(pool.lock.holdings, stuck), stuck)
     inner: Holding | None = None
     units = want.units
     while True:

@@ -283,12 +283,19 @@ class Lane(Pool):
         """Return the set of those units that would do, and that nobody else has."""
         return self.lock.reach(self.ancestors) & self.usable
 
-    def can(self, units: int) -> bool:
-        """Tell whether one of them could be granted what it wants of some units."""
+    def can(self, units: int, holders: Container[Any] | None = None) -> bool:
+        """Tell whether one of them could be granted what it wants of some units.
+
+        :param holders: the owners that keep what they hold; None stands for all.
+        """
         if not self.want.exclusive:
             return can_be_met(self._wishes, units)
-        others = (h for h in self.lock.holdings if h.exclusive and h.owner not in self.ancestors)
-        return units == self.lock.kinds.all and not any(others)
+        if units != self.lock.kinds.all:
+            return False
+        # who holds a pool of nothing for itself has no unit that others could miss
+        whole = (h.owner for h in self.lock.holdings if h.exclusive)
+        others = (owner for owner in whole if owner not in self.ancestors)
+        return not any(holders is None or owner in holders for owner in others)
 
     def fits(self, exclusive: bool, units: int) -> bool:
         return self.can(self.reach())
@@ -298,7 +305,7 @@ class Lane(Pool):
         units = self.lock.offered
         for holding in (h for ancestor in self.ancestors for h in held.get(ancestor, ())):
             units |= holding.bits
-        return self.want.units if self.can(units) else 0
+        return self.want.units if self.can(units, NOBODY) else 0
 
     def left_by(self, holdings: Iterable[NamedHolding], stuck: Container[Any]) -> int:
         """Return the set of the units that would do, if only the stuck owners held anything.

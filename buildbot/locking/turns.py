@@ -189,5 +189,7 @@ def ahead(lane: Any, claim: Any, fronts: Any, left: Container[Any] | None) -> It
         if waits:
             found.update(dict.fromkeys(waits))
             units |= other.usable
-    if left is None or not lane.can(lane.left_by(fronts.held_of(lane.lock), fronts.stuck) & ~units):
+    stuck = fronts.stuck
+    left_over = lane.left_by(fronts.held_of(lane.lock), stuck) & ~units
+    if left is None or not lane.can(left_over, stuck):
         yield from found

@@ -32,7 +32,7 @@ class QuarantineClaim(LockClaim):
 
     outlasts = True
 
-    def check_circle(self) -> None:
+    def check_circle(self, is_new: bool = False) -> None:
         """Do nothing: those behind it look whether they can go on."""
 
 

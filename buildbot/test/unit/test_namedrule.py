@@ -367,6 +367,18 @@ class Tables(unittest.SynchronousTestCase):
         second = pool.ask('b.s', '1 of 1')
         self.assertEqual(find_deadlock(second, pool.waits_of), [second, first])
 
+    @parameterized.expand([('of_something', BOARDS), ('of_nothing', [])])
+    def test_whole_pool_after_whole_pool(self, _, resources):
+        """Who wants the whole pool waits for ever for one that has it only if that one does."""
+        pool = Pool(resources)
+        pool.ask('a', ALL)
+        pool.ask('b', None, other=True)
+        first = pool.ask('b.s', ALL)
+        self.assertTrue(first.waiting)
+        self.assertEqual(find_deadlock(first, pool.waits_of), [])
+        second = pool.ask('a.s', None, other=True)
+        self.assertEqual(find_deadlock(second, pool.waits_of), [second, first])
+
     @parameterized.expand([('enough_besides', '1 of 2 | 3', False), ('not', '1 of 2', True)])
     def test_kept(self, _, text, is_stuck):
         """Who stands behind one that waits for it waits for ever only if nothing else would do."""
