@@ -322,7 +322,9 @@ class Builder(upstream.Builder):
     def _lent_by(self, build: Build) -> AbstractWorkerForBuilder | None:
         # its worker, if a build of this builder could start there on its place, and only so
         worker: Any = build.workerforbuilder.worker
-        own = None if worker is None else worker.workerforbuilders.get(self.name)
+        if worker is None or worker.workername not in self.worker_names:
+            return None  # which may know this builder still, from an earlier configuration
+        own = worker.workerforbuilders.get(self.name)
         if own is None or own.builder is not self or own.isBusy() or is_idle(own):
             return None
         return own if worker.lends_place_of(build) else None
