@@ -136,8 +136,9 @@ class RequestWait:
 
     def _seats(self) -> list[tuple[Seat, list[LockClaim]]]:
         # each with the claims that wait for its locks there
-        in_line = {r.worker: r for r in self._waits.book.in_line(self.brid)}
-        seats = [(s, in_line.get(s.worker, in_line.get(None))) for s in self._waits.seats(self.brid)]
+        waits, brid = self._waits, self.brid
+        in_line = {r.worker: r for r in waits.book.in_line(brid)}
+        seats = [(s, in_line.get(s.worker, in_line.get(None))) for s in waits.seats(brid)]
         # On a worker where it can never have its locks it can only fail; its build does not begin
         # there while it waits on others.
         hopeful = [(s, r) for s, r in seats if r is None or r.why_never is None]

@@ -115,7 +115,9 @@ class Reservation(LockOwner):
     @property
     def waits(self) -> bool:
         """Whether it need not be looked at until it wakes its builder."""
-        return self.stands_in_line or self.is_put_off or self.why_never is not None
+        if self.why_never is not None:
+            return not self.is_in_circle
+        return self.stands_in_line or self.is_put_off
 
     @property
     def stands_in_line(self) -> bool:
@@ -137,6 +139,11 @@ class Reservation(LockOwner):
         """Whether it can never have its locks because one of them has too few units."""
         return self.why_never is not None and bool(self.why_never.check(UnitsError))
 
+    @property
+    def is_in_circle(self) -> bool:
+        """Whether it cannot have its locks as long as others wait for one another, and for it."""
+        return self.why_never is not None and bool(self.why_never.check(CircleError))
+
     def take(self) -> bool:
         """Claim the locks that are wanted, or wait in line for them.
 
@@ -148,7 +155,7 @@ class Reservation(LockOwner):
         if wanted != self.asked:
             self.give_back()
             self.asked = wanted
-        if self.claim is None and not self.is_put_off:
+        if self.claim is None and not (self.is_put_off and self.lock_may_yield):
             self._ask()
         else:
             self._wake_no_more()  # the caller learns of it here
@@ -174,6 +181,7 @@ class Reservation(LockOwner):
                 self.yield_place()
             else:
                 self._fails()
+                self._wait_for_release()
         except LockError:
             self._fails()
         else:
@@ -234,6 +242,9 @@ class Reservation(LockOwner):
     def yield_place(self) -> None:
         """Leave the line, where it keeps others waiting, until one of the locks is released."""
         self.give_back()
+        self._wait_for_release()
+
+    def _wait_for_release(self) -> None:
         self._first_release.wait_for(lock.subscribeToReleases for lock, _ in self.asked)
 
     def hand_over(self, build: LockOwner) -> LockClaim | None:
