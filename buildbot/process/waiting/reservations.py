@@ -170,6 +170,8 @@ class Reservations(ReservationBook):
 
     def _enough_elsewhere(self, reservation: Reservation) -> list[Reservation]:
         # locks that the same request was granted for other workers do not stand in its way
+        if reservation.why_never is not None:
+            return []  # what it needs is not known
         elsewhere = self.granted_elsewhere(reservation)
         return elsewhere if elsewhere and reservation.would_do(elsewhere) else []
 
