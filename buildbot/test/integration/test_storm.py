@@ -201,6 +201,144 @@ HISTORIES = {
         },
         (('request', 'b', 'x', 5, ('w0',)), ('change_builder', 'b'), ('wait', 3600)),
     ),
+    'circle_found_on_one_worker_of_two': History(
+        {
+            'builders': {
+                'c': {'asks': (), 'locks': (), 'steps': (), 'workers': ('w0', 'w2')},
+                't': {
+                    'asks': (),
+                    'locks': (('w', 'exclusive', 1),),
+                    'steps': (
+                        ('group', (), 1, (('group', (), 2, (('step', ()),)),)),
+                        ('trigger', ('c',)),
+                    ),
+                    'workers': (),
+                },
+                'u': {
+                    'asks': (),
+                    'locks': (('m', 'counting', 2),),
+                    'steps': (('trigger', ('t',)),),
+                    'workers': (),
+                },
+            },
+            'collapseRequests': False,
+            'lateBinding': False,
+            'luck': 79,
+            'parentLendsPlace': False,
+            'plugin': False,
+            'prioritizeBuilders': False,
+            'workers': {
+                'w0': {'latent': False, 'most': None, 'own': False},
+                'w2': {'latent': False, 'most': 1, 'own': False},
+            },
+        },
+        (
+            ('request', 't', 'x', 0, ('w3',)),
+            ('change_locks', 'c', (('m', 'exclusive', 1), ('w', 'counting', 2))),
+            ('request', 'u', 'x', 5, ('w0', 'w3')),
+        ),
+    ),
+    'pool_put_to_use_again': History(
+        {
+            'builders': {
+                'b': {
+                    'asks': (),
+                    'locks': (),
+                    'steps': (
+                        ('group', (), 2, (('group', (), 2, (('step', (('p', 'counting', 2),)),)),)),
+                    ),
+                    'workers': (),
+                }
+            },
+            'collapseRequests': False,
+            'lateBinding': False,
+            'luck': 953,
+            'parentLendsPlace': False,
+            'plugin': False,
+            'prioritizeBuilders': False,
+            'workers': {'w0': {'latent': False, 'most': 2, 'own': False}},
+        },
+        (('quarantine', 59), ('request', 'b', 'x', 0, ('w0', 'w1')), ('restore', 31)),
+    ),
+    'place_on_a_worker_that_builds_for_it_no_more': History(
+        {
+            'builders': {
+                'd': {'asks': (), 'locks': (), 'steps': (), 'workers': ('w2',)},
+                't': {
+                    'asks': (),
+                    'locks': (),
+                    'steps': (('step', ()), ('trigger', ('d',))),
+                    'workers': ('w2',),
+                },
+            },
+            'collapseRequests': False,
+            'lateBinding': False,
+            'luck': 543,
+            'parentLendsPlace': True,
+            'plugin': False,
+            'prioritizeBuilders': False,
+            'workers': {
+                'w0': {'latent': False, 'most': 1, 'own': False},
+                'w2': {'latent': False, 'most': 1, 'own': False},
+            },
+        },
+        (('request', 't', 'y', 5, ('w0', 'w1')), ('change_worker', 'w2')),
+    ),
+    'whole_pool_after_whole_pool': History(
+        {
+            'builders': {
+                'a': {
+                    'asks': ('locks',),
+                    'locks': (('p', 'exclusive', 1),),
+                    'steps': (('group', (), 2, (('step', ()),)),),
+                    'workers': (),
+                },
+                't': {'asks': (), 'locks': (('p', 'x', 1),), 'steps': (), 'workers': ()},
+            },
+            'collapseRequests': False,
+            'lateBinding': False,
+            'luck': 2,
+            'parentLendsPlace': False,
+            'plugin': False,
+            'prioritizeBuilders': False,
+            'workers': {'w0': {'latent': False, 'most': None, 'own': False}},
+        },
+        (
+            ('request', 'a', 'x', 0, ('w1',)),
+            ('request', 'a', 'y', 0, ('w1', 'w2')),
+            ('request', 't', 'x', 0, ('w3',)),
+            ('request', 'a', 'y', 5, ('w2',)),
+        ),
+    ),
+    'locks_that_are_found_out_on_one_worker_only': History(
+        {
+            'builders': {
+                'a': {
+                    'asks': ('canStartBuild', 'locks'),
+                    'locks': (('p', 'counting', 1),),
+                    'steps': (('step', ()), ('step', (('p', 'x', 2),))),
+                    'workers': ('w0', 'w1'),
+                }
+            },
+            'collapseRequests': False,
+            'lateBinding': False,
+            'luck': 468,
+            'parentLendsPlace': False,
+            'plugin': False,
+            'prioritizeBuilders': False,
+            'workers': {
+                'w0': {'latent': False, 'most': None, 'own': False},
+                'w1': {'latent': False, 'most': None, 'own': False},
+            },
+        },
+        (
+            ('request', 'a', 'x', 0, ('w2', 'w1')),
+            ('end', 20, 2),
+            ('request', 'a', 'x', 0, ('w3', 'w2')),
+            ('change_mind', 5, 'error'),
+            ('end', 28, 0),
+        ),
+    ),
 }
 
 #: tells one, and prints what has happened

@@ -52,8 +52,10 @@ class Eye(Invariants):
             self.assertIn(reason.kind, KINDS, told)
             self.assertNotEqual((reason.kind, reason.worker), self.heeded, told)
             if reason.kind == 'starting':
-                # at a quiet moment nothing starts any more but what waits for the database
+                # at a quiet moment nothing starts any more but what waits for the database, or has
+                # failed there and is tried again
                 waits = self.held is not None and self.held.held is not None
+                waits = waits or self.reactor.seconds() < self.trouble_until
                 self.assertTrue(waits or row['buildrequestid'] in self.unheard, told)
             copy = reason.lock
             if copy is not None and copy.quarantine is None and not row['waited_for']:

@@ -130,8 +130,10 @@ class Invariants(Sight):
         exclusive, units = holders.used(copy)
         if exclusive:
             units = min(units, copy.maxCount)
-        # a limit that is lowered takes nothing from those who hold more already
-        most = max(copy.maxCount, self._allowed.get(copy, 0))
+        # a limit that is lowered takes nothing from those who hold more already, nor does a restart
+        # from people
+        by_hand = sum(hold.taking.count for hold in copy.by_hand if hold in copy.owners)
+        most = max(copy.maxCount, self._allowed.get(copy, 0), by_hand)
         self.assertLessEqual(units, most, f'{copy} is held by {copy.owners}')
         self._allowed[copy] = units
 
@@ -202,9 +204,15 @@ class Invariants(Sight):
         return any(
             isinstance(one, Reservation)
             and one.request.id != wish.brid
-            and self.is_refused(one.request.id, one.request.buildername, one.worker)
+            and self._is_refused(one.request.id, one.request.buildername, one.worker)
             for one in waiting
         )
+
+    def _is_refused(self, brid: int, builder: str, worker: str | None) -> bool:
+        if self.is_refused(brid, builder, worker):
+            return True
+        workers = self.workers_of(builder) if worker is None else [worker]
+        return not any(self.users[builder].may_choose(brid, name) for name in workers)
 
 
 def requests_of(owners: list[Any]) -> list[int | None]:
