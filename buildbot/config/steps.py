@@ -123,7 +123,7 @@ def _unique(path: str, names: dict[str, int]) -> str:
 
 
 def workers_of(builder: Any) -> Sequence[str]:
-    """Return the names of the workers of a builder; none if it is not made as the release's are."""
+    """Return the names of the workers of a builder; none if it is not made as Buildbot's are."""
     names = builder.workernames
     return names if isinstance(names, (list, tuple)) else ()
 

@@ -46,7 +46,7 @@ class UserEntity(types.Entity):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        # the release's takes no field of a base class
+        # Buildbot's takes no field of a base class
         every = [vars(kind) for kind in reversed(type(self).__mro__)]
         pairs = [pair for fields in every for pair in fields.items()]
         self.fields = {name: field for name, field in pairs if isinstance(field, types.Type)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The priority of a request can be changed with any SQLAlchemy that the release allows."""
+"""The priority of a request can be changed with any SQLAlchemy that Buildbot allows."""
 
 from __future__ import annotations
 

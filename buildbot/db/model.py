@@ -19,9 +19,9 @@ from buildbot_overlay import release
 
 upstream = release(__name__)
 
-#: says which of our revisions a database has. The release's own table of that kind is left alone,
-#: so the release can use the database with our tables in it, and without. For the same reason no
-#: row of these refers to one of the release's, which it must be able to delete.
+#: says which of our revisions a database has. Buildbot's own table of that kind is left alone,
+#: so Buildbot can use the database with our tables in it, and without. For the same reason no
+#: row of these refers to one of Buildbot's, which it must be able to delete.
 VERSION_TABLE = 'alembic_version_locks'
 
 
@@ -154,9 +154,9 @@ class Model(upstream.Model):
 
     @property
     def _own_scripts(self) -> ScriptDirectory:
-        """The release's revisions, and ours, which come behind them."""
+        """Buildbot's revisions, and ours, which come behind them."""
         theirs = self.alembic_get_scripts()
-        own = util.sibpath(__spec__.origin, 'migrations/versions')  # __file__ is the release's
+        own = util.sibpath(__spec__.origin, 'migrations/versions')  # __file__ is Buildbot's
         return ScriptDirectory(theirs.dir, version_locations=[theirs.versions, own])
 
     @defer.inlineCallbacks
@@ -167,7 +167,7 @@ class Model(upstream.Model):
     def upgrade_own(self) -> defer.Deferred[None]:
         """Make our tables, or bring them up to date.
 
-        The database must have the release's newest revision.
+        The database must have Buildbot's newest revision.
         """
 
         def upgrade(conn: Any) -> None:

@@ -36,7 +36,7 @@ by a matching, so what can be met is (``matching``, ``kinds``, ``labels``); whic
 on who else could use them, and on wear (``picking``). To give back costs in proportion to the
 lanes, not to those who wait in them.
 
-``owner`` says who can hold; ``copy`` has the release's interface to one copy of a lock, with
+``owner`` says who can hold; ``copy`` has Buildbot's interface to one copy of a lock, with
 Deferreds, ``copies`` the copies that there are, and ``poolcopy`` that of a pool. Nothing here knows
 a build, or what a configuration says.
 """

@@ -154,7 +154,7 @@ class RealWorkerLock(FoundByName):
 
     @property
     def description(self) -> str:
-        """What the release calls it; people are told its name."""
+        """What Buildbot calls it; people are told its name."""
         return f'<WorkerLock({self.lockName}, {self.maxCount}, {self.maxCountForWorker})>'
 
     @property

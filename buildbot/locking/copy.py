@@ -302,7 +302,7 @@ class LockClaim(Claim):
             lock.announce_release()
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Any, d: defer.Deferred) -> None:
-        """End it. So the release's methods end a wait, as if it were for one lock."""
+        """End it. So Buildbot's methods end a wait, as if it were for one lock."""
         self.end()
 
     def fail_in_circle(self) -> None:
@@ -372,7 +372,7 @@ class LockClaim(Claim):
 
 
 class BaseLock:
-    """One copy of a lock, with the interface that the release's has. It is not the lock.
+    """One copy of a lock, with the interface that Buildbot's has. It is not the lock.
 
     Owners are compared by identity. One that is nested in a holder (see ``LockOwner``) shares what
     that holds.
@@ -412,7 +412,7 @@ class BaseLock:
 
     @property
     def description(self) -> str:
-        """What the release calls it; people are told its label."""
+        """What Buildbot calls it; people are told its label."""
         kind = self.kind if self.family is None else self.family.kind
         return f'<{kind}({self.lockName}, {self.maxCount}){self.label[len(self.lockName) :]}>'
 

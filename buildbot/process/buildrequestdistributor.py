@@ -32,7 +32,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
 
     :cvar again_after: seconds after which it looks at a builder again that met with an error.
     :ivar usual_chooser: what chooses where no plugin has put a chooser of its own in the place of
-        the release's; None for the release's.
+        Buildbot's; None for Buildbot's.
     """
 
     again_after = 10

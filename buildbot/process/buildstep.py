@@ -363,7 +363,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         say = self.getCurrentSummary if self._running else self.getResultSummary
         summary = yield say()
         if not isinstance(summary, dict) or not isinstance(summary.get('step'), str):
-            return None  # it is an error, of which the release tells
+            return None  # it is an error, of which Buildbot tells
         verb = 'holds' if self.results is None else 'had'
         text = f'{summary["step"]} ({verb} {self._resources})'
         return self.build.properties.cleanupTextFromSecrets(text)
@@ -496,7 +496,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self.updateSummary()
         # What a kind of step does to interrupt its work (to stop the builds that it has triggered,
         # say) is not for one that has not begun: for that, to interrupt is to end the wait. No
-        # other method is replaced. This one is, until the wait is over, because the release's Build
+        # other method is replaced. This one is, until the wait is over, because Buildbot's Build
         # calls it in the middle of stopBuild and lostRemote, where nothing of ours can choose.
         vars(self)['interrupt'] = partial(BuildStep.interrupt, self)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: renderables that give a generator are found out, where the release gives None."""
+"""New: renderables that give a generator are found out, where Buildbot gives None."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Generator:
 def render(props: Any, value: Any) -> defer.Deferred[Any]:
     """Render a value as ``props.render`` does.
 
-    The release runs a generator as if it were a coroutine: what it yields is lost, and None is
+    Buildbot runs a generator as if it were a coroutine: what it yields is lost, and None is
     what remains. Here a ``Generator`` remains, which is no list.
 
     :param props: properties, or what has some.

@@ -65,8 +65,8 @@ class LockMessageFormatter(MessageFormatterBaseJinja):
     :param template: of the body, for Jinja.
     :param subject: template of the subject.
     :param template_type: ``plain`` or ``html``.
-    :param extra_info_cb: as of the release's ``MessageFormatter``.
-    :param kwargs: what each formatter of the release takes, such as ``ctx``.
+    :param extra_info_cb: as of Buildbot's ``MessageFormatter``.
+    :param kwargs: what each formatter of Buildbot takes, such as ``ctx``.
     :raises ConfigErrors: one of these is not what it must be.
     """
 

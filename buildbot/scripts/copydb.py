@@ -18,7 +18,7 @@ upstream = release(__name__)
 #: ours, each behind those that it refers to
 TABLES = OWN_TABLES[::-1]
 
-# The release gives up if there is a table that it does not copy, so it sees a model without ours.
+# Buildbot gives up if there is a table that it does not copy, so it sees a model without ours.
 model = SimpleNamespace(
     Model=SimpleNamespace(
         buildsets=Model.buildsets,

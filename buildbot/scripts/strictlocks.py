@@ -17,6 +17,6 @@ def checkconfig(config: dict[str, Any]) -> int:
 
     :param config: the options; with ``strict-locks`` such an order is an error.
     """
-    command = namedAny('buildbot.scripts.checkconfig.checkconfig')  # as the release finds it
+    command = namedAny('buildbot.scripts.checkconfig.checkconfig')  # as Buildbot finds it
     with strict_orders(bool(config.get('strict-locks'))):
         return command._orig(config)

@@ -6,7 +6,7 @@ from buildbot_overlay import extend_below
 
 extend(__name__)
 
-# The release turns warnings into errors. These come from libraries that are newer than it is.
+# Buildbot turns warnings into errors. These come from libraries that are newer than it is.
 for message in (
     'No path_separator found in configuration',
     'twisted.internet.ssl.ProtocolNegotiationSupport was deprecated',

@@ -8,7 +8,7 @@ processors.
 200 builds of 8 branches, of which the k-th has 1/k times as many as the first (Zipf's law), take
 about 10 minutes each. They want one master lock for all, a master lock whose name is rendered with
 the branch, or a ``BranchLock``, at builder level. The lower bound is that of the busiest branch, or
-of the workers. The plain release runs in processes of its own, with the overlay switched off.
+of the workers. Plain Buildbot runs in processes of its own, with the overlay switched off.
 """
 
 from __future__ import annotations

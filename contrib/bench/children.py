@@ -17,7 +17,7 @@ class Child(NamedTuple):
     """One thing to be measured.
 
     :param words: that the script is given behind ``--child``; it prints a JSON object for them.
-    :param plain: whether on the plain release, with the overlay switched off.
+    :param plain: whether on plain Buildbot, with the overlay switched off.
     """
 
     words: tuple[Any, ...]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Kinds of labs side by side, on the plain release and on Interlock: a table and a picture."""
+"""Kinds of labs side by side, on plain Buildbot and on Interlock: a table and a picture."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def compare(
 ) -> None:
     """Measure labs of each kind, shape and seed, and print and draw them.
 
-    :param kinds: whether it is on the plain release, and its name.
+    :param kinds: whether it is on plain Buildbot, and its name.
     :param settings: what each lab is given besides kind, seed, workers and builders.
     :param bound: takes a seed and a number of workers, and returns the least makespan, in seconds.
     """

@@ -10,7 +10,7 @@ database is given, the questions whether a request can start (``Builder.canStart
 of CPU, for each build from its start to the start of the next one; and the seconds of CPU of the
 start-up and of a reconfig in the end that changes nothing. The workers are in the same process, but
 what they do at the start-up, to make a directory for each builder and to write a log, is counted by
-itself. The plain release runs in a process of its own, with the overlay switched off.
+itself. Plain Buildbot runs in a process of its own, with the overlay switched off.
 
 One lab alone, of 50 builders, 20 workers and 300 requests, over 10 builds:
 python distribution.py --child 50 20 300 10.

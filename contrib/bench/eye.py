@@ -12,7 +12,7 @@ import statistics
 import time
 from typing import Any
 
-#: claims that wait for one copy, and pending requests of one builder, each of which the release
+#: claims that wait for one copy, and pending requests of one builder, each of which Buildbot
 #: compares with all others when it comes
 WAITING, PENDING = 5000, 500
 

@@ -8,7 +8,7 @@ minutes on two processors.
 Each of 200 builds checks out (1 minute), compiles under a worker's ``cpu`` lock (5 minutes), and
 tests in three parts under its ``jtag`` lock (6 minutes), or so: each takes between 1 - S and 1 + S
 times that, S being 0.5 unless it is given. The lower bound is that of the busiest resource, or the
-longest build. The plain release runs in processes of its own, with the overlay switched off.
+longest build. Plain Buildbot runs in processes of its own, with the overlay switched off.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def run_lab(kind: str, seed: int, spread: float, workers: int, builders: int) ->
             Work(lambda number: builds[number - 1][0], name='checkout'),
             Work(lambda number: builds[number - 1][1], name='compile', locks=of_compile),
         ]
-        if kind == 'three steps':  # as one, since the plain release has no groups
+        if kind == 'three steps':  # as one, since plain Buildbot has no groups
             whole = Work(lambda number: sum(builds[number - 1][2]), name='test', locks=[jtag])
             return [*steps, whole]
         parts = [part(i) for i in range(3)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a lock costs by the number of those who wait for it, beside the plain release.
+"""What a lock costs by the number of those who wait for it, beside plain Buildbot.
 
 Usage: python locks.py, with the Python of an environment in which the wheel is installed.
 
@@ -7,7 +7,7 @@ Both are driven through the same public interface (``waitUntilMaybeAvailable``, 
 ``claim``, ``release``, ``setMaxCount``) by processes of their own, which take turns; the plain
 release is the installed one with the overlay switched off. Each figure is CPU time, and the median
 of ``TURNS``, so that other work on the machine matters little; but for draining and for raising the
-limit: they take the plain release a minute, and are measured once.
+limit: they take plain Buildbot a minute, and are measured once.
 """
 
 from __future__ import annotations

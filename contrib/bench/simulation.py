@@ -104,7 +104,7 @@ class Simulation(RunFakeMasterTestCase):
         for row in rows:
             occupied += (row.complete_at - row.started_at).total_seconds()
             for step in (yield self.master.db.steps.getSteps(row.id)):
-                if step.name == 'locks_acquire':  # the release's own, of the builder's locks
+                if step.name == 'locks_acquire':  # Buildbot's own, of the builder's locks
                     held += (step.complete_at - step.started_at).total_seconds()
                 elif step.locks_acquired_at is not None:
                     waiting += (step.locks_acquired_at - step.started_at).total_seconds()
@@ -118,7 +118,7 @@ def simulate(play: Callable[[Simulation], Any]) -> Any:
     :returns: that.
     :raises SystemExit: it came to grief; the text says how.
     """
-    warnings.simplefilter('ignore')  # which the release's tests turn into errors
+    warnings.simplefilter('ignore')  # which Buildbot's tests turn into errors
     simulation = Simulation()
     simulation.play = play
     result = TestResult()

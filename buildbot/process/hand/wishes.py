@@ -32,7 +32,7 @@ class Refused(Exception):
 class By(NamedTuple):
     """Who does something, why, and what they saw.
 
-    :param who: name of the person, as the release's authentication gives it.
+    :param who: name of the person, as Buildbot's authentication gives it.
     :param reason: why; it may be empty where none is needed.
     :param version: of the copy that was looked at, see ``version_of``.
     """

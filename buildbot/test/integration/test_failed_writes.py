@@ -629,7 +629,7 @@ class Histories(FailingCase, DistributionCase):
         self.assertEqual(self.starting(), {})
         for lock in self.locks:
             self.assertEqual((yield self.owners(lock)), (0, 0))
-        # of those that are cancelled the release writes it once
+        # of those that are cancelled Buildbot writes it once
         cancelled = {args[0][0] for name, args in self.failed if name == 'completeBuildRequests'}
         requests = yield self.requests()
         left = {brid for brid, (ended, _) in enumerate(requests, 1) if not ended}

@@ -413,7 +413,7 @@ class WhoMay(HttpCase):
 
 
 class CrossSite(HttpCase):
-    """Our control endpoints are protected as the release's are."""
+    """Our control endpoints are protected as Buildbot's are."""
 
     @defer.inlineCallbacks
     def post(self, path: str, method: str, words: Any, cookie: str, **headers: str) -> Any:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""People are told of locks by the release's reporters."""
+"""People are told of locks by Buildbot's reporters."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class Told(unittest.TestCase):
         self.assertEqual([f'{copy!r}' for copy in copies], names)
 
     def test_description_has_the_limit_of_now(self):
-        """What the release calls a lock names the units that it has now."""
+        """What Buildbot calls a lock names the units that it has now."""
         lock, worker, copy = self.copies()
         lock.setMaxCount(3)
         worker.updateFromLockId(WorkerLock('board', 4, {'lab-2': 5}), 2)
@@ -191,7 +191,7 @@ class Granted(unittest.TestCase):
 
 
 class Asked(unittest.TestCase):
-    """What is waited for by the release's methods, and taken in another way than it was."""
+    """What is waited for by Buildbot's methods, and taken in another way than it was."""
 
     def setUp(self):
         self.lock = BaseLock('L', 2)

@@ -199,7 +199,7 @@ class Builders(unittest.SynchronousTestCase):
         )
 
     def test_unknown_word(self):
-        """A word that nobody knows is told as the release tells it."""
+        """A word that nobody knows is told as Buildbot tells it."""
         with self.assertRaisesRegex(TypeError, r'__init__\(\) got an unexpected .* \'colour\''):
             BuilderConfig('a', slavename='w', colour='x')
 

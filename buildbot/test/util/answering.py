@@ -49,7 +49,7 @@ class Terminal(io.StringIO):
 
 
 class FakeMaster(resource.Resource):
-    """Answers as the release's web server does, with what stands in ``answers``.
+    """Answers as Buildbot's web server does, with what stands in ``answers``.
 
     :ivar answers: for each path of the data API its rows, by their plural, or a tuple of status,
         content type and text. What is not there is not found. ``None`` stands for no answer. What

@@ -162,7 +162,7 @@ class LabTestCase(RunFakeMasterTestCase):
         self.lab_workers = [self.createLocalWorker(w) if isinstance(w, str) else w for w in workers]
         yield self.setup_master(self.lab_config(builders, **config))
         self.addCleanup(self._check_leftovers, self.master)
-        # all paths are known now: the release would put them in order again at each look
+        # all paths are known now: Buildbot would put them in order again at each look
         self.master.data.matcher._dirty = False
 
     @defer.inlineCallbacks
@@ -192,7 +192,7 @@ class LabTestCase(RunFakeMasterTestCase):
         """Ask for a build and let the master act on it.
 
         :returns: Deferred of the build request's id.
-        :raises SkipTest: the release cannot have such a branch in this database.
+        :raises SkipTest: Buildbot cannot have such a branch in this database.
         """
         self._check_branch(branch or '')
         builderid = yield self.master.data.updates.findBuilderId(builder)
@@ -249,7 +249,7 @@ class LabTestCase(RunFakeMasterTestCase):
         self.settle()
 
     def listen(self) -> list[str]:
-        """Return a list of what is written to the log from now on, but by the release itself."""
+        """Return a list of what is written to the log from now on, but by Buildbot itself."""
         heard: list[str] = []
 
         def hear(event: dict[str, Any]) -> None:

@@ -68,7 +68,7 @@ class MemoryDatabase:
     def make_tables(self, model: Model, upgrade: Callable[[Model], Any]) -> Any:
         """Make the tables that a new master needs.
 
-        :param upgrade: makes them as the release does.
+        :param upgrade: makes them as Buildbot does.
         """
         if self._tables is None:
             yield upgrade(model)

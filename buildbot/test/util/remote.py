@@ -13,7 +13,7 @@ RemoteWorker: Any = latent.RemoteWorker
 
 
 class Remote(RemoteWorker):
-    """A worker in memory: the controller of the release waits for a Deferred."""
+    """A worker in memory: the controller of Buildbot waits for a Deferred."""
 
     def setServiceParent(self, parent: Any) -> Any:
         return defer.maybeDeferred(super().setServiceParent, parent)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A plugin has no place on the release's pages of builds and requests. It has one on all pages, its
+// A plugin has no place on Buildbot's pages of builds and requests. It has one on all pages, its
 // icon in the menu; from there the buttons on top of each page can be reached.
 import {DataClientContext} from 'buildbot-data-js';
 import {TopbarContext} from 'buildbot-ui';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What this plugin uses of the release's page, which has these modules as globals and no package.
+// What this plugin uses of Buildbot's page, which has these modules as globals and no package.
 
 declare module 'buildbot-data-js' {
   import {Context} from 'react';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The release's page is light; these pages are what the browser asks for, or what is set.
+// Buildbot's page is light; these pages are what the browser asks for, or what is set.
 import {buildbotGetSettings} from 'buildbot-plugin-support';
 import {useEffect, useState} from 'react';
 

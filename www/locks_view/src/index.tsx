@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What the page of the locks adds to the release's: a menu entry, routes, settings, one button.
+// What the page of the locks adds to Buildbot's: a menu entry, routes, settings, one button.
 import {buildbotSetupPlugin} from 'buildbot-plugin-support';
 import React from 'react';
 import {COLOURS} from './colours';

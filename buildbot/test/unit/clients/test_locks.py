@@ -861,7 +861,7 @@ class Usage(CommandCase):
         self.assertRaises(ValueError, master_url, text)
 
     def test_runner(self):
-        """The command is one of Buildbot's, beside the release's."""
+        """The command stands among those of Buildbot."""
         commands: Any = Options.subCommands
         names = [name for name, *_ in commands]
         self.assertIn('locks', names)

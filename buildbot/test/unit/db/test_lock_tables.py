@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The tables for locks are made beside the release's, whoever is first, and gone when dropped."""
+"""The tables for locks are made beside Buildbot's, whoever is first, and gone when dropped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OURS = {*OWN_TABLES, VERSION_TABLE}
 
 
 class Tables(TestReactorMixin, unittest.TestCase):
-    """A database of the plain release, with which a master of the fork starts."""
+    """A database of plain Buildbot, with which a master of the fork starts."""
 
     @defer.inlineCallbacks
     def setUp(self) -> Any:
@@ -35,7 +35,7 @@ class Tables(TestReactorMixin, unittest.TestCase):
 
     @defer.inlineCallbacks
     def test_made(self) -> Any:
-        """The tables are made once, and the release still finds its own revision."""
+        """The tables are made once, and Buildbot still finds its own revision."""
         before = yield self.tables()
         for _ in range(2):
             yield self.model.upgrade_own()

@@ -166,7 +166,7 @@ class Arguments(unittest.SynchronousTestCase):
         self.assertEqual(names, [LockGenerator(**each).generate_name() for each in words])
 
     def test_plugins(self):
-        """They are found where the release's are."""
+        """They are found where Buildbot's are."""
         self.assertIs(reporters.LockGenerator, LockGenerator)
         self.assertIs(reporters.LockMessageFormatter, LockMessageFormatter)
 

@@ -27,7 +27,7 @@ class Masters(Changes):
 
     def _has_started(self, _: Any) -> None:
         self.watch()
-        # all paths are known now: the release would put them in order again at each look
+        # all paths are known now: Buildbot would put them in order again at each look
         self.master.data.matcher._dirty = False
         self.keep_version()
 
@@ -101,7 +101,7 @@ class Masters(Changes):
         self.tested_master = TestedMaster()
         started = self.tested_master.create_master(self, self.reactor, self.config(), basedir)
         self.master = self.at_once(started)
-        self.addCleanup(self.stop_master)  # before what the release does in the end
+        self.addCleanup(self.stop_master)  # before what Buildbot does in the end
         self.at_once(self.master.masterHeartbeatService.disownServiceParent())
         self._has_started(None)
         self.unheard.clear()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Links to the release's own pages, by id: no name ever is part of an address.
+// Links to Buildbot's own pages, by id: no name ever is part of an address.
 import React from 'react';
 import {Link} from 'react-router-dom';
 import {Owner} from '../entities';
@@ -7,7 +7,7 @@ import {shown} from '../text';
 import {Name} from './Name';
 
 interface Named {
-  /** Null if the release has no page of it. */
+  /** Null if Buildbot has no page of it. */
   id: number | null;
   name: string;
 }

@@ -11,7 +11,7 @@ type Rows = (query: any) => any[];
 
 type Answer = (params: any) => any;
 
-/** What the release's client throws for an answer that is no success. */
+/** What Buildbot's client throws for an answer that is no success. */
 export function refused(status: number, sentence: string) {
   return {response: {status, data: {error: {code: -32600, message: sentence}}}};
 }
@@ -98,7 +98,7 @@ function Address() {
 export const ANONYMOUS = {auth: {name: 'UserPasswordAuth'}, user: {anonymous: true}};
 export const ALICE = {auth: {name: 'UserPasswordAuth'}, user: {anonymous: false, username: 'alice'}};
 
-/** A page as the release's interface draws it for somebody, at an address. */
+/** A page as Buildbot's interface draws it for somebody, at an address. */
 export function visit(
   master: Master,
   address: string,

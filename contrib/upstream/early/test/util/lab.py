@@ -28,5 +28,5 @@ class LabTestCase(RunFakeMasterTestCase):
         """
         self.lab_workers = [self.createLocalWorker(w) if isinstance(w, str) else w for w in workers]
         yield self.setup_master(self.lab_config(builders, **config))
-        # all paths are known now: the release would put them in order again at each look
+        # all paths are known now: Buildbot would put them in order again at each look
         self.master.data.matcher._dirty = False
