@@ -177,7 +177,9 @@ class Examples(unittest.SynchronousTestCase):
             status = checkconfig._orig({'configFile': path, 'quiet': False})
         self.assertEqual((status, out.getvalue()), (0, 'Config file is good!\n'))
         told = self.flushWarnings()
-        self.assertEqual({(w['category'], w['filename']) for w in told} - {(DeprecatedApiWarning, path)}, set())
+        for warning in told:
+            place = (warning['category'], warning['filename'])
+            self.assertEqual(place, (DeprecatedApiWarning, path))
         return [w['message'].partition('] ')[2] for w in told]
 
     def test_old(self):
