@@ -35,6 +35,7 @@ WORKERS = ('board-1', 'board-2')
 COMMITS = 2  # for each branch; two builders build each
 BUILDS = 2 * COMMITS * len(BRANCHES)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+POLL = {'run': 2, 'check': 15}  # seconds between two looks for commits
 PATIENCE = 120  # seconds that a master or worker may take to start
 COMPILE = 'echo "compiling $1 of version $(cat version)"; sleep 1\n'
 TEST = 'echo "$1: the board runs version $(cat version)"; sleep 2\n'
@@ -263,7 +264,10 @@ def demo(options: argparse.Namespace) -> int:
     try:
         say('starting the master')
         master.start(
-            DEMO_REPOSITORY=str(repository.bare), DEMO_WEB_PORT=str(web), DEMO_WORKER_PORT=str(pb)
+            DEMO_REPOSITORY=str(repository.bare),
+            DEMO_WEB_PORT=str(web),
+            DEMO_WORKER_PORT=str(pb),
+            DEMO_POLL=str(POLL[options.what]),
         )
         master.wait_for('BuildMaster is running')
         say(f'starting the workers {" and ".join(WORKERS)}')

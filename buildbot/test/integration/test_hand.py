@@ -649,17 +649,17 @@ class Precedence(HandTestCase):
 class Crowd(HandTestCase):
     @defer.inlineCallbacks
     def test_crowd(self) -> Any:
-        """Of 20 people and 60 builds in one line each has the lock once, in the order of the line:
+        """Of 10 people and 20 builds in one line each has the lock once, in the order of the line:
         those who were moved, the last one first; then by priority; then by age.
         """
         chance = random.Random(7)
-        names = [f'b{n}' for n in range(60)]
+        names = [f'b{n}' for n in range(20)]
         yield self.start(MasterLock('board'), builders=(), holdPriority=1)
         lock = {'locks': [self.board.access('exclusive')]}
         yield self.add_builders(first=lock, **{name: lock for name in names})
         yield self.request('first')
         places = {}
-        for who in chance.sample([*names, *(f'p{n}' for n in range(20))], 80):
+        for who in chance.sample([*names, *(f'p{n}' for n in range(10))], 30):
             priority = 1 if who[0] == 'p' else chance.choice([0, 1, 2])
             if who[0] == 'p':
                 hold = yield self.hold(who, of=None)

@@ -33,6 +33,7 @@ from buildbot.test.util.integration import RunMasterBase
 from buildbot.test.util.lab import AwaitedGate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import set_up
+from buildbot.test.util.memorydb import forget_in_the_end
 from buildbot.test.util.memorydb import use_known_database
 
 JSON = 'application/json'
@@ -66,6 +67,7 @@ class HttpCase(RunMasterBase):
 
     @set_up
     def setUp(self) -> Any:
+        forget_in_the_end(self)
         use_known_database(self)
         self.gate = AwaitedGate()
         jtag = util.WorkerLock('jtag')

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import pty
@@ -15,9 +16,14 @@ import threading
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+from twisted.internet import defer
+from twisted.internet import reactor
 from twisted.trial import unittest
 
+from buildbot.clients.locks.command import run
+from buildbot.scripts.locks import LocksOptions
 from buildbot.test.util.processes import PATIENCE
 from buildbot.test.util.reallabfiles import BIN
 from buildbot.test.util.reallabfiles import MASTER
@@ -103,7 +109,7 @@ def take_terminal() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell has what it runs beside it ignore that
 
 
-class RealMaster(unittest.SynchronousTestCase):
+class RealMaster(unittest.TestCase):
     if find_spec('buildbot_www') is None:
         skip = 'there is no buildbot-www'
 
@@ -177,6 +183,18 @@ class RealMaster(unittest.SynchronousTestCase):
         text = said.decode().replace('\r\n', '\n')
         return re.sub(r'\b\d+ s\b', 'N s', text), process.wait(PATIENCE)
 
+    @defer.inlineCallbacks
+    def told(self, *arguments: str, **environment: str) -> Any:
+        """Return the same as ``locks``, of a command that runs in this process."""
+        words = {**self.environment, 'BUILDBOT_LOCKS_MASTER': self.url, **environment}
+        out, err = io.StringIO(), io.StringIO()
+        with mock.patch.dict(os.environ, words, clear=True):
+            parsed = LocksOptions()
+            parsed.parseOptions(arguments)
+            command = run(reactor, parsed.subOptions, out, err, None)
+            status = yield defer.Deferred.fromCoroutine(command)
+        return re.sub(r'\b\d+ s\b', 'N s', out.getvalue()), err.getvalue(), status
+
     def test_question(self):
         """Only a yes at the terminal goes on; Ctrl-C there ends the command as anywhere."""
         words = {'BUILDBOT_LOCKS_USER': 'joe', 'BUILDBOT_LOCKS_PASSWD': 'secret', 'NO_COLOR': '1'}
@@ -199,10 +217,11 @@ class RealMaster(unittest.SynchronousTestCase):
             )
         self.master.wait_for(r'joe has ended what first #1 holds \(enough\)')
 
+    @defer.inlineCallbacks
     def test_all(self):
         """Only who may see it is told who holds a lock, who waits, why, and what happens next."""
         self.assertEqual(
-            self.locks('list'),
+            (yield self.told('list')),
             (
                 '',
                 f'buildbot locks: {self.url} does not show this to a user who has not logged in'
@@ -212,12 +231,12 @@ class RealMaster(unittest.SynchronousTestCase):
         )
         wrong = {'BUILDBOT_LOCKS_USER': 'joe', 'BUILDBOT_LOCKS_PASSWD': 'guess'}
         sentence = f'buildbot locks: {self.url} does not take this password of the user joe\n'
-        self.assertEqual(self.locks('list', **wrong), ('', sentence, 1))
+        self.assertEqual((yield self.told('list', **wrong)), ('', sentence, 1))
         joe = {'BUILDBOT_LOCKS_USER': 'joe', 'BUILDBOT_LOCKS_PASSWD': 'secret'}
 
         rows = json.loads(self.locks('list', '--json', **joe)[0])['locks']
         self.assertEqual([row['name'] for row in rows], ['lab'])
-        shown, said, status = self.locks('show', 'lab', **joe)
+        shown, said, status = yield self.told('show', 'lab', **joe)
         self.assertEqual((said, status), ('', 0))
         self.assertRegex(
             shown,
@@ -227,12 +246,14 @@ class RealMaster(unittest.SynchronousTestCase):
             r'  first #1 +holds +N s +exclusive\n'
             r'  build request 2 of first +place 1 +N s +exclusive\n$',
         )
-        why, said, status = self.locks('why', f'{self.url}#/buildrequests/2', '-m', self.url, **joe)
+        page = f'{self.url}#/buildrequests/2'
+        why, said, status = yield self.told('why', page, '-m', self.url, **joe)
         self.assertEqual((said, status), ('', 0))
         self.assertTrue(why.startswith('build request 2 of first waits, for 1 reason:\n'), why)
         self.assertIn('1. waiting for lab: held by first #1 (under a minute)\n', why)
+        page = f'{self.url}#/builders/1/builds/1'
         self.assertEqual(
-            self.locks('why', f'{self.url}#/builders/1/builds/1', '-m', self.url, **joe),
+            (yield self.told('why', page, '-m', self.url, **joe)),
             ('first #1 waits for nothing\n', '', 0),
         )
 

@@ -32,8 +32,8 @@ from buildbot.locking.queue import is_available
 from buildbot.locking.queue import place_in_front
 
 ALL = 'all'  # exclusive, in the tables
-#: ``LOCK_HISTORIES=10000`` looks longer for one that goes wrong
-EXAMPLES = int(os.environ.get('LOCK_HISTORIES', '100'))
+#: ``LOCK_HISTORIES=100`` looks longer for one that goes wrong, as CI does, or more
+EXAMPLES = int(os.environ.get('LOCK_HISTORIES', '30'))
 
 
 class ToldClaim(Claim):

@@ -33,7 +33,7 @@ from buildbot.locking.resource import Part
 from buildbot.locking.resource import Resource
 
 ALL = 'all'
-EXAMPLES = int(os.environ.get('LOCK_HISTORIES', '100'))
+EXAMPLES = int(os.environ.get('LOCK_HISTORIES', '30'))
 
 #: two boards of each kind of hardware, of which the last one is on one worker only
 BOARDS = [

@@ -23,6 +23,7 @@ from buildbot.process.results import CANCELLED
 from buildbot.process.sweep import Sweep
 from buildbot.test.util.depth import with_room
 from buildbot.test.util.integration import RunFakeMasterTestCase
+from buildbot.test.util.memorydb import forget_in_the_end
 from buildbot.test.util.memorydb import use_known_database
 from buildbot.warnings import ConfigWarning
 
@@ -131,7 +132,7 @@ class LabTestCase(RunFakeMasterTestCase):
     suppress = [util.suppress(category=ConfigWarning, message='.* for ever$')]
 
     def setUp(self) -> None:
-        self.addCleanup(self._forget, set(vars(self)))
+        forget_in_the_end(self)
         super().setUp()
         use_known_database(self)
         if not self.writes_properties:
@@ -139,12 +140,6 @@ class LabTestCase(RunFakeMasterTestCase):
 
     def run(self, result: Any = None) -> Any:
         return with_room(partial(super().run, result))
-
-    def _forget(self, known: set[str]) -> None:
-        # trial keeps each test to the end, and it would keep its master
-        for name in set(vars(self)) - known:
-            if not name.startswith('_'):
-                delattr(self, name)
 
     @defer.inlineCallbacks
     def setup_lab(

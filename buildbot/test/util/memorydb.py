@@ -115,6 +115,21 @@ def known_database() -> MemoryDatabase:
     return MemoryDatabase()
 
 
+def forget_in_the_end(case: unittest.TestCase) -> None:
+    """Let a test forget all that it comes to have from now on, when it has ended.
+
+    trial keeps each test to its own end, and the test would keep its master.
+    """
+    known = set(vars(case))
+
+    def forget() -> None:
+        for name in set(vars(case)) - known:
+            if not name.startswith('_'):
+                delattr(case, name)
+
+    case.addCleanup(forget)
+
+
 def use_known_database(case: unittest.TestCase) -> None:
     """Let the masters of a test that have their database in memory have the one that is known.
 

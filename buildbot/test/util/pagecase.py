@@ -15,6 +15,7 @@ from buildbot.test.util.browser import Browser
 from buildbot.test.util.integration import RunMasterBase
 from buildbot.test.util.lab import AwaitedGate
 from buildbot.test.util.lab import GatedStep
+from buildbot.test.util.memorydb import forget_in_the_end
 from buildbot.test.util.memorydb import use_known_database
 
 SOURCE = os.environ.get('INTERLOCK_SOURCE')
@@ -51,6 +52,7 @@ class PageCase(RunMasterBase):
 
     @defer.inlineCallbacks
     def setUp(self):
+        forget_in_the_end(self)
         use_known_database(self)
         self.gate = AwaitedGate()
         self.board = board = util.MasterLock('board')

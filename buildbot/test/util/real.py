@@ -13,6 +13,7 @@ from twisted.internet import defer
 from buildbot.plugins import schedulers
 from buildbot.plugins import util
 from buildbot.test.util.integration import RunMasterBase
+from buildbot.test.util.memorydb import forget_in_the_end
 from buildbot.test.util.memorydb import use_known_database
 
 BOARD = """#!/bin/sh
@@ -48,6 +49,7 @@ echo "$1 $answer"
 
 class RealCase(RunMasterBase):
     def setUp(self):
+        forget_in_the_end(self)
         use_known_database(self)
         self.bin = Path(self.mktemp()).resolve()
         self.bin.mkdir()

@@ -35,8 +35,8 @@ from buildbot.test.util.reading import Reading
 from buildbot.warnings import ConfigWarning
 from buildbot.worker import Worker
 
-#: ``LOCK_HISTORIES=10000`` looks longer for one that goes wrong
-EXAMPLES = int(os.environ.get('LOCK_HISTORIES', '100'))
+#: ``LOCK_HISTORIES=100`` looks longer for one that goes wrong, as CI does, or more
+EXAMPLES = int(os.environ.get('LOCK_HISTORIES', '30'))
 
 UNITS = {'A': 1, 'B': 2, 'W': 1}
 
