@@ -132,7 +132,7 @@ class Pending:
 
     def _in_line(self, brid: int) -> Iterator[Reason]:
         for reservation in self._builder.reservations.in_line(brid):
-            worker = self._builder.master.workers.workers.get(reservation.worker)
+            worker = self._builder.master.workers.workers.get(reservation.worker or '')
             workerid = None if worker is None else worker.workerid
             for reason in self._of_reservation(reservation):
                 yield reason._replace(
