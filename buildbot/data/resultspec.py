@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from typing import Generator
 from typing import Callable
+from typing import Generator
 from typing import Iterable
 
 from buildbot.util import datetime2epoch

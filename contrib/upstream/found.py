@@ -19,7 +19,7 @@ from twisted.trial import runner
 
 
 def suite_of(*packages: str) -> Any:
-    return runner.TestLoader().loadByNames(packages, recurse=True)
+    return runner.TestLoader().loadByNames(list(packages), recurse=True)
 
 
 def cases_of(suite: Any) -> Iterator[Any]:

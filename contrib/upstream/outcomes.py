@@ -3,7 +3,8 @@
 
 Usage: python outcomes.py FILE SHARD SHARDS PACKAGE...
 
-Of the test modules of the PACKAGEs, this runs those whose turn it is: every SHARDS-th from SHARD on.
+Of the test modules of all PACKAGEs, this runs those whose turn it is: every SHARDS-th from SHARD
+on.
 """
 
 from __future__ import annotations

@@ -133,8 +133,10 @@ def with_signature(ours: Function, theirs: Function) -> Function:
 
 
 def _as_inline(annotation: cst.BaseExpression) -> cst.BaseExpression:
-    is_deferred = isinstance(annotation, cst.Subscript) and code(annotation.value) in ('Deferred', 'defer.Deferred')
-    return annotation.with_changes(value=cst.Name('InlineCallbacksType')) if is_deferred else annotation
+    if isinstance(annotation, cst.Subscript):
+        if code(annotation.value) in ('Deferred', 'defer.Deferred'):
+            return annotation.with_changes(value=cst.Name('InlineCallbacksType'))
+    return annotation
 
 
 def _all_params(function: Function) -> list[cst.Param]:

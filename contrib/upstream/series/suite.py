@@ -149,7 +149,7 @@ class Suite:
         # what ruff says, and Sphinx of the manual
         self._go_to(commit)
         tools = self.clone.tools / 'bin'
-        checks = [
+        checks: list[list[str | Path]] = [
             [tools / 'ruff', 'check', '--quiet', '--output-format=concise', '.'],
             [tools / 'ruff', 'format', '--quiet', '--check', '.'],
         ]
@@ -170,13 +170,21 @@ class Suite:
             for line in (done.stdout + done.stderr).splitlines():
                 # where it is changes from commit to commit
                 text = re.sub(r'(:\d+)+', '', line.replace(f'{self.clone.root}/', '')).strip()
-                found.update([f'{command[0].name}: {text}'] if text else [])
+                found.update([f'{Path(command[0]).name}: {text}'] if text else [])
         return found
 
     def _go_to(self, commit: str) -> None:
         self.clone.git('checkout', '--quiet', '--force', '--detach', commit)
         # newer checkouts import it, and have it of their build
         (self.clone.package / '_version.py').write_text("version = '0'\n", encoding='utf-8')
+        # plugins are found by the entry points, which the commits change
+        python = str(self.clone.tools / 'bin' / 'python')
+        subprocess.run(
+            [python, 'setup.py', '--quiet', 'egg_info'],
+            cwd=self.clone.root / 'master',
+            capture_output=True,
+            check=True,
+        )
 
 
 def bad(outcomes: dict[str, str]) -> set[str]:
@@ -217,9 +225,9 @@ def main(tree: Tree, count: int, folder: Path, words: Sequence[str]) -> int:
     parser.add_argument('--touched', action='store_true', help='run tests of what it changes alone')
     parser.add_argument('--manual', action='store_true', help='build the manual, too')
     parsed = parser.parse_args(words)
-    if parsed.manual and not (tree.tools / 'bin' / 'sphinx-build').exists():
-        print('series: installing what the manual is built with', flush=True)
-        wanted = str(tree.root / 'requirements-cidocs.txt')
-        python = str(tree.tools / 'bin' / 'python')
-        subprocess.run([python, '-m', 'pip', '--quiet', 'install', '-r', wanted], check=True)
+    wanted = ['setuptools>=80']
+    if parsed.manual:
+        wanted += ['-r', str(tree.root / 'requirements-cidocs.txt')]
+    pip = [str(tree.tools / 'bin' / 'python'), '-m', 'pip', '--disable-pip-version-check']
+    subprocess.run([*pip, '--quiet', 'install', *wanted], check=True)
     return 0 if Suite(tree, count, folder, parsed).check() else 1
