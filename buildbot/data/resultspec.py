@@ -41,7 +41,7 @@ class Filter(upstream.Filter):
         is_met = self.getOperator()
         are_numbers = all(isinstance(value, (int, float)) for value in self.values)
         for row in data:
-            value = _data_getter(row, self.field)  # noqa: F821 - the release's
+            value = _data_getter(row, self.field)
             if are_numbers and isinstance(value, datetime):
                 value = datetime2epoch(value)
             try:

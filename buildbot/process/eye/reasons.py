@@ -168,8 +168,8 @@ class Pending:
                 late = self._late_on(idle)
                 if late is not None and (late.kind == 'quarantine' or not is_waited_for):
                     yield late
-        for why, workers in refused.items():
-            yield why_refused(why, workers)
+        for why, who in refused.items():
+            yield why_refused(why, who)
 
     def _late_on(self, idle: Any) -> Reason | None:
         if idle not in self._late:
