@@ -14,6 +14,7 @@
 # make check-upstream UPSTREAM=DIR  the release's own suite with and without the fork
 # make series TREE=DIR              the fork as patches to a checkout of Buildbot
 # make series-types TREE=DIR        mypy on each commit that make series has made there
+# make series-tests TREE=DIR        Buildbot's own tests at each of them: ONLY=package FROM=n TO=m TOUCHED=1 MANUAL=1
 # make fixes TREE=DIR               fixes of Buildbot itself, as patches to a checkout of it
 # make check-fixes TREE=DIR         each of them tried on that checkout by itself (half an hour)
 # make tree TREE=DIR                the fork merged into a checkout of Buildbot
@@ -43,7 +44,7 @@ $(error the path of the checkout has a space in it: $(CURDIR))
 endif
 
 .PHONY: run demo-check test storm faults lint docs dist www seams news check-upstream series series-types \
-	tree fixes check-fixes clean help
+	series-tests tree fixes check-fixes clean help
 
 run: $(VENV)/.bundle
 	@$(BIN)/python contrib/demo/demo.py run \
@@ -117,6 +118,11 @@ series: $(VENV)/.series
 series-types: $(VENV)/.series
 	@test -n '$(TREE)' || { echo 'make series-types TREE=DIR (where make series was)'; exit 2; }
 	@PYTHONPATH=contrib/upstream $(BIN)/python -m series types '$(TREE)' patches
+
+series-tests: $(VENV)/.series
+	@test -n '$(TREE)' || { echo 'make series-tests TREE=DIR (where make series was)'; exit 2; }
+	@PYTHONPATH=contrib/upstream $(BIN)/python -m series tests '$(TREE)' patches $(if $(ONLY),--only $(ONLY)) \
+		$(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(if $(TOUCHED),--touched) $(if $(MANUAL),--manual)
 
 tree: $(VENV)/.series
 	@test -n '$(TREE)' || { echo 'make tree TREE=DIR (a checkout of Buildbot)'; exit 2; }

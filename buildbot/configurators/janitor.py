@@ -77,7 +77,7 @@ class JanitorConfigurator(upstream.JanitorConfigurator):
         if not steps:
             return
         ConfiguratorBase.configure(self, config_dict)
-        name = JANITOR_NAME  # noqa: F821 - Buildbot's, which people may have changed
+        name = JANITOR_NAME  # which people may have changed
         times = ('minute', 'dayOfMonth', 'month', 'dayOfWeek')
         when = {key: self.kwargs[key] for key in times if key in self.kwargs}
         self.schedulers += [

@@ -255,6 +255,7 @@ class Lock(base.ResourceType):
 
 
 class CopyEndpoint(ControlMixin, LocksMixin, base.Endpoint):
+    rtype: Copy
     kind = base.EndpointKind.SINGLE
     pathPatterns = ['/copies/n:copyid']
 
@@ -268,6 +269,7 @@ class CopyEndpoint(ControlMixin, LocksMixin, base.Endpoint):
 
 
 class CopiesEndpoint(LocksMixin, base.Endpoint):
+    rtype: Copy
     kind = base.EndpointKind.COLLECTION
     pathPatterns = ['/locks/n:lockid/copies']
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 from typing import Callable
+from typing import Generator
 from typing import Iterable
-from typing import Iterator
 
 from buildbot.util import datetime2epoch
 from buildbot_overlay import release
@@ -36,12 +36,12 @@ class Filter(upstream.Filter):
             raise KeyError(f'no column holds a number like those for {field}')
         return super().getOperator(sqlMode)
 
-    def apply(self, data: Iterable[Any]) -> Iterator[Any]:
+    def apply(self, data: Iterable[Any]) -> Generator[Any, None, None]:
         """Yield the rows that match."""
         is_met = self.getOperator()
         are_numbers = all(isinstance(value, (int, float)) for value in self.values)
         for row in data:
-            value = _data_getter(row, self.field)  # noqa: F821 - Buildbot's
+            value = _data_getter(row, self.field)
             if are_numbers and isinstance(value, datetime):
                 value = datetime2epoch(value)
             try:

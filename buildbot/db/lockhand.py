@@ -131,7 +131,7 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
         return exactly(column, value, self.db.pool.engine.dialect)
 
     def _rows(self, query: Any) -> defer.Deferred[list[Any]]:
-        return self.db.pool.do(lambda conn: conn.execute(query).fetchall())
+        return self.db.pool.do(lambda conn: list(conn.execute(query)))
 
     def _add(self, table: Any, columns: dict[str, Any]) -> defer.Deferred[int]:
         def add(conn: Any) -> int:

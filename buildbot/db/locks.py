@@ -72,6 +72,7 @@ class LocksConnectorComponent(base.DBConnectorComponent):
         :param copyids: of copies that are to stay.
         :returns: Deferred of the number of rows that are deleted.
         """
+        assert self.db.master is not None
         model, masterid = self.db.model, self.db.master.masterid
         masters, copies, uses = model.masters, model.lock_copies, model.lock_uses
 

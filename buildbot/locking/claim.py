@@ -86,10 +86,8 @@ class Claim(Waiter):
             pools[pool] = want
             if not want.exclusive and not 0 < want.units <= pool.most() and not self.outlasts:
                 raise self.too_many(want)
-            if lock.clock > number:
-                number = lock.clock
-            if lock.latest > latest:
-                latest = lock.latest
+            number = max(number, lock.clock)
+            latest = max(latest, lock.latest)
         # Arrival is counted as by Lamport's clocks ("Time, clocks, and the ordering of events in a
         # distributed system", 1978), each lock having one: at a lock, who comes later has the
         # higher number, and of two claims that meet at two locks, the same one is ahead at both.
@@ -99,8 +97,7 @@ class Claim(Waiter):
         for want in wants:
             lock = want.lock
             lock.clock = number
-            if age > lock.latest:
-                lock.latest = age
+            lock.latest = max(lock.latest, age)
         self.place = (-priority, age, number)
         if moved_at is not None:
             self.place = place_in_front(moved_at, self.place)

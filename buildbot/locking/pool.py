@@ -52,11 +52,11 @@ class Pool:
         'alone',
         'draining',
         'heads',
+        'held_whole',
         'holding',
         'holdings',
         'lines',
         'lock',
-        'held_whole',
         'used',
     )
 

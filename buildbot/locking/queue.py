@@ -177,8 +177,7 @@ class Line(Order):
         claim.line = self
         for pool in self._pools:
             lock, lines = pool.lock, pool.lines
-            if claim.place > lock.last:
-                lock.last = claim.place
+            lock.last = max(lock.last, claim.place)
             if not self:
                 if not lines:
                     lock.busy[pool] = None

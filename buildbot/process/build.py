@@ -586,7 +586,7 @@ class Build(upstream.Build, LockOwner):
         if not self.finished:
             yield self._ended.wait()
 
-    def _give_back(self, results: int) -> None:
+    def _give_back(self, results: int | None) -> None:
         # An error in the ending (the database, say) leaves what came behind it undone.
         self.finished = True
         self.results = worst_status(self.results, results)

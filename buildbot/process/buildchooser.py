@@ -273,7 +273,7 @@ class ReservingBuildChooser(BasicBuildChooser):
     def _getUnclaimedBuildRequests(self) -> Any:
         # one that cannot be made is not there for the user's nextBuild, and the others are
         found = []
-        for brdict in list(self.unclaimedBrdicts):
+        for brdict in list(self.unclaimedBrdicts or ()):
             if self._lent and brdict['buildrequestid'] not in self._lent:
                 continue
             request = yield self._getBuildRequestForBrdict(brdict)

@@ -30,7 +30,10 @@ class BuildRequestCollapser(upstream.BuildRequestCollapser):
     def _getUnclaimedBrs(self, builderid: int) -> Any:
         # they may be thousands, and each new request of a builder that merges none would read them
         builder = self.master.botmaster.getBuilderById(builderid)
-        if builder is not None and not builder.getCollapseRequestsFn():
+        merges = None if builder is None else builder.config.collapseRequests
+        if builder is not None and merges is None:
+            merges = self.master.config.collapseRequests
+        if merges is False:
             return []
         return (yield super()._getUnclaimedBrs(builderid))
 

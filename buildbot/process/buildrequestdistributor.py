@@ -264,7 +264,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                     self._look_soon([bldr.name])
 
     async def _new_chooser(self, bldr: Builder) -> Any:
-        chooser = self.createBuildChooser(bldr, self.master)
+        chooser: Any = self.createBuildChooser(bldr, self.master)
         if self.distribute_only_waited_childs and self._chooses_as_usual:
             pending = await bldr.inbox.read()
             awaited = [b for b in pending.brdicts() if b['waited_for']]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 UNENDED = [Filter('complete', 'eq', [False])]
 
 
-def end_rows(master: BuildMaster, buildid: int, text: str, results: int) -> Any:
+def end_rows(master: BuildMaster, buildid: Any, text: str, results: int | None) -> Any:
     """End the row of a build that runs no more, and those of its steps and logs, as far as they
     have no end.
 

@@ -53,12 +53,12 @@ class StepProperties(Properties):
         d.addErrback(lambda why: value if self.asked else why)
         return d
 
-    def _names(self, name: str) -> list[str] | None:
+    def _names(self, name: object) -> list[str] | None:
         if not isinstance(name, str) or not name.startswith(POOL):
             return None
         return [resource.name for resource in self.resources(name[len(POOL) :])] or None
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         return self._names(name) is not None or super().__contains__(name)
 
     def __getitem__(self, name: str) -> Any:

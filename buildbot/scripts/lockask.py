@@ -107,8 +107,8 @@ class AskOptions(base.SubcommandOptions):
             raise usage.UsageError(str(e)) from None
 
     def _credentials(self) -> Any:
-        from buildbot.clients.locks.api import Credentials
-        from buildbot.clients.locks.api import Token
+        from buildbot.clients.locks.api import Credentials  # noqa: PLC0415
+        from buildbot.clients.locks.api import Token  # noqa: PLC0415
 
         user = self['user']
         if user is None:

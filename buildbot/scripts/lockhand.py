@@ -77,7 +77,7 @@ class ActOptions(AskOptions):
         super().postOptions()
 
     def _whose(self) -> Of:
-        from buildbot.clients.locks.meant import Of
+        from buildbot.clients.locks.meant import Of  # noqa: PLC0415
 
         given = [name for name in ('worker', 'branch', 'key') if self[name] is not None]
         if len(given) > 1:
@@ -89,7 +89,7 @@ class ActOptions(AskOptions):
 
     def check_until(self) -> None:
         """Check that the end of a hold is one."""
-        from buildbot.clients.locks.until import end_at
+        from buildbot.clients.locks.until import end_at  # noqa: PLC0415
 
         if self['until'] is None:
             raise usage.UsageError('--until must say when it ends')

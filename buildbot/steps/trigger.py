@@ -54,7 +54,7 @@ class Trigger(upstream.Trigger):
         # its scheduler must have subscribed to the end of a request before that comes
         subscribed = fireEventually()
         for brid in brids:
-            subscribed.addCallback(lambda _, brid=brid: self._cancel(brid, why))
+            subscribed.addCallback(lambda _, brid: self._cancel(brid, why), brid)
 
     def _cancel(self, brid: int, why: str) -> defer.Deferred[Any]:
         d = self.master.data.control('cancel', {'reason': why}, ('buildrequests', brid))

@@ -165,6 +165,7 @@ class AbstractWorker(upstream.AbstractWorker):
             for lane in range(self._lanes.get(name, 0) + 1)
         ]
         if wanted != self._old_builder_list:
+            assert self.conn is not None
             known = yield self.conn.remoteSetBuilderList(builders=wanted)
             self._old_builder_list = wanted
             # a builder that has come back is attached when its former build has ended

@@ -18,8 +18,8 @@ from typing import Iterator
 from twisted.trial import runner
 
 
-def suite_of(package: str) -> Any:
-    return runner.TestLoader().loadByNames([package], recurse=True)
+def suite_of(*packages: str) -> Any:
+    return runner.TestLoader().loadByNames(list(packages), recurse=True)
 
 
 def cases_of(suite: Any) -> Iterator[Any]:

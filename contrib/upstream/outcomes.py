@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run tests with trial and write what became of each, one JSON line a test.
 
-Usage: python outcomes.py FILE SHARD SHARDS PACKAGE
+Usage: python outcomes.py FILE SHARD SHARDS PACKAGE...
 
-Of the test modules of PACKAGE, this runs those whose turn it is: every SHARDS-th from SHARD on.
+Of the test modules of all PACKAGEs, this runs those whose turn it is: every SHARDS-th from SHARD
+on.
 """
 
 from __future__ import annotations
@@ -73,9 +74,9 @@ class Outcomes(reporter.Reporter):
 
 
 def main() -> int:
-    Outcomes.file, which, count, package = sys.argv[1:]
+    Outcomes.file, which, count, *packages = sys.argv[1:]
     shard, shards = int(which), int(count)
-    modules = modules_of(suite_of(package))
+    modules = modules_of(suite_of(*packages))
     mine = sorted(modules)[shard::shards]
     suite = runner.TestSuite([case for name in mine for case in modules[name]])
     factory: Any = Outcomes

@@ -132,7 +132,7 @@ class Pending:
 
     def _in_line(self, brid: int) -> Iterator[Reason]:
         for reservation in self._builder.reservations.in_line(brid):
-            worker = self._builder.master.workers.workers.get(reservation.worker)
+            worker = self._builder.master.workers.workers.get(reservation.worker or '')
             workerid = None if worker is None else worker.workerid
             for reason in self._of_reservation(reservation):
                 yield reason._replace(
@@ -168,8 +168,8 @@ class Pending:
                 late = self._late_on(idle)
                 if late is not None and (late.kind == 'quarantine' or not is_waited_for):
                     yield late
-        for why, workers in refused.items():
-            yield why_refused(why, workers)
+        for why, who in refused.items():
+            yield why_refused(why, who)
 
     def _late_on(self, idle: Any) -> Reason | None:
         if idle not in self._late:

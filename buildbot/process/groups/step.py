@@ -213,7 +213,8 @@ class StepGroup(buildstep.BuildStep):
         finally:
             self._stop_timer()
         if callable(self.hideStepIf):
-            row = yield self.master.data.get(('steps', self.stepid))
+            stepid: Any = self.stepid
+            row = yield self.master.data.get(('steps', stepid))
             if row['hidden']:
                 yield self._hide_rows()
         return results

@@ -27,7 +27,7 @@ class Tally:
     """
 
     def __init__(self) -> None:
-        self.result: int = SUCCESS
+        self.result: Any = SUCCESS
         self.halted = False
         self.not_well: list[str] = []
         self.said: list[str] = []

@@ -56,11 +56,12 @@ class Branches(LabTestCase):
         branch = [BranchLock('version', **LIMITS).access('exclusive')]
         key = [BranchLock('key', key=Interpolate('%(src::branch)s'), **LIMITS).access('exclusive')]
         step = GatedStep(self.gate, locks=key)
-        return {
+        builders: dict[str, dict[str, Any]] = {
             'branch': {'steps': [step], 'locks': branch},
             'rendered': {'steps': [step], 'locks': rendered},
             'of_group': {'steps': [StepGroup(locks=rendered, steps=[step])]},
-        }[kind]
+        }
+        return builders[kind]
 
     @defer.inlineCallbacks
     def live(self, branch: str) -> Any:

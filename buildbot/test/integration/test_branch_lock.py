@@ -150,6 +150,7 @@ class BuilderLevel(LabTestCase):
             return [MasterLock('lab', props.getProperty('count'))]
 
         gate = Gate()
+        builders: dict[str, Any]
         if place == 'step':
             builders = {'a': {'steps': [GatedStep(gate, locks=locks)]}}
         else:

@@ -436,7 +436,7 @@ class Cancelling(FailingCase):
         yield self.start()
         brid = yield self.request('a')
         claim = self.master.db.buildrequests.claimBuildRequests
-        fails = lambda brids: defer.fail(no_database())  # noqa: E731
+        fails = lambda brids: defer.fail(no_database())
         self.patch(self.master.db.buildrequests, 'claimBuildRequests', fails)
         yield self.master.data.control('cancel', {'reason': 'x'}, ('buildrequests', brid))
         self.settle()
@@ -452,7 +452,7 @@ class Cancelling(FailingCase):
         yield self.start()
         brid = yield self.request('a')
         get = self.master.data.get
-        fails = lambda *args: defer.fail(no_database())  # noqa: E731
+        fails = lambda *args: defer.fail(no_database())
         self.patch(self.master.data, 'get', fails)
         yield self.master.data.control('cancel', {'reason': 'x'}, ('buildrequests', brid))
         self.settle()

@@ -253,7 +253,7 @@ class ByCommand(HttpCase):
         self.assertIsNone((yield self.row_of_board())['quarantined_at'])
         words = ('jtag[local1]', '--version', (yield self.row_of_board())['version'])
         for _ in range(2):
-            out, err, status = yield self.locks('bob', 'quarantine', *words, '--reason', 'cable')
+            _out, err, status = yield self.locks('bob', 'quarantine', *words, '--reason', 'cable')
             self.assertEqual((err, status), ('', 0))
         actions = json.loads((yield self.locks(None, 'show', 'jtag', '--json'))[0])['lockactions']
         self.assertEqual([row['action'] for row in actions], ['quarantined'])
@@ -402,7 +402,7 @@ class WhoMay(HttpCase):
         cookie = yield self.cookie_of_bob()
         [token, *_] = re.findall('TWISTED_SESSION=([^;]+)', cookie)[::-1]
         os.environ['BUILDBOT_LOCKS_TOKEN'] = token
-        out, err, status = yield self.locks(
+        _out, err, status = yield self.locks(
             None, 'quarantine', 'jtag[local1]', '--yes', '--reason', 'cable'
         )
         self.assertEqual((err, status), ('', 0))

@@ -687,7 +687,7 @@ class Latent(LentCase):
             [controller.worker],
             schedulers=self.triggerables('c'),
         )
-        yield controller.auto_start(True)
+        controller.auto_start(True)
         yield self.request('p')
         yield self.request('x')
         self.settle()

@@ -58,7 +58,7 @@ class HistoryCase(LabTestCase):
         words.setdefault('order', ['useid'])
         rows = yield self.get('locks', lockid, 'uses', **words)
         times = ('waiting_since', 'held_since', 'until')
-        seconds = lambda time: time and time.timestamp()  # noqa: E731
+        seconds = lambda time: time and time.timestamp()
         return [
             tuple(seconds(row[name]) if name in times else row[name] for name in names)
             for row in rows
@@ -286,7 +286,7 @@ class Kept(HistoryCase):
         self.assertEqual((yield self.written()), 2)
         engine = self.master.db.pool.engine
         statements: list[str] = []
-        note = lambda *args: statements.append(args[2])  # noqa: E731
+        note = lambda *args: statements.append(args[2])
         event.listen(engine, 'before_cursor_execute', note)
         self.addCleanup(event.remove, engine, 'before_cursor_execute', note)
         history = yield self.history()
@@ -311,7 +311,7 @@ class Kept(HistoryCase):
         self.patch(History, 'most', 3)
         yield self.start()
         add = self.master.db.lock_uses.add
-        fail = lambda uses: defer.fail(OSError('the disk is full'))  # noqa: E731
+        fail = lambda uses: defer.fail(OSError('the disk is full'))
         self.patch(self.master.db.lock_uses, 'add', fail)
         for _ in range(5):
             yield self.use()
@@ -395,7 +395,7 @@ class Kept(HistoryCase):
         """What cannot be written when the master stops is counted."""
         yield self.start()
         yield self.use(2)
-        fail = lambda uses: defer.fail(OSError('the disk is full'))  # noqa: E731
+        fail = lambda uses: defer.fail(OSError('the disk is full'))
         self.patch(self.master.db.lock_uses, 'add', fail)
         yield self.stop()
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
@@ -774,7 +774,7 @@ class Asked(HistoryCase):
         """If the history cannot be read, that is told once, and later holds are gone by."""
         want = self.want(MasterLock('L').access('exclusive'))
         yield self.setup_lab({'a': want, 'b': want})
-        fail = lambda *args: defer.fail(OSError('it is locked'))  # noqa: E731
+        fail = lambda *args: defer.fail(OSError('it is locked'))
         self.patch(self.master.db.lock_uses, 'newest', fail)
         lockid = yield self.master.db.locks.find_lock_id('L')
         yield self.request('a')

@@ -72,7 +72,7 @@ class Told:
             stderr=subprocess.STDOUT,
             text=True,
             # where the tests run in the background, Ctrl-C is ignored by all that they start
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads
             **words,
         )
         self.said: list[str] = []
@@ -146,6 +146,7 @@ class RealMaster(unittest.TestCase):
             capture_output=True,
             text=True,
             timeout=PATIENCE,
+            check=False,
         )
         return re.sub(r'\b\d+ s\b', 'N s', done.stdout), done.stderr, done.returncode
 
@@ -163,7 +164,7 @@ class RealMaster(unittest.TestCase):
             stdout=its,
             stderr=its,
             start_new_session=True,
-            preexec_fn=take_terminal,
+            preexec_fn=take_terminal,  # noqa: PLW1509 - no threads
         )
         os.close(its)
         said = b''

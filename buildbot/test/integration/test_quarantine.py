@@ -151,7 +151,8 @@ class Quarantine(HandTestCase):
         self.patch(self.master.botmaster.brd, 'maybeStartBuildsOn', lambda names: None)
         yield self.request('fw')
         chooser = ReservingBuildChooser(self.master.botmaster.builders['fw'], self.master)
-        chooser.workerpool = [w for w in chooser.workerpool if w.worker.workername == 'w1']
+        workers: list[Any] = chooser.workerpool
+        chooser.workerpool = [w for w in workers if w.worker.workername == 'w1']
         worker, request = yield chooser.popNextBuild()
         self.assertEqual((worker.worker.workername, request.id), ('w2', 1))
 

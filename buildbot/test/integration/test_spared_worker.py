@@ -31,9 +31,11 @@ class Odd(Exception):
     """What goes wrong in these tests."""
 
 
-@renderer
-def raises(props):
+def fails(props):
     raise Odd('no such pool')
+
+
+raises = renderer(fails)
 
 
 @renderer
@@ -294,7 +296,7 @@ class BegunWithoutLocks(SparedCase):
 
         @renderer
         def locks(props):
-            return answers.pop() if answers else raises(props)
+            return answers.pop() if answers else fails(props)
 
         yield self.setup_lab({'a': {'steps': [GatedStep(Gate())], 'locks': locks}})
         yield self.request('a')

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from parameterized import parameterized
 from twisted.internet import defer
 
@@ -44,7 +46,8 @@ class Adds(Named):
     @defer.inlineCallbacks
     def run(self):
         result = yield super().run()
-        self.build.addStepsAfterCurrentStep([Named(self.gates, name=n) for n in self.added])
+        added: Any = [Named(self.gates, name=n) for n in self.added]
+        self.build.addStepsAfterCurrentStep(added)
         return result
 
 

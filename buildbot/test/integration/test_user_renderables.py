@@ -388,7 +388,7 @@ class Nonsense(LabTestCase):
     def test_deferred_of_a_deferred(self):
         """What comes by way of several Deferreds comes all the same."""
         gate = Gate()
-        inner = lambda _: defer.succeed([LAB])  # noqa: E731
+        inner = lambda _: defer.succeed([LAB])
         locks = renderer(lambda props: defer.succeed(None).addCallback(inner))
         yield self.setup_lab({'a': {'steps': [GatedStep(gate)], 'locks': locks}})
         yield self.request('a')

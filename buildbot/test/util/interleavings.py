@@ -115,7 +115,7 @@ class Interleavings:
         for i, acts in enumerate(self._acts):
             if i in line or (not done[i] and not self._has_place(i, done)):
                 continue
-            takes, _, what = acts[done[i]]
+            takes = acts[done[i]][0]
             if not takes:
                 yield self._serve(self._step(i, state))
             elif self._may_have(i, state, line):

@@ -9,6 +9,7 @@ import sqlite3
 from functools import lru_cache
 from typing import Any
 from typing import Callable
+from typing import cast
 
 import sqlalchemy as sa
 from twisted.internet import defer
@@ -39,7 +40,7 @@ class MemoryDatabase:
     """
 
     def __init__(self) -> None:
-        self.engine: Any = enginestrategy.create_engine('sqlite://', basedir='.')
+        self.engine = cast(Any, enginestrategy.create_engine('sqlite://', basedir='.'))
         self._dispose = self.engine.dispose
         self.engine.connect = self._connect
         self.engine.dispose = self.forget

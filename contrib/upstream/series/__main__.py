@@ -2,10 +2,12 @@
 """Write the series, or the merged tree, into a checkout of Buildbot.
 
 Usage: python -m series tree|patches|types CHECKOUT FOLDER
+       python -m series tests CHECKOUT FOLDER [--touched] [--help]
 
 CHECKOUT is a checkout of Buildbot without changes of its own. ``tree`` leaves the whole fork merged
 into its files, to be read; ``patches`` makes a branch ``interlock`` there with one commit for each
-feature, and writes the patches to FOLDER; ``types`` lets mypy look at each commit of that branch.
+feature, and writes the patches to FOLDER; ``types`` lets mypy look at each commit of that branch;
+``tests`` runs upstream's own tests and linter at each, in a clone.
 Tools in the versions that the checkout asks for are kept in FOLDER/tools.
 """
 
@@ -15,6 +17,7 @@ import gc
 import sys
 from pathlib import Path
 
+from . import suite
 from .fork import Fork
 from .names import Refusal
 from .patches import doubted
@@ -28,24 +31,28 @@ FORK = HERE.parent.parent / 'buildbot'
 
 
 def main() -> int:
-    if len(sys.argv) != 4 or sys.argv[1] not in ('tree', 'patches', 'types'):
+    command, *words = sys.argv[1:] or ['']
+    is_tests = command == 'tests' and len(words) >= 2
+    if not is_tests and (len(words) != 2 or command not in ('tree', 'patches', 'types')):
         print(__doc__)
         return 2
     # Trees of syntax have no circles and all are kept; to look for some is a fifth of a run.
     gc.disable()
     try:
         series = Series(HERE / 'series.toml')
-        folder = Path(sys.argv[3]).resolve()
-        tree = Tree(Path(sys.argv[2]).resolve(), folder / 'tools')
+        folder = Path(words[1]).resolve()
+        tree = Tree(Path(words[0]).resolve(), folder / 'tools')
         fork = Fork(FORK, series)
         tree.install_tools(
             [need for commit in series.commits for need in (*commit.requires, *commit.pins)]
         )
-        if sys.argv[1] == 'types':
+        if is_tests:
+            return suite.main(tree, len(series.commits), folder / 'suite', words[2:])
+        if command == 'types':
             found = doubted(tree, len(series.commits))
             print(*found, sep='\n')
             return 1 if found else 0
-        if sys.argv[1] == 'tree':
+        if command == 'tree':
             write_whole(tree, fork, series, tree.base())
             tree.git('reset', '--quiet', 'HEAD')
             print(f'series: the merged tree is in {tree.root}')

@@ -126,7 +126,17 @@ def with_signature(ours: Function, theirs: Function) -> Function:
     returns = theirs.returns
     if returns is not None and code(returns.annotation) == 'None' and _returns(ours.body):
         returns = ours.returns
+    if returns is not None and _kind(ours) == 'inlineCallbacks':
+        # that of the release may give the Deferred of another method
+        returns = returns.with_changes(annotation=_as_inline(returns.annotation))
     return ours.with_changes(params=params, returns=returns)
+
+
+def _as_inline(annotation: cst.BaseExpression) -> cst.BaseExpression:
+    if isinstance(annotation, cst.Subscript):
+        if code(annotation.value) in ('Deferred', 'defer.Deferred'):
+            return annotation.with_changes(value=cst.Name('InlineCallbacksType'))
+    return annotation
 
 
 def _all_params(function: Function) -> list[cst.Param]:

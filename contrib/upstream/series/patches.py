@@ -82,8 +82,7 @@ def doubted(tree: Tree, count: int) -> list[str]:
     :param count: how many commits the series has.
     :raises Refusal: the checkout has changes, or is not at the last of them.
     """
-    last = tree.base()
-    base, *commits = tree.git('rev-list', '--reverse', f'--max-count={count + 1}', last).split()
+    base, *commits = tree.series(count)
     tree.git('checkout', '--quiet', base)
     before, found = tree.doubts_before(base), []
     for number, commit in enumerate(commits):

@@ -62,6 +62,15 @@ class Tree:
             raise Refusal(f'{self.root} has changes of its own')
         return self.git('rev-parse', 'HEAD').strip()
 
+    def series(self, count: int) -> list[str]:
+        """Return the commit before the series and those of the series.
+
+        :param count: how many commits the series has.
+        :raises Refusal: the checkout has changes of its own.
+        """
+        found = self.git('rev-list', '--reverse', f'--max-count={count + 1}', self.base())
+        return found.split()
+
     def original(self, path: Path) -> str | None:
         """Return the text of a file as it was in the checkout; None if it was not there."""
         if path not in self._originals:

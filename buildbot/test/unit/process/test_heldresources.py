@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
+from typing import cast
 
 from parameterized import parameterized
 from twisted.internet import defer
@@ -45,7 +46,7 @@ def first_board(props):
 
 class Seen(unittest.TestCase):
     def setUp(self):
-        self.owner: Any = Owner()
+        self.owner = cast(Any, Owner())
         self.of_build = Properties(branch='main')
         self.props = StepProperties(self.of_build, self.owner)
 

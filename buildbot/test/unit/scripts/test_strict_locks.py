@@ -46,7 +46,7 @@ class Strict(unittest.SynchronousTestCase):
         self.assertIs(namedAny(command), checkconfig)
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter('always')
-            status = checkconfig._orig(options.subOptions)
+            status = vars(checkconfig)['_orig'](options.subOptions)
         told = [str(w.message) for w in warned if w.category is ConfigWarning]
         return status, out.getvalue(), err.getvalue(), told
 

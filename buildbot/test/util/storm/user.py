@@ -50,7 +50,7 @@ class User:
         """
         if what not in self.says:
             return accesses
-        rendered = renderer(lambda props: self._render(what, accesses))
+        rendered: Any = renderer(lambda props: self._render(what, accesses))
         rendered.accesses = accesses  # what it comes to in the end
         return rendered
 

@@ -28,6 +28,7 @@ class AbstractWorker(upstream.AbstractWorker):
             for lane in range(self._lanes.get(builder.name, 0) + 1)
         ]
         if wanted != self._old_builder_list:
+            assert self.conn is not None
             known = yield self.conn.remoteSetBuilderList(builders=wanted)
             self._old_builder_list = wanted
             attached = [b for b in map(self.botmaster.builders.get, known or ()) if b is not None]

@@ -149,7 +149,7 @@ class Book(ReservationCase):
             self.wait(1, *workers)
         self.assertEqual(self.book.waits_everywhere(1), everywhere)
         known = self.book.waits_on(1)
-        self.assertEqual(everywhere or bool(known) and set(idle) <= set(known), waits)
+        self.assertEqual(everywhere or (bool(known) and set(idle) <= set(known)), waits)
         self.assertEqual(self.book.is_in_line(1), bool(workers))
 
     @parameterized.expand(

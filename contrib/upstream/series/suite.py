@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Upstream's own checks at each commit of the series: its tests, its linter, its manual."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Sequence
+
+from .tree import Tree
+
+OUTCOMES = Path(__file__).resolve().parent.parent / 'outcomes.py'
+WHOLE = 'buildbot.test'
+BAD = ('failure', 'error')
+
+
+class Suite:
+    """A clone of a checkout with the series, in which its commits are tried.
+
+    :param tree: the checkout; it stays as it is.
+    :param count: how many commits the series has there.
+    :param folder: for the clone, and what is known from former runs.
+    :param words: of the command line.
+    """
+
+    def __init__(self, tree: Tree, count: int, folder: Path, words: argparse.Namespace) -> None:
+        self.folder, self.words = folder, words
+        self.base, *self.commits = tree.series(count)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / 'tree').is_dir():
+            tree.git('clone', '--quiet', '--shared', str(tree.root), str(folder / 'tree'))
+        self.clone = Tree(folder / 'tree', tree.tools)
+        self.clone.git('fetch', '--quiet', str(tree.root), 'HEAD')
+        self._before = folder / f'before-{self.base}.json'
+        #: the outcomes before the series of the packages and modules that have run
+        self.before: dict[str, dict[str, str]] = {}
+        if self._before.is_file():
+            self.before = json.loads(self._before.read_text(encoding='utf-8'))
+        self._good = folder / 'good'
+        # what has failed at the checkout, or at a commit before
+        self._known: set[str] = set()
+
+    def check(self) -> bool:
+        """Try the commits that have not been tried with success, and say which fail how.
+
+        :returns: whether all of them are good.
+        """
+        good = set(self._good.read_text().split('\n')) if self._good.is_file() else set()
+        first, last = self.words.first, self.words.last or len(self.commits)
+        self._known |= self._others(self.base)
+        failed = []
+        for number in range(first, last + 1):
+            commit = self.commits[number - 1]
+            title = self.clone.git('log', '-1', '--format=%s', commit).strip()
+            same = self._names_of(commit)
+            key = f'{self.clone.git("rev-parse", f"{commit}^{{tree}}").strip()} {same}'
+            key += f' {self.words.manual}'
+            print(f'series: testing {number} of {len(self.commits)}: {title}', flush=True)
+            if key in good:
+                continue
+            faults = self._faults(commit, same)
+            for fault in sorted(faults):
+                print(f'  {number}: {fault}', flush=True)
+            if faults:
+                failed.append(number)
+                continue
+            with open(self._good, 'a', encoding='utf-8') as f:
+                f.write(f'{key}\n')
+        print(f'series: {", ".join(map(str, failed)) or "none"} failed', flush=True)
+        return not failed
+
+    def _faults(self, commit: str, names: Sequence[str]) -> set[str]:
+        # a test that fails is given another chance alone
+        self._run_before(names)
+        before = {test: end for ends in self.before.values() for test, end in ends.items()}
+        was_bad = {test for test, end in before.items() if end in BAD}
+        found = bad(self._outcomes(commit, names)) - was_bad
+        again = self._outcomes(commit, sorted(test for test in found if ' ' not in test))
+        found = {test for test in found if again.get(test, 'error') in BAD}
+        new = (found | self._others(commit)) - self._known
+        self._known |= new
+        return new
+
+    def _names_of(self, commit: str) -> list[str]:
+        # what trial is told to run
+        if not self.words.touched:
+            return [self.words.only]
+        changed = self.clone.git('diff', '--name-only', '--diff-filter=d', f'{commit}~', commit)
+        listed = self.clone.git('ls-tree', '-r', '--name-only', commit, 'master/buildbot/test')
+        found = touched(changed.splitlines(), listed.splitlines())
+        return [n for n in found if f'{n}.'.startswith(f'{self.words.only}.')]
+
+    def _run_before(self, names: Sequence[str]) -> None:
+        listed = set(self.clone.git('ls-tree', '-r', '--name-only', self.base).splitlines())
+        unknown = []
+        for name in names:
+            path = f'master/{name.replace(".", "/")}'
+            if name not in self.before and listed & {f'{path}.py', f'{path}/__init__.py'}:
+                unknown.append(name)
+        if not unknown:
+            return
+        print(f'series: running {" ".join(unknown)} without the series', flush=True)
+        outcomes = self._outcomes(self.base, unknown)
+        for test in sorted(bad(outcomes)):
+            print(f'  fails without the series: {test}', flush=True)
+        self.before.update({name: {} for name in unknown})
+        self.before[unknown[0]] = outcomes
+        self._before.write_text(json.dumps(self.before), encoding='utf-8')
+
+    def _outcomes(self, commit: str, names: Sequence[str]) -> dict[str, str]:
+        # what becomes of each test, with a process for each processor
+        if not names:
+            return {}
+        self._go_to(commit)
+        shards = os.cpu_count() or 1
+        paths = os.pathsep.join(str(self.clone.root / part) for part in ('master', 'worker', 'pkg'))
+        running = []
+        for shard in range(shards):
+            (self.folder / f'outcomes-{shard}').unlink(missing_ok=True)
+            words = [f'outcomes-{shard}', str(shard), str(shards), *names]
+            command = [str(self.clone.tools / 'bin' / 'python'), str(OUTCOMES), *words]
+            with open(self.folder / f'log-{shard}', 'w', encoding='utf-8') as log:
+                running.append(
+                    subprocess.Popen(
+                        command,
+                        cwd=self.folder,
+                        env={**os.environ, 'PYTHONPATH': paths},
+                        stdout=log,
+                        stderr=log,
+                    )
+                )
+        for process in running:
+            process.wait()
+        outcomes: dict[str, str] = {}
+        for shard in range(shards):
+            path = self.folder / f'outcomes-{shard}'
+            if not path.is_file():
+                outcomes[f'trial ends without an outcome: {self.folder}/log-{shard}'] = 'error'
+                continue
+            lines = path.read_text(encoding='utf-8').splitlines()
+            outcomes.update(json.loads(line) for line in lines)
+        return outcomes
+
+    def _others(self, commit: str) -> set[str]:
+        # what ruff says, and Sphinx of the manual
+        self._go_to(commit)
+        tools = self.clone.tools / 'bin'
+        checks: list[list[str | Path]] = [
+            [tools / 'ruff', 'check', '--quiet', '--output-format=concise', '.'],
+            [tools / 'ruff', 'format', '--quiet', '--check', '.'],
+        ]
+        if self.words.manual:
+            page = self.folder / 'manual'
+            checks.append([tools / 'sphinx-build', '-q', '-E', 'master/docs', page])
+        found = set()
+        paths = {'PYTHONPATH': str(self.clone.root / 'master')}
+        for command in checks:
+            done = subprocess.run(
+                [str(word) for word in command],
+                cwd=self.clone.root,
+                env={**os.environ, **paths},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            for line in (done.stdout + done.stderr).splitlines():
+                # where it is changes from commit to commit
+                text = re.sub(r'(:\d+)+', '', line.replace(f'{self.clone.root}/', '')).strip()
+                found.update([f'{Path(command[0]).name}: {text}'] if text else [])
+        return found
+
+    def _go_to(self, commit: str) -> None:
+        self.clone.git('checkout', '--quiet', '--force', '--detach', commit)
+        # newer checkouts import it, and have it of their build
+        (self.clone.package / '_version.py').write_text("version = '0'\n", encoding='utf-8')
+        # plugins are found by the entry points, which the commits change
+        python = str(self.clone.tools / 'bin' / 'python')
+        subprocess.run(
+            [python, 'setup.py', '--quiet', 'egg_info'],
+            cwd=self.clone.root / 'master',
+            capture_output=True,
+            check=True,
+        )
+
+
+def bad(outcomes: dict[str, str]) -> set[str]:
+    return {test for test, outcome in outcomes.items() if outcome in BAD}
+
+
+def touched(changed: Sequence[str], listed: Sequence[str]) -> list[str]:
+    """Name the test modules that a commit changes, and those of the modules that it changes.
+
+    :param changed: files, from the root of the checkout.
+    :param listed: all files of the tests.
+    """
+    stems = set()
+    for name in changed:
+        path = Path(name)
+        if path.suffix == '.py' and path.name != '__init__.py' and '/test/' not in name:
+            stems |= {f'test_{path.stem}', f'test_{path.parent.name}_{path.stem}'}
+    found = set()
+    for name in listed:
+        path = Path(name)
+        if path.name.startswith('test_') and path.suffix == '.py':
+            own = path.stem in stems or any(path.stem.startswith(f'{stem}_') for stem in stems)
+            if own or name in changed:
+                found.add('.'.join(path.with_suffix('').parts[1:]))
+    return sorted(found)
+
+
+def main(tree: Tree, count: int, folder: Path, words: Sequence[str]) -> int:
+    """Try commits of the series in a checkout.
+
+    :param folder: for what is known from former runs.
+    :param words: of the command line, behind those that each command takes.
+    """
+    parser = argparse.ArgumentParser(prog='python -m series tests CHECKOUT FOLDER')
+    parser.add_argument('--only', default=WHOLE, metavar='PACKAGE', help='run its tests alone')
+    parser.add_argument('--from', dest='first', type=int, default=1, help='the first commit')
+    parser.add_argument('--to', dest='last', type=int, help='the last commit')
+    parser.add_argument('--touched', action='store_true', help='run tests of what it changes alone')
+    parser.add_argument('--manual', action='store_true', help='build the manual, too')
+    parsed = parser.parse_args(words)
+    wanted = ['setuptools>=80']
+    if parsed.manual:
+        wanted += ['-r', str(tree.root / 'requirements-cidocs.txt')]
+    pip = [str(tree.tools / 'bin' / 'python'), '-m', 'pip', '--disable-pip-version-check']
+    subprocess.run([*pip, '--quiet', 'install', *wanted], check=True)
+    return 0 if Suite(tree, count, folder, parsed).check() else 1

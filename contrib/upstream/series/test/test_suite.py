@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Upstream's tests and linter at each commit of a series, in a checkout made up for it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from parameterized import parameterized
+from twisted.trial import unittest
+
+from series.suite import main
+from series.suite import touched
+from series.tree import Tree
+
+ON, NEVER = 'buildbot.test.test_lamp.Lamp.test_on', 'buildbot.test.test_lamp.Lamp.test_never'
+
+
+class Touched(unittest.SynchronousTestCase):
+    @parameterized.expand(
+        [
+            ('test', ['master/buildbot/test/unit/test_lamp.py'], ['test_lamp']),
+            ('module', ['master/buildbot/lamp.py'], ['test_lamp', 'test_lamp_shade']),
+            ('in_a_folder', ['master/buildbot/db/wire.py'], ['test_db_wire']),
+            ('no_module', ['master/docs/lamp.rst', 'master/buildbot/lamp/__init__.py'], []),
+        ]
+    )
+    def test_touched(self, _, changed, expected):
+        """The tests of a module have its name, or that of its folder too."""
+        names = ['test_lamp', 'test_lamp_shade', 'test_lampion', 'test_db_wire', 'lamp']
+        listed = [f'master/buildbot/test/unit/{name}.py' for name in names]
+        found = [name.rpartition('.')[2] for name in touched(changed, listed)]
+        self.assertEqual(found, expected)
+
+
+class Commits(unittest.SynchronousTestCase):
+    def setUp(self):
+        self.folder = Path(self.mktemp()).absolute()
+        self.root = self.folder / 'checkout'
+        self.tools = self.folder / 'tools' / 'bin'
+        self.tools.mkdir(parents=True)
+        self.numbers = itertools.count()
+        # a commit says itself what becomes of its tests; there is nothing to install
+        self.program(
+            'python', 'case "$1" in *outcomes.py) cat "${PYTHONPATH%%:*}/ends" > $2;; esac'
+        )
+        self.program('ruff', '[ "$1" = format ] || cat faults 2> /dev/null; true')
+        self.git('init', '--quiet', str(self.root), cwd=self.folder)
+        self.git('config', 'user.name', 'A. Person')
+        self.git('config', 'user.email', 'a@person.example')
+        self.write('master/buildbot/__init__.py', '')
+        self.write('master/buildbot/test/__init__.py', '')
+        self.write('master/buildbot/test/test_lamp.py', '')
+        self.write('master/buildbot/master.py', '# header\nimport os\n')
+        self.write('master/buildbot/locks.py', '')
+        self.write('.gitignore', '_version.py\n*.pyc\n')
+        self.commit('success')
+
+    def program(self, name, text):
+        (self.tools / name).write_text(f'#!/bin/sh\n{text}\n')
+        (self.tools / name).chmod(0o755)
+
+    def git(self, *words, cwd=None):
+        subprocess.run(['git', *words], cwd=cwd or self.root, check=True, capture_output=True)
+
+    def write(self, name, text):
+        (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / name).write_text(text)
+
+    def commit(self, end):
+        ends = {ON: end, NEVER: 'failure'}
+        self.write('master/ends', ''.join(f'{json.dumps(item)}\n' for item in ends.items()))
+        self.write('master/buildbot/lamp.py', f'# {next(self.numbers)}')
+        self.git('add', '--all')
+        self.git('commit', '--quiet', '--message', 'Change the lamp')
+
+    def try_series(self, count, *words):
+        self.patch(os, 'cpu_count', lambda: 1)
+        tree = Tree(self.root, self.folder / 'tools')
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            status = main(tree, count, self.folder / 'suite', words)
+        told = output.getvalue().replace('buildbot.test', 'B')
+        return status, [line for line in told.splitlines() if 'testing' not in line]
+
+    def test_good(self):
+        """What fails without the series is named and does not count."""
+        self.commit('success')
+        expected = ['series: running B without the series']
+        expected += ['  fails without the series: B.test_lamp.Lamp.test_never']
+        self.assertEqual(self.try_series(1), (0, [*expected, 'series: none failed']))
+
+    def test_failed(self):
+        """A test that fails newly is named at the commit at which it begins to."""
+        self.commit('failure')
+        self.commit('error')
+        self.commit('success')
+        status, told = self.try_series(3, '--touched')
+        self.assertEqual(status, 1)
+        self.assertEqual(told[2:], ['  1: B.test_lamp.Lamp.test_on', 'series: 1 failed'])
+
+    def test_linter(self):
+        """So is what the linter says newly, wherever the line is."""
+        self.write('faults', 'lamp.py:1:2: E1 old\n')
+        self.commit('success')
+        self.write('faults', 'lamp.py:3:4: E1 old\nlamp.py:5:6: E2 new\n')
+        self.commit('success')
+        status, told = self.try_series(1, '--only', 'buildbot.test.test_lamp')
+        self.assertEqual(
+            (status, told[2:]), (1, ['  1: ruff: lamp.py: E2 new', 'series: 1 failed'])
+        )
+
+    def test_goes_on(self):
+        """A commit that was good is not tried again, one that failed is."""
+        self.commit('success')
+        self.commit('failure')
+        self.assertEqual(self.try_series(2)[0], 1)
+        self.git('checkout', '--quiet', 'HEAD~')
+        self.program('python', 'case "$1" in *outcomes.py) exit 1;; esac')
+        self.assertEqual(self.try_series(1), (0, ['series: none failed']))
+
+    def test_no_outcome(self):
+        """A run of which nothing comes is a failure, and says where its log is."""
+        self.commit('success')
+        self.assertEqual(self.try_series(1, '--to', '1')[0], 0)
+        self.commit('success')
+        self.program('python', 'case "$1" in *outcomes.py) exit 1;; esac')
+        told = f'trial ends without an outcome: {self.folder}/suite/log-0'
+        expected = [f'  2: {told}', 'series: 2 failed']
+        self.assertEqual(self.try_series(2), (1, expected))
+
+    def test_once(self):
+        """A test that fails only once does not count."""
+        self.commit('failure')
+        once = 'sed s/failure/success/ "${PYTHONPATH%%:*}/ends"'
+        every = 'cat "${PYTHONPATH%%:*}/ends"'
+        run = f'if [ "$5" = {ON} ]; then {once}; else {every}; fi > $2'
+        self.program('python', f'case "$1" in *outcomes.py) {run};; esac')
+        self.assertEqual(self.try_series(1)[0], 0)
+
+    def test_from_to(self):
+        """Only the commits that are asked for are tried."""
+        self.commit('failure')
+        self.commit('success')
+        self.commit('failure')
+        self.assertEqual(self.try_series(3, '--from', '2', '--to', '2')[0], 0)
