@@ -128,7 +128,8 @@ class Suite:
                     subprocess.Popen(
                         command,
                         cwd=self.folder,
-                        env={**os.environ, 'PYTHONPATH': paths},
+                        # what is compiled of one commit is not for another
+                        env={**os.environ, 'PYTHONPATH': paths, 'PYTHONDONTWRITEBYTECODE': '1'},
                         stdout=log,
                         stderr=log,
                     )
