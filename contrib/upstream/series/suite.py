@@ -177,7 +177,9 @@ class Suite:
     def _go_to(self, commit: str) -> None:
         self.clone.git('checkout', '--quiet', '--force', '--detach', commit)
         # newer checkouts import it, and have it of their build
-        (self.clone.package / '_version.py').write_text("version = '0'\n", encoding='utf-8')
+        for package in (self.clone.package, self.clone.root / 'worker' / 'buildbot_worker'):
+            if package.is_dir():
+                (package / '_version.py').write_text("version = '0'\n", encoding='utf-8')
         # plugins are found by the entry points, which the commits change
         python = str(self.clone.tools / 'bin' / 'python')
         subprocess.run(
