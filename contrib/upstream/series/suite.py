@@ -177,17 +177,17 @@ class Suite:
     def _go_to(self, commit: str) -> None:
         self.clone.git('checkout', '--quiet', '--force', '--detach', commit)
         # newer checkouts import it, and have it of their build
-        for package in (self.clone.package, self.clone.root / 'worker' / 'buildbot_worker'):
-            if package.is_dir():
-                (package / '_version.py').write_text("version = '0'\n", encoding='utf-8')
-        # plugins are found by the entry points, which the commits change
+        (self.clone.package / '_version.py').write_text("version = '0'\n", encoding='utf-8')
+        # plugins are found by the entry points, which the commits change, and the worker's version so
         python = str(self.clone.tools / 'bin' / 'python')
-        subprocess.run(
-            [python, 'setup.py', '--quiet', 'egg_info'],
-            cwd=self.clone.root / 'master',
-            capture_output=True,
-            check=True,
-        )
+        for part in ('master', 'worker'):
+            if (self.clone.root / part).is_dir():
+                subprocess.run(
+                    [python, 'setup.py', '--quiet', 'egg_info'],
+                    cwd=self.clone.root / part,
+                    capture_output=True,
+                    check=True,
+                )
 
 
 def bad(outcomes: dict[str, str]) -> set[str]:
