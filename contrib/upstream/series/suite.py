@@ -178,7 +178,7 @@ class Suite:
         self.clone.git('checkout', '--quiet', '--force', '--detach', commit)
         # newer checkouts import it, and have it of their build
         (self.clone.package / '_version.py').write_text("version = '0'\n", encoding='utf-8')
-        # plugins are found by the entry points, which the commits change, and the worker's version so
+        # what pip would tell: entry points of plugins, which commits change, and a version
         python = str(self.clone.tools / 'bin' / 'python')
         for part in ('master', 'worker'):
             if (self.clone.root / part).is_dir():
