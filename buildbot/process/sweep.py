@@ -38,7 +38,7 @@ KNOWN_STARTS = (BuildStep.startStep, StepGroup.startStep)
 
 
 class LeftoverError(Exception):
-    """An owner of locks has ended, and its claim has not. That is a bug of Interlock's."""
+    """An owner of locks has ended, and its claim has not. That is a bug."""
 
 
 class Leftover(NamedTuple):

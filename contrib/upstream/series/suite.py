@@ -128,7 +128,8 @@ class Suite:
                     subprocess.Popen(
                         command,
                         cwd=self.folder,
-                        env={**os.environ, 'PYTHONPATH': paths},
+                        # what is compiled of one commit is not for another
+                        env={**os.environ, 'PYTHONPATH': paths, 'PYTHONDONTWRITEBYTECODE': '1'},
                         stdout=log,
                         stderr=log,
                     )
@@ -177,14 +178,16 @@ class Suite:
         self.clone.git('checkout', '--quiet', '--force', '--detach', commit)
         # newer checkouts import it, and have it of their build
         (self.clone.package / '_version.py').write_text("version = '0'\n", encoding='utf-8')
-        # plugins are found by the entry points, which the commits change
+        # what pip would tell: entry points of plugins, which commits change, and a version
         python = str(self.clone.tools / 'bin' / 'python')
-        subprocess.run(
-            [python, 'setup.py', '--quiet', 'egg_info'],
-            cwd=self.clone.root / 'master',
-            capture_output=True,
-            check=True,
-        )
+        for part in ('master', 'worker'):
+            if (self.clone.root / part).is_dir():
+                subprocess.run(
+                    [python, 'setup.py', '--quiet', 'egg_info'],
+                    cwd=self.clone.root / part,
+                    capture_output=True,
+                    check=True,
+                )
 
 
 def bad(outcomes: dict[str, str]) -> set[str]:

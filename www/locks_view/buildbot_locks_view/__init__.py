@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The page of the locks, for the release's web server: ``c['www']['plugins']['locks_view']``."""
+"""The page of the locks, for Buildbot's web server: ``c['www']['plugins']['locks_view']``."""
 
 from buildbot.www.plugin import Application
 
