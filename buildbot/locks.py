@@ -75,14 +75,14 @@ class LockAccess(util.ComparableMixin):
         return None
 
     def why_never(self, workers: Sequence[str]) -> str | None:
-        """Say why it can never be had; None if it can.
+        """Say why it can never be granted; None if it can.
 
         :param workers: the names of the workers on which it may be used; none if they are unknown.
         """
         most = self.lockid.most_units()
         if self.mode == 'exclusive' or self.count <= most:
             return None
-        return f'{in_units(self.count)} can never be had, for it has {most} at most'
+        return f'{in_units(self.count)} can never be granted: it has {most} at most'
 
     def holders_on(self, workername: str) -> int:
         """Return for how many builds on a worker there is enough at a time.
@@ -361,7 +361,7 @@ class BranchLock(BaseLockId):
         '_rules',
     )
     lockClass = RealBranchLock
-    why_not_of_worker = 'a branch lock cannot stand here, where no branch is known'
+    why_not_of_worker = 'a branch lock cannot be used here, where no branch is known'
 
     def __init__(
         self,

@@ -72,15 +72,15 @@ class PoolAccess(LockAccess):
                 return f'no resource fits {part.labels!r}'
             if fitting < part.units:
                 number = 'there is 1' if fitting == 1 else f'there are {fitting}'
-                return f'{part.words} can never be had, for {number}'
+                return f'{part.words} can never be granted: {number}'
             if not can_be_had(lock, [part]):
-                return f'{part.words}, can never be had, for there are never so many that agree'
+                return f'{part.words}, can never be granted: there are never so many that agree'
         words = ' and '.join(part.words for part in self.parts)
         if not can_be_had(lock, self.parts):
-            return f'{words} can never be had together, for there are too few such resources'
+            return f'{words} can never be granted together: there are too few such resources'
         if workers and not any(can_be_had(lock, self.parts, worker) for worker in workers):
             names = ', '.join(repr(worker) for worker in workers)
-            return f'{words} can be had on none of the workers {names}'
+            return f'{words} can be granted on none of the workers {names}'
         return None
 
     def holders_on(self, workername: str) -> int:
@@ -188,13 +188,13 @@ class ResourcePool(BaseLockId):
             problem = f'exclusive must be True or False, not {exclusive!r}'
         elif count in ('counting', 'exclusive'):
             problem = (
-                f'{count!r} is no number of resources; a pool is taken with access(count=1), or'
+                f'{count!r} is not a number of resources; a pool is taken with access(count=1), or'
                 ' with access(exclusive=True)'
             )
         elif exclusive and (count != 1 or labels is not None or same is not None):
             problem = 'exclusive access takes the whole pool, so nothing else can be said of it'
         elif not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            problem = f'{count!r} is no number of resources'
+            problem = f'{count!r} is not a number of resources'
         elif same is not None and (not isinstance(same, str) or not same):
             problem = f'same must be the name of a property or of a family of labels, not {same!r}'
         elif labels is not None and not isinstance(labels, str):

@@ -52,7 +52,7 @@ class BuilderConfig(upstream.BuilderConfig):
                 continue
             if given.get(new) is not None:
                 problems.append(
-                    f'it has both {old} and {new}, the old and the new word for one thing'
+                    f'it has both {old} and {new}, the old and the new name for the same thing'
                 )
                 continue
             old_word(old, new, where)

@@ -54,7 +54,7 @@ def _problems(accesses: Any, in_build: bool, workers: Sequence[str]) -> Iterator
     for access in accesses:
         if IRenderable.providedBy(access):
             if not in_build:
-                yield f'{access!r} cannot stand here, where no build is known to render it for'
+                yield f'{access!r} cannot be used here, where no build is known to render it for'
             continue
         lockid = access.lockid if isinstance(access, LockAccess) else access
         if not isinstance(lockid, BaseLockId):
@@ -65,7 +65,7 @@ def _problems(accesses: Any, in_build: bool, workers: Sequence[str]) -> Iterator
         problem = problem or access.why_never(workers)
         if problem is None and known is not None:
             both = known.joined(access)
-            problem = both.why_never(workers) if both else 'it stands twice in one list'
+            problem = both.why_never(workers) if both else 'it is in one list twice'
             access = both or access
         if problem is None:
             wanted[lockid.name] = access

@@ -92,7 +92,8 @@ def with_todays_keys(config_dict: dict[str, Any]) -> dict[str, Any]:
             continue
         value = translated.pop(old)
         if new in config_dict:
-            error(f"c['{old}'] and c['{new}'] are the old and the new word for one thing; keep one")
+            both = f"c['{old}'] and c['{new}'] are the old and the new name for the same thing"
+            error(f'{both}; keep one')
             continue
         if old == 'slavePortnum' and not isinstance(value, (int, str, type(None))):
             error(f"c['slavePortnum'] must be a port or an endpoint's description, not {value!r}")

@@ -513,8 +513,8 @@ class BaseLock:
         return self.line()
 
     def never(self, access: Access) -> str:
-        """Say that what an access asks for can never be had."""
-        return f'{in_units(access.count)} of {self} can never be had, for it has {self.maxCount}'
+        """Say that what an access asks for can never be granted."""
+        return f'{in_units(access.count)} of {self} can never be granted: it has {self.maxCount}'
 
     def want_of(self, access: Access) -> Want:
         """Return what an access asks for; its count is not 0."""
@@ -642,7 +642,7 @@ class BaseLock:
             if self._has_granted(key, access):
                 return defer.succeed(self)
             assert not self._asked[key].waiting, f'{owner} waits for {self} already'
-            self._forget_asked(key)  # it was for another access, or can never be had
+            self._forget_asked(key)  # it was for another access, or can never be granted
         if claim.may_be_granted():
             return defer.succeed(self)
         d = claim.wait()
@@ -705,9 +705,9 @@ def check_access(access: Access) -> None:
 def problem_of_access(access: Access) -> str | None:
     """Say why no lock can be taken like this; None if one can."""
     if access.mode not in ('counting', 'exclusive'):
-        return f"{access.mode!r} is no way to take a lock; it is 'counting' or 'exclusive'"
+        return f"{access.mode!r} is not a way to take a lock; use 'counting' or 'exclusive'"
     if not is_number_of_units(access.count):
-        return f'{access.count!r} is no number of units of a lock'
+        return f'{access.count!r} is not a number of units of a lock'
     if access.mode == 'exclusive' and access.count != 1:
         count = access.count
         return f'exclusive access takes all units of a lock, so a count of {count} has no meaning'

@@ -72,7 +72,7 @@ class RealPool(BaseLock, FoundByName):
         parts, worker = parts_and_worker(access)
         where = '' if worker is None else f' on worker {worker!r}'
         wanted = ' and '.join(part.words for part in parts)
-        return f'{wanted} of {self} can never be had{where}, for there are too few such resources'
+        return f'{wanted} of {self} can never be granted{where}: there are too few such resources'
 
     def resource(self, name: str) -> Resource | None:
         """Return the resource of a name that the configuration has; None if there is none."""

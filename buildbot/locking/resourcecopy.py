@@ -64,7 +64,7 @@ class ResourceCopy(BaseLock):
         return self._rule.want((Part(1, Label(self.key).text),), None)
 
     def never(self, access: Access) -> str:
-        return f'{self} can never be had, for {self._pool} has no such resource'
+        return f'{self} can never be granted: {self._pool} has no such resource'
 
     def holdings(self) -> list[Holding]:
         """Return what is held of it: that of its holder, and of those nested in that."""

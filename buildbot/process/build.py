@@ -117,7 +117,7 @@ class Build(upstream.Build, LockOwner):
 
         :param workerforbuilder: the worker that the build is to run on.
         :returns: Deferred of a bool: whether the build may begin. It may also begin if its locks
-            cannot be found out; it then fails and says why.
+            cannot be determined; it then fails and says why.
         """
         self._bind(workerforbuilder)
         try:
@@ -502,7 +502,7 @@ class Build(upstream.Build, LockOwner):
             log.err(result, f'{self} could not begin')
             if result.check(CircleError):
                 self._tell_deadlock(result.value)
-            # a worker is not to be suspected for locks that cannot be found out, or had
+            # a worker is not to be suspected for locks that cannot be determined, or had
             is_of_locks = self._cannot_claim is not None or result.check(LockError)
             results = FAILURE if is_of_locks else EXCEPTION
             if self.workerforbuilder.worker is None:

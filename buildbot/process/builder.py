@@ -390,8 +390,8 @@ class Builder(upstream.Builder):
 
         Nothing is claimed.
 
-        :returns: Deferred of a bool. A request whose locks cannot be found out may start: its build
-            then fails and says why, where the request would only pend.
+        :returns: Deferred of a bool. A request whose locks cannot be determined may start: its
+            build then fails and says why, where the request would only pend.
         """
         can_start = yield self.reservations.could_have_locks(workerforbuilder, buildrequest)
         if can_start and callable(self.config.canStartBuild):

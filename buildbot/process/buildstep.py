@@ -467,7 +467,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """Claim the step's locks together.
 
         :returns: Deferred that fires when they are held, or when the step is stopped. It fails with
-            ``LockError`` if they can never be had.
+            ``LockError`` if they can never be granted.
         """
         if self.stopped:
             return defer.succeed(None)
@@ -592,7 +592,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         if cause.check(CircleError):
             self._tell_deadlock(cause.value)
         if not cause.check(LockError):
-            self.why_not_run = f'its locks cannot be found out: {name_and_message(cause)}'
+            self.why_not_run = f'its locks cannot be determined: {name_and_message(cause)}'
         return why
 
     def _tell_deadlock(self, error: CircleError) -> None:

@@ -17,6 +17,6 @@ def in_words(waits: Iterable[str], more: str = '') -> str:
     """
     lines = ''.join(f'- {wait}\n' for wait in waits)
     return (
-        f'None of these could ever go on:\n\n{lines}\nThis step was ended, so that the others'
+        f'None of these could ever continue:\n\n{lines}\nThis step was ended, so that the others'
         f' can{more}.\n'
     )

@@ -106,7 +106,7 @@ class _Parts:
     def _why_not(self, number: int | None, name: str | None) -> str | None:
         count = len(self.resources)
         if not count:
-            return 'nothing of it is held here'
+            return 'none of it is held here'
         if number is None:
             return None
         if number >= count:

@@ -58,7 +58,7 @@ class Resolved(NamedTuple):
     :param worker: name of the worker; None if the demand is the same on each.
     :param around: the owner that the build will be nested in, or None.
     :param configured: the ``locks`` of the builder's configuration of that time.
-    :param why_never: why they cannot be found out; a Failure, or None.
+    :param why_never: why they cannot be determined; a Failure, or None.
     """
 
     of_builder: Demand
@@ -206,7 +206,7 @@ def get_real_locks_from_accesses_raw(
     """
     worker = workerforbuilder.worker if workerforbuilder is not None else None
     if worker is None:
-        raise LockError('the worker was lost before the locks could be found out')
+        raise LockError('the worker was lost before the locks could be determined')
     botmaster = builder.botmaster  # which it has no more when it has been removed meanwhile
     if props is not None:
         locks = yield render(props, locks)
@@ -230,7 +230,7 @@ def get_real_locks_from_accesses_raw(
     if len({lock for lock, _ in demand}) < len(demand):
         found = [lock for lock, _ in demand]
         twice = next(lock for lock in found if found.count(lock) > 1)
-        raise LockError(f'lock {twice.lockName!r}: it stands twice in one list')
+        raise LockError(f'lock {twice.lockName!r}: it is in one list twice')
     return demand
 
 

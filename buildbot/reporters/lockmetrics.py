@@ -72,7 +72,7 @@ class LockMetrics(BuildbotService):
             )
         if not is_port(port):
             error(
-                f'LockMetrics: {port!r} is no port; it is a number from 1 to 65535, or an endpoint'
+                f'LockMetrics: {port!r} is not a port; use a number from 1 to 65535, or an endpoint'
                 " such as 'tcp:9101:interface=127.0.0.1'"
             )
 
@@ -165,7 +165,7 @@ class Times:
         self._labels = labels
         words: dict[str, Any] = {'labelnames': ['lock'], 'buckets': BUCKETS, 'registry': None}
         self._wait = prometheus_client.Histogram(
-            'buildbot_lock_wait_seconds', 'How long was waited for a lock that was got', **words
+            'buildbot_lock_wait_seconds', 'How long claims waited for a lock that they got', **words
         )
         self._hold = prometheus_client.Histogram(
             'buildbot_lock_hold_seconds', 'How long a lock was held', **words

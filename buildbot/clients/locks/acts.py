@@ -130,7 +130,7 @@ async def do(asked: Asked, config: Any) -> None:
     except NoAnswer as e:
         raise NoAnswer(f'{name}: {e}') from None
     if config['version'] is None and not config['yes']:
-        question = f'{name}: {act.wish}; go on? [y/N] '
+        question = f'{name}: {act.wish}; continue? [y/N] '
         if not await asked.agree(state_of(asked, copy, users), question):
             raise NoAnswer('nothing has been done')
     # the version is older than what was read after it, so what was shown is never the older one

@@ -104,7 +104,7 @@ class Pending:
         suspicion = self._builder.botmaster.knots.suspicion(brid)
         if suspicion is None:
             return []
-        text = 'it can start only if something comes back that is away now'
+        text = 'it can start only if something that is away comes back'
         ends_at = None
         if suspicion.call is not None:
             ends_at = suspicion.call.getTime()
@@ -186,7 +186,7 @@ class Pending:
             return reason._replace(lock=copy)
         lacking = choice.lacking(idle)
         if lacking is not None:
-            text = f'{plain(worker.workername)} has not got what its steps want of'
+            text = f'{plain(worker.workername)} does not have what its steps want of'
             return on_worker('late_binding', f'{text} {plain(lacking)}', worker)
         if builder.choose_worker is not None or choice.with_room([idle], False):
             return None
@@ -210,7 +210,7 @@ def why_never(why: Failure) -> str:
     # what another error says may be meant for the log of the build only
     if why.check(LockError):
         return plain(why.getErrorMessage())
-    return f'they cannot be found out ({why.type.__name__})'
+    return f'they cannot be determined ({why.type.__name__})'
 
 
 def on_worker(kind: str, text: str, worker: Any) -> Reason:
@@ -259,7 +259,7 @@ def why_step_waits(step: BuildStep, now: float, lines: Lines | None = None) -> l
     """Return the reasons why a step or group does not go on; none if it does."""
     found = list(waits_in_line(step, lines or Lines(), now))
     if step.is_finding_locks:
-        found.append(Reason('lock', 'its locks are being found out'))
+        found.append(Reason('lock', 'its locks are being determined'))
     if step.unanswered is not None:
         found.append(why_unanswered(*step.unanswered, now))
     return [of_build(reason, step.build)._replace(stepid=step.stepid) for reason in found]

@@ -49,7 +49,7 @@ def why_closed(builder: Builder, worker: Any, now: float) -> tuple[Any, ...]:
         return 'worker_quarantined', f'is in quarantine, left in {age(ends_at - now)}', ends_at
     if worker.max_builds and places_taken(worker) >= worker.max_builds:
         return 'worker_full', f'has as many builds as its max_builds: {names_of_counted(worker)}'
-    return 'user', 'takes no build now, says its canStartBuild'
+    return 'user', 'takes no build now, according to its canStartBuild'
 
 
 def why_busy(workerforbuilder: Any) -> tuple[Any, ...]:

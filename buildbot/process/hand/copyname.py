@@ -82,7 +82,7 @@ def copy_of(lock: Any, of: str | None, codebase: str, workers: Any) -> BaseLock:
         return lock.copy_for(of)
     if isinstance(lock, BaseLock):
         if of is not None or codebase:
-            raise LockError(f'lock {name!r}: it has but one copy, and none of {of!r}')
+            raise LockError(f'lock {name!r}: it has only one copy, and none of {of!r}')
         return lock
     if isinstance(lock, RealWorkerLock):
         if of is None or codebase:

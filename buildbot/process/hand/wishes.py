@@ -125,7 +125,7 @@ def taking_of(copy: BaseLock, mode: Any, units: Any) -> Taking:
         raise Refused(f"{copy}: it can be held 'exclusive' or 'counting', not {mode!r}")
     units = 1 if units is None else units
     if not is_number_of_units(units) or not units:
-        raise Refused(f'{copy}: {units!r} is no number of units to hold')
+        raise Refused(f'{copy}: {units!r} is not a number of units to hold')
     if units > copy.maxCount:
-        raise Refused(f'{copy}: {in_units(units)} can never be had, for it has {copy.maxCount}')
+        raise Refused(f'{copy}: {in_units(units)} can never be granted: it has {copy.maxCount}')
     return Taking('counting', units)

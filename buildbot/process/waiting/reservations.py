@@ -94,7 +94,7 @@ class Reservations(ReservationBook):
 
         Nothing is claimed.
 
-        :returns: Deferred of a bool. It is True for a request whose locks cannot be found out: its
+        :returns: Deferred of a bool. It is True for a request whose locks cannot be determined: its
             build is to fail and say why, where the request would only pend.
         """
         reservation = yield self._find_or_make(workerforbuilder, buildrequest)

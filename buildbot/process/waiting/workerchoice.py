@@ -67,7 +67,7 @@ class StepLocks:
     def holders(self, name: str, workername: str) -> int:
         """Return how many builds of this builder can hold a lock on a worker at a time.
 
-        :returns: 0 if what a step wants of it can never be had there.
+        :returns: 0 if what a step wants of it can never be granted there.
         """
         key = (name, workername)
         if key not in self._holders:

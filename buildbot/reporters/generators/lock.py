@@ -92,7 +92,7 @@ class LockGenerator(util.ComparableMixin):
         else:
             for event in self.events:
                 if event not in EVENTS:
-                    complain(f'{event!r} is no event of a lock; these are {", ".join(EVENTS)}')
+                    complain(f'{event!r} is not an event of a lock; events are {", ".join(EVENTS)}')
         if not callable(getattr(self.formatter, 'format_message_for_lock', None)):
             complain(
                 'message_formatter must have format_message_for_lock, as LockMessageFormatter has,'

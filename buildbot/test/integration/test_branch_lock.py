@@ -256,7 +256,7 @@ class BuilderLevel(LabTestCase):
         self.assertEqual(self.branches(self.gate), ['once'])
         self.assertEqual((yield self.builds()), [FAILURE, None])
         (error, *_) = self.flushLoggedErrors(LockError)
-        self.assertEqual(str(error.value), "lock 'lab': it stands twice in one list")
+        self.assertEqual(str(error.value), "lock 'lab': it is in one list twice")
 
     @defer.inlineCallbacks
     def test_number_of_build(self):

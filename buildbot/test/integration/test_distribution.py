@@ -308,7 +308,7 @@ class Line(DistributionCase):
         yield self.request('x', properties={'units': (2, 'test')})
         self.assertEqual((yield self.builds()), [FAILURE, None])
         errors = {str(error.value) for error in self.flushLoggedErrors()}
-        self.assertEqual(errors, {'3 units of lab can never be had, for it has 2'})
+        self.assertEqual(errors, {'3 units of lab can never be granted: it has 2'})
         yield self.assert_all_done(lock)
 
 

@@ -321,7 +321,7 @@ class Holds(HandTestCase):
             (yield self.actions())[-1],
             (
                 'ended',
-                'ann cannot hold it any more: 2 units of board[w1] can never be had, for it has 1',
+                'ann cannot hold it any more: 2 units of board[w1] can never be granted: it has 1',
             ),
         )
 
@@ -569,8 +569,8 @@ class Precedence(HandTestCase):
         said = yield self.refused(self.act('ann', 'first', of=None, waiterid=last))
         self.assertEqual(
             said,
-            'board: three #1 / second cannot stand in front: there it would wait for ever, for one'
-            ' who waits for it',
+            'board: three #1 / second cannot stand in front: there it would wait for ever for one'
+            ' that waits for it',
         )
         self.assertEqual((yield self.line()), ['two', 'three'])
         self.end_steps('four', 'four', 'two', 'one', 'three')
@@ -709,13 +709,13 @@ class Refusals(HandTestCase):
             ),
             (
                 *('units', 'hold', {'mode': 'counting', 'units': 3}),
-                '3 units can never be had, for it has 2',
+                '3 units can never be granted: it has 2',
             ),
             (
                 'no_units',
                 'hold',
                 {'mode': 'counting', 'units': 0},
-                '0 is no number of units to hold',
+                '0 is not a number of units to hold',
             ),
             (
                 *('units_of_all', 'hold', {'units': 2}),

@@ -100,7 +100,7 @@ class KnotCase(DistributionCase):
     @defer.inlineCallbacks
     def assert_log(self, buildid, step, *waits, more=''):
         """Check the one log ``deadlock`` of a build, of a step, for its waits and its end."""
-        text = 'None of these could ever go on:\n\n'
+        text = 'None of these could ever continue:\n\n'
         text += ''.join(f'- {wait}\n' for wait in waits)
         text += f'\nThis step was ended, so that the others can{more}.\n'
         self.assertEqual((yield self.log_of(buildid)), [(step, text)])
@@ -326,7 +326,7 @@ class Away(KnotCase):
         yield self.start_away(leave)
         self.assertEqual(
             self.why('c', 2)[-1],
-            "it can start only if something comes back that is away now; if nothing does, step"
+            "it can start only if something that is away comes back; if nothing does, step"
             " 'tc' of p #1 waits no longer in 9 min",
         )
         self.pass_time(580)
@@ -361,7 +361,7 @@ class Away(KnotCase):
         words = {} if parent is None else {'parent': parent}
         yield self.start_away(self.__class__.pause, stuckAfter=after, **words)
         self.assertEqual(
-            self.why('c', 2)[-1], 'it can start only if something comes back that is away now'
+            self.why('c', 2)[-1], 'it can start only if something that is away comes back'
         )
         self.pass_time(10000)
         self.assertEqual((yield self.results()), ['', ''])

@@ -453,7 +453,7 @@ class Limits(LentCase):
         close(self.worker)
         self.end('p')
         self.assertEqual(self.builds_on_it(), 'p')
-        away = ['it can start only if something comes back that is away now']
+        away = ['it can start only if something that is away comes back']
         suspected = [] if 'quarantine' in why else away
         self.assertEqual(self.why('c', 2), [f'worker w1 {why}', *suspected])
         if reopen is None:

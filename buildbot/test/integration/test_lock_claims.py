@@ -206,7 +206,7 @@ class Circles(LabTestCase):
         yield self.request('a')
         self.assertEqual((yield self.builds()), [FAILURE])
         (error,) = self.flushLoggedErrors(LockError)
-        self.assertEqual(str(error.value), '3 units of L can never be had, for it has 2')
+        self.assertEqual(str(error.value), '3 units of L can never be granted: it has 2')
 
     @defer.inlineCallbacks
     def setup_line(self, x_locks):
@@ -333,7 +333,7 @@ class Limits(LabTestCase):
         self.assertEqual(self.running(), 'ac')
         self.assertEqual((yield self.builds()), [None, FAILURE, None])
         (error,) = self.flushLoggedErrors(LockError)
-        self.assertEqual(str(error.value), '3 units of L can never be had, for it has 2')
+        self.assertEqual(str(error.value), '3 units of L can never be granted: it has 2')
 
     @defer.inlineCallbacks
     def test_lowered_below_several_of_a_group(self):
@@ -352,7 +352,7 @@ class Limits(LabTestCase):
         rows = yield self.step_rows(2)
         self.assertEqual(rows[2:], [('g/y', CANCELLED), ('g/z', CANCELLED)])
         (error,) = self.flushLoggedErrors(LockError)
-        self.assertEqual(str(error.value), '3 units of L can never be had, for it has 2')
+        self.assertEqual(str(error.value), '3 units of L can never be granted: it has 2')
         self.open(gate, SUCCESS)
         self.assertEqual((yield self.owners(MasterLock('L', 2))), (0, 0))
 

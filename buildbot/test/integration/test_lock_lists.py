@@ -235,7 +235,7 @@ class Refused(LabTestCase):
         """A lock that stands twice in a list is told with its name first."""
         lock = MasterLock('lab')
         locks = renderer(lambda props: [lock] * (1 + (props.getProperty('what') == 'bad')))
-        yield self.assert_refused(place, locks, "lock 'lab': it stands twice in one list")
+        yield self.assert_refused(place, locks, "lock 'lab': it is in one list twice")
 
 
 class Rendered(LabTestCase):

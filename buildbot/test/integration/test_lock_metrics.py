@@ -40,8 +40,8 @@ class Config(ConfigErrorsMixin, unittest.SynchronousTestCase):
     def test_bad_port(self, _: str, port: Any) -> None:
         """A port that is none is refused in one sentence."""
         self.assertRaisesConfigError(
-            f'LockMetrics: {port!r} is no port; it is a number from 1 to 65535, or an endpoint such'
-            " as 'tcp:9101:interface=127.0.0.1'",
+            f'LockMetrics: {port!r} is not a port; use a number from 1 to 65535, or an endpoint'
+            " such as 'tcp:9101:interface=127.0.0.1'",
             lambda: LockMetrics(port=port),
         )
 

@@ -205,7 +205,7 @@ class RealMaster(unittest.TestCase):
             '  WHO                                  FOR  HOW\n'
             '  first #1                    holds    N s  exclusive\n'
             '  build request 2 of first    place 1  N s  exclusive\n'
-            'lab: stop the build of first #1; go on? [y/N] '
+            'lab: stop the build of first #1; continue? [y/N] '
         )
         for keys, rest, status in [
             (b'n\n', 'n\nbuildbot locks: nothing has been done\n', 1),

@@ -135,7 +135,7 @@ class Builders(PoolCase):
 
     @defer.inlineCallbacks
     def test_rendered(self):
-        """Which boards are wanted may depend on the build; what can never be had fails it."""
+        """Which boards are wanted may depend on the build; what can never be granted fails it."""
         pool = boards('1a', '2b')
 
         @renderer
@@ -244,7 +244,7 @@ class Steps(PoolCase):
         (error,) = {str(e.value) for e in self.flushLoggedErrors(LockError)}
         self.assertEqual(
             error,
-            "3 that fit 'a' of boards can never be had, for there are too few such resources",
+            "3 that fit 'a' of boards can never be granted: there are too few such resources",
         )
 
 

@@ -249,7 +249,7 @@ class Hand(HandTestCase):
             [
                 (
                     'ended',
-                    'ann cannot hold it any more: boards[board-1] can never be had, for boards has'
+                    'ann cannot hold it any more: boards[board-1] can never be granted: boards has'
                     ' no such resource',
                 )
             ],

@@ -235,7 +235,7 @@ class Pools(LabTestCase):
         yield self.setup_lab({'b': {'steps': [self.told('one', TTY)]}})
         yield self.request('b')
         self.assertEqual(self.heard(), [])
-        why = "pool 'boards': nothing of it is held here (exception)"
+        why = "pool 'boards': none of it is held here (exception)"
         self.assertIn(why, (yield self.rows_told()))
         self.assertEqual((yield self.step_rows()), [('one', EXCEPTION)])
         self.flushLoggedErrors()

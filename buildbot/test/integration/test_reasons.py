@@ -204,7 +204,7 @@ class Locks(ReasonsCase):
             [self.createLocalWorker(name, max_builds=1) for name in TWO],
         )
         yield self.ask_for('b', 'a')
-        never = '2 units of board[w1] can never be had, for it has 1'
+        never = '2 units of board[w1] can never be granted: it has 1'
         self.assert_waits(2, ('lock', f'it cannot have its locks: {never}'))
 
     @defer.inlineCallbacks
@@ -228,7 +228,7 @@ class Locks(ReasonsCase):
         self.assert_waits(
             1,
             ('worker_paused', 'worker w1 is paused'),
-            ('lock', 'it cannot have its locks: they cannot be found out (UserError)'),
+            ('lock', 'it cannot have its locks: they cannot be determined (UserError)'),
         )
         builder.reservations.leave_lines(1)
 
@@ -344,7 +344,8 @@ class Workers(ReasonsCase):
         yield self.start_one()
         self.worker().canStartBuild = lambda: False
         yield self.ask_for('a')
-        self.assert_waits(1, ('user', 'worker w1 takes no build now, says its canStartBuild'))
+        text = 'worker w1 takes no build now, according to its canStartBuild'
+        self.assert_waits(1, ('user', text))
 
     @defer.inlineCallbacks
     def test_latent(self):
@@ -746,7 +747,7 @@ class Running(ReasonsCase):
 
         yield self.setup_lab({'a': {'steps': [GatedStep(self.gate('a'), locks=locks)]}})
         yield self.ask_for('a')
-        self.assertEqual(self.told('builds', 1), [('lock', 'its locks are being found out')])
+        self.assertEqual(self.told('builds', 1), [('lock', 'its locks are being determined')])
         answers.asked.pop()[0].callback([])
         self.settle()
         self.assertEqual(self.told('builds', 1), [])

@@ -98,7 +98,7 @@ class SparedCase(LabTestCase):
         error = first_cause(errors[0])
         if error.check(LockError):
             return str(error.value)
-        return f'its locks cannot be found out: {error.type.__name__}: {error.value}'
+        return f'its locks cannot be determined: {error.type.__name__}: {error.value}'
 
 
 class Levels(SparedCase):
@@ -291,7 +291,7 @@ class BegunWithoutLocks(SparedCase):
 
     @defer.inlineCallbacks
     def test_cannot_be_found_out(self):
-        """Locks that cannot be found out when it has begun."""
+        """Locks that cannot be determined when it has begun."""
         answers = [[MasterLock('L').access('exclusive')]]
 
         @renderer

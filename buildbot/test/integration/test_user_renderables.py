@@ -184,8 +184,8 @@ class OfSteps(DistributionCase):
         self.reactor.advance(120)
         [reason] = yield self.master.data.get(('builds', 1, 'reasons'))
         text = {
-            'locks': 'its locks are being found out',
-            'key': 'its locks are being found out',
+            'locks': 'its locks are being determined',
+            'key': 'its locks are being determined',
             'steps': 'a renderable of its steps has not answered for 2 min',
             'doStepIf': 'its doStepIf has not answered for 2 min',
         }.get(what, 'a renderable of it has not answered for 2 min')
@@ -293,7 +293,7 @@ NO_LISTS = [
     (
         'units',
         lambda: [LAB.access('counting', -1)],
-        "lock 'lab': -1 is no number of units of a lock",
+        "lock 'lab': -1 is not a number of units of a lock",
     ),
 ]
 

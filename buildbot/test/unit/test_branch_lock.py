@@ -214,12 +214,12 @@ class Identity(unittest.SynchronousTestCase):
             (
                 'mode',
                 lambda: MasterLock('l').access('shared'),
-                "'shared' is no way to take a lock; it is 'counting' or 'exclusive'",
+                "'shared' is not a way to take a lock; use 'counting' or 'exclusive'",
             ),
             (
                 'count',
                 lambda: MasterLock('l').access('counting', True),
-                'True is no number of units of a lock',
+                'True is not a number of units of a lock',
             ),
             (
                 'exclusive_count',
@@ -288,7 +288,7 @@ class BadInput(unittest.TestCase):
             (
                 'twice',
                 [lock.access('exclusive'), lock.access('counting')],
-                "builder 'lab': lock 'version': it stands twice in one list",
+                "builder 'lab': lock 'version': it is in one list twice",
             ),
         ]
     )
@@ -299,13 +299,13 @@ class BadInput(unittest.TestCase):
     def test_worker(self):
         """A worker has no branch, so it cannot have a branch lock."""
         errors = self.errors_of(worker_locks=[self.lock.access('counting')])
-        what = 'a branch lock cannot stand here, where no branch is known'
+        what = 'a branch lock cannot be used here, where no branch is known'
         self.assertEqual(errors, [f"worker 'w': lock 'version': {what}"])
 
     @parameterized.expand([('all', Property('lock')), ('one', [MasterLock('m'), Property('lock')])])
     def test_rendered_for_a_worker(self, _, locks):
         """The locks of a worker cannot be rendered, for they do not depend on a build."""
-        what = 'Property(lock) cannot stand here, where no build is known to render it for'
+        what = 'Property(lock) cannot be used here, where no build is known to render it for'
         self.assertEqual(self.errors_of(worker_locks=locks), [f"worker 'w': {what}"])
 
     @parameterized.expand(
@@ -322,7 +322,7 @@ class BadInput(unittest.TestCase):
     def test_none_to_be_had(self, _, access, is_good):
         """A unit of a lock that has none anywhere is an error, whether or not it is written out."""
         errors = self.errors_of(builder_locks=[access])
-        sentence = "builder 'lab': lock 'm': 1 unit can never be had, for it has 0 at most"
+        sentence = "builder 'lab': lock 'm': 1 unit can never be granted: it has 0 at most"
         self.assertEqual(errors, [] if is_good else [sentence])
 
     @parameterized.expand(
@@ -397,7 +397,7 @@ class BadInput(unittest.TestCase):
                 lambda: BuildStep(
                     name='s', locks=[WorkerLock('w', 1, {'a': 2}).access('counting', 3)]
                 ),
-                "step 's': lock 'w': 3 units can never be had, for it has 2 at most",
+                "step 's': lock 'w': 3 units can never be granted: it has 2 at most",
             ),
         ]
     )

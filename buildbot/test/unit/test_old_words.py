@@ -195,7 +195,7 @@ class Builders(unittest.SynchronousTestCase):
         """The old and the new word for one thing are one error, which names the builder."""
         self.assertEqual(
             self.errors(*args, **kwargs),
-            [f"builder 'a': it has both {words}, the old and the new word for one thing"],
+            [f"builder 'a': it has both {words}, the old and the new name for the same thing"],
         )
 
     def test_unknown_word(self):
@@ -246,7 +246,7 @@ class Keys(unittest.SynchronousTestCase):
             ConfigErrors, MasterConfig.loadFromDict, {old: value, new: value}, 'x'
         )
         told = [e for e in error.errors if e.startswith(f"c['{old}'] and c['{new}']")]
-        what = 'are the old and the new word for one thing; keep one'
+        what = 'are the old and the new name for the same thing; keep one'
         self.assertEqual(told, [f"c['{old}'] and c['{new}'] {what}"])
 
     @parameterized.expand([({},), ([9989],), (1.5,)])

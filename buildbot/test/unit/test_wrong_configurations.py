@@ -115,7 +115,7 @@ class Places(Reading):
             "build(group(), name='a')\n"
             "build(group(), name='b')\n".replace("''", '[make]')
         )
-        what = "lock 'board': 3 units can never be had, for it has 2 at most (HERE)"
+        what = "lock 'board': 3 units can never be granted: it has 2 at most (HERE)"
         self.assertEqual(
             told, [f"builder 'a', group 'test': {what}", f"builder 'b', group 'test': {what}"]
         )
@@ -191,7 +191,7 @@ class Once(Reading):
             (
                 'lock_that_stands_thrice',
                 'build(locks=[board, board, board])',
-                ["builder 'a': lock 'board': it stands twice in one list"],
+                ["builder 'a': lock 'board': it is in one list twice"],
             ),
             (
                 'argument_that_is_set',
@@ -210,7 +210,7 @@ class Once(Reading):
                 "build(Shell(name='flash', command='x', locks=['x', board, board]))  # here",
                 [
                     "builder 'a', step 'flash': 'x' is not a lock (HERE)",
-                    "builder 'a', step 'flash': lock 'board': it stands twice in one list (HERE)",
+                    "builder 'a', step 'flash': lock 'board': it is in one list twice (HERE)",
                 ],
             ),
             ('not_in_a_builder', "Shell(command='x', locks=['x'])", []),
@@ -229,12 +229,12 @@ class Sentences(Reading):
             (
                 'too_many',
                 "[board.access('counting', 3)]",
-                "lock 'board': 3 units can never be had, for it has 2 at most",
+                "lock 'board': 3 units can never be granted: it has 2 at most",
             ),
             (
                 'none',
                 "[util.MasterLock('m', 0)]",
-                "lock 'm': 1 unit can never be had, for it has 0 at most",
+                "lock 'm': 1 unit can never be granted: it has 0 at most",
             ),
             (
                 'no_list',
@@ -276,17 +276,17 @@ class Sentences(Reading):
             (
                 'branch',
                 "[util.BranchLock('v')]",
-                "lock 'v': a branch lock cannot stand here, where no branch is known",
+                "lock 'v': a branch lock cannot be used here, where no branch is known",
             ),
             (
                 'branch_access',
                 "[util.BranchLock('v').access('exclusive')]",
-                "lock 'v': a branch lock cannot stand here, where no branch is known",
+                "lock 'v': a branch lock cannot be used here, where no branch is known",
             ),
             (
                 'renderable',
                 "[util.Property('l')]",
-                "Property(l) cannot stand here, where no build is known to render it for",
+                "Property(l) cannot be used here, where no build is known to render it for",
             ),
         ]
     )
@@ -335,12 +335,12 @@ class Objects(Reading):
             (
                 'mode',
                 "board.access('shared')",
-                "lock 'board': 'shared' is no way to take a lock; it is 'counting' or 'exclusive'",
+                "lock 'board': 'shared' is not a way to take a lock; use 'counting' or 'exclusive'",
             ),
             (
                 'count',
                 "board.access('counting', -1)",
-                "lock 'board': -1 is no number of units of a lock",
+                "lock 'board': -1 is not a number of units of a lock",
             ),
             ('name', "util.MasterLock('')", "lock '': its name must be a string that is not empty"),
             (

@@ -47,7 +47,7 @@ class LockEndpointMatcher(EndpointMatcherBase):
     def __init__(self, lock: str | None = None, action: str | None = None, **kwargs: Any) -> None:
         if action is not None and action not in ACTIONS:
             known = ', '.join(ACTIONS)
-            error(f'LockEndpointMatcher: {action!r} is no action; there are {known}')
+            error(f'LockEndpointMatcher: {action!r} is not an action; actions are {known}')
         self.lock = lock
         self.action = action
         super().__init__(**kwargs)

@@ -240,7 +240,7 @@ jtag[board-1]: 1 of 1 in use, 3 waiting
     place 2, for 3 min, exclusive
   ann, by hand
     place 3, for 3 min, exclusive, until 09:00, reason: on my desk
-jtag[board-1]: put it to use again; go on? [y/N] """
+jtag[board-1]: put it to use again; continue? [y/N] """
 
 
 class BenchCase(CommandCase):
@@ -501,7 +501,7 @@ class Asking(BenchCase):
     def test_interrupted(self):
         """Ctrl-C at the question ends the command, and nothing is done."""
         d = self.begin(*self.restore)
-        yield self.err.hear('go on? [y/N] ')
+        yield self.err.hear('continue? [y/N] ')
         d.cancel()
         self.assertEqual((yield d), 130)
         self.assertEqual(self.master.done, [])
@@ -512,7 +512,7 @@ class Asking(BenchCase):
         d = self.begin('hold', 'jtag[board-9]', '--until', '9:00', '--reason', 'x')
         yield self.err.hear(
             'jtag[board-9]: nobody uses it\n'
-            'jtag[board-9]: hold all of it until 09:00; go on? [y/N] '
+            'jtag[board-9]: hold all of it until 09:00; continue? [y/N] '
         )
         d.cancel()
         yield d

@@ -16,32 +16,32 @@ POOL = (
 
 
 class Wanted(Reading):
-    """What is wanted of a pool and can never be had."""
+    """What is wanted of a pool and can never be granted."""
 
     @parameterized.expand(
         [
             ('nothing_fits', "boards.access(labels='b')", "no resource fits 'b'"),
-            ('more_than_there_are', 'boards.access(3)', '3 can never be had, for there are 2'),
+            ('more_than_there_are', 'boards.access(3)', '3 can never be granted: there are 2'),
             (
                 'more_than_fit',
                 "boards.access(2, 'hw-a')",
-                "2 that fit 'hw-a' can never be had, for there is 1",
+                "2 that fit 'hw-a' can never be granted: there is 1",
             ),
             (
                 'not_the_same',
                 "boards.access(2, same='hw')",
-                "2, of the same 'hw', can never be had, for there are never so many that agree",
+                "2, of the same 'hw', can never be granted: there are never so many that agree",
             ),
             (
                 'not_together',
                 "boards.access(1, 'a'), boards.access(2, 'a')",
-                "1 that fits 'a' and 2 that fit 'a' can never be had together, for there are too"
+                "1 that fits 'a' and 2 that fit 'a' can never be granted together: there are too"
                 ' few such resources',
             ),
             (
                 'twice_with_the_whole',
                 'boards, boards.access(exclusive=True)',
-                'it stands twice in one list',
+                'it is in one list twice',
             ),
         ]
     )
@@ -58,7 +58,7 @@ class Wanted(Reading):
             f"{POOL}c['workers'].append(worker.Worker('v', 'pw'))\n"
             "build(locks=[boards.access(labels='hw-c')], workername='v')"
         )
-        sentence = "1 that fits 'hw-c' can be had on none of the workers 'v'"
+        sentence = "1 that fits 'hw-c' can be granted on none of the workers 'v'"
         self.assertEqual(told, [f"builder 'a': lock 'boards': {sentence}"])
 
     @parameterized.expand(
@@ -66,10 +66,10 @@ class Wanted(Reading):
             (
                 'mode',
                 "'exclusive'",
-                "'exclusive' is no number of resources; a pool is taken with"
+                "'exclusive' is not a number of resources; a pool is taken with"
                 ' access(count=1), or with access(exclusive=True)',
             ),
-            ('count', '-1', '-1 is no number of resources'),
+            ('count', '-1', '-1 is not a number of resources'),
             (
                 'count_and_whole',
                 '2, exclusive=True',

@@ -81,7 +81,7 @@ class Seen(unittest.TestCase):
 
     @parameterized.expand(
         [
-            ('%(lock:licences)s', "pool 'licences': nothing of it is held here"),
+            ('%(lock:licences)s', "pool 'licences': none of it is held here"),
             (
                 '%(lock:boards:2)s',
                 "pool 'boards': there is no resource 2 where 2 of it are held, counted from 0",

@@ -101,7 +101,7 @@ class Arguments(unittest.SynchronousTestCase):
             (
                 'event',
                 {'events': ['helt']},
-                f"'helt' is no event of a lock; these are {', '.join(EVENTS)}",
+                f"'helt' is not an event of a lock; events are {', '.join(EVENTS)}",
             ),
             (
                 'formatter',
@@ -148,7 +148,7 @@ class Arguments(unittest.SynchronousTestCase):
             errors.errors,
             [
                 'LockGenerator: locks must be a list of names of locks, or None, not 5',
-                "LockGenerator: 'helt' is no event of a lock; these are " + ', '.join(EVENTS),
+                "LockGenerator: 'helt' is not an event of a lock; events are " + ', '.join(EVENTS),
             ],
         )
 

@@ -37,7 +37,7 @@ EXPECTED: tuple[tuple[type[BaseException], str, set[str]], ...] = (
     (CircleError, '', {'request'}),
     (defer.CancelledError, '', {'change_mind'}),  # builders have been put in order for too long
     (LockError, 'the worker was lost', {'lose', 'change_worker'}),
-    (UnitsError, 'can never be had', {'change_limit'}),
+    (UnitsError, 'can never be granted', {'change_limit'}),
     (PingException, '', {'lose', 'change_worker'}),
     (ValueError, 'unknown triggered scheduler', {'change_builder'}),
     (LatentWorkerFailedToSubstantiate, '', {'latent'}),

@@ -26,8 +26,8 @@ class Builder(upstream.Builder):
     ) -> Any:
         """Tell whether a build of this request could start on this worker now.
 
-        :returns: Deferred of a bool. A request whose locks cannot be found out may start: its build
-            then fails and says why, where the request would only pend.
+        :returns: Deferred of a bool. A request whose locks cannot be determined may start: its
+            build then fails and says why, where the request would only pend.
         """
         props = None
         worker = workerforbuilder.worker
