@@ -132,7 +132,7 @@ class Reservation(LockOwner):
     @property
     def is_put_off(self) -> bool:
         """Whether it has left the line until one of its locks is released."""
-        return self._first_release.is_awaited
+        return self._first_release.is_awaited and self.why_never is None
 
     @property
     def has_too_few(self) -> bool:

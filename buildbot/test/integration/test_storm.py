@@ -339,6 +339,52 @@ HISTORIES = {
             ('end', 28, 0),
         ),
     ),
+    'circle_that_has_gone': History(
+        {
+            'builders': {
+                'a': {
+                    'asks': (),
+                    'locks': (('p', 'x', 2), ('b', 'exclusive', 1)),
+                    'steps': (('step', ()),),
+                    'workers': ('w1', 'w2', 'z0'),
+                },
+                'b': {'asks': (), 'locks': (), 'steps': (('step', ()),), 'workers': ('w1', 'z0')},
+                't': {
+                    'asks': (),
+                    'locks': (('n', 'counting', 1),),
+                    'steps': (('step', ()), ('group', (), 1, (('trigger', ('a', 'b')),))),
+                    'workers': ('w2', 'z0'),
+                },
+                'u': {
+                    'asks': ('canStartBuild', 'locks'),
+                    'locks': (('n', 'counting', 2),),
+                    'steps': (('group', (), 2, (('trigger', ('t',)),)),),
+                    'workers': ('w3',),
+                },
+            },
+            'collapseRequests': False,
+            'lateBinding': False,
+            'luck': 273,
+            'parentLendsPlace': False,
+            'plugin': False,
+            'prioritizeBuilders': True,
+            'workers': {
+                'w0': {'latent': False, 'most': 1, 'own': False},
+                'w1': {'latent': False, 'most': None, 'own': False},
+                'w2': {'latent': False, 'most': 2, 'own': False},
+                'w3': {'latent': False, 'most': None, 'own': False},
+                'z0': {'latent': False, 'most': 2, 'own': False},
+            },
+        },
+        (
+            ('request', 'u', 'x', 0, ('w1',)),
+            ('request', 'u', 'y', 0, ('w3', 'w0')),
+            ('end', 17, 0),
+            ('request', 't', 'y', 0, ('w1',)),
+            ('change_worker', 'w3'),
+            ('change_locks', 'b', (('p', 'counting', 1),)),
+        ),
+    ),
 }
 
 #: tells one, and prints what has happened

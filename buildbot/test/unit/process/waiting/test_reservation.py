@@ -100,6 +100,25 @@ class Line(ReservationCase):
         self.claim(owner, self.all).end()
         self.assertEqual((self.state(made), self.woken), ('', [1]))
 
+    def test_circle(self):
+        """One of a triggered build that closes a circle is looked at, and woken by a release."""
+        parent, other = LockOwner(), RealMasterLock('other')
+        other.setMaxCount(1)
+        demand = [(other, MasterLock('other').access('exclusive'))]
+        self.claim(parent, demand)
+        owner = LockOwner()
+        held, waiting = self.claim(owner, self.all), LockClaim(owner, demand)
+        waiting.wait()
+        made = self.reservation(parent=parent)
+        self.assertFalse(made.take())
+        self.assertEqual((made.is_in_circle, made.is_put_off, self.state(made)), (True, False, ''))
+        self.assertEqual((self.lock.waiting, self.woken), ([], []))
+        waiting.end()
+        held.end()
+        self.assertEqual(self.woken, [1])
+        made.why_never = None  # as whenever it is looked at
+        self.assertTrue(made.take())
+
     def test_hand_over(self):
         """A build that takes it over is the owner, and nothing is left to be given back."""
         made, build = self.reservation(), LockOwner()
