@@ -21,7 +21,7 @@ from buildbot.scripts import base
 
 DEFAULT = 'http://localhost:8010/'
 
-FLAGS = [['json', 'j', 'Write JSON: what the master says, as it says it']]
+FLAGS = [['json', 'j', 'Write JSON: the answer of the master as it is']]
 PARAMETERS = [
     ['master', 'm', None, f'Address of the web page of the master (default {DEFAULT})'],
     ['user', 'u', None, 'User who logs in; the password is asked for'],
@@ -114,10 +114,10 @@ class AskOptions(base.SubcommandOptions):
         if user is None:
             text = token()
             if text is not None and not re.fullmatch(r'[\w.=-]+', text, re.ASCII):
-                raise usage.UsageError('what is in BUILDBOT_LOCKS_TOKEN is no token')
+                raise usage.UsageError('BUILDBOT_LOCKS_TOKEN does not contain a token')
             return None if text is None else Token(text)
         if ':' in user:
-            raise usage.UsageError('a name of a user has no colon')
+            raise usage.UsageError('the name of a user cannot contain a colon')
         password = os.environ.get('BUILDBOT_LOCKS_PASSWD')
         if password is None:
             if not sys.stdin.isatty():
@@ -133,5 +133,5 @@ class AskOptions(base.SubcommandOptions):
         except ValueError:
             number = least - 1
         if number < least:
-            raise usage.UsageError(f'--{name} wants a number from {least}')
+            raise usage.UsageError(f'--{name} must be a number from {least}')
         return number

@@ -18,7 +18,7 @@ from buildbot.scripts.lockask import AskOptions
 if TYPE_CHECKING:
     from buildbot.clients.locks.meant import Of
 
-YES = ['yes', 'y', 'Do not ask; it is done to whatever the copy is now']
+YES = ['yes', 'y', 'Do not ask; act on the copy whatever its state is']
 
 #: whose copy it is, where that is not said by its name
 WHOSE = [
@@ -34,13 +34,13 @@ UNTIL = [
     None,
     'When it ends: a time of day (15:00), a date with a time, or for how long (2h, 90m)',
 ]
-HOLD = ['hold', 'H', None, 'The number of the hold; your only one of the copy, if it is not given']
+HOLD = ['hold', 'H', None, 'The number of the hold; not needed if you have only one of the copy']
 
 LONGDESC = """COPY is the name of a copy of a lock, such as jtag[board-1], or that of a lock with
---worker or --branch. It is shown what the copy is now, and asked whether to go on. If the copy has
-changed meanwhile, nothing is done."""
+--worker or --branch. The command shows the state of the copy and asks whether to continue. If
+the copy has changed meanwhile, nothing is done."""
 
-WHO = """WHO is a name as 'buildbot locks show' writes it, its beginning ('fw #12'), or its id."""
+WHO = """WHO is a name as 'buildbot locks show' prints it, its beginning ('fw #12'), or its id."""
 
 
 class ActOptions(AskOptions):
@@ -71,8 +71,8 @@ class ActOptions(AskOptions):
         is_asked = self['version'] is None and not self['yes']
         if is_asked and not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise usage.UsageError(
-                'there is no terminal to ask whether to go on; give --yes, or the --version of the'
-                ' copy that was looked at'
+                'there is no terminal to ask for confirmation; give --yes, or the --version of the'
+                ' copy that you looked at'
             )
         super().postOptions()
 
@@ -81,7 +81,7 @@ class ActOptions(AskOptions):
 
         given = [name for name in ('worker', 'branch', 'key') if self[name] is not None]
         if len(given) > 1:
-            raise usage.UsageError(f'--{given[0]} and --{given[1]} cannot both be said of a copy')
+            raise usage.UsageError(f'--{given[0]} and --{given[1]} cannot be used together')
         codebase = self['codebase']
         if given:
             return Of(f'--{given[0]}', self[given[0]], codebase)
@@ -106,7 +106,7 @@ class ActOptions(AskOptions):
 class HoldOptions(ActOptions):
     name = 'hold'
     needs_reason = True
-    optParameters = [UNTIL, ['units', 'U', None, 'So many units, and not all of the copy']]
+    optParameters = [UNTIL, ['units', 'U', None, 'Hold this many units, not all of the copy']]
 
     def postOptions(self) -> None:
         self.check_until()
@@ -143,7 +143,7 @@ class BackOptions(ActOptions):
     name = 'back'
     arguments = 'COPY [WHO]'
     may_take = MappingProxyType({'who': ''})
-    longdesc = f'{LONGDESC} {WHO} Without it, it is the only one who waits.'
+    longdesc = f'{LONGDESC} {WHO} Without WHO, it is the only one who waits.'
 
 
 class FirstOptions(BackOptions):
@@ -154,7 +154,7 @@ class FirstOptions(BackOptions):
 class KickOptions(BackOptions):
     name = 'kick'
     needs_reason = True
-    longdesc = f'{LONGDESC} {WHO} Without it, it is the only one who holds the copy.'
+    longdesc = f'{LONGDESC} {WHO} Without WHO, it is the only one who holds the copy.'
 
 
 class QuarantineOptions(ActOptions):
@@ -169,12 +169,12 @@ class RestoreOptions(ActOptions):
 
 COMMANDS: list[Any] = [
     ['hold', None, HoldOptions, 'Hold a copy yourself, or stand in line for it'],
-    ['extend', None, ExtendOptions, 'Give your hold another end'],
+    ['extend', None, ExtendOptions, 'Give your hold a new end'],
     ['release', None, ReleaseOptions, 'End your hold, or your wait for it'],
     ['handover', None, HandoverOptions, 'Give your hold to another person'],
     ['first', None, FirstOptions, 'Let one who waits go first'],
-    ['back', None, BackOptions, 'Give one who goes first its own place again'],
+    ['back', None, BackOptions, 'Give one who goes first its own place back'],
     ['kick', None, KickOptions, 'Stop the build that holds a copy, or end the hold of a person'],
     ['quarantine', None, QuarantineOptions, 'Take a copy out of use'],
-    ['restore', None, RestoreOptions, 'Put a copy to use again'],
+    ['restore', None, RestoreOptions, 'Put a copy back into use'],
 ]

@@ -23,11 +23,11 @@ WRONG_USE = 2
 LIMIT = ['limit', 'n', 20, 'How many to show at most; 0 shows all']
 
 HELP = """
-What is not given is taken from the environment (BUILDBOT_LOCKS_MASTER, BUILDBOT_LOCKS_USER,
-BUILDBOT_LOCKS_PASSWD, BUILDBOT_LOCKS_TOKEN), then from .buildbot/options (locks_master,
-locks_user).
+Options that are not given are taken from the environment (BUILDBOT_LOCKS_MASTER,
+BUILDBOT_LOCKS_USER, BUILDBOT_LOCKS_PASSWD, BUILDBOT_LOCKS_TOKEN), then from .buildbot/options
+(locks_master, locks_user).
 
-Exit status: 0 if it was answered or done, 1 if not, 2 if the command was used in a wrong way."""
+Exit status: 0 if it was answered or done, 1 if not, 2 if the command was used wrongly."""
 
 
 class ListOptions(AskOptions):
@@ -67,10 +67,12 @@ class WhyOptions(AskOptions):
         if there in (None, self['master']):
             return
         if is_told:
-            raise usage.UsageError(f'{there} is not the master {self["master"]}; name one of them')
+            raise usage.UsageError(
+                f'{there} is not the master {self["master"]}; name only one of them'
+            )
         if self['user'] is not None or token() is not None:
             # whoever sends somebody a link must not get his password or token by it
-            raise usage.UsageError(f'to log in there, say so: --master {there}')
+            raise usage.UsageError(f'to log in there, give it yourself: --master {there}')
         self['master'] = there
 
 
@@ -79,12 +81,12 @@ class WatchOptions(AskOptions):
     arguments = '[LOCK]'
     may_take = MappingProxyType({'lock': None})
     optParameters = [*PARAMETERS]
-    longdesc = 'A line for each thing that happens to a lock, until Ctrl-C.'
+    longdesc = 'Print a line for each thing that happens to a lock, until Ctrl-C.'
 
 
 class TopOptions(AskOptions):
     name = 'top'
-    optParameters = [*PARAMETERS, LIMIT, ['days', 'd', 7, 'Of how many days, until now']]
+    optParameters = [*PARAMETERS, LIMIT, ['days', 'd', 7, 'How many days to look back']]
 
     def postOptions(self) -> None:
         self['limit'] = self.number('limit', 0)

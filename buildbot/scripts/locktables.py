@@ -41,5 +41,5 @@ def drop(config: dict[str, Any]) -> Any:
     finally:
         os.chdir(was_in)
     if not config['quiet']:
-        print('the tables for locks are gone')
+        print('the tables for locks have been removed')
     return 0

@@ -18,7 +18,8 @@ class DropLockTablesOptions(base.BasedirMixin, base.SubcommandOptions):
     longdesc = """
     This command removes the tables for locks from the database of a master that is stopped, with
     the history of locks that is in them. Nothing else is changed. The next start of a master with
-    Interlock makes them anew, so it is of use before Interlock is removed for good."""
+    Interlock creates them again, so this command is only useful before
+    Interlock is uninstalled for good."""
 
     def getSynopsis(self) -> str:
         return 'Usage:    buildbot drop-lock-tables [options] [<basedir>]'
@@ -31,8 +32,8 @@ class CheckConfigOptions(upstream.CheckConfigOptions):
         [
             'strict-locks',
             None,
-            'Fail if builds can come to wait for one another for ever, for the order in which they'
-            ' claim locks',
+            'Fail if the order in which builds claim locks can make them wait for one another'
+            ' for ever',
         ],
     ]
 

@@ -75,7 +75,7 @@ async def handover(asked: Asked, config: Any, users: Users) -> Act:
     person = plain(config['person'])
     words = {'holdid': holdid, 'person': config['person']}
     wish = f'hand hold {holdid} over to {person}'
-    return Act(words, wish, lambda _: f'hold {holdid} is that of {person} now')
+    return Act(words, wish, lambda _: f'hold {holdid} belongs to {person} now')
 
 
 async def first(asked: Asked, config: Any, users: Users) -> Act:
@@ -108,7 +108,7 @@ async def quarantine(asked: Asked, config: Any, users: Users) -> Act:
 
 
 async def restore(asked: Asked, config: Any, users: Users) -> Act:
-    return Act({}, 'put it to use again', lambda _: 'in use again')
+    return Act({}, 'put it back into use', lambda _: 'in use again')
 
 
 ACTS = {
@@ -132,7 +132,7 @@ async def do(asked: Asked, config: Any) -> None:
     if config['version'] is None and not config['yes']:
         question = f'{name}: {act.wish}; continue? [y/N] '
         if not await asked.agree(state_of(asked, copy, users), question):
-            raise NoAnswer('nothing has been done')
+            raise NoAnswer('nothing was done')
     # the version is older than what was read after it, so what was shown is never the older one
     answer = await asked.api.do(
         f'locks/{copy.lock["lockid"]}',

@@ -31,9 +31,11 @@ def master_url(text: str) -> str:
     except ValueError:
         good = False
     if not good or not re.fullmatch(r'[!-~]+', text):
-        raise ValueError(f'{text!a} is no address of a web page, such as http://localhost:8010/')
+        raise ValueError(
+            f'{text!a} is not the address of a web page, such as http://localhost:8010/'
+        )
     if '@' in parts.netloc:
-        raise ValueError('leave user and password out of the address; there is --user')
+        raise ValueError('leave user and password out of the address and use --user')
     return f'{parts.scheme}://{parts.netloc}{parts.path.rstrip("/")}/'
 
 
@@ -72,8 +74,8 @@ def thing_at(text: str) -> Thing:
     kinds = [kind for kind in IDS if kind in parts[-2:-1]]
     if not kinds or len(parts) % 2:
         raise ValueError(
-            f'{text[:200]!a} is no address of a builder, build request, build or step,'
-            ' and no id of a build request'
+            f'{text[:200]!a} is neither the address of a builder, build request, build or step'
+            ' nor the id of a build request'
         )
     path = '/'.join(quote(part, safe='%') for part in parts)
     return Thing(master_url(base), path, kinds[0])

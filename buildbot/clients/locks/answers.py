@@ -57,7 +57,7 @@ async def show(asked: Asked, name: str, limit: int) -> None:
     if one is not None:
         copies = [copy for copy in copies if is_copy(copy, one)]
         if not copies:
-            raise NoAnswer(f'nobody uses a copy of the name {plain(one)}')
+            raise NoAnswer(f'nobody uses a copy named {plain(one)}')
     # those first who keep somebody waiting for long
     copies.sort(key=lambda c: (c['oldest_wait_at'] or api.now, -c['used'], c['name']))
     shown = copies[:limit] if limit else copies
@@ -169,12 +169,12 @@ async def watch(asked: Asked, name: str | None) -> None:
     stream = await api.listen(events, 'lockactions/*/*')
     if not asked.is_json:
         await (show_all(asked) if name is None else show(asked, name, COPIES))
-    asked.say('watching; Ctrl-C ends it')
+    asked.say('watching; press Ctrl-C to stop')
     while True:
         try:
             event = await stream.next()
         except Lost:
-            raise NoAnswer('the master tells no more: the connection is lost') from None
+            raise NoAnswer('the connection to the master is lost') from None
         row, is_action = event['message'], event['key'][0] == 'lockactions'
         if lock is not None and row['lock'] != lock['name']:
             continue

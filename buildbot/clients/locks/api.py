@@ -122,7 +122,7 @@ class Api:
         answer = await self._ask('auth/login')
         if answer.code == 401:
             user = plain(self._credentials.user)
-            raise NoAnswer(f'{self._url} does not take this password of the user {user}')
+            raise NoAnswer(f'{self._url} does not accept this password for the user {user}')
         cookies = answer.headers.getRawHeaders('set-cookie') or []
         if cookies:
             self._headers.setRawHeaders('Cookie', ['; '.join(c.split(';')[0] for c in cookies)])
@@ -171,7 +171,7 @@ class Api:
         try:
             answer = await self._ask(f'api/v2/{path}', json.dumps(call).encode())
         except NoAnswer as e:
-            more = 'it may have been done, and to do it again does nothing twice'
+            more = 'it may have been done; run the command again: nothing is done twice'
             raise NoAnswer(f'{e}; {more}') from None
         content = answer.content
         error = content.get('error') if isinstance(content, dict) else None
@@ -201,12 +201,12 @@ class Api:
             raise NoAnswer(f'{url} does not show this to {self._who}{how}')
         if 300 <= answer.code < 400:
             there = (answer.headers.getRawHeaders('location') or ['another address'])[0]
-            raise NoAnswer(f'{url} sends on to {plain(there)}; give --master the right address')
+            raise NoAnswer(f'{url} redirects to {plain(there)}; give --master the right address')
         if not isinstance(content, dict):
             what = f'{plain(answer.kind)}, status {answer.code}'
             raise NoAnswer(
                 f'{url} is not the address of a Buildbot master: it answers with {what};'
-                ' --master wants what a browser has before the #'
+                ' --master takes what a browser shows before the #'
             )
         if answer.code == 404:
             raise NotThere(harmless(content.get('error', '')))
@@ -221,14 +221,14 @@ class Api:
         kind = (response.headers.getRawHeaders('content-type') or [''])[0]
         if response.code != 200 or not kind.startswith('text/event-stream'):
             self._check(await self._read(response))
-            raise NoAnswer(f'{self._url} does not tell events')
+            raise NoAnswer(f'{self._url} sends no events')
         stream = Stream()
         response.deliverBody(stream)
         self._streams.append(stream)
         try:
             known_as = await stream.is_heard
         except Lost:
-            raise NoAnswer(f'{self._url} does not tell events') from None
+            raise NoAnswer(f'{self._url} sends no events') from None
         for other in others:
             await self._ask(f'sse/add/{quote(known_as, safe="")}/{other}')
         return stream

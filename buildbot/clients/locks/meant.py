@@ -36,9 +36,7 @@ async def all_locks(api: Api) -> list[Row]:
     try:
         return await api.rows('locks', 'locks')
     except NotThere:
-        raise NoAnswer(
-            'this master knows nothing of locks: it is a Buildbot without them'
-        ) from None
+        raise NoAnswer('this master has no locks: it runs Buildbot without Interlock') from None
 
 
 async def find_lock(api: Api, name: str) -> tuple[Row, str | None]:
@@ -119,7 +117,7 @@ async def find_copy(api: Api, name: str, of: Of) -> Copy:
     if not option:
         return in_use(lock, copies[0]) if copies else not_used(lock, of)
     if of.name is None:
-        raise NoAnswer(f'{plain(lock["name"])} has several copies; say which by {option}')
+        raise NoAnswer(f'{plain(lock["name"])} has several copies; say which with {option}')
     return copy_of(lock, copies, of)
 
 
@@ -135,7 +133,7 @@ def copy_of(lock: Row, copies: Sequence[Row], of: Of) -> Copy:
             return in_use(lock, row)
     if rows and of.codebase is None:
         names = ', '.join(plain(row['name']) for row in rows[:NAMED])
-        raise NoAnswer(f'{plain(str(of.name))} is that of {names}; say which by --codebase')
+        raise NoAnswer(f'for {plain(str(of.name))} there is {names}; say which with --codebase')
     return not_used(lock, of)
 
 
@@ -149,8 +147,8 @@ def of_brackets(lock: Row, name: str) -> Of:
         # of a branch lock, what is before a colon might be a codebase
         if option == '--worker' or (option and ':' not in of):
             return Of(option, of[:-1])
-    how = f'; if it is to be one, name it by {option}' if option else ''
-    raise NoAnswer(f'nobody uses a copy of the name {plain(name)}{how}')
+    how = f'; to use a new one, name it with {option}' if option else ''
+    raise NoAnswer(f'nobody uses a copy named {plain(name)}{how}')
 
 
 def in_use(lock: Row, row: Row) -> Copy:
@@ -239,5 +237,5 @@ async def own_hold(api: Api, users: Users, number: int | None) -> int:
         return own[0]['holdid']
     if own:
         numbers = ', '.join(str(row['holdid']) for row in own)
-        raise NoAnswer(f'{plain(me)} has several holds of it: say which by --hold: {numbers}')
+        raise NoAnswer(f'{plain(me)} has several holds of it: say which with --hold: {numbers}')
     raise NoAnswer(f'{plain(me)} neither holds it by hand nor waits for it')

@@ -41,7 +41,7 @@ def end_at(text: str, now: float) -> float:
             except (OverflowError, ValueError, OSError):
                 break
     raise ValueError(
-        f'{text[:100]!a} is no end: write a time of day (15:00), a date with a time'
+        f'{text[:100]!a} is not an end: give a time of day (15:00), a date with a time'
         ' (2027-01-15 15:00), or for how long (2h, 90m)'
     )
 

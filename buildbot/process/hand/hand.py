@@ -160,5 +160,5 @@ class Hand(SharedService):
         return self._acting.run(self._quarantines.quarantine, copy, by)
 
     def restore_copy(self, copy: BaseLock, by: By) -> defer.Deferred[None]:
-        """Put a copy to use again."""
+        """Put a copy back into use."""
         return self._acting.run(self._quarantines.restore_copy, copy, by)

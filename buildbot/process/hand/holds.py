@@ -219,7 +219,7 @@ class Holds:
     def _own(self, copy: BaseLock, by: By, holdid: Any) -> Hold:
         hold = self._find(copy, holdid)
         if hold.person != by.who:
-            raise Refused(f'{copy}: hold {holdid} is that of {hold.person}; kick it to end it')
+            raise Refused(f'{copy}: hold {holdid} belongs to {hold.person}; kick it to end it')
         return hold
 
     def _find(self, copy: BaseLock, holdid: Any) -> Hold:

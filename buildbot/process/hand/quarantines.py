@@ -118,7 +118,7 @@ class Quarantines:
         quarantine.end()
         copy.announce(CHANGED)
         announce_room(copy, self._master)
-        text = f'{by.who} has put it to use again'
+        text = f'{by.who} has put it back into use'
         self._journal.tell(copy, 'restored', text, who=by.who, reason=by.reason)
 
     def released(self, copy: BaseLock, owner: Any) -> None:

@@ -234,7 +234,7 @@ class Holds(HandTestCase):
         [holder] = yield self.get('copies', row['copyid'], 'holders')
         self.assertEqual(holder['person'], 'bob')
         why = yield self.refused(self.act('ann', 'release', holdid=held['holdid']))
-        self.assertEqual(why, 'board[w1]: hold 1 is that of bob; kick it to end it')
+        self.assertEqual(why, 'board[w1]: hold 1 belongs to bob; kick it to end it')
         yield self.act('bob', 'release', holdid=held['holdid'])
         yield self.assert_untouched()
 
@@ -849,7 +849,7 @@ class Refusals(HandTestCase):
         for action, until in (('extend', 9 * HOUR), ('release', None)):
             words: dict[str, Any] = {} if until is None else {'until': until}
             said = yield self.refused(self.act('bob', action, holdid=hold['holdid'], **words))
-            self.assertEqual(said, 'board[w1]: hold 1 is that of ann; kick it to end it')
+            self.assertEqual(said, 'board[w1]: hold 1 belongs to ann; kick it to end it')
 
 
 class Versions(HandTestCase):

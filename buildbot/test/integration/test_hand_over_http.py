@@ -310,7 +310,7 @@ class ByCommand(HttpCase):
         options.parseOptions(['--master', self.url, 'watch', 'jtag'])
         out, err = Terminal(), Terminal()
         d = defer.Deferred.fromCoroutine(run(reactor, options.subOptions, out, err))
-        yield err.hear('watching; Ctrl-C ends it\n')
+        yield err.hear('watching; press Ctrl-C to stop\n')
         yield self.does('bob', 'quarantine', 'jtag[local1]', '--reason', 'cable')
         yield out.hear('quarantined  jtag[local1]: bob has taken it out of use (cable)\n')
         d.cancel()
@@ -391,7 +391,7 @@ class WhoMay(HttpCase):
         yield self.does('eve', 'extend', 'jtag[local1]', '--until', '2h')
         self.assertEqual(
             (yield self.refused('bob', 'release', 'jtag[local1]', '--hold', number)),
-            f'jtag[local1]: hold {number} is that of eve; kick it to end it',
+            f'jtag[local1]: hold {number} belongs to eve; kick it to end it',
         )
         yield self.does('eve', 'release', 'jtag[local1]')
         self.assertEqual((yield self.row_of_board())['used'], 0)

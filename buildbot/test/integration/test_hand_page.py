@@ -142,7 +142,7 @@ class Hand(PageCase):
         self.assertEqual((yield self.holders()), ['bob'])
         self.assertEqual((yield self.copy_row('board'))['waiting'], 0)
         yield window.click('Hold')
-        yield window.see('you stand in line for it.', 'Waiting 1')
+        yield window.see('you are in line for it.', 'Waiting 1')
 
     @defer.inlineCallbacks
     def test_quarantine(self):
@@ -272,6 +272,6 @@ class Hand(PageCase):
         yield window.click('Hold board')
         yield window.see('You stand in line for it as builds do.')
         yield window.click('Hold')
-        yield window.see('Say why: it is shown to all who wait.')
+        yield window.see('Say why: everyone who waits sees it.')
         yield self.fits(window, f'dialog-{name}')
         self.assertEqual((yield window.run('return document.title')), 'Buildbot')

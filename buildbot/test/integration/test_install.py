@@ -193,7 +193,7 @@ class Life(unittest.SynchronousTestCase):
         self.assertGreater(number, first[0])
         self.assertEqual(self.lock_tables(), tables)
         told = self.good('buildbot', 'drop-lock-tables', 'master')
-        self.assertEqual(told.splitlines()[-1], 'the tables for locks are gone')
+        self.assertEqual(told.splitlines()[-1], 'the tables for locks have been removed')
         self.assertEqual(self.lock_tables(), [])
 
         # uninstalled, it leaves the release as it was

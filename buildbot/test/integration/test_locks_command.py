@@ -208,7 +208,7 @@ class RealMaster(unittest.TestCase):
             'lab: stop the build of first #1; continue? [y/N] '
         )
         for keys, rest, status in [
-            (b'n\n', 'n\nbuildbot locks: nothing has been done\n', 1),
+            (b'n\n', 'n\nbuildbot locks: nothing was done\n', 1),
             (b'\x03', '^C', 130),
             (b'y\n', 'y\nlab: the build of first #1 is being stopped\n', 0),
         ]:
@@ -231,7 +231,7 @@ class RealMaster(unittest.TestCase):
             ),
         )
         wrong = {'BUILDBOT_LOCKS_USER': 'joe', 'BUILDBOT_LOCKS_PASSWD': 'guess'}
-        sentence = f'buildbot locks: {self.url} does not take this password of the user joe\n'
+        sentence = f'buildbot locks: {self.url} does not accept this password for the user joe\n'
         self.assertEqual((yield self.told('list', **wrong)), ('', sentence, 1))
         joe = {'BUILDBOT_LOCKS_USER': 'joe', 'BUILDBOT_LOCKS_PASSWD': 'secret'}
 
@@ -263,7 +263,7 @@ class RealMaster(unittest.TestCase):
             *(BIN / 'buildbot', 'locks', 'watch', 'lab'),
             env={**self.environment, **joe, 'BUILDBOT_LOCKS_MASTER': self.url},
         )
-        watch.wait_for('^buildbot locks: watching; Ctrl-C ends it$')
+        watch.wait_for('^buildbot locks: watching; press Ctrl-C to stop$')
         self.pipe.write_text('enough\n')
         watch.wait_for(r'^\d\d:\d\d:\d\d  released  lab: ')
         watch.wait_for(r'^\d\d:\d\d:\d\d  claimed   lab: 1 of 1 in use, exclusive$')

@@ -142,7 +142,7 @@ class Hand(HandTestCase):
             (yield self.actions()),
             [
                 ('quarantined', 'ann has taken it out of use'),
-                ('restored', 'ann has put it to use again'),
+                ('restored', 'ann has put it back into use'),
             ],
         )
 

@@ -48,7 +48,7 @@ class Quarantine(HandTestCase):
             (yield self.actions()),
             [
                 ('quarantined', 'ann has taken it out of use'),
-                ('restored', 'ann has put it to use again'),
+                ('restored', 'ann has put it back into use'),
             ],
         )
 
@@ -311,7 +311,7 @@ class Repair(HandTestCase):
         rows = yield self.get('locks', (yield self.lockid()), 'actions')
         self.assertEqual(
             (rows[-1]['text'], rows[-1]['reason']),
-            ('the configuration has put it to use again', 'repair #1 ended well'),
+            ('the configuration has put it back into use', 'repair #1 ended well'),
         )
 
     @defer.inlineCallbacks

@@ -442,7 +442,7 @@ class Failing(CommandCase):
     @parameterized.expand(
         [
             ('show', ['show', 'nix'], 'no lock has the name or id nix'),
-            ('copy', ['show', 'jtag[x]'], 'nobody uses a copy of the name jtag[x]'),
+            ('copy', ['show', 'jtag[x]'], 'nobody uses a copy named jtag[x]'),
             ('watch', ['watch', 'nix\x1b'], 'no lock has the name or id nix\\x1b'),
             ('why', ['why', '99'], 'this master has no build request at buildrequests/99'),
             (
@@ -469,7 +469,7 @@ class Failing(CommandCase):
         self.master.answers = {
             path: answer for path, answer in self.master.answers.items() if path in kept
         }
-        sentence = 'this master knows nothing of locks: it is a Buildbot without them'
+        sentence = 'this master has no locks: it runs Buildbot without Interlock'
         return self.assert_fails(arguments.split(), sentence)
 
     @defer.inlineCallbacks
@@ -488,13 +488,13 @@ class Failing(CommandCase):
                 'html',
                 (200, 'text/html; charset=utf-8', '<html>'),
                 'URL is not the address of a Buildbot master: it answers with text/html, status'
-                ' 200; --master wants what a browser has before the #',
+                ' 200; --master takes what a browser shows before the #',
             ),
             (
                 'html_not_found',
                 (404, 'text/html', '<html>'),
                 'URL is not the address of a Buildbot master: it answers with text/html, status'
-                ' 404; --master wants what a browser has before the #',
+                ' 404; --master takes what a browser shows before the #',
             ),
             (
                 'other_json',
@@ -514,7 +514,7 @@ class Failing(CommandCase):
             (
                 'moved',
                 (302, 'text/html', ''),
-                'URL sends on to another address; give --master the right address',
+                'URL redirects to another address; give --master the right address',
             ),
         ]
     )
@@ -581,7 +581,7 @@ class LogIn(CommandCase):
         os.environ['BUILDBOT_LOCKS_PASSWD'] = 'no'
         self.master.answers['auth/login'] = (401, 'text/html', 'Unauthorized')
         yield self.assert_fails(
-            ['list', '-u', 'joe'], 'URL does not take this password of the user joe'
+            ['list', '-u', 'joe'], 'URL does not accept this password for the user joe'
         )
         self.assertEqual(self.master.asked, ['auth/login'])
 
@@ -616,7 +616,7 @@ class Watching(CommandCase):
     @defer.inlineCallbacks
     def watch(self, *arguments: str) -> Any:
         d = self.begin('watch', *arguments)
-        yield self.err.hear('watching; Ctrl-C ends it\n')
+        yield self.err.hear('watching; press Ctrl-C to stop\n')
         self.assertFalse(d.called)
         return [d]
 
@@ -682,14 +682,14 @@ class Watching(CommandCase):
         self.assertEqual((yield d), 1)
         self.assertEqual(
             self.err.getvalue().splitlines()[-1],
-            'buildbot locks: the master tells no more: the connection is lost',
+            'buildbot locks: the connection to the master is lost',
         )
 
     @defer.inlineCallbacks
     def test_no_events(self):
         """A master behind something that does not pass events on is said to tell none."""
         self.master.answers['sse/listen/locks/*/copies/*/*'] = (200, 'text/plain', '{}')
-        yield self.assert_fails(['watch'], 'URL does not tell events')
+        yield self.assert_fails(['watch'], 'URL sends no events')
 
     def test_split_anywhere(self):
         """Events are the same wherever what is sent is split, and others are left out."""
@@ -729,40 +729,41 @@ class Usage(CommandCase):
             (
                 'days',
                 ['top', '--days', '0'],
-                '--days wants a number from 1; see buildbot locks top --help',
+                '--days must be a number from 1; see buildbot locks top --help',
             ),
             (
                 'limit',
                 ['show', 'x', '-n', 'x'],
-                '--limit wants a number from 0; see buildbot locks show --help',
+                '--limit must be a number from 0; see buildbot locks show --help',
             ),
             (
                 'address',
                 ['--master', 'ftp://x', 'list'],
-                "'ftp://x' is no address of a web page, such as http://localhost:8010/;"
+                "'ftp://x' is not the address of a web page, such as http://localhost:8010/;"
                 ' see buildbot locks list --help',
             ),
             (
                 'thing',
                 ['why', 'x\x1b'],
-                "'x\\x1b' is no address of a builder, build request, build or step, and no id of"
-                ' a build request; see buildbot locks why --help',
+                "'x\\x1b' is neither the address of a builder, build request, build or step nor the"
+                ' id of a build request; see buildbot locks why --help',
             ),
             (
                 'colon',
                 ['list', '-u', 'a:b'],
-                'a name of a user has no colon; see buildbot locks list --help',
+                'the name of a user cannot contain a colon; see buildbot locks list --help',
             ),
             (
                 'two_masters',
                 ['why', '-m', 'http://a/', 'http://b/#/buildrequests/1'],
-                'http://b/ is not the master http://a/; name one of them;'
+                'http://b/ is not the master http://a/; name only one of them;'
                 ' see buildbot locks why --help',
             ),
             (
                 'password_to_a_link',
                 ['why', '-u', 'joe', 'http://b/#/buildrequests/1'],
-                'to log in there, say so: --master http://b/; see buildbot locks why --help',
+                'to log in there, give it yourself: --master http://b/; see buildbot locks why'
+                ' --help',
             ),
         ]
     )

@@ -139,7 +139,7 @@ DONE = [
         'handover',
         ['handover', 'jtag[board-1]', 'bob'],
         {**BOARD_1, 'holdid': 3, 'person': 'bob'},
-        'jtag[board-1]: hold 3 is that of bob now',
+        'jtag[board-1]: hold 3 belongs to bob now',
     ),
     (
         'first',
@@ -240,7 +240,7 @@ jtag[board-1]: 1 of 1 in use, 3 waiting
     place 2, for 3 min, exclusive
   ann, by hand
     place 3, for 3 min, exclusive, until 09:00, reason: on my desk
-jtag[board-1]: put it to use again; continue? [y/N] """
+jtag[board-1]: put it back into use; continue? [y/N] """
 
 
 class BenchCase(CommandCase):
@@ -279,12 +279,12 @@ class Done(BenchCase):
             (
                 'several_copies',
                 ['restore', 'jtag'],
-                'jtag has several copies; say which by --worker',
+                'jtag has several copies; say which with --worker',
             ),
             (
                 'several_branches',
                 ['restore', 'version', '--codebase', 'fw'],
-                'version has several copies; say which by --branch',
+                'version has several copies; say which with --branch',
             ),
             (
                 'twice',
@@ -299,18 +299,17 @@ class Done(BenchCase):
             (
                 'codebase',
                 ['restore', 'version', '--branch', 'x'],
-                'x is that of version[tools:x]; say which by --codebase',
+                'for x there is version[tools:x]; say which with --codebase',
             ),
             (
                 'colon',
                 ['restore', 'version[fw:x]'],
-                'nobody uses a copy of the name version[fw:x]; if it is to be one, name it by'
-                ' --branch',
+                'nobody uses a copy named version[fw:x]; to use a new one, name it with --branch',
             ),
             (
                 'no_copies',
                 ['restore', 'chamber[x]'],
-                'nobody uses a copy of the name chamber[x]',
+                'nobody uses a copy named chamber[x]',
             ),
             ('no_lock', ['restore', 'nix'], 'no lock has the name or id nix'),
             (
@@ -346,7 +345,7 @@ class Done(BenchCase):
         self.master.answers['copies/7/waiters'] = {'waiters': rows}
         yield self.assert_fails(
             ['release', 'jtag[board-1]', *YES],
-            'jtag[board-1]: ann has several holds of it: say which by --hold: 3, 5',
+            'jtag[board-1]: ann has several holds of it: say which with --hold: 3, 5',
         )
 
     @defer.inlineCallbacks
@@ -442,8 +441,8 @@ class Refused(BenchCase):
         self.patch(api, 'PATIENCE', 0.2)
         yield self.assert_fails(
             ['restore', 'jtag[board-1]', *YES],
-            'URL has not answered for 0.2 s; it may have been done, and to do it again does nothing'
-            ' twice',
+            'URL has not answered for 0.2 s; it may have been done; run the command again: nothing'
+            ' is done twice',
         )
 
     def test_no_result(self):
@@ -488,7 +487,7 @@ class Asking(BenchCase):
         """With anything else nothing is done, and that is said."""
         self.terminal.write(answer)
         self.assertEqual((yield self.begin(*self.restore)), 1)
-        self.assertEqual(self.err.getvalue(), f'{SEEN}buildbot locks: nothing has been done\n')
+        self.assertEqual(self.err.getvalue(), f'{SEEN}buildbot locks: nothing was done\n')
         self.assertEqual(self.master.done, [])
 
     @defer.inlineCallbacks
@@ -540,8 +539,8 @@ class Asking(BenchCase):
         if name == 'stdin':
             self.assertEqual(
                 said.getvalue(),
-                'buildbot locks: there is no terminal to ask whether to go on; give --yes, or the'
-                ' --version of the copy that was looked at; see buildbot locks restore --help\n',
+                'buildbot locks: there is no terminal to ask for confirmation; give --yes, or the'
+                ' --version of the copy that you looked at; see buildbot locks restore --help\n',
             )
 
 
@@ -600,7 +599,7 @@ chamber   4  master       1     0/1        0
         self.master.answers['locks/1/holders'] = {'holders': HOLDERS}
         self.master.answers['copies/7/waiters?limit=20'] = {'waiters': []}
         d = self.begin('watch', 'jtag[board-1]')
-        yield self.err.hear('watching; Ctrl-C ends it\n')
+        yield self.err.hear('watching; press Ctrl-C to stop\n')
         others = {'other_lock': {'lock': 'x'}, 'other_copy': {'copy': 'jtag[board-2]'}}
         for what, words in (*others.items(), ('kick', {'reason': 'hurry'}), ('ended', {})):
             row = action_row(0, what, f'it is {what}', **words)
@@ -660,7 +659,7 @@ class Until(unittest.SynchronousTestCase):
         e = self.assertRaises(ValueError, end_at, text, self.now)
         self.assertEqual(
             str(e),
-            f'{text!a} is no end: write a time of day (15:00), a date with a time'
+            f'{text!a} is not an end: give a time of day (15:00), a date with a time'
             ' (2027-01-15 15:00), or for how long (2h, 90m)',
         )
 
@@ -674,26 +673,26 @@ class Usage(BenchCase):
             (
                 'end',
                 ['extend', 'x', '--until', 'noon', *YES],
-                "'noon' is no end: write a time of day (15:00), a date with a time"
+                "'noon' is not an end: give a time of day (15:00), a date with a time"
                 ' (2027-01-15 15:00), or for how long (2h, 90m)',
                 'extend',
             ),
             (
                 'units',
                 ['hold', 'x', '--until', '1h', '--units', '0', *YES],
-                '--units wants a number from 1',
+                '--units must be a number from 1',
                 'hold',
             ),
             (
                 'hold',
                 ['release', 'x', '--hold', 'x', *YES],
-                '--hold wants a number from 1',
+                '--hold must be a number from 1',
                 'release',
             ),
             (
                 'two',
                 ['restore', 'x', '--worker', 'a', '--branch', 'b', *YES],
-                '--worker and --branch cannot both be said of a copy',
+                '--worker and --branch cannot be used together',
                 'restore',
             ),
             ('person', ['handover', 'x', *YES], 'Wrong number of arguments', 'handover'),
@@ -726,7 +725,7 @@ class Usage(BenchCase):
             self.assertRaises(SystemExit, self.options, 'list')
         self.assertEqual(
             said.getvalue(),
-            'buildbot locks: what is in BUILDBOT_LOCKS_TOKEN is no token; see buildbot locks list'
+            'buildbot locks: BUILDBOT_LOCKS_TOKEN does not contain a token; see buildbot locks list'
             ' --help\n',
         )
 
@@ -737,8 +736,8 @@ class Usage(BenchCase):
             self.assertRaises(SystemExit, self.options, 'why', 'http://b/#/buildrequests/1')
         self.assertEqual(
             said.getvalue(),
-            'buildbot locks: to log in there, say so: --master http://b/; see buildbot locks why'
-            ' --help\n',
+            'buildbot locks: to log in there, give it yourself: --master http://b/; see buildbot'
+            ' locks why --help\n',
         )
 
     @defer.inlineCallbacks

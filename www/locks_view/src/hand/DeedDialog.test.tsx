@@ -48,7 +48,7 @@ describe('DeedDialog', () => {
     expect(master.done).toEqual([
       ['copies/7', 'hold', {version: 'v1', until: 1_000_900, reason: 'on my desk'}],
     ]);
-    expect(screen.getByText('Hold jtag[board-1]: you stand in line for it.')).toBeTruthy();
+    expect(screen.getByText('Hold jtag[board-1]: you are in line for it.')).toBeTruthy();
     await waitFor(() => expect(master.paths().slice(before)).toContain('copies/7/holders'));
   });
 
@@ -154,7 +154,7 @@ describe('DeedDialog', () => {
     [
       'that there was no answer',
       new Error('Network Error'),
-      'The master did not answer. It may be done all the same; pressed again, it is not done twice.',
+      'The master did not answer. It may be done all the same. You can press again: nothing is done twice.',
     ],
   ])('shows %s, and keeps what was typed', async (_, reason, sentence) => {
     const master = lab();
@@ -185,9 +185,9 @@ describe('DeedDialog', () => {
   });
 
   it.each([
-    ['Why', ' ', 'Say why: it is shown to all who wait.'],
+    ['Why', ' ', 'Say why: everyone who waits sees it.'],
     ['Until', '', 'Say until when.'],
-    ['Until', '1970-01-02T00:00', 'That is over already.'],
+    ['Until', '1970-01-02T00:00', 'That is in the past.'],
     ['Until', '1990-01-02T00:00', 'Nobody may hold it for longer than 2 h.'],
   ])('says beside the field %s what is wrong with %o', async (label, value, fault) => {
     const master = lab().knows('copies/7', [{...COPY, max_hold: 7200}]);
@@ -291,7 +291,7 @@ describe('a copy that nobody uses', () => {
     open('Hold a copy of jtag');
     type('Why', 'a release');
     press('Hold');
-    expect(dialog().getByText('Say of which branch the copy is.')).toBeTruthy();
+    expect(dialog().getByText('Say which branch the copy is for.')).toBeTruthy();
     type('Branch, or key', 'main');
     type('Codebase (if the lock has one copy for each)', 'libs');
     press('Hold');

@@ -46,7 +46,7 @@ describe('kick', () => {
   it('names the build that will be stopped', () => {
     expect(kick(HOLDER as Holder).effect).toBe(
       'The build firmware #12 on board-1 will be stopped, because it holds jtag[board-1].' +
-        ' Those of its steps that always run still do, and then it lets go.',
+        ' Its steps that always run still do; then it releases its locks.',
     );
   });
 });

@@ -10,7 +10,7 @@ const plain = (name: string) => cut(shown(name), 60);
 
 const HOLD_DONE: Record<string, string | undefined> = {
   held: 'it is yours.',
-  waiting: 'you stand in line for it.',
+  waiting: 'you are in line for it.',
 };
 
 /** Of a copy that has a row. */
@@ -34,7 +34,7 @@ function holding(target: Target, object: string, fields: Field[]): Deed {
     object,
     target,
     effect:
-      'You stand in line for it as builds do. Once you hold it, no build gets it until you release it or your time is over.',
+      'You wait in line for it as builds do. Once you hold it, no build gets it until you release it or your hold ends.',
     fields: [...fields, REASON],
     params: {},
     done: answer => HOLD_DONE[answer?.state] ?? 'it is asked for.',
@@ -56,10 +56,10 @@ function quarantining(target: Target, object: string, fields: Field[]): Deed {
     verb: 'Quarantine',
     object,
     target,
-    effect: 'Nobody gets it any more until somebody restores it. Who holds it now keeps it to the end.',
+    effect: 'Nobody gets it until somebody restores it. Whoever holds it now keeps it until they release it.',
     fields: [...fields, REASON],
     params: {},
-    done: () => 'it is in quarantine, or will be when it is let go.',
+    done: () => 'it is in quarantine, or will be once it is released.',
   };
 }
 
@@ -70,7 +70,7 @@ export function restore(name: string, target: Target): Deed {
     verb: 'Restore',
     object: plain(name),
     target,
-    effect: 'Its quarantine ends, and who waits gets it.',
+    effect: 'Its quarantine ends, and the next in line gets it.',
     fields: [REASON],
     params: {},
     done: () => 'it is in use again.',
@@ -88,7 +88,7 @@ export function extend(owner: Owner): Deed {
     verb: 'Extend',
     object: ofHold(owner),
     target: targetOfOwner(owner),
-    effect: 'It ends later, or sooner.',
+    effect: 'It gets a new end, later or sooner.',
     fields: [untilField(owner.until_at, null), MAYBE_REASON],
     params: {holdid: owner.holdid},
     done: () => 'it has a new end.',
@@ -101,7 +101,7 @@ export function handOver(owner: Owner): Deed {
     verb: 'Hand over',
     object: ofHold(owner),
     target: targetOfOwner(owner),
-    effect: 'It is another person’s from now on, until the same end.',
+    effect: 'It belongs to another person from now on, and keeps its end.',
     fields: [PERSON, MAYBE_REASON],
     params: {holdid: owner.holdid},
     done: () => 'it is handed over.',
@@ -114,7 +114,7 @@ export function release(owner: Owner): Deed {
     verb: 'Release',
     object: ofHold(owner),
     target: targetOfOwner(owner),
-    effect: 'It ends now, and who waits gets what it held.',
+    effect: 'It ends now, and the next in line gets what it held.',
     fields: [MAYBE_REASON],
     params: {holdid: owner.holdid},
     done: () => 'it is released.',
@@ -127,7 +127,7 @@ export function withdraw(owner: Owner): Deed {
     ...release(owner),
     verb: 'Withdraw',
     effect: 'It leaves the line.',
-    done: () => 'it waits no more.',
+    done: () => 'it no longer waits.',
   };
 }
 
@@ -142,9 +142,9 @@ export function kick(holder: Holder): Deed {
     object: ofPerson ? ofHold(holder) : plain(holder.text),
     target: targetOfOwner(holder),
     effect: ofPerson
-      ? 'It ends now, though it is not yours, and who waits gets what it held.'
+      ? 'It ends now, though it is not yours, and the next in line gets what it held.'
       : `The build ${build}${worker} will be stopped, because it holds ${plain(holder.copy)}.` +
-        ' Those of its steps that always run still do, and then it lets go.',
+        ' Its steps that always run still do; then it releases its locks.',
     fields: [REASON],
     params: {holderid: holder.holderid},
     done: () => (ofPerson ? 'it has ended.' : 'the build is being stopped.'),

@@ -47,9 +47,9 @@ function textField(name: string, label: string, needed: string | null): Field<st
   };
 }
 
-export const REASON = textField('reason', 'Why', 'Say why: it is shown to all who wait.');
+export const REASON = textField('reason', 'Why', 'Say why: everyone who waits sees it.');
 
-export const MAYBE_REASON = textField('reason', 'Why (if there is something to say)', null);
+export const MAYBE_REASON = textField('reason', 'Why (optional)', null);
 
 export const PERSON = textField('person', 'To whom', 'Say to whom.');
 
@@ -70,7 +70,7 @@ export function untilField(from: number | null, most: number | null): Field<numb
         return 'Say until when.';
       }
       if (value <= now) {
-        return 'That is over already.';
+        return 'That is in the past.';
       }
       return value > latest(now) ? `Nobody may hold it for longer than ${span(length)}.` : null;
     },
@@ -182,7 +182,7 @@ export function whichField(kind: Lock['kind']): Field<Which> {
     name: 'which',
     first: () => ({of: '', codebase: ''}),
     fault: ({of}) =>
-      of.trim() === '' ? `Say of which ${ofWorker ? 'worker' : 'branch'} the copy is.` : null,
+      of.trim() === '' ? `Say which ${ofWorker ? 'worker' : 'branch'} the copy is for.` : null,
     params: () => ({}),
     aim: (target, {of, codebase}) => ({
       ...target,

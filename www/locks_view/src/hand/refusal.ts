@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 const NO_ANSWER =
-  'The master did not answer. It may be done all the same; pressed again, it is not done twice.';
+  'The master did not answer. It may be done all the same. You can press again: nothing is done twice.';
 
 /** Why something was not done, in a sentence. */
 export function refusalOf(reason: any): string {

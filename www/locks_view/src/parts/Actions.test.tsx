@@ -41,6 +41,6 @@ describe('Actions', () => {
 
   it('says that there is nothing, where the master keeps nothing', async () => {
     show(new Master());
-    await screen.findByText('Nobody has done anything, or it is not kept any more.');
+    await screen.findByText('Nobody has done anything, or the record is no longer kept.');
   });
 });

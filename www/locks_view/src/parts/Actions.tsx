@@ -36,7 +36,7 @@ export function Actions({path, lock, many}: Props) {
         listing={actions}
         id={row => row.actionid}
         lenient
-        nothing="Nobody has done anything, or it is not kept any more."
+        nothing="Nobody has done anything, or the record is no longer kept."
         seek="Search what people did"
         columns={[
           {name: 'What', key: 'text', cell: row => <Name text={row.text} most={160} />},

@@ -3,8 +3,8 @@ import React from 'react';
 import {Failure} from '../answer';
 
 const SENTENCES: Record<Failure, string> = {
-  missing: 'The master knows nothing of this, or of no locks at all.',
-  failed: 'The master did not answer. What is shown may be old.',
+  missing: 'The master does not know this, or has no locks at all.',
+  failed: 'The master did not answer. What you see may be out of date.',
 };
 
 export function FailureNote({failure}: {failure: Failure | null}) {

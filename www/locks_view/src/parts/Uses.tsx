@@ -49,7 +49,7 @@ export function Uses({path, events}: Props) {
         listing={uses}
         id={row => row.useid}
         lenient
-        nothing="Nobody had it before, or it is not kept any more."
+        nothing="Nobody had it before, or the record is no longer kept."
         seek="Search those before"
         columns={[
           {

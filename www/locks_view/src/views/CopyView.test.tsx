@@ -69,7 +69,7 @@ describe('CopyView', () => {
     const master = new Master();
     show(master);
     await screen.findByText('Nobody holds this copy, and nobody waits for it.');
-    await screen.findByText('Nobody had it before, or it is not kept any more.');
+    await screen.findByText('Nobody had it before, or the record is no longer kept.');
     expect(screen.queryByRole('alert')).toBeNull();
     lab(master);
     master.tell('locks/3/copies/7/claimed', COPY);

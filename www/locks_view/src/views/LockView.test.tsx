@@ -184,7 +184,7 @@ describe('LockView', () => {
     show(new Master());
     await waitFor(() =>
       expect(screen.getAllByRole('alert')[0].textContent).toBe(
-        'The master knows nothing of this, or of no locks at all.',
+        'The master does not know this, or has no locks at all.',
       ),
     );
   });

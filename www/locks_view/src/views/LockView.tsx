@@ -143,7 +143,7 @@ function Copies({lock, copies, seen}: CopiesProps) {
       />
       {me !== null && lock.kind !== 'pool' && (
         <p className="bb-locks-unlisted">
-          A copy that is not listed, for nobody uses it:{' '}
+          A copy that is not listed because nobody uses it:{' '}
           <Deeds deeds={[holdUnused(lock), quarantineUnused(lock)]} />
         </p>
       )}

@@ -45,7 +45,7 @@ describe('LocksView', () => {
 
   it('says that the master knows of no locks', async () => {
     show(new Master());
-    await screen.findByText('The master knows nothing of this, or of no locks at all.');
+    await screen.findByText('The master does not know this, or has no locks at all.');
     expect(screen.queryByText('No lock is used, or none has this name.')).toBeNull();
   });
 

@@ -80,8 +80,8 @@ describe('WhyView', () => {
   });
 
   it.each([
-    [{complete: true}, 'For nothing: it is complete.'],
-    [{complete: false}, 'For nothing that is known: it runs, or it starts now.'],
+    [{complete: true}, 'It does not: it is complete.'],
+    [{complete: false}, 'It does not wait for anything known: it is running or about to start.'],
   ])('says that nothing is waited for (%j)', async (changed, sentence) => {
     const master = lab()
       .knows('buildrequests/91', [{...REQUEST, ...changed}])
@@ -94,7 +94,7 @@ describe('WhyView', () => {
     'says that there is nothing at %s',
     async address => {
       show(lab(), address);
-      await screen.findByText('The master knows nothing of this, or of no locks at all.');
+      await screen.findByText('The master does not know this, or has no locks at all.');
     },
   );
 });

@@ -136,10 +136,10 @@ function WhyPage({kind, id, subject}: {kind: string; id: number; subject: Subjec
       {reasons.known && reasons.rows.length === 0 && (
         <p className="bb-locks-nothing">
           {row?.complete
-            ? 'For nothing: it is complete.'
+            ? 'It does not: it is complete.'
             : kind === 'builder'
-              ? 'None waits.'
-              : 'For nothing that is known: it runs, or it starts now.'}
+              ? 'No request waits.'
+              : 'It does not wait for anything known: it is running or about to start.'}
         </p>
       )}
       <ol className="bb-locks-reasons">
