@@ -86,8 +86,9 @@ class Claim(Waiter):
             pools[pool] = want
             if not want.exclusive and not 0 < want.units <= pool.most() and not self.outlasts:
                 raise self.too_many(want)
-            number = max(number, lock.clock)
-            latest = max(latest, lock.latest)
+            clock, its_latest = lock.clock, lock.latest
+            number = clock if clock > number else number  # max() costs more than all of this
+            latest = its_latest if its_latest > latest else latest
         # Arrival is counted as by Lamport's clocks ("Time, clocks, and the ordering of events in a
         # distributed system", 1978), each lock having one: at a lock, who comes later has the
         # higher number, and of two claims that meet at two locks, the same one is ahead at both.
@@ -97,7 +98,7 @@ class Claim(Waiter):
         for want in wants:
             lock = want.lock
             lock.clock = number
-            lock.latest = max(lock.latest, age)
+            lock.latest = age if age > lock.latest else lock.latest
         self.place = (-priority, age, number)
         if moved_at is not None:
             self.place = place_in_front(moved_at, self.place)
