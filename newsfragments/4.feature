@@ -1,1 +1,1 @@
-Step groups run up to N of their steps at a time with ``parallel=N``, on one worker and under one ownership. Any released worker will do, by each of the protocols.
+With ``parallel=N``, step groups run up to N of their steps at the same time, on one worker and under the same locks. This works with any released worker and every protocol.

@@ -1,1 +1,1 @@
-Build requests stand in the line of their builder's locks themselves, without a worker, by priority and then by age. Large, exclusive and several-lock requests are no longer overtaken without end, and a request that has no idle worker holds nothing back.
+Build requests stand in line for their builder's locks themselves, without a worker, by priority and then by age. Large requests, exclusive ones and those for several locks are no longer overtaken without end, and a request without an idle worker holds nobody up.
