@@ -15,6 +15,7 @@ from typing import Mapping
 from typing import Sequence
 
 from twisted.python import usage
+from twisted.python.reflect import namedAny
 
 from buildbot.clients.locks.address import master_url
 from buildbot.scripts import base
@@ -107,15 +108,13 @@ class AskOptions(base.SubcommandOptions):
             raise usage.UsageError(str(e)) from None
 
     def _credentials(self) -> Any:
-        from buildbot.clients.locks.api import Credentials  # noqa: PLC0415
-        from buildbot.clients.locks.api import Token  # noqa: PLC0415
-
+        api = namedAny('buildbot.clients.locks.api')  # which no other command needs
         user = self['user']
         if user is None:
             text = token()
             if text is not None and not re.fullmatch(r'[\w.=-]+', text, re.ASCII):
                 raise usage.UsageError('BUILDBOT_LOCKS_TOKEN does not contain a token')
-            return None if text is None else Token(text)
+            return None if text is None else api.Token(text)
         if ':' in user:
             raise usage.UsageError('the name of a user cannot contain a colon')
         password = os.environ.get('BUILDBOT_LOCKS_PASSWD')
@@ -125,7 +124,7 @@ class AskOptions(base.SubcommandOptions):
                     'there is no terminal to ask for the password; set BUILDBOT_LOCKS_PASSWD'
                 )
             password = getpass.getpass(f'Password of {user} at {self["master"]}: ')
-        return Credentials(user, password)
+        return api.Credentials(user, password)
 
     def number(self, name: str, least: int) -> int:
         try:

@@ -11,7 +11,9 @@ from typing import Any
 from typing import Sequence
 
 from twisted.python import usage
+from twisted.python.reflect import namedAny
 
+from buildbot.clients.locks.until import end_at
 from buildbot.scripts.lockask import PARAMETERS
 from buildbot.scripts.lockask import AskOptions
 
@@ -77,20 +79,17 @@ class ActOptions(AskOptions):
         super().postOptions()
 
     def _whose(self) -> Of:
-        from buildbot.clients.locks.meant import Of  # noqa: PLC0415
-
+        of: type[Of] = namedAny('buildbot.clients.locks.meant.Of')  # as in lockask
         given = [name for name in ('worker', 'branch', 'key') if self[name] is not None]
         if len(given) > 1:
             raise usage.UsageError(f'--{given[0]} and --{given[1]} cannot be used together')
         codebase = self['codebase']
         if given:
-            return Of(f'--{given[0]}', self[given[0]], codebase)
-        return Of() if codebase is None else Of('--codebase', None, codebase)
+            return of(f'--{given[0]}', self[given[0]], codebase)
+        return of() if codebase is None else of('--codebase', None, codebase)
 
     def check_until(self) -> None:
         """Check that the end of a hold is one."""
-        from buildbot.clients.locks.until import end_at  # noqa: PLC0415
-
         if self['until'] is None:
             raise usage.UsageError('--until must say when it ends')
         try:
