@@ -53,5 +53,5 @@ class BuildSlave(Worker):
 
 def __getattr__(name: str) -> Any:
     if name.endswith('BuildSlave'):
-        raise ImportError(f'{__name__}.{name} is no more; buildbot.worker has its like of today')
+        raise ImportError(f'{__name__}.{name} is gone; use its successor in buildbot.worker')
     raise AttributeError(name)

@@ -134,7 +134,7 @@ class ResourcePool(BaseLockId):
                 continue
             problems += [f'resource {resource.name!r}: {why}' for why in problems_of(resource)]
             if isinstance(resource.name, str) and resource.name in names:
-                problems.append(f'it has two resources of the name {resource.name!r}')
+                problems.append(f'it has two resources named {resource.name!r}')
             names.add(resource.name if isinstance(resource.name, str) else None)
         if problems:
             # to go on would be to look for what is not there
@@ -161,7 +161,7 @@ class ResourcePool(BaseLockId):
             pool = first.get(resource.name)
             if pool is not None:
                 there = f'the pool {pool.name!r} too{at(pool.written_at)}'
-                found.append(f'{what} is in {there}, and can be in one only{where}')
+                found.append(f'{what} is in {there}, and can be in only one{where}')
             missing = [worker for worker in resource.workers or () if worker not in workers]
             found += [f'{what}: there is no worker {worker!r}{where}' for worker in missing]
         return found
@@ -192,7 +192,7 @@ class ResourcePool(BaseLockId):
                 ' with access(exclusive=True)'
             )
         elif exclusive and (count != 1 or labels is not None or same is not None):
-            problem = 'exclusive access takes the whole pool, so nothing else can be said of it'
+            problem = 'exclusive access takes the whole pool, so nothing else can be given'
         elif not isinstance(count, int) or isinstance(count, bool) or count < 0:
             problem = f'{count!r} is not a number of resources'
         elif same is not None and (not isinstance(same, str) or not same):

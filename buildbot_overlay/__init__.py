@@ -223,7 +223,7 @@ def release(name: str) -> 'SimpleNamespace':
     for key, value in known.items():
         if not key.startswith('__') and module.__dict__[key] is not value:
             raise refusal(
-                f'{DISTRIBUTION} {__version__} and {PACKAGE} mean unlike things by {name}.{key};'
+                f'{DISTRIBUTION} {__version__} and {PACKAGE} mean different things by {name}.{key};'
                 f' {way_out()}'
             )
     return SimpleNamespace(**{k: v for k, v in module.__dict__.items() if k not in known})

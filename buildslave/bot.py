@@ -49,7 +49,7 @@ class BuildSlave(Worker):
     ) -> None:
         if not os.path.isdir(basedir):
             raise NotADirectoryError(
-                f'basedir of slave {name!r} is {basedir}, which is no directory'
+                f'basedir of slave {name!r} is {basedir}, which is not a directory'
             )
         for sentence in ignored(usePTY, maxdelay):
             log.msg(sentence)

@@ -23,7 +23,8 @@ def pid_of(basedir: str) -> int | None:
     # 0 and -1 would be many processes
     if not text.isdecimal() or int(text) == 0:
         raise BadDirectory(
-            f'{path} names no process, but {text!r}; remove it if the slave does not run'
+            f'{path} does not contain the id of a process, but {text!r}; remove it if the slave is'
+            ' not running'
         )
     try:
         os.kill(int(text), 0)
@@ -32,6 +33,6 @@ def pid_of(basedir: str) -> int | None:
     except PermissionError:
         raise BadDirectory(
             f'{path} names process {text}, which is not yours; use the account of the slave, or'
-            ' remove the file if the slave does not run'
+            ' remove the file if the slave is not running'
         )
     return int(text)

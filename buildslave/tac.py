@@ -54,12 +54,15 @@ class Tac:
             # twistd does not look at the encoding that a file names
             self._as_utf_8 = self.text.encode() == source
         except OSError as e:
-            raise BadDirectory(f'{basedir} is no directory of a slave: {self.path}: {e.strerror}')
+            raise BadDirectory(
+                f'{basedir} is not the directory of a slave: {self.path}: {e.strerror}'
+            )
         except (SyntaxError, UnicodeDecodeError) as e:
             raise BadDirectory(f'{self.path} cannot be read: {e}')
         if not MARK.search(self.text):
             raise BadDirectory(
-                f"{basedir} is no directory of a slave: there is no Application('buildslave') in"
+                f"{basedir} is not the directory of a slave: there is no Application('buildslave')"
+                " in"
                 f' {self.path}'
             )
 
@@ -96,7 +99,7 @@ class Tac:
         why_not = self._not_python()
         if why_not is not None:
             raise BadDirectory(
-                f'{self.path} is left as it is, since it is Python neither of today nor of then:'
+                f'{self.path} is left as it is, because it is neither Python 3 nor Python 2:'
                 f' {why_not}; mend it by hand'
             )
         if not self._as_utf_8:
@@ -153,8 +156,7 @@ class Tac:
                 for line in odd
             ),
             *(
-                f'line {node.lineno}: {node.id!r} means nothing to Python any more; write'
-                f' {NAMES[node.id]}'
+                f'line {node.lineno}: {node.id!r} is gone from Python; write {NAMES[node.id]}'
                 for node in gone
                 if node.id not in own
             ),

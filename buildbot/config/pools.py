@@ -27,12 +27,14 @@ def problems_of(resource: Resource) -> list[str]:
             continue
         for name in sorted(value, key=repr) if is_list else [value]:
             if not isinstance(name, str) or not name:
-                problems.append(f'{what} must be text that is not empty, not {words_for(name)}')
+                problems.append(f'{what} must be a string that is not empty, not {words_for(name)}')
             elif why_unwritable(name):
                 problems.append(f'{what} {name!r} has {why_unwritable(name)}')
     if resource.workers == ():
-        problems.append('workers is empty, so it could be used on none')
+        problems.append('workers is empty, so it can be used on none')
     properties = resource.properties
     if not isinstance(properties, dict) or not all(isinstance(n, str) for n in properties):
-        problems.append(f'properties must be a dictionary by name, not {words_for(properties)}')
+        problems.append(
+            f'properties must be a dictionary with names as keys, not {words_for(properties)}'
+        )
     return problems

@@ -101,7 +101,7 @@ def steps_of_builder(
         if not isinstance(step, StepGroup):
             continue
         if any(outer.step._factory is factory for outer in found.around()):
-            report(f'{found}: it is in itself{at(found.line)}')
+            report(f'{found}: it contains itself{at(found.line)}')
             continue
         prefix = prefix if name == '' else path
         todo += [_Standing(inner, prefix, found) for inner in reversed(step.step_factories)]

@@ -18,7 +18,7 @@ def words_for(thing: Any) -> str:
     try:
         return plain(repr(thing))
     except Exception:
-        return f'a {type(thing).__name__} that has no words for itself'
+        return f'a {type(thing).__name__} whose repr() fails'
 
 
 def hint(thing: Any) -> str:
@@ -31,9 +31,9 @@ def hint(thing: Any) -> str:
 def why_unwritable(text: str) -> str | None:
     """Say what a text has that not every log, file and database can have; None if it is fine."""
     if '\0' in text:
-        return 'a null character, which cannot be written down'
+        return 'a null character, which cannot be stored'
     try:
         text.encode('utf-8')
     except UnicodeEncodeError:
-        return 'a lone surrogate, which cannot be written down'
+        return 'a lone surrogate, which cannot be stored'
     return None

@@ -113,4 +113,4 @@ def check_parameters(action: str, args: dict[str, Any], names: tuple[str, ...]) 
             raise InvalidQueryParameter(f'{action}: it takes no {name}')
     for name in ('reason', 'of', 'codebase'):
         if not isinstance(args.get(name), (str, type(None))):
-            raise InvalidQueryParameter(f'{action}: {name} must be a text')
+            raise InvalidQueryParameter(f'{action}: {name} must be a string')

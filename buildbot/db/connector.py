@@ -37,6 +37,6 @@ class DBConnector(upstream.DBConnector):
             except Exception as e:
                 log.err(
                     e,
-                    'the tables for locks cannot be made, so the data API has no locks and their'
-                    ' history is not kept; "buildbot upgrade-master" makes them, too',
+                    'the tables for locks cannot be created, so the data API has no locks and their'
+                    ' history is not kept; "buildbot upgrade-master" creates them, too',
                 )

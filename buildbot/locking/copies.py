@@ -237,7 +237,7 @@ class RealBranchLock(FoundByName):
             if not pairs:
                 raise LockError(
                     f'the lock {self.lockName!r} is for the codebase {codebase!r},'
-                    ' of which this build has no source'
+                    ' but this build has no source of it'
                 )
         default = self.lockid.defaultBranch
         return [self.copy_for(codebase, branch or default) for codebase, branch in pairs]

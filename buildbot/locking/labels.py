@@ -67,7 +67,9 @@ class _Reader:
                 self.place = place + len(self.text[place:]) - len(self.text[place:].lstrip(' '))
                 rest = self.text[self.place :]
                 ends = rest[0] not in '"\''
-                self._fail(f'{rest[0]!r} means nothing' if ends else 'the quote has no end')
+                self._fail(
+                    f'{rest[0]!r} is not allowed here' if ends else 'the quote is not closed'
+                )
             yield match.start(1), match[1]
             place = match.end()
 

@@ -44,8 +44,10 @@ def in_order_of_user(lock: Any, units: list[int]) -> list[int]:
     by_name = {lock.units[unit].resource.name: unit for unit in units}
     try:
         names = [r.name for r in lock.pick([lock.units[unit].resource for unit in units])]
-        assert sorted(names) == sorted(by_name), 'it must return all that it was given, once each'
+        assert sorted(names) == sorted(by_name), (
+            'it must return each resource that it was given once'
+        )
     except Exception as e:  # who is next must not suffer from that
-        log.err(e, f'lock {lock.name!r}: its function pick has failed, and is not asked this time')
+        log.err(e, f'lock {lock.name!r}: its function pick failed, and is ignored this time')
         return units
     return [by_name[name] for name in names]

@@ -87,7 +87,7 @@ class BotMaster(upstream.BotMaster):
             row = yield self.master.data.get(('buildrequests', brid))
             yield super()._buildrequest_canceled(key, msg)
         except Exception as e:
-            log.err(e, f'build request {brid} could not be cancelled; that is tried again soon')
+            log.err(e, f'build request {brid} could not be cancelled; it is tried again soon')
             # a master that stops does not wait for it
             late = cancel_later(self, brid, row, msg.get('reason', 'no reason'))
             late.addErrback(log.err, f'while cancelling build request {brid}')

@@ -209,7 +209,7 @@ class ReservingBuildChooser(BasicBuildChooser):
             if isinstance(e, SQLAlchemyError):
                 self._look_again_later()
             elif worker.worker is not None:
-                why = f'whether it can start there was not found out ({type(e).__name__})'
+                why = f'it could not be determined whether it can start there ({type(e).__name__})'
                 self.bldr.refusals.note(request.id, worker.worker.workername, why)
             return False
 

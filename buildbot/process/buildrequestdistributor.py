@@ -178,7 +178,11 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         try:
             names = yield sorting
         except Exception as e:  # no list of builders, say
-            log.err(e, f'while putting builders {names} in order; they are looked at in none')
+            log.err(
+                e,
+                f'while putting builders {names} in order; they are processed in no particular'
+                ' order',
+            )
         self._sorting_since = None
         if late.active():
             late.cancel()
@@ -192,7 +196,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
     def _end_sorting(self, sorting: defer.Deferred[Any]) -> None:
         log.msg(
             f'prioritizeBuilders has not answered for {Questions.logged_after} seconds; the'
-            ' builders are looked at in no particular order'
+            ' builders are processed in no particular order'
         )
         sorting.cancel()
 

@@ -91,7 +91,7 @@ class Knots:
                 else:
                     self.trust(wait.brid)
             except Exception as e:
-                log.err(e, f'while it was found out whether build request {wait.brid} can start')
+                log.err(e, f'while determining whether build request {wait.brid} can start')
 
     def _knot(self, wait: RequestWait) -> list[Any]:
         # what keeps it from its end if nothing comes back that is away; empty if nothing does
@@ -129,7 +129,7 @@ class Knots:
     def _untie(self, knot: Sequence[Any]) -> None:
         last = max((one for one in knot if can_be_ended(one)), key=self._since, default=None)
         if last is None:
-            log.msg(f'nobody can be ended for it: {CircleError(words_of(knot), None)}')
+            log.msg(f'nothing can be ended to resolve this: {CircleError(words_of(knot), None)}')
         elif isinstance(last, LockClaim):
             last.fail(last.error_of(knot))
         else:
@@ -164,7 +164,7 @@ class Knots:
             try:
                 hear(owner, error)
             except Exception as e:
-                log.err(e, f'while it was told that {owner.lock_name()} is ended')
+                log.err(e, f'while telling that {owner.lock_name()} is ended')
 
     def _suspect(self, wait: RequestWait) -> None:
         brid, master = wait.brid, self._botmaster.master

@@ -41,13 +41,13 @@ def write_at_last(
         try:
             yield write()
             if told is not None:
-                log.msg(f'{what}: it is written now')
+                log.msg(f'{what}: written now')
             return
         except Exception as e:
             if told != repr(e):  # one that is no fault of the moment would fill the log
                 told = repr(e)
                 again = f'it is tried again every {AGAIN_AFTER} seconds'
-                log.err(e, f'{what}: cannot be written; {again}')
+                log.err(e, f'cannot write {what}; {again}')
         yield asyncSleep(AGAIN_AFTER, master.reactor)
         if not master.running:
             return

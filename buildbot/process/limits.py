@@ -99,7 +99,7 @@ class Limit:
         try:
             begins_anew = self._is_over(due)
         except Exception as e:  # the limits of other copies hold all the same
-            log.err(e, f'at the end of what the limit of {due.copy} allows')
+            log.err(e, f'while applying the limit of {due.copy}')
         if begins_anew:
             self._due.append(due._replace(at=self._clock.seconds() + due.seconds))
         if self._due:

@@ -150,7 +150,7 @@ class WaitLine:
                 row = self._row(owner, copies[0])
                 self._master.mq.produce(key_of_long_wait(self._seconds), row)
             except Exception as e:  # the others are told of
-                log.err(e, f'while it was told who waits for {copies[0]}')
+                log.err(e, f'while telling who waits for {copies[0]}')
         return bool(copies)
 
     def _row(self, owner: LockOwner, copy: BaseLock) -> dict[str, Any]:

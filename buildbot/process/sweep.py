@@ -67,7 +67,7 @@ class Leftover(NamedTuple):
         how_long = f' for {now - since:.0f} s' if since is not None else ''
         end = 'it is given back' if claim.holds else 'it waits no longer'
         if not freed:
-            end = f'if the next sweep finds it too, {end}'
+            end = f'if the next sweep finds it again, {end}'
         return f'{held} {name}{how_long}, {self.why}; {end}'
 
 
@@ -116,7 +116,7 @@ class Sweep(SharedService):
         try:
             yield self.sweep()
         except Exception as e:
-            log.err(e, 'while it was looked for locks that are held by what has ended')
+            log.err(e, 'while looking for locks that are held by what has ended')
         if self._call is None and self.running:
             self._wait()
 
@@ -150,7 +150,7 @@ class Sweep(SharedService):
             try:
                 hear(leftover)
             except Exception as e:
-                log.err(e, f'while it was told what is left of {leftover.copy}')
+                log.err(e, f'while telling what is left of {leftover.copy}')
 
     @defer.inlineCallbacks
     def look(self) -> Any:
@@ -185,12 +185,12 @@ def why_dead(
     """Say why the owner of a claim has ended; None if it has not, or nobody knows its kind."""
     owner = claim.thing
     if isinstance(owner, Build):
-        return None if owner in running.builds else 'a build that does not run'
+        return None if owner in running.builds else 'a build that is not running'
     if isinstance(owner, BuildStep):
         if not isinstance(owner.build, Build):
             return None
         if owner.build not in running.builds:
-            return 'whose build does not run'
+            return 'whose build is not running'
         if owner.is_at_work or type(owner).startStep not in KNOWN_STARTS:
             return None
         return 'which has ended'
@@ -207,7 +207,7 @@ def why_not_pending(reservation: Reservation, botmaster: Any) -> str | None:
     """Say why nobody needs a reservation; None if its request does."""
     builder = botmaster.builders.get(reservation.builder_name)
     if builder is None:
-        return 'of whose builder there is none'
+        return 'whose builder does not exist'
     brid = reservation.request.id
     if builder.reservations.find(brid, reservation.worker) is not reservation:
         return 'which its builder does not know'

@@ -123,4 +123,4 @@ class LocksOptions(base.SubcommandOptions):
     def postOptions(self) -> None:
         super().postOptions()
         if not hasattr(self, 'subOptions'):
-            raise usage.UsageError('there is no command')
+            raise usage.UsageError('no command was given')

@@ -149,7 +149,7 @@ class AbstractWorker(upstream.AbstractWorker):
             self._lanes[builder_name] = max(lane, self._lanes.get(builder_name, 0))
             yield self.sendBuilderList()
         if not self._knows_builder(name):
-            raise WorkerSetupError(f'worker {self.name!r} builds for {builder_name!r} no longer')
+            raise WorkerSetupError(f'worker {self.name!r} no longer builds for {builder_name!r}')
 
     def _knows_builder(self, name: str) -> bool:
         return any(name == known for known, _ in self._old_builder_list or ())

@@ -31,7 +31,11 @@ def upgrade_slave(config: Any) -> int:
     if copy is None:
         print(f'{tac.path}: nothing had to be changed')
     else:
-        print(f'{tac.path}: changed as follows; {copy} is what it was', *difference, sep='\n')
+        print(
+            f'{tac.path}: changed as follows; {copy} is a copy of the original',
+            *difference,
+            sep='\n',
+        )
     for sentence in [*tac.remarks(), *unreadable_infos(Path(config['basedir'], 'info'))]:
         print(sentence)
     return 0
@@ -55,7 +59,7 @@ def start(config: Any) -> int:
         pid = pid_of(config['basedir'])
         if pid is not None:
             raise BadDirectory(
-                f'the slave in {config["basedir"]} runs already, as process {pid};'
+                f'the slave in {config["basedir"]} is already running as process {pid};'
                 f' buildslave restart {config["basedir"]}'
             )
     return int(startWorker(config['basedir'], config['quiet'], config['nodaemon']))
@@ -71,7 +75,7 @@ def check(basedir: str) -> None:
         )
 
 
-def stop(config: Any, when_it_does_not_run: str = 'the slave does not run') -> int:
+def stop(config: Any, when_it_does_not_run: str = 'the slave is not running') -> int:
     Tac(config['basedir'])
     try:
         if pid_of(config['basedir']) is not None:
@@ -85,5 +89,5 @@ def stop(config: Any, when_it_does_not_run: str = 'the slave does not run') -> i
 
 def restart(config: Any) -> int:
     check(config['basedir'])  # or it would be stopped and not started
-    not_stopped = stop(config, 'the slave did not run')
+    not_stopped = stop(config, 'the slave was not running')
     return not_stopped or start(config)

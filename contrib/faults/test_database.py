@@ -54,7 +54,7 @@ class Fails(DatabaseCase):
         self.wait_until_complete([pending])
         self.figure('the end of the outage, until the pending request is built', ended_at)
         for build in (1, 2):
-            self.master.wait_for(f'that build {build} has ended: it is written now', 0)
+            self.master.wait_for(f'that build {build} has ended: written now', 0)
         self.assertEqual(self.results(), ['exception', 'exception', 'success'])
         self.assert_nothing_left()
 

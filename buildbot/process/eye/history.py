@@ -78,7 +78,7 @@ class History(SharedService):
         is_over: defer.Deferred[None] = defer.Deferred()
         late = self.master.reactor.callLater(self.patience, is_over.callback, None)
         last = self.write()
-        last.addErrback(log.err, 'while what is left of the history of locks was written')
+        last.addErrback(log.err, 'while writing what is left of the history of locks')
 
         def written(_: Any) -> None:
             if late.active():
@@ -92,7 +92,7 @@ class History(SharedService):
         else:
             why = f'; the database has not answered for {self.patience} seconds'
         if lost:
-            log.msg(f'{in_uses(lost)} missing in the history{why}')
+            log.msg(f'{in_uses(lost)} missing from the history{why}')
         self._unwritten.clear()  # should it answer yet, nothing more is written
         self._do_not_write()
 
@@ -190,7 +190,7 @@ class History(SharedService):
         self._bound()
         if not self._has_failed:
             self._has_failed = True
-            log.err(why, 'the history of locks cannot be written; it is tried again and again')
+            log.err(why, 'the history of locks cannot be written; it is tried again until it can')
         if self.running:
             self._write_in(self.every)
 
@@ -198,7 +198,7 @@ class History(SharedService):
         if self._has_failed:
             log.msg('the history of locks can be written again')
         if self._dropped:
-            log.msg(f'{in_uses(self._dropped)} missing in the history, the oldest of that time')
+            log.msg(f'{in_uses(self._dropped)} missing from the history, the oldest of that time')
         self._has_failed, self._dropped = False, 0
 
     @defer.inlineCallbacks

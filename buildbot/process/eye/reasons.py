@@ -74,16 +74,18 @@ class Pending:
 
     def _beginning(self, brid: int) -> Reason:
         if self._builder.inbox.is_set_aside(brid):
-            return Reason('error', 'it did not start, and is tried again when that is written')
+            return Reason(
+                'error', 'it did not start, and is tried again when the database knows that'
+            )
         return Reason('starting', 'it is being started')
 
     def _why_stopping(self, is_waited_for: bool) -> str | None:
         if not self._builder.running:
             return 'the builder is being removed'
         if self._distributor.is_left_out(is_waited_for):
-            return 'the master shuts down, and starts only what running builds wait for'
+            return 'the master is shutting down, and starts only what running builds wait for'
         if self._distributor.starts_nothing:
-            return 'the master shuts down, and starts nothing'
+            return 'the master is shutting down, and starts nothing'
         return None
 
     def _unanswered(self) -> Iterator[Reason]:
@@ -110,7 +112,7 @@ class Pending:
             ends_at = suspicion.call.getTime()
             step = self._builder.request_waits.of(brid).awaited_by
             name = '' if step is None else plain(step.lock_name())
-            text += f'; if nothing does, {name} waits no longer in {age(ends_at - self._now)}'
+            text += f'; if nothing does, {name} gives up in {age(ends_at - self._now)}'
         return [Reason('suspected', text, since_at=suspicion.since, again_at=ends_at)]
 
     def _failed(self, brid: int) -> Iterator[Reason]:
@@ -120,9 +122,11 @@ class Pending:
 
     def _tried_again(self) -> Reason | None:
         if self._distributor.again_at(self._builder.name) is not None:
-            return self._error('there was an error when its builder was looked at')
+            return self._error('there was an error while its builder was processed')
         if self._builder.waits_to_try_again:
-            return Reason('lock', 'its locks were taken meanwhile; it is tried at their release')
+            return Reason(
+                'lock', 'its locks were taken meanwhile; it is tried again when they are released'
+            )
         return None
 
     def _error(self, why: str) -> Reason:
@@ -144,10 +148,10 @@ class Pending:
             yield from waits_in_line(reservation, self._lines, self._now)
         elif reservation.is_put_off:
             names = some_of([plain(lock.label) for lock, _ in reservation.asked])
-            text = f'waiting for a release of {names}: in line for it, it kept others waiting'
-            yield Reason('lock', text)
+            text = f'waiting for a release of {names} outside of the line'
+            yield Reason('lock', f'{text}, in which it kept others waiting')
         elif reservation.why_never is not None:
-            yield Reason('lock', f'it cannot have its locks: {why_never(reservation.why_never)}')
+            yield Reason('lock', f'it cannot get its locks: {why_never(reservation.why_never)}')
 
     def _on_idle_workers(
         self, brid: int, workers: list[Any], is_waited_for: bool

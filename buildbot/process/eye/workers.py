@@ -36,7 +36,7 @@ def why_closed(builder: Builder, worker: Any, now: float) -> tuple[Any, ...]:
     if own is None:
         if getattr(worker, 'conn', None) is None:
             return 'worker_missing', 'is not connected'
-        return 'worker_missing', 'has connected, and is not ready for this builder yet'
+        return 'worker_missing', 'is connected, but is not ready for this builder yet'
     if own.isBusy():
         return why_busy(own)
     if worker._graceful:
@@ -46,9 +46,16 @@ def why_closed(builder: Builder, worker: Any, now: float) -> tuple[Any, ...]:
         return 'worker_paused', f'is paused: {plain(str(why))}' if why else 'is paused'
     if worker.quarantine_timer:
         ends_at = worker.quarantine_timer.getTime()
-        return 'worker_quarantined', f'is in quarantine, left in {age(ends_at - now)}', ends_at
+        return (
+            'worker_quarantined',
+            f'is in quarantine, which ends in {age(ends_at - now)}',
+            ends_at,
+        )
     if worker.max_builds and places_taken(worker) >= worker.max_builds:
-        return 'worker_full', f'has as many builds as its max_builds: {names_of_counted(worker)}'
+        return (
+            'worker_full',
+            f'runs as many builds as its max_builds allows: {names_of_counted(worker)}',
+        )
     return 'user', 'takes no build now, according to its canStartBuild'
 
 

@@ -119,8 +119,9 @@ class Holds:
             hold.held_since = None
             self._write_later(hold, 'in line again', held_since=None)
             if hold.is_waiting:
-                text = f'{hold.person} waits for it again: there is not enough for all who held it'
-                self._tell(hold, 'aside', text)
+                text = f'{hold.person} waits for it again'
+                why = 'there are not enough units for all who held it'
+                self._tell(hold, 'aside', f'{text}: {why}')
 
     def _make(self, *words: Any) -> Hold:
         # those of Hold that are not the same for all
@@ -151,7 +152,7 @@ class Holds:
     def _write_later(self, hold: Hold, what: str, **columns: Any) -> None:
         write = self._master.db.lock_hand.change_hold(hold.holdid, **columns)
         name = f'hold {hold.holdid} of {hold.person}'
-        write.addErrback(log.err, f'{hold.copy}: it cannot be written that {name} is {what}')
+        write.addErrback(log.err, f'{hold.copy}: cannot write that {name} is {what}')
 
     def _yields(self, hold: Hold) -> None:
         why = 'of whom some would wait for others for ever'
@@ -186,7 +187,7 @@ class Holds:
         check_seen(copy, by)
         check_kept(copy, 'the name of the person', person, self._master)
         if not (yield self._is_known(person)):
-            raise Refused(f'{copy}: there is no known user {person!r} who could have it')
+            raise Refused(f'{copy}: there is no known user {person!r} to hand it over to')
         yield self._master.db.lock_hand.change_hold(hold.holdid, person=person)
         hold.person = person
         copy.announce(CHANGED)
@@ -269,16 +270,16 @@ class Holds:
     def _has_come_to_its_end(self, hold: Hold) -> None:
         end = time_of_day(hold.until)
         if not hold.is_held:
-            text = f'{hold.person} waits for it no more: the end of the hold, {end}, has come'
+            text = f'{hold.person} no longer waits for it: the end of the hold, {end}, has come'
             self._end_later(hold, text, at=hold.until)
         elif getattr(definition_of(hold.copy), 'whenOverdue', 'keep') == 'release':
-            text = f'the hold of {hold.person} has ended, as was said, {end}'
+            text = f'the hold of {hold.person} has ended as planned, {end}'
             self._end_later(hold, text, at=hold.until)
         else:
             hold.told = 'overdue'
             self._write_later(hold, 'overdue', told=hold.told)
             hold.copy.announce(CHANGED)
-            self._tell(hold, 'overdue', f'{hold.person} holds it still; the hold was to end {end}')
+            self._tell(hold, 'overdue', f'{hold.person} still holds it; the hold was to end {end}')
 
     def _tell(self, hold: Hold, what: str, text: str, by: By | None = None) -> None:
         who, reason = (None, hold.reason) if by is None else (by.who, by.reason or hold.reason)

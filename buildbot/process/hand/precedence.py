@@ -87,7 +87,7 @@ class Precedence:
             raise Refused(f'{copy}: {holderid!r} does not hold it now')
         facts = known_facts(thing)
         if facts.kind == 'quarantine':
-            raise Refused(f'{copy}: it is in quarantine, and nobody holds it; restore it')
+            raise Refused(f'{copy}: nobody holds it, it is in quarantine; restore it instead')
         running = yield RunningBuilds.getService(self._botmaster)
         buildid = facts.buildid
         known = [b for b in running.builds if b.buildid is not None]  # the others only begin

@@ -146,10 +146,10 @@ class Quarantines:
         def take(failed: bool) -> None:
             if not failed and copy.quarantine is quarantine:
                 name = definition_of(copy).repairBuilder
-                by = By(CONFIGURATION, f'{name} #{number} ended well')
+                by = By(CONFIGURATION, f'{name} #{number} succeeded')
                 d = self._acting.run(self._end, quarantine, by)
                 d.addErrback(
-                    log.err, f'{copy}: it was repaired, but its quarantine cannot be ended'
+                    log.err, f'{copy}: it is repaired, but its quarantine could not be ended'
                 )
 
         return take

@@ -62,7 +62,7 @@ def check_running(copy: BaseLock, master: Any) -> None:
     :raises Refused: it does.
     """
     if not master.running or master.botmaster.shuttingDown:
-        raise Refused(f'{copy}: the master shuts down, and nothing is taken by hand now')
+        raise Refused(f'{copy}: the master is shutting down, so nothing can be taken by hand')
 
 
 def check_kept(copy: BaseLock, what: str, name: str, master: Any) -> None:

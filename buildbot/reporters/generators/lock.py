@@ -161,7 +161,7 @@ class LockGenerator(util.ComparableMixin):
                     message['subject'] = usual['subject']
                 check_message(message)
         except Exception as e:
-            log.err(e, f'{formatter!r}: the usual message is sent in the place of its own')
+            log.err(e, f'{formatter!r}: the usual message is sent instead')
             return usual
         return message
 

@@ -157,7 +157,7 @@ class Holds(HandTestCase):
             (yield self.actions())[-1],
             (
                 'ended',
-                'ann waits for it no more: the end of the hold, 1970-01-01 00:01 UTC, has come',
+                'ann no longer waits for it: the end of the hold, 1970-01-01 00:01 UTC, has come',
             ),
         )
 
@@ -391,7 +391,7 @@ class Holds(HandTestCase):
         yield self.start(WorkerLock('board'))
         yield self.request('fw')
         self.master.botmaster.cleanShutdown(stopReactor=False)
-        said = 'board[w1]: the master shuts down, and nothing is taken by hand now'
+        said = 'board[w1]: the master is shutting down, so nothing can be taken by hand'
         self.assertEqual((yield self.refused(self.hold('ann'))), said)
         self.assertEqual((yield self.refused(self.act('ann', 'quarantine'))), said)
         self.gate.open(SUCCESS)
@@ -701,7 +701,7 @@ class Refusals(HandTestCase):
             ('huge', 'hold', {'until': 10**400}, 'the end is more than 366 days away'),
             (
                 *('null', 'hold', {'reason': 'a\0b'}),
-                'the reason has a null character, which cannot be written down',
+                'the reason has a null character, which cannot be stored',
             ),
             (
                 *('idle_words', 'release', {'holdid': 7, 'reason': 'x' * 1001}),
@@ -778,12 +778,12 @@ class Refusals(HandTestCase):
             (
                 'worker',
                 {'of': 'w7'},
-                "lock 'board': there is no worker 'w7', whose copy it could be",
+                "lock 'board': there is no worker 'w7', so it has no such copy",
             ),
             ('no_worker', {'of': None}, "lock 'board': it has a copy for each worker; say which"),
             ('missing', {}, 'extend: holdid is missing'),
             ('unknown', {'holdid': 1, 'until': 9, 'by': 'x'}, 'extend: it takes no by'),
-            ('kind', {'holdid': 1, 'until': 9, 'reason': 5}, 'extend: reason must be a text'),
+            ('kind', {'holdid': 1, 'until': 9, 'reason': 5}, 'extend: reason must be a string'),
         ]
     )
     @defer.inlineCallbacks
@@ -827,7 +827,7 @@ class Refusals(HandTestCase):
         said = yield self.refused(
             self.act('ann', 'handover', holdid=hold['holdid'], person='nobdoy')
         )
-        self.assertEqual(said, "board[w1]: there is no known user 'nobdoy' who could have it")
+        self.assertEqual(said, "board[w1]: there is no known user 'nobdoy' to hand it over to")
 
     @parameterized.expand([(True,), (1.0,), ('1',)])
     @defer.inlineCallbacks
@@ -985,7 +985,7 @@ class Restart(HandTestCase):
         yield self.restart()
         self.assertEqual(
             (yield self.actions())[4:],
-            [('aside', 'bob waits for it again: there is not enough for all who held it')],
+            [('aside', 'bob waits for it again: there are not enough units for all who held it')],
         )
         yield self.act('ann', 'release', holdid=1)
         self.assertEqual((yield self.actions())[-1][0], 'held')

@@ -263,7 +263,7 @@ class ByCommand(HttpCase):
             (
                 'no_worker',
                 ['restore', 'jtag[x]'],
-                "lock 'jtag': there is no worker 'x', whose copy",
+                "lock 'jtag': there is no worker 'x', so it",
             ),
             (
                 'end',

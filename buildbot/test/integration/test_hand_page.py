@@ -89,7 +89,7 @@ class Hand(PageCase):
         window = yield self.look_at('board')
         yield window.see('Nobody holds it.')
         yield window.click('Hold board')
-        yield window.see('You stand in line for it as builds do.')
+        yield window.see('You wait in line for it as builds do.')
         yield window.click('15 min')
         yield window.write('Why', 'it is on my desk')
         yield self.fits(window, 'hold')
@@ -118,7 +118,7 @@ class Hand(PageCase):
         yield window.click('Hand over alice’s hold of board')
         yield window.write('To whom', 'nobody')
         yield window.click('Hand over')
-        yield window.see("board: there is no known user 'nobody' who could have it")
+        yield window.see("board: there is no known user 'nobody' to hand it over to")
         yield window.write('To whom', 'bob')
         yield window.click('Hand over')
         yield window.see('it is handed over.', 'Kick', without=('Release',))
@@ -233,7 +233,7 @@ class Hand(PageCase):
         window = yield self.look_at('board')
         yield window.focus('Hold board')  # it comes when it is known who has logged in
         yield window.press('ENTER')
-        yield window.see('You stand in line for it as builds do.')
+        yield window.see('You wait in line for it as builds do.')
         for _ in range(12):
             yield window.press('TAB')
             inside = yield window.run(
@@ -270,7 +270,7 @@ class Hand(PageCase):
         yield window.see('Waiting 5', MARKUP)
         yield self.fits(window, f'hand-{name}')
         yield window.click('Hold board')
-        yield window.see('You stand in line for it as builds do.')
+        yield window.see('You wait in line for it as builds do.')
         yield window.click('Hold')
         yield window.see('Say why: everyone who waits sees it.')
         yield self.fits(window, f'dialog-{name}')

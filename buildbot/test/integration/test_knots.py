@@ -327,7 +327,7 @@ class Away(KnotCase):
         self.assertEqual(
             self.why('c', 2)[-1],
             "it can start only if something that is away comes back; if nothing does, step"
-            " 'tc' of p #1 waits no longer in 9 min",
+            " 'tc' of p #1 gives up in 9 min",
         )
         self.pass_time(580)
         self.assertEqual((yield self.results()), ['', ''])

@@ -128,8 +128,8 @@ class Lent(LentCase):
         yield self.request('x')
         yield self.request('p')
         self.assertEqual(self.builds_on_it(), 'p')
-        full = 'as many builds as its max_builds'
-        why = [f'worker w1 has {full}: p #1', f'worker w2 has {full}: x #1']
+        full = 'runs as many builds as its max_builds allows'
+        why = [f'worker w1 {full}: p #1', f'worker w2 {full}: x #1']
         self.assertEqual(self.why('c', 3), why)
         self.master.config.parentLendsPlace = True
         self.master.botmaster.maybeStartBuildsForAllBuilders()
@@ -150,11 +150,12 @@ class Lent(LentCase):
         self.end('p')
         self.assertEqual(self.running(), 'c')
         self.assertEqual(self.gates['c'].running[0][0].requests[0].id, 5)
-        full = 'worker w1 has as many builds as its max_builds: c #1 (and p #1, which only waits)'
+        text = 'worker w1 runs as many builds as its max_builds allows'
+        full = f'{text}: c #1 (and p #1, which only waits)'
         self.assertEqual(self.why('x', others[2]), [full])
         self.end('c')
         self.assertEqual(self.running(), 'q')
-        full = 'worker w1 has as many builds as its max_builds: p #1'
+        full = 'worker w1 runs as many builds as its max_builds allows: p #1'
         self.assertEqual([self.why(*of) for of in zip('ccx', others)], [[full]] * 3)
         self.end('q')
         self.assertEqual(len(self.running().split()), 1)
@@ -170,7 +171,7 @@ class Lent(LentCase):
         other = yield self.request('c')
         self.end('p')
         slow_yet = 'canStartBuild has not answered for under a minute'
-        full = 'worker w1 has as many builds as its max_builds: p #1'
+        full = 'worker w1 runs as many builds as its max_builds allows: p #1'
         self.assertEqual(self.why('c', 3), [slow_yet])
         self.assertEqual(self.why('c', other), [slow_yet, full])
         while slow.asked:
@@ -279,7 +280,7 @@ class Beside(LentCase):
         yield self.start_family({'p': [group]})
         yield self.request('p')
         self.assertEqual(self.running(), 's t')
-        full = 'worker w1 has as many builds as its max_builds: p #1'
+        full = 'worker w1 runs as many builds as its max_builds allows: p #1'
         self.assertEqual(self.why('c', 2), [full])
         self.end('s')
         self.assertEqual(self.running(), 't')
@@ -439,7 +440,7 @@ class Limits(LentCase):
                 'in_quarantine',
                 lambda w: w.putInQuarantine(),
                 lambda w: w.exitQuarantine(),
-                'is in quarantine, left in under a minute',
+                'is in quarantine, which ends in under a minute',
             ),
             ('leaves', lambda w: w.shutdownRequested(), None, 'is being shut down'),
         ]

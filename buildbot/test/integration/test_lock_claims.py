@@ -700,7 +700,9 @@ class Branches(LabTestCase):
         yield self.start(BranchLock('version', codebase='app'), {'lib': 'x'}, {'app': 'x'})
         self.assertEqual((yield self.builds()), [FAILURE, None])
         errors = {str(error.value) for error in self.flushLoggedErrors(LockError)}
-        sentence = "the lock 'version' is for the codebase 'app', of which this build has no source"
+        sentence = (
+            "the lock 'version' is for the codebase 'app', but this build has no source of it"
+        )
         self.assertEqual(errors, {sentence})
 
     @defer.inlineCallbacks

@@ -324,9 +324,9 @@ class Kept(HistoryCase):
         self.assertEqual(
             self.told,
             [
-                'the history of locks cannot be written; it is tried again and again',
+                'the history of locks cannot be written; it is tried again until it can',
                 'the history of locks can be written again',
-                '2 uses of locks are missing in the history, the oldest of that time',
+                '2 uses of locks are missing from the history, the oldest of that time',
             ],
         )
 
@@ -399,7 +399,7 @@ class Kept(HistoryCase):
         self.patch(self.master.db.lock_uses, 'add', fail)
         yield self.stop()
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
-        self.assertEqual(self.told[-1], '2 uses of locks are missing in the history')
+        self.assertEqual(self.told[-1], '2 uses of locks are missing from the history')
 
     @parameterized.expand([('last', False), ('earlier', True)])
     @defer.inlineCallbacks
@@ -420,7 +420,7 @@ class Kept(HistoryCase):
         self.reactor.advance(1)
         yield stopped
         hangs.callback(None)
-        uses = f'{2 + is_earlier} uses of locks are missing in the history'
+        uses = f'{2 + is_earlier} uses of locks are missing from the history'
         self.assertEqual(self.told, [f'{uses}; the database has not answered for 30 seconds'])
 
     @defer.inlineCallbacks

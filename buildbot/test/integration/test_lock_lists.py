@@ -203,7 +203,7 @@ class Refused(LabTestCase):
         """A name with a lone surrogate, which no file can have, is refused."""
         names = {'bad': 'lab-\udc80', 'good': 'lab'}
         locks = renderer(lambda props: [MasterLock(names[props.getProperty('what')])])
-        sentence = "lock 'lab-\\udc80': its name has a lone surrogate, which cannot be written down"
+        sentence = "lock 'lab-\\udc80': its name has a lone surrogate, which cannot be stored"
         yield self.assert_refused(place, locks, sentence, ConfigErrors)
 
     @parameterized.expand([('builder',), ('step',)])
@@ -213,8 +213,7 @@ class Refused(LabTestCase):
         keys = {'bad': 'x\udc80', 'good': 'x'}
         lock = BranchLock('lab', key=renderer(lambda props: keys[props.getProperty('what')]))
         sentence = (
-            "lock 'lab': its copy 'lab[x\\udc80]' has a lone surrogate, which cannot be written"
-            ' down'
+            "lock 'lab': its copy 'lab[x\\udc80]' has a lone surrogate, which cannot be stored"
         )
         yield self.assert_refused(place, [lock], sentence)
 
@@ -293,6 +292,5 @@ class Rendered(LabTestCase):
         error = yield self.assertFailure(d, LockError)
         self.assertEqual(
             str(error),
-            "lock 'lab': its copy 'lab[x\\udc80]' has a lone surrogate, which cannot be written"
-            ' down',
+            "lock 'lab': its copy 'lab[x\\udc80]' has a lone surrogate, which cannot be stored",
         )

@@ -162,7 +162,7 @@ class Builders(PoolCase):
         self.assertEqual(self.got('x'), '1')
         self.assertEqual(
             [event['why'] for event in heard if event['isError']],
-            ["lock 'boards': its function pick has failed, and is not asked this time"],
+            ["lock 'boards': its function pick failed, and is ignored this time"],
         )
         self.flushLoggedErrors(ZeroDivisionError)
         yield self.assert_all_done(pool)

@@ -93,7 +93,9 @@ class Quarantine(HandTestCase):
         self.settle()
         self.assertEqual(self.gate.running, [])
         said = yield self.refused(self.act('ann', 'kick', holderid='quarantine'))
-        self.assertEqual(said, 'board[w1]: it is in quarantine, and nobody holds it; restore it')
+        self.assertEqual(
+            said, 'board[w1]: nobody holds it, it is in quarantine; restore it instead'
+        )
 
     @defer.inlineCallbacks
     def test_already(self) -> Any:
@@ -311,7 +313,7 @@ class Repair(HandTestCase):
         rows = yield self.get('locks', (yield self.lockid()), 'actions')
         self.assertEqual(
             (rows[-1]['text'], rows[-1]['reason']),
-            ('the configuration has put it back into use', 'repair #1 ended well'),
+            ('the configuration has put it back into use', 'repair #1 succeeded'),
         )
 
     @defer.inlineCallbacks

@@ -158,7 +158,7 @@ class Locks(ReasonsCase):
         yield self.ask_for('a', 'b')
         (reservation,) = self.master.botmaster.builders['b'].reservations.in_line(2)
         reservation.yield_place()
-        said = 'waiting for a release of lab: in line for it, it kept others waiting'
+        said = 'waiting for a release of lab outside of the line, in which it kept others waiting'
         self.assert_waits(2, ('lock', said))
         self.end('a')
         self.assertEqual(self.running(), 'b')
@@ -205,7 +205,7 @@ class Locks(ReasonsCase):
         )
         yield self.ask_for('b', 'a')
         never = '2 units of board[w1] can never be granted: it has 1'
-        self.assert_waits(2, ('lock', f'it cannot have its locks: {never}'))
+        self.assert_waits(2, ('lock', f'it cannot get its locks: {never}'))
 
     @defer.inlineCallbacks
     def test_cannot_be_found_out(self):
@@ -228,7 +228,7 @@ class Locks(ReasonsCase):
         self.assert_waits(
             1,
             ('worker_paused', 'worker w1 is paused'),
-            ('lock', 'it cannot have its locks: they cannot be determined (UserError)'),
+            ('lock', 'it cannot get its locks: they cannot be determined (UserError)'),
         )
         builder.reservations.leave_lines(1)
 
@@ -277,14 +277,14 @@ WORKERS: list[Any] = [
         'quarantined',
         lambda case: case.worker().putInQuarantine(),
         'worker_quarantined',
-        'worker w1 is in quarantine, left in under a minute',
+        'worker w1 is in quarantine, which ends in under a minute',
         lambda case: case.reactor.advance(10),
     ),
     (
         'full',
         lambda case: case.ask_for('other'),
         'worker_full',
-        'worker w1 has as many builds as its max_builds: other #1',
+        'worker w1 runs as many builds as its max_builds allows: other #1',
         lambda case: case.end('other'),
     ),
     (
@@ -554,7 +554,7 @@ class Masters(ReasonsCase):
         inbox.doubt()
         yield self.ask_for('a')
         (row,) = self.reasons('buildrequests', 1)
-        said = 'there was an error when its builder was looked at; it is tried again in {}'
+        said = 'there was an error while its builder was processed; it is tried again in {}'
         self.assertEqual((row['kind'], row['text']), ('error', said.format('under a minute')))
         again_at = self.master.botmaster.brd.again_at('a')
         self.assertEqual(row['again_at'], epoch2datetime(again_at))
@@ -571,7 +571,7 @@ class Masters(ReasonsCase):
                 'refused',
                 {'waits_to_try_again': True},
                 'lock',
-                'its locks were taken meanwhile; it is tried at their release',
+                'its locks were taken meanwhile; it is tried again when they are released',
             ),
             ('removed', {'running': False}, 'stopping', 'the builder is being removed'),
         ]
@@ -603,7 +603,7 @@ class Masters(ReasonsCase):
         yield self.ask_for('a')
         self.master.botmaster.cleanShutdown(stopReactor=False)
         yield self.ask_for('b')
-        said = 'the master shuts down, and starts only what running builds wait for'
+        said = 'the master is shutting down, and starts only what running builds wait for'
         self.assert_waits(2, ('stopping', said))
         self.master.botmaster.cancelCleanShutdown()
         self.end('a')
@@ -615,7 +615,7 @@ class Masters(ReasonsCase):
         yield self.start({'a': []})
         self.master.botmaster.cleanShutdown(quickMode=True, stopReactor=False)
         yield self.ask_for('a')
-        self.assert_waits(1, ('stopping', 'the master shuts down, and starts nothing'))
+        self.assert_waits(1, ('stopping', 'the master is shutting down, and starts nothing'))
 
     @defer.inlineCallbacks
     def test_elsewhere(self):

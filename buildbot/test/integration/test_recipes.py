@@ -164,7 +164,7 @@ class Recipes(LabTestCase):
         yield self.ask('version main')
         self.assertEqual((yield self.builds()), [FAILURE])
         errors = {str(error.value) for error in self.flushLoggedErrors(LockError)}
-        what = "for the codebase 'firmware', of which this build has no source"
+        what = "for the codebase 'firmware', but this build has no source of it"
         self.assertEqual(errors, {f"the lock 'version' is {what}"})
 
     @parameterized.expand(

@@ -329,7 +329,7 @@ class Order(DistributionCase):
         self.settle()
         self.assertEqual(
             told[0],
-            'prioritizeBuilders has not answered for 60 seconds; the builders are looked at in no'
+            'prioritizeBuilders has not answered for 60 seconds; the builders are processed in no'
             ' particular order',
         )
         while len(self.flushLoggedErrors(defer.CancelledError)) and not self.running():

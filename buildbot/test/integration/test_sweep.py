@@ -68,7 +68,7 @@ class Found(SweepCase):
     @defer.inlineCallbacks
     def check(self, sentence: str) -> Any:
         """Fail unless it is found with a sentence, and freed when it is found again."""
-        end = 'if the next sweep finds it too, it is given back'
+        end = 'if the next sweep finds it again, it is given back'
         self.assertEqual(self.told(), [f'{sentence}; {end}'])
         self.assertEqual(len(self.copy.owners), 1)
         (again,) = self.told()
@@ -111,7 +111,9 @@ class Found(SweepCase):
         self.copy.owners[0].releaseLocks = lambda: None
         self.open(self.gate, SUCCESS)
         self.open(self.gate, SUCCESS)
-        yield self.check("board held by step 'flash' of lab #1 for 68 s, whose build does not run")
+        yield self.check(
+            "board held by step 'flash' of lab #1 for 68 s, whose build is not running"
+        )
 
     @defer.inlineCallbacks
     def test_build(self):
@@ -120,7 +122,7 @@ class Found(SweepCase):
         yield self.request('lab')
         self.patch(Build, 'releaseLocks', lambda build: None)
         self.open(self.gate, SUCCESS)
-        yield self.check('board held by lab #1 for 65 s, a build that does not run')
+        yield self.check('board held by lab #1 for 65 s, a build that is not running')
 
     @defer.inlineCallbacks
     def test_hold(self):
@@ -149,7 +151,7 @@ class Found(SweepCase):
             ('not_known', 'which its builder does not know'),
             ('replaced', 'which its builder does not know'),
             ('not_pending', 'which is not pending'),
-            ('no_builder', 'of whose builder there is none'),
+            ('no_builder', 'whose builder does not exist'),
         ]
     )
     @defer.inlineCallbacks
@@ -174,7 +176,7 @@ class Found(SweepCase):
         self.assertEqual(
             told,
             f'board waited for by build request 2 of lab for 62 s, {why}; if the next sweep finds'
-            ' it too, it waits no longer',
+            ' it again, it waits no longer',
         )
         (told,) = self.told()
         self.assertTrue(told.endswith(f'{why}; it waits no longer'), told)
@@ -195,8 +197,8 @@ class Found(SweepCase):
             [self.told(), len(self.copy.waiting)],
             [
                 [
-                    "board waited for by step 'first' of lab #1, whose build does not run; if the"
-                    ' next sweep finds it too, it waits no longer'
+                    "board waited for by step 'first' of lab #1, whose build is not running; if the"
+                    ' next sweep finds it again, it waits no longer'
                 ],
                 1,
             ],

@@ -29,7 +29,7 @@ from buildbot.test.util.lab import LabTestCase
 
 LAB = MasterLock('lab')
 PLACES = ('builder', 'step')
-NULL = 'a null character, which cannot be written down'
+NULL = 'a null character, which cannot be stored'
 
 
 def is_bad(thing):
@@ -283,7 +283,7 @@ NO_LISTS = [
     ),
     ('none', lambda: [None], 'None is not a lock'),
     ('list', lambda: [[LAB]], "[MasterLock('lab', maxCount=1)] is not a lock"),
-    ('wordless', lambda: [Wordless()], 'a Wordless that has no words for itself is not a lock'),
+    ('wordless', lambda: [Wordless()], 'a Wordless whose repr() fails is not a lock'),
     ('name', lambda: [MasterLock('a\0b')], "lock 'a\\x00b': its name has " + NULL),
     (
         'no_name',
@@ -302,7 +302,7 @@ NO_KEYS = [
     ('dict', lambda: {1: 2}, KEY + '{1: 2}'),
     ('lock', lambda: LAB, KEY + "MasterLock('lab', maxCount=1)"),
     ('class', lambda: MasterLock, KEY + "<class 'buildbot.locks.MasterLock'>"),
-    ('wordless', lambda: ['x', Wordless()], KEY + 'a Wordless that has no words for itself'),
+    ('wordless', lambda: ['x', Wordless()], KEY + 'a Wordless whose repr() fails'),
     ('null', lambda: 'a\0b', "lock 'v': its copy 'v[a\\x00b]' has " + NULL),
 ]
 

@@ -113,7 +113,9 @@ class Upgrade(Directory):
         self.assertEqual(copy.read_bytes().decode(), MARK + old)
         self.assertEqual([p.stat().st_mode & 0o777 for p in (copy, self.path)], [0o600, 0o600])
         first, *changes = self.words_for()
-        self.assertEqual(first, f'{self.path}: changed as follows; {copy} is what it was')
+        self.assertEqual(
+            first, f'{self.path}: changed as follows; {copy} is a copy of the original'
+        )
         for line in (f'-{old.splitlines()[0]}', f'+{new.splitlines()[0]}'):
             if old.splitlines()[0] != new.splitlines()[0]:
                 self.assertIn(line, changes)
@@ -196,7 +198,7 @@ class Upgrade(Directory):
         self.write(text + MARK)
         self.assertEqual(
             self.refused('upgrade-slave', str(self.dir)),
-            f'{self.path} is left as it is, since it is Python neither of today nor of then:'
+            f'{self.path} is left as it is, because it is neither Python 3 nor Python 2:'
             f' {of_python(text + MARK)}; mend it by hand',
         )
         self.assertEqual(self.path.read_text(), text + MARK)
@@ -218,7 +220,7 @@ class Upgrade(Directory):
             (
                 'name',
                 'pw = file("pw").read()\n',
-                "line 2: 'file' means nothing to Python any more; write open",
+                "line 2: 'file' is gone from Python; write open",
             ),
             (
                 'moved',
@@ -283,7 +285,7 @@ class Processes(Directory):
     @parameterized.expand([('start',), ('stop',), ('restart',), ('upgrade-slave',)])
     def test_not_a_slave(self, command):
         """A directory of something else is refused."""
-        none = f'{self.dir} is no directory of a slave:'
+        none = f'{self.dir} is not the directory of a slave:'
         self.assertEqual(
             self.refused(command, str(self.dir)), f'{none} {self.path}: No such file or directory'
         )
@@ -307,7 +309,7 @@ class Processes(Directory):
         self.patch(os, 'chdir', lambda path: None)
         self.write(MARK)
         self.assertEqual(self.run_command('stop', str(self.dir)), 0)
-        self.assertEqual(self.words_for(), ['the slave does not run'])
+        self.assertEqual(self.words_for(), ['the slave is not running'])
         self.run_command('stop', '-q', str(self.dir))
         self.assertEqual(self.words_for(), [])
 
@@ -320,8 +322,8 @@ class Processes(Directory):
             (self.dir / 'twistd.pid').write_text(text)
             self.assertEqual(
                 self.refused(command, str(self.dir)),
-                f'{self.dir}/twistd.pid names no process, but {text!r}; remove it if the slave does'
-                ' not run',
+                f'{self.dir}/twistd.pid does not contain the id of a process, but {text!r}; remove'
+                ' it if the slave is not running',
             )
 
     def test_pid_of_another_user(self):
@@ -337,7 +339,7 @@ class Processes(Directory):
         self.assertEqual(
             self.refused('stop', str(self.dir)),
             f'{self.dir}/twistd.pid names process 12, which is not yours; use the account of the'
-            ' slave, or remove the file if the slave does not run',
+            ' slave, or remove the file if the slave is not running',
         )
 
     def test_left_over(self):
@@ -350,7 +352,7 @@ class Processes(Directory):
         self.patch(os, 'kill', kill)
         (self.dir / 'twistd.pid').write_text('12')
         self.assertEqual(self.run_command('stop', str(self.dir)), 0)
-        self.assertEqual(self.words_for(), ['the slave does not run'])
+        self.assertEqual(self.words_for(), ['the slave is not running'])
 
     def test_start_twice(self):
         """What runs already is not started again, and told what to do."""
@@ -358,8 +360,8 @@ class Processes(Directory):
         (self.dir / 'twistd.pid').write_text(str(os.getpid()))
         self.assertEqual(
             self.refused('start', str(self.dir)),
-            f'the slave in {self.dir} runs already, as process {os.getpid()}; buildslave restart'
-            f' {self.dir}',
+            f'the slave in {self.dir} is already running as process {os.getpid()}; buildslave'
+            f' restart {self.dir}',
         )
 
 
@@ -370,7 +372,7 @@ class Command(Directory):
             ('unknown', ['dance'], 'Unknown command: dance\n'),
             ('too_few', ['create-slave', 'a'], 'incorrect number .*\n\nUsage: .*create-slave'),
             ('too_many', ['start', 'a', 'b'], "I wasn't .*\n\nUsage: .*buildslave start"),
-            ('no_directory', ['start', 'a'], 'a is no directory of a slave: [^\n]*$'),
+            ('no_directory', ['start', 'a'], 'a is not the directory of a slave: [^\n]*$'),
         ]
     )
     def test_refused(self, _, words, expected):
@@ -495,7 +497,7 @@ class Class(unittest.SynchronousTestCase):
         error = self.assertRaises(
             NotADirectoryError, BuildSlave, 'host', 9989, 'bot', 'pw', '/gone', 0, 0
         )
-        sentence = "basedir of slave 'bot' is /gone, which is no directory"
+        sentence = "basedir of slave 'bot' is /gone, which is not a directory"
         self.assertEqual(str(error), sentence)
 
     def test_ignored(self):

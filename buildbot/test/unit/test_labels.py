@@ -97,15 +97,15 @@ class Errors(unittest.TestCase):
         ('a &', "labels 'a &': at character 4: a label is expected, not the end"),
         ('a & & b', "labels 'a & & b': at character 5: a label is expected, not '&'"),
         ('a b', "labels 'a b': at character 3: '&' or '|' is expected, not 'b'"),
-        ('a, b', "labels 'a, b': at character 2: ',' means nothing"),
+        ('a, b', "labels 'a, b': at character 2: ',' is not allowed here"),
         ('a and  ?', "labels 'a and  ?': at character 3: '&' or '|' is expected, not 'and'"),
-        ('a |  ?', "labels 'a |  ?': at character 6: '?' means nothing"),
+        ('a |  ?', "labels 'a |  ?': at character 6: '?' is not allowed here"),
         ('(a', "labels '(a': at character 3: ')' is expected, not the end"),
         ('(a b)', "labels '(a b)': at character 4: ')' is expected, not 'b'"),
         ('a)', "labels 'a)': at character 2: '&' or '|' is expected, not ')'"),
-        ('-a', "labels '-a': at character 1: '-' means nothing"),
+        ('-a', "labels '-a': at character 1: '-' is not allowed here"),
         ('-1', "labels '-1': at character 1: a label is expected, not '-1'"),
-        ('"a', 'labels \'"a\': at character 1: the quote has no end'),
+        ('"a', 'labels \'"a\': at character 1: the quote is not closed'),
         (
             'tty == ttyUSB0',
             "labels 'tty == ttyUSB0': at character 8: a number or a text in quotes is expected,"
@@ -116,12 +116,12 @@ class Errors(unittest.TestCase):
             "labels 'ram >=': at character 7: a number or a text in quotes is expected, not the"
             ' end',
         ),
-        ('ram = 1', "labels 'ram = 1': at character 5: '=' means nothing"),
+        ('ram = 1', "labels 'ram = 1': at character 5: '=' is not allowed here"),
         ("'ram' > 1", "labels \"'ram' > 1\": at character 7: '&' or '|' is expected, not '>'"),
         ('1 < ram < 2', "labels '1 < ram < 2': at character 5: a number or a text in quotes is"
          " expected, not 'ram'"),
         ('ram > 1e400', "labels 'ram > 1e400': at character 7: the number is too large"),
-        ('a\n| b', "labels 'a\\n| b': at character 2: '\\n' means nothing"),
+        ('a\n| b', "labels 'a\\n| b': at character 2: '\\n' is not allowed here"),
     ])  # fmt: skip
     def test_errors(self, text, expected):
         """What is no expression is refused in one sentence, which says where."""

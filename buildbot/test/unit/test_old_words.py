@@ -291,8 +291,7 @@ class Slaves(unittest.SynchronousTestCase):
             from buildbot.buildslave import AbstractBuildSlave  # noqa: F401
         self.assertEqual(
             str(refused.exception),
-            'buildbot.buildslave.AbstractBuildSlave is no more; buildbot.worker has its like of'
-            ' today',
+            'buildbot.buildslave.AbstractBuildSlave is gone; use its successor in buildbot.worker',
         )
 
     def test_nested_reading(self):

@@ -390,7 +390,7 @@ class Refusals(Copied):
         done = self.run_python(
             '-c', 'import buildbot_overlay as o; o.activate(); import buildbot.worker'
         )
-        sentence = f'{OURS} and buildbot mean unlike things by buildbot.worker.here; {WAY_OUT}\n'
+        sentence = f'{OURS} and buildbot mean different things by buildbot.worker.here; {WAY_OUT}\n'
         self.assertEqual(done.stderr, sentence)
 
     def test_comment_changed(self):

@@ -78,7 +78,7 @@ class Places(Reading):
                 "group = StepGroup(name='test', steps=[make])  # here\n"
                 'group.addStep(group)\n'
                 'build(group)',
-                "builder 'a', group 'test', group 'test': it is in itself (HERE)",
+                "builder 'a', group 'test', group 'test': it contains itself (HERE)",
             ),
             (
                 'step_that_is_made_once',
@@ -366,29 +366,28 @@ class Objects(Reading):
             (
                 'surrogate',
                 "util.MasterLock('m\\udc80')",
-                "lock 'm\\udc80': its name has a lone surrogate, which cannot be written down",
+                "lock 'm\\udc80': its name has a lone surrogate, which cannot be stored",
             ),
             (
                 'surrogate_of_a_default',
                 "util.BranchLock('v', defaultBranch='m\\udc80')",
-                "lock 'v': defaultBranch 'm\\udc80' has a lone surrogate, which cannot be written"
-                ' down',
+                "lock 'v': defaultBranch 'm\\udc80' has a lone surrogate, which cannot be stored",
             ),
             (
                 'surrogate_of_a_codebase',
                 "util.BranchLock('v', codebase='m\\udc80')",
-                "lock 'v': codebase 'm\\udc80' has a lone surrogate, which cannot be written down",
+                "lock 'v': codebase 'm\\udc80' has a lone surrogate, which cannot be stored",
             ),
             (
                 'surrogate_of_a_key',
                 "util.BranchLock('v', key='m\\udc80')",
-                "lock 'v': key 'm\\udc80' has a lone surrogate, which cannot be written down",
+                "lock 'v': key 'm\\udc80' has a lone surrogate, which cannot be stored",
             ),
             (
                 'surrogate_of_a_branch',
                 "util.BranchLock('v', 1, {'m\\udc80': 2})",
                 "lock 'v': the name 'm\\udc80' in maxCountForBranch has a lone surrogate, which"
-                ' cannot be written down',
+                ' cannot be stored',
             ),
         ]
     )

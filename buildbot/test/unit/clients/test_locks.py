@@ -717,7 +717,7 @@ class Usage(CommandCase):
 
     @parameterized.expand(
         [
-            ('nothing', [], 'there is no command; see buildbot locks --help'),
+            ('nothing', [], 'no command was given; see buildbot locks --help'),
             ('unknown', ['frob'], 'Unknown command: frob; see buildbot locks --help'),
             (
                 'option',

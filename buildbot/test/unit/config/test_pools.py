@@ -73,7 +73,7 @@ class Wanted(Reading):
             (
                 'count_and_whole',
                 '2, exclusive=True',
-                'exclusive access takes the whole pool, so nothing else can be said of it',
+                'exclusive access takes the whole pool, so nothing else can be given',
             ),
             (
                 'labels',
@@ -123,9 +123,13 @@ class Pools(Reading):
 
     @parameterized.expand(
         [
-            ('name', "R('')", "resource '': its name must be text that is not empty, not ''"),
+            ('name', "R('')", "resource '': its name must be a string that is not empty, not ''"),
             ('labels', "R('1', 'arm')", "resource '1': labels must be a list of names, not 'arm'"),
-            ('label', "R('1', [3])", "resource '1': labels must be text that is not empty, not 3"),
+            (
+                'label',
+                "R('1', [3])",
+                "resource '1': labels must be a string that is not empty, not 3",
+            ),
             (
                 'workers',
                 "R('1', workers='w')",
@@ -134,14 +138,14 @@ class Pools(Reading):
             (
                 'no_worker',
                 "R('1', workers=[])",
-                "resource '1': workers is empty, so it could be used on none",
+                "resource '1': workers is empty, so it can be used on none",
             ),
             (
                 'properties',
                 "R('1', properties=3)",
-                "resource '1': properties must be a dictionary by name, not 3",
+                "resource '1': properties must be a dictionary with names as keys, not 3",
             ),
-            ('twice', "R('1'), R('1')", "it has two resources of the name '1'"),
+            ('twice', "R('1'), R('1')", "it has two resources named '1'"),
             ('no_resource', "'1'", "'1' is not a resource"),
         ]
     )
@@ -162,7 +166,7 @@ class Pools(Reading):
         first = f'{self.file}:{self.here[0] - 1}'
         self.assertEqual(
             told,
-            f"lock 'two': resource '1' is in the pool 'one' too ({first}), and can be in one only"
+            f"lock 'two': resource '1' is in the pool 'one' too ({first}), and can be in only one"
             ' (HERE)',
         )
 

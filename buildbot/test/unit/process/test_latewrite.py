@@ -43,5 +43,5 @@ class WriteAtLast(unittest.SynchronousTestCase):
         self.successResultOf(written)
         told = [str(why.value) for why in self.flushLoggedErrors(ValueError)]
         self.assertEqual(told, ['full', 'away'])
-        again = 'a row: cannot be written; it is tried again every 10 seconds'
-        self.assertEqual(texts, [again, again, 'a row: it is written now'])
+        again = 'cannot write a row; it is tried again every 10 seconds'
+        self.assertEqual(texts, [again, again, 'a row: written now'])

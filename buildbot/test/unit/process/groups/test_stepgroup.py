@@ -117,7 +117,7 @@ class Errors(unittest.SynchronousTestCase):
         group.addStep(outer)
         (error,) = self.errors_of(outer)
         groups = ', '.join(f'group {name!r}' for name in names)
-        self.assertEqual(error, f"builder 'lab', {groups}: it is in itself")
+        self.assertEqual(error, f"builder 'lab', {groups}: it contains itself")
 
     def test_same_names(self):
         """Paths are measured as they will be when names that are there twice get their number."""
