@@ -73,7 +73,7 @@ class BotMaster(upstream.BotMaster):
         sweep.use_config(self.master.config)
         self.knots.use_config(self.master.config)
         hand = yield Hand.getService(self)
-        yield hand.restore()  # there is no worker before the first reconfig is through
+        yield hand.restore()  # there is no worker before the first reconfig has ended
 
     @defer.inlineCallbacks
     def stopService(self) -> Any:

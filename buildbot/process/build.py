@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A build holds its locks from before it begins until it has ended, however it ends.
 
-It puts steps that are added behind the step that adds them, and knows which of its steps triggered
-a request.
+It puts added steps right after the step that adds them, and knows which of its steps triggered a
+request.
 """
 
 from __future__ import annotations
@@ -69,30 +69,30 @@ class Build(upstream.Build, LockOwner):
         super().__init__(requests, builder)
         self._ended: Notifier[None] = Notifier()
         self._properties_lock = defer.DeferredLock()
-        # the claim of its locks; its demand, with the worker's locks, if it was claimed before the
-        # build began; and why it could not be
+        # the claim of its locks; the demand, with the worker's locks, if it was claimed before the
+        # build began; and why it could not be claimed
         self._claim: LockClaim | None = None
         self._claimed: Demand | None = None
         self._cannot_claim: Failure | None = None
         self.lock_log: LockLog = LockLog()
-        # the limit of its wait, and then of its hold; why it waited no longer; and whether it was
+        # the limit of its wait, and later of its hold; why it gave up waiting; and whether it was
         # stopped because it held its locks for too long
         self._limit: Limit | None = None
         self._gave_up: str | None = None
         self._held_too_long = False
-        # fires when its row says what it waits for; None before that
+        # fires when its row says what it waits for; None if nothing has been written
         self._saying: defer.Deferred[None] | None = None
         #: the locks that it needs and could not claim before it began
         self.refused: Demand = []
         # whether an exception must not put its worker in quarantine
         self._spares_worker = False
-        #: whether the end of a row of its steps could not be written
+        #: whether the end of a step's row could not be written
         self.has_lost_rows: bool = False
-        # whether the metric of active builds counts it, as it does from when its locks are known
+        # whether the metric of active builds counts it, which begins when its locks are known
         self._is_counted = False
         #: the worker locks of its builder's steps
         self.step_locks = StepLocks()
-        # builders of requests that were looked at before their step knew that it had triggered them
+        # by id of a request that got a look before the step that triggered it knew: its builder
         self._asked_early: dict[int, str] = {}
         #: the requests that its steps have triggered and wait for
         self.awaited: set[int] = set()
@@ -107,17 +107,17 @@ class Build(upstream.Build, LockOwner):
         yield upstream.Build.setup_properties_known_before_build_starts(
             props, requests, builder, workerforbuilder
         )
-        # branch, revision and their like too: locks are rendered with them
+        # also branch, revision and the like: locks are rendered with them
         upstream.Build.setupBuildProperties(props, requests)
-        props.properties.pop('buildnumber', None)  # which it has not got yet
+        props.properties.pop('buildnumber', None)  # the build has no number yet
 
     @defer.inlineCallbacks
     def claim_locks(self, workerforbuilder: AbstractWorkerForBuilder) -> Any:
         """Claim the locks of the builder and of the worker for this build, before it begins.
 
         :param workerforbuilder: the worker that the build is to run on.
-        :returns: Deferred of a bool: whether the build may begin. It may also begin if its locks
-            cannot be determined; it then fails and says why.
+        :returns: Deferred of a bool: whether the build may begin. A build whose locks cannot be
+            determined may begin; it then fails and says why.
         """
         self._bind(workerforbuilder)
         try:
@@ -127,7 +127,7 @@ class Build(upstream.Build, LockOwner):
         except Exception:
             self._cannot_claim = Failure()
         if workerforbuilder.worker is None or not self.builder.running:
-            return False  # lost or removed while the locks were found out
+            return False  # the worker was lost or the builder removed meanwhile
         if self._cannot_claim is not None:
             return True
         demand = together(self._locks_to_acquire, workerforbuilder.worker.locks)
@@ -151,8 +151,8 @@ class Build(upstream.Build, LockOwner):
     def adopt(self, reservation: Reservation, workerforbuilder: AbstractWorkerForBuilder) -> None:
         """Become the owner of the claim of a reservation, before the build begins.
 
-        :param reservation: one that holds its locks; or one that never can, with which the build
-            fails and says why.
+        :param reservation: one that holds its locks; or one that never can, so that the build fails
+            and says why.
         :param workerforbuilder: the worker that the build is to run on.
         """
         self._bind(workerforbuilder)
@@ -166,7 +166,7 @@ class Build(upstream.Build, LockOwner):
 
     def _hold(self, claim: LockClaim | None, demand: Demand, waited: LockLog | None = None) -> None:
         self._claim, self._claimed = claim, demand
-        # they are logged when the build has its number
+        # the locks are logged when the build has its number
         self.lock_log.holds(self.master.reactor.seconds(), waited)
         self._limit_hold()
         self.get_buildid().addCallback(lambda _: self._log_locks(self.lock_log.granted))
@@ -184,32 +184,32 @@ class Build(upstream.Build, LockOwner):
             self._limit.stop()
 
     def give_up(self, why: str) -> None:
-        """Wait for its locks no longer, and fail.
+        """Stop waiting for its locks, and fail.
 
-        :param why: which it says.
+        :param why: the reason that the build gives.
         """
         if self._claim is not None and self._claim.waiting:
             self._gave_up = why
             self._claim.end()
 
     def end_hold(self, why: str) -> None:
-        """Stop, because it holds its locks for too long; it fails then.
+        """Stop and fail, because the build has held its locks for too long.
 
-        :param why: which it says.
+        :param why: the reason that the build gives.
         """
         if self.finished or self.stopped:
-            return  # it ends already, for another reason
+            return  # it is already ending for another reason
         self._held_too_long = True
         step = self.currentStep
         if always_running(self) is not None:
-            # it cleans up already: that is not interrupted, and nothing else begins
+            # it is already cleaning up: this is not interrupted, and nothing else begins
             self.stopped_reason, self.terminate, self.results = why, True, FAILURE
             group: Any = step
             if not group.alwaysRun:
-                group.end_hold(why)  # one of its steps does
+                group.end_hold(why)  # the cleanup is a step in this group
             return
         if isinstance(step, LockOwner) and step.results is None:
-            step.why_not_run = why  # an exception of it says nothing of its worker
+            step.why_not_run = why  # its exception then does not put the worker in quarantine
         d = self.stopBuild(why, FAILURE)
         d.addErrback(log.err, f'while stopping {self}')
 
@@ -220,17 +220,17 @@ class Build(upstream.Build, LockOwner):
 
     @property
     def lock_worker(self) -> str | None:
-        """The worker that it has begun on."""
+        """The name of the worker that the build runs on; None if the worker is lost."""
         worker = getattr(self.workerforbuilder, 'worker', None)
         return None if worker is None else worker.workername
 
     @property
     def keeps_place(self) -> bool:
-        """Whether others may wait for its place on the worker: if any request is awaited."""
+        """Whether others may wait for its place on the worker: True if any request is awaited."""
         return bool(self.master.botmaster.awaited)
 
     def other_waits(self) -> Iterator[Any]:
-        """Yield the waits of the requests whose builds it, or a build of these, waits for."""
+        """Yield the waits of the requests that this build waits for, directly or indirectly."""
         if self.awaited:
             yield from self.master.botmaster.awaited.waits_within(self)
 
@@ -238,7 +238,7 @@ class Build(upstream.Build, LockOwner):
         """Return the owner that a build of a request is nested in.
 
         :param brid: id of a build request that a step of this build triggered and waits for.
-        :param builder_name: its builder, which is woken when that step is known, if it is not yet.
+        :param builder_name: the request's builder; it is woken as soon as that step is known.
         """
         for step in self._running_steps():
             if brid in getattr(step, 'brids', ()):
@@ -261,17 +261,17 @@ class Build(upstream.Build, LockOwner):
 
     @property
     def only_waits(self) -> bool:
-        """Whether it does nothing now but wait for builds that its steps have triggered."""
+        """Whether it now only waits for builds that its steps have triggered."""
         if not self.awaited or self.finished:
             return False
         runs = [run_inside(step) for step in self._running_steps()]
         if not all(run.rests for run in runs if run is not None):
-            return False  # the next step of a group begins in a moment
+            return False  # the next step of a group is about to begin
         steps = self._innermost_steps()
         return bool(steps) and all(step.waits_for_builds for step in steps)
 
     def will_only_wait(self, stuck: Container[Any]) -> bool:
-        """Tell whether it does nothing but wait for builds when all its steps have ended that can.
+        """Tell whether it will only wait for builds once all its steps that can end have ended.
 
         :param stuck: the keys of the owners that cannot end.
         """
@@ -287,7 +287,7 @@ class Build(upstream.Build, LockOwner):
             step.worker_lock_names = names
 
     def _tell_resources(self) -> None:
-        # on its page they stay when it has given them back
+        # its page shows them even after they have been given back
         for pool in self.pools():
             names = [resource.name for resource in self.resources(pool)]
             self.setProperty(f'{POOL}{pool}', names, SOURCE, runtime=True)
@@ -310,13 +310,13 @@ class Build(upstream.Build, LockOwner):
         return terminate
 
     def _announce_room(self) -> None:
-        # the build may need some locks of its worker no more, also after a skipped step
+        # the build may no longer need some locks of its worker, even after a skipped step
         worker = self.workerforbuilder.worker
         if worker is not None and self.step_locks.lockids:
             worker.announce_room()
 
     def has_triggered(self, brid: int, is_awaited: bool = False) -> None:
-        """Wake the builder of a request whose step is known now.
+        """Take note that a step has triggered a request; wake the request's builder if it asked.
 
         :param brid: id of the build request.
         :param is_awaited: whether the step waits for it.
@@ -327,7 +327,7 @@ class Build(upstream.Build, LockOwner):
             botmaster.awaited.add(brid, self, self.master.reactor.seconds())
         builder = botmaster.builders.get(self._asked_early.pop(brid, ''))
         if builder is not None:
-            builder.request_changed(brid)  # where it stands in line now it is of another owner
+            builder.request_changed(brid)  # its place in line is that of another owner
         if brid in self.awaited and len(self._innermost_steps()) > 1:
             self.tell_of_wait()  # another step may have waited for builds already
         else:
@@ -335,21 +335,20 @@ class Build(upstream.Build, LockOwner):
                 build.tell_of_wait([brid])
 
     def awaits_no_more(self, brids: Iterable[int]) -> None:
-        """Note that none of its steps waits for some requests any more."""
+        """Take note that its steps no longer wait for these requests."""
         for brid in self.awaited.intersection(brids):
             self.master.botmaster.awaited.discard(brid)
         self.awaited.difference_update(brids)
 
     def step_ended(self) -> None:
-        """Take note that any of its steps has ended, or that none begins in a group for now."""
+        """Take note that a step has ended, or that no other step of a group begins for now."""
         if self.awaited:
             self.tell_of_wait()
 
     def tell_of_wait(self, brids: Collection[int] | None = None) -> None:
-        """Tell its worker that it may only wait for other builds from now on.
+        """Tell its worker if the build now only waits for other builds.
 
-        :param brids: of the requests that it waits for, those that this is news for; None if it is
-            for all.
+        :param brids: ids of the awaited requests that this is news for; None for all of them.
         """
         worker = self.workerforbuilder.worker
         if worker is not None and self.only_waits:
@@ -375,9 +374,9 @@ class Build(upstream.Build, LockOwner):
         self._is_counted = self.buildid is not None
 
     def acquireLocks(self, res: Any = None) -> Any:
-        """Claim the builder's locks of a build that has begun without them.
+        """Claim the builder's locks for a build that has begun without them.
 
-        :returns: Deferred that fires when they are held, or when the build is stopped.
+        :returns: Deferred that fires when the locks are held, or when the build is stopped.
         """
         if self._claimed is not None:
             return defer.succeed(None)
@@ -424,7 +423,7 @@ class Build(upstream.Build, LockOwner):
             self._tell_resources()
             self._log_locks(self.lock_log.granted)
             self._limit_hold()
-        return self._saying  # or it would be written after what comes next
+        return self._saying  # waited for, so that later texts are written after it
 
     @property
     def is_preparing_worker(self) -> bool:
@@ -433,7 +432,7 @@ class Build(upstream.Build, LockOwner):
 
     @property
     def is_lost(self) -> bool:
-        """Whether it ends because its worker is lost, or because the master is stopped."""
+        """Whether it ends because its worker is lost or the master stops."""
         if getattr(self.workerforbuilder, 'worker', None) is None:
             return True
         if self.results == RETRY and self.conn is None:
@@ -441,7 +440,7 @@ class Build(upstream.Build, LockOwner):
         return self.stopped and getattr(self.master.botmaster, 'shuttingDown', False)
 
     def lock_facts(self) -> Facts:
-        """Return what is known of it, besides its locks."""
+        """Return the facts about the build, without its locks."""
         worker = getattr(self.workerforbuilder, 'worker', None)
         request = self.requests[0]
         return Facts(
@@ -469,18 +468,18 @@ class Build(upstream.Build, LockOwner):
     def _tryScheduleBuildsAfterLockUnlock(
         self, locks_released: bool = False, build_finished: bool = False
     ) -> None:
-        # Claims that wait for a lock are woken by its release, and the worker wakes its builders.
+        # A lock's release wakes the claims that wait for it, and the worker wakes its builders.
         self._locks_released = self._locks_released or locks_released
         self._build_finished = self._build_finished or build_finished
         if self._locks_released and self._build_finished and self._demand:
-            # what a user's method looks at may be the builds or locks of another builder
+            # a user's method may look at the builds or locks of other builders
             botmaster = self.master.botmaster
             if botmaster.asking_builders:
                 botmaster.brd.maybeStartBuildsOn(botmaster.asking_builders)
 
     def allStepsDone(self) -> Any:
         if self._held_too_long and self.results == CANCELLED:
-            self.results = FAILURE  # not as one that a person has stopped
+            self.results = FAILURE  # nobody has cancelled it
         failed = [step for step in self.executedSteps if step.results == EXCEPTION]
         if self.results == EXCEPTION and failed and all(step.spares_worker for step in failed):
             self.results = FAILURE  # an exception would put the worker in quarantine
@@ -488,13 +487,13 @@ class Build(upstream.Build, LockOwner):
 
     @defer.inlineCallbacks
     def ensure_begun(self, result: Any) -> Any:
-        """End a build whose start went wrong or was cancelled before its first row of a step.
+        """End a build whose start failed, or was cancelled before its first step had a row.
 
-        :param result: what ``startBuild`` came to; a Failure is logged and shown on the build.
+        :param result: the result of ``startBuild``; a Failure is logged and shown on the build.
         """
         if self.finished:
             return
-        # a request of it is cancelled here if that comes before its row can be stopped
+        # a request may have been cancelled before the build could be stopped
         botmaster = self.master.botmaster
         told = [botmaster.remove_in_progress_buildrequest(r.id) for r in self.requests]
         if isinstance(result, Failure):
@@ -502,16 +501,16 @@ class Build(upstream.Build, LockOwner):
             log.err(result, f'{self} could not begin')
             if result.check(CircleError):
                 self._tell_deadlock(result.value)
-            # a worker is not to be suspected for locks that cannot be determined, or had
+            # locks that cannot be determined or granted are not the worker's fault
             is_of_locks = self._cannot_claim is not None or result.check(LockError)
             results = FAILURE if is_of_locks else EXCEPTION
             if self.workerforbuilder.worker is None:
                 results = RETRY
             if any(isinstance(reason, str) for reason in told):
-                results = CANCELLED  # it was told while it could not be stopped yet
+                results = CANCELLED  # it was cancelled before it could be stopped
             yield self._end_preparation(result, results)
             if self.buildid is not None and self.do_build and not self._is_counted:
-                # the end of a build that has a row takes it off the metric
+                # the end of a build with a row decrements the metric
                 metrics.MetricCountEvent.log('active_builds', 1)
             yield self.buildFinished([f'could not begin: {result.getErrorMessage()}'], results)
         elif self.stopped and self._preparation_step is None:
@@ -525,7 +524,7 @@ class Build(upstream.Build, LockOwner):
     @defer.inlineCallbacks
     def buildPreparationFailure(self, why: Any, state_string: str) -> Any:
         if self.workerforbuilder.worker is None and not self.stopped:
-            yield self._end_preparation(why, RETRY)  # it is lost, so there is none to be suspected
+            yield self._end_preparation(why, RETRY)  # not the worker's fault: it is lost
             return
         if state_string == 'setupBuild':
             log.err(why, f'{self}: its steps cannot be made')
@@ -557,7 +556,7 @@ class Build(upstream.Build, LockOwner):
         try:
             yield super()._start_next_step_impl(step)
         except Exception as e:
-            # nobody waits for this method, so the build would go on for ever
+            # nobody waits for this method, so without this the build would never end
             log.err(e, f'{self} after step {step.name!r}')
             yield self.buildFinished(['build', 'exception'], EXCEPTION)
 
@@ -565,7 +564,7 @@ class Build(upstream.Build, LockOwner):
     def buildFinished(self, text: list[str], results: int) -> Any:
         is_lost = self.workerforbuilder.worker is None
         if is_lost and worst_status(self.results, results) == EXCEPTION:
-            results = RETRY  # there is no worker to be suspected
+            results = RETRY  # the worker is lost, and is not at fault
         elif self._spares_worker and results == EXCEPTION:
             results = FAILURE
         if self.buildid is not None:
@@ -582,12 +581,12 @@ class Build(upstream.Build, LockOwner):
 
     @defer.inlineCallbacks
     def waitUntilFinished(self) -> Any:
-        """Wait until the build has ended, also if the database knows nothing of it."""
+        """Wait until the build has ended, even if it is not in the database."""
         if not self.finished:
             yield self._ended.wait()
 
     def _give_back(self, results: int | None) -> None:
-        # An error in the ending (the database, say) leaves what came behind it undone.
+        # An error while the build ended (such as in the database) left the rest of its end undone.
         self.finished = True
         self.results = worst_status(self.results, results)
         endings = [self.releaseLocks]
@@ -604,7 +603,7 @@ class Build(upstream.Build, LockOwner):
                 log.err(e, f'while ending {self}')
 
     def addStepsAfterCurrentStep(self, step_factories: list) -> None:
-        """Add steps right behind the one that adds them, inside the group that it runs in."""
+        """Add steps right after the step that adds them, inside the same group."""
         step = step_that_runs.get()
         if step is None or step.build is not self or step.results is not None:
             step = self.currentStep

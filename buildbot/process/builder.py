@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A builder tests its locks with the build's branch, and claims them before a build begins."""
+"""A builder finds its locks with the branch of the build, and claims them before it begins."""
 
 from __future__ import annotations
 
@@ -101,14 +101,14 @@ class Builder(upstream.Builder):
             lambda copy: definition_of(copy).repairBuilder == self.name,
         )
         self._questions: Questions | None = None
-        # the methods and locks that the user wrote, of the present configuration
+        # the user's methods and locks in the present configuration
         self._asked: tuple[Any, ...] = ()
         self._refused = FirstRelease(self.wake)
-        # a worker that was idle at the last search, which it most often still is
+        # a worker that was idle at the last search, and usually still is
         self._idle_worker: AbstractWorkerForBuilder | None = None
-        # a configuration, and the names of its workers
+        # a configuration of the builder, and the names of its workers
         self._names: tuple[Any, frozenset[str]] = (None, frozenset())
-        # what all builders need; None before the pending requests have been read
+        # the needs of all builders; None before the pending requests have been read
         self._needs: Needs | None = None
         # the locks of its configuration, by name
         self._locks: dict[str, Any] = {}
@@ -117,7 +117,7 @@ class Builder(upstream.Builder):
 
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
-        self.inbox.doubt()  # a message that told of a change may have been lost
+        self.inbox.doubt()  # a message about a change may have been lost
         yield super().reconfigServiceWithBuildbotConfig(new_config)
         steps = list(steps_of_builder(self.config))
         self.worker_choice.step_locks = StepLocks(steps)
@@ -125,7 +125,7 @@ class Builder(upstream.Builder):
         self._idle_worker = None
         self._note_needs()
         self.reconsider()
-        # those who wait under the old limits hear of the new ones now, not at the next build
+        # new limits apply at once to claims that wait, not only from the next build on
         locks = []
         for lockid, _ in locks_of_builder(self.config, steps):
             locks.append((yield self.botmaster.getLockByID(lockid, self.config_version)))
@@ -134,7 +134,7 @@ class Builder(upstream.Builder):
 
     def _find_clock(self) -> Any:
         if self._clock is None:
-            self._clock = self.master.reactor  # when it has been removed it has no master
+            self._clock = self.master.reactor  # kept, since a removed builder has no master
         return self._clock
 
     def _now(self) -> float:
@@ -151,7 +151,7 @@ class Builder(upstream.Builder):
         return (yield self.master.data.get(path, [resultspec.Filter('claimed', 'eq', [False])]))
 
     def _leave_lines(self, brid: int) -> None:
-        # the next of its group is not in line yet
+        # the next request of the group is not in line yet, so the builder is woken
         was_in_line = self.reservations.is_in_line(brid)
         self._awaited.pends_no_more(brid)
         self.reservations.request_changed(brid)
@@ -160,7 +160,7 @@ class Builder(upstream.Builder):
             self.wake()
 
     def _give_up_asking_about(self, thing: Any) -> bool:
-        # a request or a worker that is not there any more
+        # thing: a request that is no longer pending, or a worker that is lost
         return self._questions is not None and self._questions.give_up_about(thing)
 
     def _awaited_by(self, brid: int) -> LockOwner | None:
@@ -170,9 +170,9 @@ class Builder(upstream.Builder):
         return self.inbox.is_pending(brid) and not self.botmaster.is_in_progress(brid)
 
     def look_for_knots(self) -> None:
-        """Have it found out whether those of its requests can start that running builds wait for.
+        """Have the botmaster check whether requests that running builds wait for can still start.
 
-        It is done when they have been looked at in vain, or a worker is taken or lost.
+        This is called after a look at the builder, or when a worker is taken or lost.
         """
         for brid in self._awaited_requests():
             wait = self.request_waits.of(brid)
@@ -180,11 +180,11 @@ class Builder(upstream.Builder):
             self.botmaster.knots.doubt(wait)
 
     def _awaited_requests(self) -> list[int]:
-        # its pending ones that running builds wait for
+        # its pending requests that running builds wait for
         return [brid for brid in self._awaited if brid in self.inbox.requests]
 
     def request_changed(self, brid: int) -> None:
-        """Leave the lines with a pending request that has changed, and look at it anew."""
+        """Take a changed pending request out of its lines, and look at it anew."""
         self.reservations.leave_lines(brid)
         self.wake()
 
@@ -229,7 +229,7 @@ class Builder(upstream.Builder):
         config = self.config
         asked = (config.canStartBuild, config.nextBuild, self.choose_worker, config.locks)
         if self._asked and any(old != new for old, new in zip(self._asked, asked)):
-            self.questions.give_up()  # the answer of a method that has been replaced is of no use
+            self.questions.give_up()  # the answer of a replaced method is useless
         self._asked = asked
 
     def reconsider(self) -> None:
@@ -242,27 +242,27 @@ class Builder(upstream.Builder):
             self.wake()
 
     def wake(self) -> None:
-        """Look soon whether a build of it can start, now that something has changed."""
+        """Check soon whether one of its builds can start, because something has changed."""
         self.reservations.quiet_until = 0.0
         if self.running:
             self.botmaster.maybeStartBuildsForBuilder(self.name)
 
     def wake_granted(self) -> None:
-        """Look soon for the request that has been granted its locks. Nothing else has changed."""
+        """Look soon at a request that has been granted its locks. Nothing else has changed."""
         if self.running:
             self.botmaster.brd.look_at_granted(self)
 
     @property
     def questions(self) -> Questions:
-        """Its calls of the user's methods."""
+        """The builder's calls of the user's methods."""
         if self._questions is None:
             self._questions = Questions(self.name, self.master.reactor)
         return self._questions
 
     def stopService(self) -> Any:
-        stopped = super().stopService()  # from here on nothing wakes it
+        stopped = super().stopService()  # from now on nothing wakes it
         if self.building:
-            # it may have been removed while builds of it run, which need these
+            # it may have been removed while its builds run, and these need both
             self.master = self.building[0].master
             self.botmaster = self.master.botmaster
         self.inbox.close()
@@ -275,12 +275,12 @@ class Builder(upstream.Builder):
 
     @property
     def choose_worker(self) -> Callable[..., Any] | None:
-        """The user's ``nextWorker``, of the builder or of all; None if there is none."""
+        """The user's ``nextWorker``, for this builder or for all builders; or None."""
         return self.config.nextWorker or self.master.config.select_next_worker
 
     @property
     def asks_user(self) -> bool:
-        """Whether a method of the user's decides what it starts."""
+        """Whether one of the user's methods decides what it starts."""
         config = self.config
         if config is None:
             return False
@@ -288,7 +288,7 @@ class Builder(upstream.Builder):
 
     @property
     def worker_names(self) -> frozenset[str]:
-        """The names of the workers that are configured to build for it."""
+        """The names of the workers configured for it."""
         config, names = self._names
         if config is not self.config:
             names = as_set(tuple(self.config.workernames)) if self.config else frozenset()
@@ -299,8 +299,9 @@ class Builder(upstream.Builder):
         return [worker for worker in self.workers if is_idle(worker)]
 
     def lent_workers(self, brid: int) -> list[AbstractWorkerForBuilder]:
-        """Return the workers on which only this request may start: on the place of a build that
-        waits for it.
+        """Return the workers on which only this request may start.
+
+        It takes the place of a build there that waits for it.
 
         :param brid: id of a build request.
         """
@@ -308,7 +309,7 @@ class Builder(upstream.Builder):
         return [worker for worker in lent if worker is not None]
 
     def lent_requests(self) -> set[int]:
-        """Return the ids of its pending requests for which there is such a worker."""
+        """Return the ids of the pending requests that have a lent worker."""
         around = {brid: self._awaited.around(brid) for brid in self._awaited_requests()}
         builds = {build for of_request in around.values() for build in of_request}
         lenders = {build for build in builds if self._lent_by(build) is not None}
@@ -316,11 +317,11 @@ class Builder(upstream.Builder):
 
     @property
     def _awaited(self) -> Awaited:
-        # nothing is awaited of a builder that has been removed
+        # nobody waits for requests of a removed builder
         return Awaited() if self.botmaster is None else self.botmaster.awaited
 
     def _lent_by(self, build: Build) -> AbstractWorkerForBuilder | None:
-        # its worker, if a build of this builder could start there on its place, and only so
+        # the build's worker, if a build of this builder could start there on its place only
         worker: Any = build.workerforbuilder.worker
         if worker is None or worker.workername not in self.worker_names:
             return None  # which may know this builder still, from an earlier configuration
@@ -330,13 +331,13 @@ class Builder(upstream.Builder):
         return own if worker.lends_place_of(build) else None
 
     def is_idle_for(self, workerforbuilder: AbstractWorkerForBuilder, brid: int) -> bool:
-        """Tell whether a build of a request could start on a worker, whoever else could."""
+        """Tell whether a build of a request could start on a worker, if only on a lent place."""
         if workerforbuilder.isAvailable():
             return True
         return any(workerforbuilder is lent for lent in self.lent_workers(brid))
 
     def has_idle_worker(self) -> bool:
-        """Tell whether there is any worker on which a build of it could start."""
+        """Tell whether one of its builds could start on any worker."""
         worker = self._idle_worker
         if worker is None or not is_idle(worker):
             self._idle_worker = next(filter(is_idle, self.workers), None)
@@ -344,29 +345,29 @@ class Builder(upstream.Builder):
 
     @property
     def may_start(self) -> bool:
-        """Whether a look at it may start a build.
+        """Whether a look at the builder may start a build.
 
-        It may not if there are no pending requests, or the first of each group waits in line and
-        will wake it.
+        It may not if there are no pending requests, or if the first request of each group waits in
+        line and will wake the builder.
         """
         reservations = self.reservations
         if self._find_clock().seconds() < reservations.quiet_until:
-            return False  # asked of all builders of a worker, most of which wait
+            return False  # a quick answer: all builders of a worker are asked, and most wait
         if not self.inbox.is_fresh or self.config is None:
             return True
         requests = self.inbox.requests
         if self.config.nextBuild:
             return bool(requests)
         if requests.all_wait(reservations.waits_for_no_worker):
-            reservations.quiet_until = self.inbox.fresh_until  # it need not be found out each time
+            reservations.quiet_until = self.inbox.fresh_until  # remembered for the next time
             return False
         return not requests.all_wait(reservations.waits)
 
     @defer.inlineCallbacks
     def attached(self, worker: Any, commands: Any) -> Any:
-        """Let a worker that has connected build for it, if it does not yet.
+        """Add a worker that has connected to those of the builder, if it is not there yet.
 
-        :returns: Deferred of the builder; of None if that failed, which is logged.
+        :returns: Deferred of the builder, or of None after an error, which is logged.
         """
         known = worker.workerforbuilders.get(self.name)
         if known is not None and (known in self.workers or known in self.attaching_workers):
@@ -390,8 +391,8 @@ class Builder(upstream.Builder):
 
         Nothing is claimed.
 
-        :returns: Deferred of a bool. A request whose locks cannot be determined may start: its
-            build then fails and says why, where the request would only pend.
+        :returns: Deferred of a bool. A request whose locks cannot be determined may start, so that
+            its build fails and says why; otherwise the request would stay pending.
         """
         can_start = yield self.reservations.could_have_locks(workerforbuilder, buildrequest)
         if can_start and callable(self.config.canStartBuild):
@@ -400,11 +401,11 @@ class Builder(upstream.Builder):
 
     @property
     def waits_to_try_again(self) -> bool:
-        """Whether a release of the locks that a build has just been refused will wake it."""
+        """Whether the release of locks that a build was just refused will wake the builder."""
         return self._was_refused and self._refused.is_awaited
 
     def worker_occupied(self, taken: Any) -> None:
-        """Let requests leave the line, now that a worker has another build or takes none.
+        """Let requests leave the line, because a worker has another build or takes no more.
 
         :param taken: the worker.
         """
@@ -414,14 +415,14 @@ class Builder(upstream.Builder):
         self._drop_without_worker()
         has_step_locks = bool(self.worker_choice.step_locks.lockids)
         if self.reservations and has_step_locks and not self.choose_worker:
-            # where all idle workers are fed, who can wait for room can leave the line meanwhile
+            # if all idle workers are fed, requests that can wait for room leave the line meanwhile
             workers = self.getAvailableWorkers()
             workers.sort(key=lambda worker: worker.worker is not taken)
             if self.worker_choice.leaves_all(workers):
                 self.reservations.leave_lines_if(lambda request: not request.waitedFor)
 
     def _drop_without_worker(self) -> None:
-        # a request that could start on no idle worker must not keep others waiting
+        # a request that cannot start on any idle worker must not keep others waiting
         if not self.has_idle_worker():
             self.reservations.leave_without_worker(set(), self._names_of_lent)
         elif self.reservations.depend_on_worker():
@@ -434,19 +435,19 @@ class Builder(upstream.Builder):
 
     @defer.inlineCallbacks
     def get_highest_priority(self) -> Any:
-        """Return the highest priority of its pending requests; None if there are none."""
+        """Return a Deferred of the highest priority of its pending requests, or of None."""
         return (yield self.inbox.read()).highest_priority()
 
     @defer.inlineCallbacks
     def getOldestRequestTime(self) -> Any:
-        """Return when the oldest of its pending requests was made; None if there are none."""
+        """Return a Deferred of when its oldest pending request was submitted, or of None."""
         return (yield self.inbox.read()).oldest()
 
     @defer.inlineCallbacks
     def find_demand(self, workerforbuilder: Any, buildrequest: BuildRequest, props: Any) -> Any:
         """Find the demand of the builder's locks for a build of a request on a worker.
 
-        :param props: the properties of the build; None if they are to be made when needed.
+        :param props: the properties of the build; None to make them if they are needed.
         :returns: Deferred of the demand, without the worker's own locks.
         """
         locks = self.config.locks
@@ -475,7 +476,7 @@ class Builder(upstream.Builder):
 
         known = Properties()
         if isinstance(buildrequest, BuildRequest):
-            # as in a build: Interpolate('%(src::branch)s') asks the build for its sources
+            # as in a real build: Interpolate('%(src::branch)s') asks it for its sources
             known.build = Build([buildrequest], self)
         yield Build.setup_properties_known_before_build_starts(
             known, [buildrequest], self, workerforbuilder
@@ -493,7 +494,8 @@ class Builder(upstream.Builder):
 
     @defer.inlineCallbacks
     def _complete_if_cancelled(self, buildrequests: list[BuildRequest]) -> Any:
-        # A request may be cancelled while a start is tried. If none begins, no build completes it.
+        # A request may be cancelled during an attempt to start it. Without a build, it is completed
+        # here.
         botmaster = self.master.botmaster
         cancelled = [
             r.id
@@ -513,9 +515,9 @@ class Builder(upstream.Builder):
     ) -> Any:
         """Begin a build, if its locks can be claimed.
 
-        :returns: Deferred of a bool: whether the build has begun, and so holds its locks. If not,
-            nothing is held, no row is written and the worker is as it was. It is True, too, if the
-            build could not even be made: then its requests are completed, and the log says why.
+        :returns: Deferred of a bool: whether the build has begun, and so holds its locks. If it is
+            False, no lock is held, no row is written and the worker is unchanged. It is also True
+            if the build could not even be made: its requests are completed, and the log says why.
         """
         if workerforbuilder.worker is None:
             return False  # its connection was lost in the meantime
@@ -534,7 +536,7 @@ class Builder(upstream.Builder):
             return True
         running = yield RunningBuilds.getService(build.master.botmaster)
         if not self.running or not self.is_idle_for(workerforbuilder, buildrequests[0].id):
-            return False  # removed, or taken while a user's method was slow to answer
+            return False  # builder removed, or worker taken, while a user's method was slow
         self._was_refused = False
         reservations = self._reservations_of(buildrequests[0])
         reservation = reservations.held(buildrequests[0].id)
@@ -543,7 +545,7 @@ class Builder(upstream.Builder):
             if may_begin:
                 build.adopt(reservation, workerforbuilder)
         else:
-            # nobody has reserved anything, or not for all of these requests together
+            # nothing is reserved, or not for all of these requests together
             reservations.give_back(buildrequests[0].id)
             may_begin = yield self.questions.ask(
                 'a renderable of its locks', build.claim_locks, workerforbuilder
@@ -557,7 +559,7 @@ class Builder(upstream.Builder):
             reservations.leave_lines(request.id)
             reservations.end_wait(request.id)
 
-        # From the claim to here nothing waits, so nothing can come in between.
+        # Nothing has been waited for since the claim, so nothing can have come in between.
         log.msg(f'{build} begins on {workerforbuilder}')
         self.building.append(build)
         running.add(build)
@@ -570,7 +572,7 @@ class Builder(upstream.Builder):
         return True
 
     def buildFinished(self, build: Build, wfb: Any) -> None:
-        """Forget a build that has ended; complete its requests, or give them back."""
+        """Forget a build that has ended, and complete its requests or give them back."""
         self.building.remove(build)
         end = self._resubmit_buildreqs if build.results == RETRY else self._complete_buildreqs
         end(build).addErrback(log.err, f'while ending the requests of {build}')
@@ -587,14 +589,14 @@ class Builder(upstream.Builder):
                 brids, build.results, complete_at=complete_at
             )
             if not is_news:
-                # an earlier try may have written this, and not what depends on it
+                # an earlier try may have written this, but not what depends on it
                 for bsid in sorted({request.bsid for request in build.requests}):
                     yield updates.maybeBuildsetComplete(bsid)
 
         return write_at_last(self.master, f'that build requests {brids} are complete', write)
 
     def _reservations_of(self, buildrequest: BuildRequest) -> Reservations:
-        # a plugin may let a builder build another builder's request
+        # a plugin may let a builder build a request of another one
         asked = self.botmaster.builders.get(buildrequest.buildername)
         return self.reservations if asked is None else asked.reservations
 
@@ -621,5 +623,5 @@ class Builder(upstream.Builder):
 
 @lru_cache(maxsize=256)
 def as_set(names: tuple[str, ...]) -> frozenset[str]:
-    """Return names as a set, which builders with the same workers share."""
+    """Return names as a set. Builders with the same workers share one set."""
     return frozenset(names)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Requests are kept ready, their locks reserved before a worker is picked, and woken exactly."""
+"""Pending requests are kept ready, and reserve locks before a worker is taken.
+
+A builder gets a look only when something has changed for one of its requests.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,11 @@ upstream = release(__name__)
 
 
 class BuildRequestDistributor(upstream.BuildRequestDistributor):
-    """Starts the builds that are requested.
+    """Starts the requested builds. It does not choose the requests; choosers do.
 
-    :cvar again_after: seconds after which it looks at a builder again that met with an error.
-    :ivar usual_chooser: what chooses where no plugin has put a chooser of its own in the place of
-        Buildbot's; None for Buildbot's.
+    :cvar again_after: seconds after which it looks again at a builder that had an error.
+    :ivar usual_chooser: the chooser to use unless a plugin has replaced Buildbot's; None for
+        Buildbot's own.
     """
 
     again_after = 10
@@ -42,14 +45,14 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         super().__init__(botmaster)
         self.usual_chooser: Any = None
         self._again: dict[str, IDelayedCall] = {}
-        # the builders that are being looked at, and whether each is to be looked at once more
+        # the builders that are being looked at, and whether each needs another look afterwards
         self._looks: dict[Builder, bool] = {}
         self._is_stopping = False
         self._sorting_since: float | None = None
 
     @defer.inlineCallbacks
     def stopService(self) -> Any:
-        self._is_stopping = True  # from here on no builder is looked at
+        self._is_stopping = True  # from now on no builder is looked at
         for builder in list(self._looks):
             builder.questions.give_up()
         yield super().stopService()
@@ -58,10 +61,10 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             call.cancel()
         self._again.clear()
         for builder in self.botmaster.builders.values():
-            builder.reservations.clear()  # nobody would use what they are granted from now on
+            builder.reservations.clear()  # nobody would use the locks granted to them
 
     def look_again_later(self, builder_name: str) -> None:
-        """Look at the requests of a builder again after an error that may be over by then."""
+        """Look at a builder's requests again later, after an error that may be over by then."""
         if self.running and builder_name not in self._again:
             self._again[builder_name] = self.master.reactor.callLater(
                 self.again_after, self._look_again, builder_name
@@ -75,7 +78,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         self.botmaster.maybeStartBuildsForBuilder(builder_name)
 
     def maybeStartBuildsOn(self, new_builders: list[str]) -> defer.Deferred[None]:
-        """Look soon whether builds of these builders can start, now that something has changed."""
+        """Check soon whether builds of these builders can start, because something has changed."""
         usual = self._chooses_as_usual
         is_sorted = self.master is not None and bool(self.master.config.prioritizeBuilders)
         names = []
@@ -90,7 +93,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
 
     @property
     def starts_nothing(self) -> bool:
-        """Whether no build is started: the master stops, or has not started yet."""
+        """Whether no build is started, because the master stops or has not started yet."""
         return self._is_stopping or not self.can_distribute
 
     def is_left_out(self, waited_for: bool) -> bool:
@@ -101,13 +104,13 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         return self.distribute_only_waited_childs and not waited_for
 
     def again_at(self, builder_name: str) -> float | None:
-        """Return when a builder is looked at again after an error; None if there was none."""
+        """Return when a builder gets another look after an error; None if there was no error."""
         call = self._again.get(builder_name)
         return None if call is None else call.getTime()
 
     @property
     def sorting_since(self) -> float | None:
-        """Since when the user's ``prioritizeBuilders`` is asked; None if it is not."""
+        """Since when the user's ``prioritizeBuilders`` has been running; None if it is not."""
         return self._sorting_since
 
     def _is_to_be_looked_at(self, builder: Builder, is_sorted: bool) -> bool:
@@ -116,12 +119,12 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         # a look that is under way may have missed the change
         if builder in self._looks or builder.may_start:
             return True
-        # requests that wait may have to go before others in the user's order
+        # in the user's order, waiting requests may have to go before others
         return is_sorted and bool(builder.reservations)
 
     @property
     def _chooses_as_usual(self) -> bool:
-        # a plugin's chooser may find other requests than those that are known here
+        # a plugin's chooser may find requests that are unknown here
         usual = BuildRequestDistributor
         return (
             self.usual_chooser is not None
@@ -136,9 +139,10 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         return super().createBuildChooser(bldr, master)
 
     def look_at_granted(self, builder: Builder) -> None:
-        """Look soon at a builder, one of whose requests has been granted its locks.
+        """Look soon at a builder with a request that has been granted its locks.
 
-        If the user puts builders in order, so are those whose requests wait for the same.
+        If the user orders builders, this includes the builders whose requests wait for the same
+        locks.
         """
         names = [builder.name]
         if self.master.config.prioritizeBuilders:
@@ -159,7 +163,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
     async def _maybeStartBuildsOn(self, new_builders: list[str]) -> None:
         is_due = self.active and set(new_builders) <= set(self._pending_builders)
         if is_due and not self.master.config.prioritizeBuilders:
-            return  # they are sorted already
+            return  # they are already sorted
         async with self.pending_builders_lock:
             if self.master is None:
                 return  # it has been stopped meanwhile
@@ -177,7 +181,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         self._sorting_since = self.master.reactor.seconds()
         try:
             names = yield sorting
-        except Exception as e:  # no list of builders, say
+        except Exception as e:  # such as a result that is not a list of builders
             log.err(
                 e,
                 f'while putting builders {names} in order; they are processed in no particular'
@@ -201,7 +205,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         sorting.cancel()
 
     async def _maybeStartBuildsOnBuilder(self, bldr: Builder) -> None:
-        """Look at a builder, and wait for that no longer than the others can be let wait."""
+        """Look at a builder, and wait for the look only as long as the others can wait."""
         if self._is_stopping:
             return
         if bldr in self._looks:
@@ -244,7 +248,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                 break
             may_start = await self._those_that_may_start(requests)
             brids = [request.id for request in may_start]
-            claimed, started = bool(brids), False  # an error may come when they are claimed already
+            claimed, started = bool(brids), False  # after an error they may be claimed
             self._add_in_progress_brids(brids)
             try:
                 if brids:
@@ -255,7 +259,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                 if not started:
                     self._undo_start(bldr, requests, brids if claimed else [])
             if brids and not claimed:
-                # another master was first, or it was cancelled: read the requests again
+                # another master was first, or a request was cancelled: read the requests again
                 bldr.inbox.doubt()
                 chooser = await self._new_chooser(bldr)
             elif brids and not started and not bldr.waits_to_try_again:
@@ -292,7 +296,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             return False
 
     def _back_off(self, bldr: Builder, brids: list[int], what: str) -> None:
-        # To give requests back looks like a change, so they would be tried again and again.
+        # Giving requests back looks like a change, so they would be tried again and again.
         for brid in brids:
             bldr.refusals.fail(brid, f'it {what}')
         log.msg(
@@ -310,27 +314,28 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             else:
                 self.botmaster.remove_in_progress_buildrequest(request.id)
         if claimed:
-            # this may last; neither other requests nor a stop of the master wait for it
+            # this may take long; neither other requests nor the master's stop wait for it
             self.unclaim(claimed).addErrback(log.err, f'while giving back {claimed_brids}')
 
     def unclaim(self, requests: list[BuildRequest]) -> defer.Deferred[None]:
         """Give build requests back, now or as soon as the database can be written.
 
-        None of them is started before. If this master stops before, they are given back when it
-        starts.
+        None of them is started before that. If this master stops first, they are given back when it
+        starts again.
         """
         known = self.botmaster.builders
         return self.give_back([(known.get(r.buildername), r.id) for r in requests])
 
     @defer.inlineCallbacks
     def give_back(self, requests: list[tuple[Builder | None, int]], after: float = 0) -> Any:
-        """Give back the requests of these ids, each with its builder as far as that is known.
+        """Give back requests, now or later.
 
-        :param after: how many seconds later.
+        :param requests: pairs of a builder, or None if it is unknown, and the id of its request.
+        :param after: seconds to wait before.
         """
         brids = [brid for _, brid in requests]
         inboxes = [(builder.inbox, brid) for builder, brid in requests if builder is not None]
-        for brid in brids:  # so that it is known if one is cancelled meanwhile
+        for brid in brids:  # to learn whether one is cancelled meanwhile
             self.botmaster._starting_brid_to_cancel.setdefault(brid, False)
         for inbox, brid in inboxes:
             inbox.set_aside(brid)
@@ -340,11 +345,11 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             yield self._unclaim_at_last(brids)
         finally:
             for inbox, brid in inboxes:
-                inbox.put_back(brid)  # if that it was given back was not told
+                inbox.put_back(brid)  # in case no message has said that it was given back
 
     @defer.inlineCallbacks
     def _unclaim_at_last(self, brids: list[int]) -> Any:
-        master = self.botmaster.master  # it has none itself any more when the master shuts down
+        master = self.botmaster.master  # self.master is None once the master shuts down
         yield write_at_last(
             master,
             f'that build requests {brids} are given back',
@@ -353,11 +358,11 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         for brid in brids:
             why = self.botmaster.remove_in_progress_buildrequest(brid)
             if isinstance(why, str):
-                # it was cancelled while it was being given back, when nobody could do it
+                # it was cancelled while it was being given back, when it could not be done
                 yield master.data.control('cancel', {'reason': why}, ('buildrequests', brid))
 
     async def _those_that_may_start(self, requests: list[BuildRequest]) -> list[BuildRequest]:
-        # before a clean shutdown only those are started that a running build waits for
+        # before a clean shutdown, only requests that a running build waits for are started
         if not self.distribute_only_waited_childs:
             return requests
         awaited = await self._with_parent({r.bsid for r in requests if r.waitedFor})
@@ -378,14 +383,14 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
 
     @property
     def distribute_only_waited_childs(self) -> bool:
-        """Whether only those builds are started that running ones wait for, before a shutdown."""
+        """Whether only builds that running builds wait for are started, before a shutdown."""
         return self._only_waited
 
     @distribute_only_waited_childs.setter
     def distribute_only_waited_childs(self, only_waited: bool) -> None:
         was_only_waited, self._only_waited = self._only_waited, only_waited
         if was_only_waited and not only_waited:
-            # the shutdown was cancelled: start what was left meanwhile
+            # the shutdown was cancelled: start the requests left out meanwhile
             self.botmaster.maybeStartBuildsForAllBuilders()
         elif only_waited:
             for builder in self.botmaster.builders.values():
@@ -393,6 +398,6 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
 
 
 def fire(d: defer.Deferred[None]) -> None:
-    """Fire a Deferred, if that has not been done."""
+    """Fire a Deferred, unless it has fired already."""
     if not d.called:
         d.callback(None)

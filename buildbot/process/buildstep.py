@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A step may be part of a group, shares the locks held around it, and always gives back its own."""
+"""A step may be in a group, shares the locks held around it, and always gives back its own."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ if TYPE_CHECKING:
 
 upstream = release(__name__)
 
-#: the attributes of which the row of a step may be told
+#: the attributes that describe a step in its row
 DESCRIPTIONS = frozenset({'description', 'descriptionDone', 'descriptionSuffix'})
 
-#: the step whose code runs: what it adds to its build comes right behind it
+#: the step whose code runs: steps that it adds to its build come right after it
 step_that_runs: ContextVar[BuildStep | None] = ContextVar('step_that_runs', default=None)
 
 
 def __getattr__(name: str) -> Any:
-    if name == 'StepGroup':  # its module imports this one, so it is looked for when it is needed
+    if name == 'StepGroup':  # its module imports this one, so it is imported only when needed
         from buildbot.plugins import steps
 
         return steps.StepGroup
@@ -74,16 +74,16 @@ def __getattr__(name: str) -> Any:
 
 
 class _BuildStepFactory(upstream._BuildStepFactory):
-    # compared besides those of the base: two classes may be made with the same arguments
+    # compared in addition to those of the base: two classes may have the same arguments
     compare_attrs = ('step_class', 'added_steps')
 
     __hash__ = upstream._BuildStepFactory.__hash__
 
     def __init__(self, step_class: type[BuildStep], *args: Any, **kwargs: Any) -> None:
         super().__init__(step_class, *args, **kwargs)
-        #: what was added to a group after it was written down
+        #: the steps added to a group after it was made
         self.added_steps: list[Any] = []
-        #: the line of the configuration that wrote it down; None if no line did
+        #: the line of the configuration that made the factory; None if no line did
         self.written_at = line_that_runs()
 
     def __eq__(self, other: object) -> bool:
@@ -94,10 +94,10 @@ class _BuildStepFactory(upstream._BuildStepFactory):
 
 
 def is_equal(one: Any, other: Any) -> bool:
-    """Compare the arguments of step factories, also of groups in groups.
+    """Tell whether the arguments of two step factories are equal, also in nested groups.
 
-    It keeps a stack instead of recursion, which ends after some hundred groups.
-    Renderables are compared by their parts, for their ``==`` makes another renderable.
+    A stack is used because recursion would fail after some hundred nested groups. Renderables are
+    compared by their parts, because their ``==`` makes another renderable.
     """
     pairs = [(one, other)]
     while pairs:
@@ -128,68 +128,68 @@ def is_equal(one: Any, other: Any) -> bool:
 
 
 class Group(Protocol):
-    """All that a step knows of the group around it.
+    """All that a step knows about the group around it. ``StepGroup`` implements it.
 
-    :ivar path: put before the names of its steps, with a slash.
-    :ivar workdir: of its steps that have none of their own.
+    :ivar path: prefix of the names of the group's steps, before a slash.
+    :ivar workdir: directory of the steps that have none of their own.
     """
 
     path: str
     workdir: Any
 
     def give_defaults(self, step: BuildStep) -> None:
-        """Set the attributes of a rendered step that it leaves to the group, such as ``env``."""
+        """Set the attributes that a rendered step leaves to the group, such as ``env``."""
 
     def add_steps(self, step_factories: list) -> None:
-        """Run further steps right behind those that run now."""
+        """Run more steps right after those that run now."""
 
 
 class BuildStep(upstream.BuildStep, LockOwner):
-    #: the group that this step is one of the steps of, or None for a step of the build itself
+    #: the group that this step is in, or None for a step of the build itself
     step_group: Group | None = None
 
-    #: in which of the worker's lanes the step's commands run
+    #: the worker's lane in which the step's commands run
     worker_lane = 0
 
-    #: what it is called in messages
+    #: what this kind of step is called in messages
     kind_of_step = 'step'
 
-    #: names of the worker locks that it, or a step in it, takes, as the configuration says
+    #: names of the worker locks that the configuration gives to it or to a step in it
     worker_lock_names: frozenset[str] | set[str] = frozenset()
 
-    # what its row says while it waits for its locks
+    # the text of its row while it waits for its locks
     _waiting_summary = ''
     # the claim of its locks; None before there is one
     _claim: LockClaim | None = None
 
-    # the limit of its wait, and then of its hold; None before that
+    # the limit of its wait, and later of its hold; None before it has one
     _limit: Limit | None = None
 
-    #: why it could not run, or not to its end, which says nothing of its worker; None if it could.
-    #: Its row says it, in the place of what this kind of step says of its results.
+    #: why it could not run, or not to its end, without fault of its worker; None if it could. Its
+    #: row shows this instead of the usual summary.
     why_not_run: str | None = None
 
-    # the results that it has because it was ended; None if it was not
+    # the result given to it when it was ended from outside; None if it was not
     _ended_with: int | None = None
 
     _name_too_long: str | None = None
 
-    # what it holds, or had, of pools by its own claim, in words
+    # the resources of pools that its own claim holds or held, in words
     _resources = ''
 
-    # as they were written, the attributes that ask what the step has got of a pool, until it has it
+    # the unrendered attributes that ask for the step's resources of a pool, until it has them
     _to_render_again: Mapping[str, Any] = MappingProxyType({})
 
-    #: whether it has begun, and what comes at its end is not through yet
+    #: whether it has begun and has not completely ended
     is_at_work = False
 
-    # fires when its locks are found out; None when they are not being looked for
+    # fires when its locks have been found; None if they are not being looked for
     _finding_locks: defer.Deferred[Any] | None = None
 
-    # fires with the answer of what a user wrote for it; None when nothing is asked
+    # fires with the answer of the user's code; None if nothing is asked
     _asked: defer.Deferred[Any] | None = None
 
-    #: what is asked of what a user wrote for it and not answered yet, and since when; or None
+    #: the question that the user's code has not answered yet, and since when; or None
     unanswered: tuple[str, float] | None = None
 
     def __init__(self, **kwargs: Any) -> None:
@@ -199,13 +199,13 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     def _report(self, problems: list[str]) -> None:
         if problems and line_that_runs() is not None:
-            return  # it is reported with its builder when the configuration has been read
+            return  # it is reported with its builder after the configuration has been read
         for problem in problems:
             config.error(f'{self.own_words}: {problem}')
 
     @property
     def own_words(self) -> str:
-        """Its kind and name in messages, without what it stands in."""
+        """Its kind and name in messages, without the build or group around it."""
         return f'{self.kind_of_step.split()[-1]} {self.name!r}'
 
     def setBuild(self, build: Any) -> None:
@@ -213,12 +213,12 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self.lock_parent = build if isinstance(build, LockOwner) else None
 
     def group_to_add_to(self) -> Group | None:
-        """Return the group that steps added by this one go to; None if they go to the build."""
+        """Return the group for steps added by this one; None if they go to the build."""
         return self.step_group
 
     @property
     def workdir(self) -> Any:
-        """The step's own directory, else that of the groups around it, else that of the build."""
+        """The directory of the step, or else of a group around it, or else of the build."""
         if self._workdir is None and self.step_group is not None:
             return self.step_group.workdir
         return upstream.BuildStep.workdir.fget(self)
@@ -235,7 +235,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
             path = f'{prefix}/{name}'
             limit = model_config.step_name_length
             if len(path) > limit:
-                # it still has its row, so that it can be seen why it does not run
+                # it still gets a row, which shows why it does not run
                 self._name_too_long = (
                     f'the path {path!r} is longer than the {limit} characters that the name of a'
                     ' step may have'
@@ -246,23 +246,23 @@ class BuildStep(upstream.BuildStep, LockOwner):
     @defer.inlineCallbacks
     def _interrupt_impl(self, reason: str | Failure) -> Any:
         if self.stepid is None and not self._acquiringLocks:
-            self.stopped = True  # it has no row yet whose logs could tell of it
+            self.stopped = True  # it has no row yet, and so no log for the reason
             return
 
         if self._finding_locks is not None:
             eventually(self._finding_locks.cancel)  # a user's renderable may never answer
         if self._asked is not None:
-            eventually(self._asked.cancel)  # nor may this
+            eventually(self._asked.cancel)  # other code of the user may not answer, either
         try:
             yield super()._interrupt_impl(reason)
         except Exception as e:
-            # the log of it could not be written, and what runs is interrupted all the same
+            # the log could not be written, but the command must be interrupted all the same
             log.err(e, f'while interrupting {self.lock_name()}')
             yield self._maybe_interrupt_cmd(reason)
 
     @defer.inlineCallbacks
     def startStep(self, remote: Connection) -> Any:
-        step_that_runs.set(self)  # of this method and what it calls: each such method has its own
+        step_that_runs.set(self)  # for this method and its calls only: each has its own context
         self.is_at_work = True
         try:
             results = yield super().startStep(remote)
@@ -270,7 +270,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
             self.build.has_lost_rows = True
             raise
         finally:
-            # an error of the master's own (the database, say) ends it before it has done so itself
+            # an error in the master (such as in its database) may skip the step's own cleanup
             self.is_at_work = False
             self.releaseLocks()
             if isinstance(self.build, LockOwner):
@@ -284,7 +284,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
             raise ValueError(self._name_too_long)
         names: list[str] = []
         accumulateClassList(type(self), 'renderables', names)
-        # a class may name one that its base names too
+        # a dict, because a class may name a renderable that its base names, too
         values = {name: getattr(self, name) for name in names}
         properties = self.build.getProperties()
         looks = {name: StepProperties(properties, self) for name in values}
@@ -293,7 +293,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._to_render_again = {n: value for n, value in values.items() if looks[n].asked}
         for name in DESCRIPTIONS.intersection(self._to_render_again):
             if getattr(self, name) is values[name]:
-                setattr(self, name, None)  # what is no text yet could not be told
+                setattr(self, name, None)  # it is not text yet, so the row cannot show it
         if callable(self.doStepIf):
             does_step = defer.maybeDeferred(self.doStepIf, self)
             self.doStepIf = bool((yield self.ask('its doStepIf', does_step)))
@@ -308,10 +308,10 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     @defer.inlineCallbacks
     def _render_again(self) -> Any:
-        # what asks for resources of a pool, when it is known which the step has got
+        # render the attributes that ask for resources of a pool, which are known now
         attributes, self._to_render_again = self._to_render_again, {}
         if not attributes or self.stopped:
-            return None  # as acquireLocks fires
+            return None  # acquireLocks fires without an error when the step is stopped
         rendered = [self.render(value) for value in attributes.values()]
         try:
             yield self._set_rendered(attributes, rendered)
@@ -323,17 +323,17 @@ class BuildStep(upstream.BuildStep, LockOwner):
             raise
 
     def getProperties(self) -> Any:
-        """Return the properties of the build, with what the step has got of each pool."""
+        """Return the properties of the build, with the step's resources of each pool."""
         properties = super().getProperties()
         return StepProperties(properties, self) if self.pools() else properties
 
     @defer.inlineCallbacks
     def ask(self, what: str, answer: defer.Deferred[Any]) -> Any:
-        """Wait for the answer of something that a user wrote, until the step is interrupted.
+        """Wait for the answer of the user's code, until the step is interrupted.
 
-        :param what: the words for it.
-        :returns: Deferred of the answer; it fails with ``BuildStepCancelled`` if there is none by
-            then.
+        :param what: what the messages call this code.
+        :returns: Deferred of the answer; it fails with ``BuildStepCancelled`` if the step is
+            interrupted first.
         """
         self._asked = endable(answer, f'{self.lock_name()}: {what}')
         self.unanswered = (what, self.master.reactor.seconds())
@@ -363,7 +363,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         say = self.getCurrentSummary if self._running else self.getResultSummary
         summary = yield say()
         if not isinstance(summary, dict) or not isinstance(summary.get('step'), str):
-            return None  # it is an error, of which Buildbot tells
+            return None  # an error that Buildbot reports
         verb = 'holds' if self.results is None else 'had'
         text = f'{summary["step"]} ({verb} {self._resources})'
         return self.build.properties.cleanupTextFromSecrets(text)
@@ -378,7 +378,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         return {'step': why, 'build': why} if tells_build else {'step': why}
 
     def _why_no_work(self) -> str | None:
-        # what its row says instead of what this kind of step says of its work
+        # the text of its row instead of the usual summary; None if there is nothing special
         why = None
         if self._waitingForLocks and self.results is None:
             why = self._waiting_summary
@@ -388,12 +388,12 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     @property
     def is_finding_locks(self) -> bool:
-        """Whether it has not been found out yet which locks it needs."""
+        """Whether its locks are still being looked for."""
         return self._finding_locks is not None
 
     @property
     def spares_worker(self) -> bool:
-        """Whether an exception of it must not put its worker in quarantine."""
+        """Whether an exception in it must not put its worker in quarantine."""
         return self.why_not_run is not None
 
     def locks_in_the_way(self) -> str:
@@ -406,7 +406,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
     @defer.inlineCallbacks
     def _setup_locks(self) -> Any:
         if self.stopped:
-            raise upstream.BuildStepCancelled  # the worker may be gone, whose locks are meant
+            raise upstream.BuildStepCancelled  # the worker, whose locks are meant, may be gone
         finding = get_real_locks_from_accesses(self.locks, self.build)
         d = self._finding_locks = endable(finding, f'{self.lock_name()}: a renderable of its locks')
         d.addErrback(self._cannot_have_locks)
@@ -425,7 +425,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         return self.build.lock_name() if isinstance(self.build, LockOwner) else str(self.build)
 
     def lock_facts(self) -> Facts:
-        """Return what is known of it, besides its locks."""
+        """Return the facts about the step, without its locks."""
         return facts_of(self.build)._replace(
             kind=self.kind_of_step.split()[-1],
             stepid=self.stepid,
@@ -435,7 +435,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     @property
     def waits_for_builds(self) -> bool:
-        """Whether it does nothing on the worker but wait for builds that it has triggered."""
+        """Whether it only waits for builds that it has triggered, and leaves the worker idle."""
         return False
 
     @property
@@ -449,7 +449,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         return isinstance(self.build, LockOwner) and self.build.keeps_place
 
     def other_waits(self) -> Iterator[Any]:
-        """Yield the waits of the requests whose builds it waits for, itself or what is in it."""
+        """Yield the waits of the requests that it, or a step in it, waits for."""
         waits = self.build.other_waits() if isinstance(self.build, LockOwner) else ()
         own = key_of(self)
         return (wait for wait in waits if own in wait.keeps())
@@ -464,10 +464,10 @@ class BuildStep(upstream.BuildStep, LockOwner):
             write(self, self._locks_to_acquire, self.master.reactor.seconds(), **words)
 
     def acquireLocks(self, res: Any = None) -> Any:
-        """Claim the step's locks together.
+        """Claim all the step's locks together.
 
-        :returns: Deferred that fires when they are held, or when the step is stopped. It fails with
-            ``LockError`` if they can never be granted.
+        :returns: Deferred that fires when the locks are held, or when the step is stopped. It fails
+            with ``LockError`` if they can never be granted.
         """
         if self.stopped:
             return defer.succeed(None)
@@ -491,13 +491,13 @@ class BuildStep(upstream.BuildStep, LockOwner):
     def _begin_to_wait(self) -> None:
         self._log_locks(self.lock_log.waits)
         self._waitingForLocks = True
-        # which is all that it says if there are more waits than may be told of
+        # the whole text if there are too many waits to describe each of them
         self._waiting_summary = f'waiting for {plain(names_of_locks(self._locks_to_acquire))}'
         self.updateSummary()
-        # What a kind of step does to interrupt its work (to stop the builds that it has triggered,
-        # say) is not for one that has not begun: for that, to interrupt is to end the wait. No
-        # other method is replaced. This one is, until the wait is over, because Buildbot's Build
-        # calls it in the middle of stopBuild and lostRemote, where nothing of ours can choose.
+        # A subclass may override interrupt to stop its work (such as the builds that it has
+        # triggered). For a step that has not begun, interrupting only means ending the wait. So the
+        # method is replaced until the wait is over: Buildbot's Build calls it in the middle of
+        # stopBuild and lostRemote, where no other choice can be made. No other method is replaced.
         vars(self)['interrupt'] = partial(BuildStep.interrupt, self)
 
     @defer.inlineCallbacks
@@ -515,7 +515,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._acquiringLocks = []
         claim = self._claim
         if self.stopped or claim is None:
-            return None  # the log of the stop tells that it waited
+            return None  # the log of the stop says that it waited
         if not claim.holds:
             return self._fail_after_wait()
         self._wait_no_more()
@@ -528,9 +528,9 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._limit = limit_hold(self, claim)
 
     def give_up(self, why: str) -> None:
-        """Wait for its locks no longer, and fail.
+        """Stop waiting for its locks, and fail.
 
-        :param why: which its row says, and its log ``gave up``.
+        :param why: the reason that its row and its log ``gave up`` give.
         """
         if self._claim is not None and self._claim.waiting:
             self.why_not_run = why
@@ -544,12 +544,12 @@ class BuildStep(upstream.BuildStep, LockOwner):
         raise upstream.BuildStepFailed
 
     def end_hold(self, why: str) -> None:
-        """Interrupt its work, because it holds its locks for too long; it fails then.
+        """Interrupt its work and fail, because it has held its locks for too long.
 
-        :param why: which its row says.
+        :param why: the reason that its row gives.
         """
         if self.stopped or self.results is not None:
-            return  # it ends already, for another reason
+            return  # it is already ending for another reason
         self._ended_with, self.why_not_run = FAILURE, why
         d = defer.maybeDeferred(self.interrupt, why)
         d.addErrback(log.err, f'while interrupting {self.lock_name()}')
@@ -558,13 +558,13 @@ class BuildStep(upstream.BuildStep, LockOwner):
     def _cleanup_logs(self) -> Any:
         are_whole = yield super()._cleanup_logs()
         if self._ended_with is not None and self.results != RETRY:
-            self.results = self._ended_with  # not as one that a person has stopped
+            self.results = self._ended_with  # instead of CANCELLED, since nobody has cancelled it
         return are_whole
 
     def fail_in_deadlock(self, why: str) -> None:
-        """Have an exception as its result, whatever comes of what it does still.
+        """Make an exception its result, whatever its remaining work comes to.
 
-        :param why: which its row says.
+        :param why: the reason that its row gives.
         """
         self._ended_with, self.why_not_run = EXCEPTION, why
 
@@ -572,7 +572,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
     def addLogWithFailure(self, why: Failure, logprefix: str = '') -> Any:
         cause = first_cause(why)
         if cause.check(CircleError):
-            # who waits for whom says more than a traceback
+            # who waits for whom is more useful than a traceback
             yield self.addCompleteLog(f'{logprefix}{DEADLOCK}', in_words(cause.value.waits))
             return
 
@@ -606,7 +606,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
             self.updateSummary()
 
     def releaseLocks(self) -> None:
-        """Release the locks that the step holds; doing it again does nothing."""
+        """Release the locks that the step holds. Calling it again does nothing."""
         self._end_limit()
         if self._claim is not None:
             tell_release(self, self._claim)
@@ -615,13 +615,13 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
 
 def first_cause(why: Failure) -> Failure:
-    """Return the error itself, of one of several that were waited for together."""
+    """Return the error inside ``FirstError``, the failure of Deferreds waited for together."""
     while why.check(defer.FirstError):
         why = why.value.subFailure
     return why
 
 
 def name_and_message(why: Failure) -> str:
-    """Return the kind of an error and what it says."""
+    """Return the type of an error and its message."""
     why = first_cause(why)
     return f'{why.type.__name__}: {why.getErrorMessage()}'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Locks are found with the branch of the build, and claimed together."""
+"""The locks of a build are found with its branch, and claimed together."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ if TYPE_CHECKING:
     from buildbot.locks import BaseLock
     from buildbot.process.buildrequest import BuildRequest
 
-    #: copies of locks, each once, and how they are to be taken
+    #: copies of locks, each copy once, and how each is to be taken
     Demand: TypeAlias = 'list[tuple[BaseLock, LockAccess]]'
 
 upstream = release(__name__)
 
-#: what a key of a branch lock can be rendered to: what is equal for two builds looks the same
+#: the types that the key of a branch lock may be rendered to: equal keys look the same
 KEYS = (str, int, float, bytes, type(None))
 
 
 class Resolved(NamedTuple):
-    """The locks that the build of a request needs on a worker. It is no claim.
+    """The locks that the build of a request needs on a worker. It is not a claim.
 
     :param of_builder: the demand of the builder's locks.
     :param of_worker: the demand of the worker's own locks.
-    :param worker: name of the worker; None if the demand is the same on each.
+    :param worker: name of the worker; None if the demand is the same on each worker.
     :param around: the owner that the build will be nested in, or None.
-    :param configured: the ``locks`` of the builder's configuration of that time.
+    :param configured: the ``locks`` in the builder's configuration at that time.
     :param why_never: why they cannot be determined; a Failure, or None.
     """
 
@@ -69,13 +69,13 @@ class Resolved(NamedTuple):
     why_never: Failure | None = None
 
     def is_current(self, configured: Any, worker: Any) -> bool:
-        """Tell whether no reconfig has changed it.
+        """Tell whether it still applies, since no reconfig has changed the locks.
 
-        :param configured: the ``locks`` of the builder's present configuration.
+        :param configured: the ``locks`` in the builder's present configuration.
         :param worker: the worker, or None if it has been lost.
-        :returns: a bool. It is False if the worker has been lost.
+        :returns: a bool; False if the worker has been lost.
         """
-        # by identity, for a renderable's == may say anything
+        # by identity, because the == of a renderable may return anything
         is_of_config = self.configured is configured
         return worker is not None and is_of_config and self.of_worker == worker.locks
 
@@ -84,15 +84,15 @@ class Resolved(NamedTuple):
 def resolve(builder: Any, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
     """Find out which locks a build of a request needs on a worker.
 
-    :returns: Deferred of ``Resolved``; or of None, if it could not start there: the worker has been
-        lost or does not fit, the request is pending no longer, or a reconfig has come between.
+    :returns: Deferred of ``Resolved``, or of None if the build cannot start there: the worker is
+        lost or does not fit, the request is no longer pending, or a reconfig has intervened.
     """
     worker, props = workerforbuilder.worker, None
     if worker is None:
         return None  # its connection was lost in the meantime
     brid = buildrequest.id
     if not builder.inbox.is_pending(brid):
-        return None  # it may never answer, as it may not have before
+        return None  # a method of the user may never answer about it, as before
     about = (brid, worker.workername)
     if worker.builds_may_be_incompatible:
         props = yield builder._setup_props_if_needed(props, workerforbuilder, buildrequest)
@@ -121,7 +121,7 @@ def resolve(builder: Any, workerforbuilder: Any, buildrequest: BuildRequest) -> 
     except defer.CancelledError:
         return None
     except SQLAlchemyError:
-        raise  # it may be over by the next time
+        raise  # the error may be over by the next time
     except Exception as e:
         why_never = Failure()
         if workerforbuilder.worker is not None and builder.running:
@@ -140,9 +140,9 @@ def resolve(builder: Any, workerforbuilder: Any, buildrequest: BuildRequest) -> 
 
 @defer.inlineCallbacks
 def find_owner_around(builder: Any, buildrequest: BuildRequest) -> Any:
-    """Find the step of a build on this master that triggered a request and waits for it.
+    """Find the step on this master that triggered a request and waits for its build.
 
-    :returns: Deferred of the owner of locks that its build is nested in, or of None.
+    :returns: Deferred of the owner that the build is nested in, or of None.
     """
     if not buildrequest.waitedFor:
         return None
@@ -173,12 +173,12 @@ def names_lock_of(kind: type, locks: Any) -> bool:
 def group_of(locks: Any, brdict: dict[str, Any], request: BuildRequest | None) -> Hashable:
     """Return a value that is equal for requests of a builder that want the same locks.
 
-    :param locks: the ``locks`` of the builder's configuration.
+    :param locks: the ``locks`` in the builder's configuration.
     :param brdict: the build request, as the data API gives it.
-    :param request: the ``BuildRequest`` of that, if the locks depend on the branch.
+    :param request: its ``BuildRequest``; needed only if the locks depend on the branch.
     """
     if brdict['waited_for'] or must_be_rendered(locks):
-        return brdict['buildrequestid']  # it may have a parent, or locks of its own
+        return brdict['buildrequestid']  # a group of its own: its parent or locks may differ
     if request is None or not depends_on_branch(locks):
         return None
     sources = request.mergeSourceStampsWith([])
@@ -196,18 +196,18 @@ def get_real_locks_from_accesses_raw(
 ) -> Any:
     """Find the demand that a list of accesses stands for.
 
-    :param locks: list of accesses, or a renderable of it.
-    :param props: what to render ``locks`` with; None leaves it as it is.
+    :param locks: a list of accesses, or a renderable of one.
+    :param props: the properties to render ``locks`` with; None leaves ``locks`` unrendered.
     :param workerforbuilder: the worker whose copies of worker locks are meant.
-    :param get_sources: returns the source stamps of the build; called only if a branch matters.
+    :param get_sources: returns the build's source stamps; called only if a branch matters.
     :returns: Deferred of a list of (lock, access), each lock once.
-    :raises LockError: it is no list of locks, a lock stands twice in it, or has the name of an
-        unlike one; or the worker has been lost.
+    :raises LockError: ``locks`` is not a list of locks, or names a lock twice, or names one like an
+        existing lock that differs; or the worker has been lost.
     """
     worker = workerforbuilder.worker if workerforbuilder is not None else None
     if worker is None:
         raise LockError('the worker was lost before the locks could be determined')
-    botmaster = builder.botmaster  # which it has no more when it has been removed meanwhile
+    botmaster = builder.botmaster  # kept, since a builder that is removed meanwhile has none
     if props is not None:
         locks = yield render(props, locks)
         check_rendered(locks)
@@ -220,7 +220,7 @@ def get_real_locks_from_accesses_raw(
     for lock, access in found:
         lock = lock.getLockForWorker(worker.workername)
         access = in_access(access)
-        if isinstance(access, LockAccess):  # a plugin may have others
+        if isinstance(access, LockAccess):  # a plugin may have accesses of its own
             access = access.on(worker.workername)
         copies = [lock]
         if isinstance(lock, RealBranchLock):
@@ -235,7 +235,7 @@ def get_real_locks_from_accesses_raw(
 
 
 def joined(demand: Demand) -> Demand:
-    """Return a demand in which all that is wanted of a copy is one access, if that can be."""
+    """Return a demand with the accesses to the same copy joined into one, where possible."""
     found: Demand = []
     index: dict[BaseLock, int] = {}
     for lock, access in demand:
@@ -255,8 +255,9 @@ def copies_of(
 ) -> Any:
     """Find the copies of a branch lock that a build claims.
 
-    :param key: of the lock, used instead of the branch; None if it has none.
-    :raises LockError: the build has no such codebase, or a copy could not be told of.
+    :param key: the lock's key, used instead of the branch; None if it has no key.
+    :returns: Deferred of a list of copies.
+    :raises LockError: the build has no such codebase, or a copy's label cannot be written.
     """
     if key is None:
         copies = lock.locks_for_sources(get_sources())
@@ -271,15 +272,15 @@ def copies_of(
                 f'lock {lock.lockName!r}: its key must be text or a number, or a list of these, not'
                 f' {words_for(part)}'
             )
-    # before there is such a copy, which those who look at all copies would find
+    # checked before the copy is made, since code that goes through all copies would find it
     check_label(lock, f'{lock.lockName}[{rendered}]')
     return [lock.lock_for_key(rendered)]
 
 
 def check_label(lock: Any, label: str) -> None:
-    """Check that a copy of a lock can be told of.
+    """Check that the label of a copy of a lock can be written to logs and the database.
 
-    :raises LockError: it cannot.
+    :raises LockError: it cannot be written.
     """
     why = why_unwritable(label)
     if why is not None:
@@ -287,9 +288,9 @@ def check_label(lock: Any, label: str) -> None:
 
 
 def check_rendered(locks: Any) -> None:
-    """Check that a renderable has given a list of locks.
+    """Check that a renderable has returned a list of locks.
 
-    :raises LockError: it has not.
+    :raises LockError: it has returned something else.
     """
     if locks and not isinstance(locks, (list, tuple)):
         raise LockError(f'locks must be a list of locks, not {words_for(locks)}{hint(locks)}')
@@ -300,15 +301,15 @@ def check_rendered(locks: Any) -> None:
 
 
 def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int | None) -> None:
-    """Refuse a lock whose name is that of an unlike one of the same configuration.
+    """Refuse a lock that has the name of a different lock in the same configuration.
 
-    A rendered lock is first known when a build needs it. Another version of the configuration may
-    define a lock in another way, and the newest one is right. A lock that only renderables name is
-    forgotten when nobody holds it or waits for it any more.
+    A rendered lock only becomes known when a build needs it. Another version of the configuration
+    may define a lock differently, and the newest version applies. A lock that only renderables name
+    is forgotten when nobody holds it or waits for it.
 
-    :param locks: locks and accesses to them; what is none of Buildbot's is not judged.
-    :param botmaster: the botmaster, where the locks in use are found.
-    :param config_version: of the configuration that has the list.
+    :param locks: locks and accesses to locks; those that are not Buildbot's are not checked.
+    :param botmaster: the botmaster, which knows the locks in use.
+    :param config_version: version of the configuration that has the list.
     :raises LockError: the other lock was there first.
     """
     for lockid in ids_of(locks):
@@ -329,7 +330,7 @@ def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int | No
 
 
 def is_configured(real: Any, botmaster: Any) -> bool:
-    """Tell whether the configuration of a builder or a worker names a lock without a renderable."""
+    """Tell whether a builder's or worker's configuration names a lock without a renderable."""
     named = [lock for builder in botmaster.builders.values() for lock in builder.configured_locks]
     for worker in botmaster.master.workers.workers.values():
         named += [lock if lock.family is None else lock.family for lock, _ in worker.locks]
@@ -337,7 +338,7 @@ def is_configured(real: Any, botmaster: Any) -> bool:
 
 
 def get_real_locks_from_accesses(locks: Any, build: Any) -> defer.Deferred[Demand]:
-    """Find the demand of a build, or of a step in it, that a list of accesses stands for."""
+    """Find the demand that a list of accesses stands for, in a build or a step of it."""
     return get_real_locks_from_accesses_raw(
         locks,
         build,
@@ -349,7 +350,7 @@ def get_real_locks_from_accesses(locks: Any, build: Any) -> defer.Deferred[Deman
 
 
 def must_be_rendered(locks: Any) -> bool:
-    """Tell whether the properties of a build are needed to find the copies of these locks."""
+    """Tell whether finding the copies of these locks needs the properties of a build."""
     if IRenderable.providedBy(locks):
         return True
     return any(
@@ -358,17 +359,17 @@ def must_be_rendered(locks: Any) -> bool:
 
 
 def ids_of(locks: Iterable[Any]) -> list[Any]:
-    """Return the locks of a list of locks and accesses; a renderable in it stays as it is."""
+    """Return the locks in a list of locks and accesses. Renderables in it stay as they are."""
     return [getattr(lock, 'lockid', lock) for lock in locks]
 
 
 def names_of_locks(demand: Demand) -> str:
-    """Return the names of copies for messages, but for accesses with a count of 0."""
+    """Return the names of copies for messages, without accesses with a count of 0."""
     return ', '.join(str(lock) for lock, access in demand if access.count)
 
 
 def together(*lists: Demand) -> Demand:
-    """Merge demands into one that has each copy once, with its strongest access."""
+    """Merge demands into one that has each copy once, with the strongest access to it."""
     strongest: dict[BaseLock, LockAccess] = {}
     for lock, access in (pair for demand in lists for pair in demand):
         known = strongest.get(lock)

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class Agenda:
-    """The steps of a group that are to come, and those that run. It starts none itself.
+    """The steps of a group that are still to start, and those that run. It does not start any.
 
-    Steps start in their order, up to ``parallel`` at a time. One that always runs (it cleans up) is
-    a border: it starts when all that started before it have ended.
+    Steps start in order, up to ``parallel`` at a time. A step that always runs (such as a cleanup)
+    is a barrier: it starts when all steps before it have ended.
 
     :ivar parallel: how many steps may run at a time, at least 1.
-    :ivar running: those that run, in the order in which they started.
-    :ivar begun: how many have started.
+    :ivar running: the steps that run, in the order in which they started.
+    :ivar begun: how many steps have started.
     """
 
     def __init__(self, parallel: int = 1) -> None:
@@ -31,7 +31,7 @@ class Agenda:
 
     @property
     def total(self) -> int:
-        """How many there are, with those that will not start any more."""
+        """The number of steps, including those that will no longer start."""
         return self.begun + len(self._to_come) + self._dropped
 
     def add(self, steps: Iterable[BuildStep]) -> None:
@@ -39,18 +39,19 @@ class Agenda:
         self._to_come.extend(steps)
 
     def add_next(self, steps: list[BuildStep]) -> None:
-        """Add steps in front of those that are to come."""
+        """Add steps in front of those still to start."""
         self._to_come.extendleft(reversed(steps))
 
     def clear(self) -> None:
-        """Drop what is to come."""
+        """Drop the steps still to start."""
         self._dropped += len(self._to_come)
         self._to_come.clear()
 
     def start(self, halted: bool = False) -> BuildStep | None:
         """Return the step that may start now, and count it as running; None if there is none.
 
-        :param halted: whether only what always runs may start. What is in front of it is dropped.
+        :param halted: whether only steps that always run may start. Other steps ahead of them are
+            dropped.
         """
         if len(self.running) >= self.parallel:
             return None
@@ -67,5 +68,5 @@ class Agenda:
 
     def end(self, step: BuildStep) -> None:
         """Count a step as ended."""
-        # two steps may be equal, and are not the same one
+        # by identity, since two different steps may be equal
         self.running = [other for other in self.running if other is not step]

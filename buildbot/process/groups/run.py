@@ -24,18 +24,17 @@ if TYPE_CHECKING:
 
 
 class GroupRun:
-    """The steps of a group while they run; each run of a group has its own.
+    """One run of the steps of a group. It starts and ends the steps.
 
-    It starts and ends them, and is neither the group's row nor its locks: these the group has,
-    which is a step like others.
+    It has neither row nor locks; those belong to the group, which is a step itself.
 
-    :param group: the step that they are in; it holds its locks.
-    :param parallel: how many of them may run at a time.
-    :param interrupts: whether a failure that ends the group interrupts those that still run.
-    :ivar agenda: the steps to come, and those that run.
+    :param group: the group; it holds its locks.
+    :param parallel: how many of its steps may run at a time.
+    :param interrupts: whether a failure that ends the group interrupts the steps that still run.
+    :ivar agenda: the steps still to start, and those that run.
     :ivar tally: the result so far.
-    :ivar begun: the steps that were begun, in order.
-    :ivar going: whether a step that is added now will be run.
+    :ivar begun: the steps that have begun, in order.
+    :ivar going: whether a step that is added now will run.
     """
 
     def __init__(self, group: BuildStep, parallel: int, interrupts: bool) -> None:
@@ -50,12 +49,12 @@ class GroupRun:
 
     @defer.inlineCallbacks
     def run(self) -> Any:
-        """Run all there is on the agenda.
+        """Run everything on the agenda.
 
-        :returns: Deferred of the result of the group.
+        :returns: Deferred of the group's result.
         """
-        # A turn of the reactor before the first step and after the last keeps groups in groups from
-        # being calls in calls.
+        # A turn of the reactor before the first step and after the last keeps deeply nested groups
+        # from becoming deeply nested calls.
         yield fireEventually()
         while True:
             if not self.build.conn:
@@ -65,19 +64,19 @@ class GroupRun:
                 self._begin(step)
             elif self.agenda.running:
                 changed = self._changed = defer.Deferred()
-                self.build.step_ended()  # only now it is known that no other begins behind it
+                self.build.step_ended()  # only now is it known that no other step begins after it
                 yield changed
             else:
                 break
         self.going = False
         yield fireEventually()
         if not self.build.conn:
-            return RETRY  # the build is tried again, as when the worker is lost inside a mere step
+            return RETRY  # the build is tried again, as when any step loses its worker
         return CANCELLED if self.group.stopped else self.tally.result
 
     @property
     def rests(self) -> bool:
-        """Whether no step begins in it until one of those that run has ended."""
+        """Whether no step begins in this run until a running one has ended."""
         ended = any(step.results is not None for step in self.agenda.running)
         return self._changed is not None and not ended
 
@@ -85,7 +84,7 @@ class GroupRun:
         return self.tally.halted or self.group.stopped
 
     def _begin(self, step: BuildStep) -> None:
-        # `run` waits until any step has ended, not for this one
+        # not waited for: `run` waits until any step has ended
         d = self._run_step(step)
         d.addErrback(self._end_in_error, step)
         d.addCallback(self._go_on)
@@ -105,14 +104,14 @@ class GroupRun:
         self.begun.append(step)
         self.build.executedSteps.append(step)
         self.group.updateSummary()
-        # lane 0 is for what runs alone
+        # a step that runs alone needs no lane of its own
         step.worker_lane = (
             self.build.lanes.open() if self.agenda.parallel > 1 else self.group.worker_lane
         )
         try:
             yield self._start_step(step)
         except Exception as e:
-            # an error of the master's own (the database, say): what always runs still does
+            # an error in the master (such as in its database): steps that always run still do
             log.err(e, f'in {step.lock_name()}')
             step.results = EXCEPTION
             yield self._finish_row(step)
@@ -135,7 +134,7 @@ class GroupRun:
             yield worker.open_lane(self.build.builder.name, step.worker_lane)
             connection = LaneConnection(connection, step.worker_lane)
         if self._is_halted() and not step.alwaysRun:
-            step.results = CANCELLED  # while its lane was opened
+            step.results = CANCELLED  # the group was halted while the lane was opened
             return
         results = yield step.startStep(connection)
         if not isinstance(results, int):
@@ -155,9 +154,9 @@ class GroupRun:
                 log.err(e, f'while ending the row of {step.lock_name()}')
 
     def cut_short(self, reason: str) -> None:
-        """Interrupt the steps that run, in groups inside too, but for those that always run.
+        """Interrupt the running steps, also in inner groups, except those that always run.
 
-        The group itself goes on: what always runs still does.
+        The group itself goes on: steps that always run still do.
         """
         runs = [self]
         interrupted: list[BuildStep] = []
@@ -175,27 +174,27 @@ class GroupRun:
             interrupt(step, reason)
 
     def interruptible(self) -> list[BuildStep]:
-        """Return the steps that run and have no result yet."""
+        """Return the running steps that have no result yet."""
         return [step for step in self.agenda.running if step.results is None]
 
 
 def interrupt(step: BuildStep, reason: str | Failure) -> defer.Deferred[Any]:
-    """Interrupt a step; if that goes wrong it is logged.
+    """Interrupt a step. An error is logged.
 
-    :returns: Deferred that fires, without an error, when that has been done.
+    :returns: Deferred that fires when the step has been interrupted; it does not fail.
     """
     d = defer.maybeDeferred(step.interrupt, reason)
     return d.addErrback(log.err, f'while interrupting {step.lock_name()}')
 
 
 def run_inside(step: BuildStep) -> GroupRun | None:
-    """Return the run of a group's steps; None if it is no group, or none of them runs now."""
+    """Return the present run of a group's steps; None if the step is not a group or has no run."""
     run = getattr(step, 'group_run', None)
     return run if run is not None and run.going else None
 
 
 def always_running(build: Any) -> Any:
-    """Return the step of a build that runs now and always does; None if there is none."""
+    """Return a running step of a build that always runs; None if there is none."""
     steps = [build.currentStep] if build.currentStep is not None else []
     for step in steps:  # grows as it goes
         if step.alwaysRun and step.results is None:

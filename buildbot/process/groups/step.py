@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: a step made of steps, which holds its locks from before the first to after the last."""
+"""New: a step made of steps, which holds its locks from before the first until after the last."""
 
 from __future__ import annotations
 
@@ -41,32 +41,31 @@ if TYPE_CHECKING:
 
 
 class StepGroup(buildstep.BuildStep):
-    """Steps that run one after another, or some at a time, under the locks of the group.
+    """Steps that run one after another, or several at a time, under the locks of the group.
 
-    The locks are claimed once, before the first step, and let go after the last one, whatever
-    happens in between; nobody else gets them between two steps. A step in the group that names a
-    lock which the group holds shares it.
+    The group claims its locks once, before the first step, and releases them after the last one,
+    whatever happens in between. Nobody else gets them between two steps. A step in the group that
+    names a lock held by the group shares it.
 
-    Inside the group the flags of its steps (``haltOnFailure``, ``flunkOnFailure``, ``alwaysRun``
-    and the others) mean to the group what they otherwise mean to the build. The group's own flags
-    then say what its result means to what is around it. It is not a build of its own: its steps run
-    on the build's worker with the build's properties, and are rows ``group/step`` of the build.
+    The flags of the steps (``haltOnFailure``, ``flunkOnFailure``, ``alwaysRun`` and the others)
+    apply to the group as they would otherwise apply to the build. The group's own flags say what
+    its result means to the build or group around it. A group is not a build: its steps run on the
+    build's worker with the build's properties, and are rows ``group/step`` of the build.
 
-    :param steps: the steps, step factories or groups in it; or a renderable of such a list. More
-        can be added with ``addStep`` and ``addSteps``, as to a factory.
-    :param parallel: how many of its steps may run at a time, on the one worker. A step that always
-        runs starts when all before it have ended.
+    :param steps: the steps, step factories or groups in the group; or a renderable of such a list.
+        ``addStep`` and ``addSteps`` add more, as with a factory.
+    :param parallel: how many of the steps may run at a time, on the one worker. A step that always
+        runs starts when all steps before it have ended.
     :param interruptOnFailure: whether a failure that ends the group interrupts the steps that run
-        beside the failed one, but for those that always run.
-    :param maxTime: seconds after which the group is ended, counted from when it holds its locks; it
-        has failed then. What always runs still runs, for as long as it takes.
-    :param waitTimeout: seconds after which it waits for its locks no longer, and has failed.
-    :param env: environment variables for its steps, where they do not set them themselves.
+        beside the failed one, except those that always run.
+    :param maxTime: seconds after which the group is ended and fails, counted from when it holds its
+        locks. Steps that always run still run, for as long as they take.
+    :param waitTimeout: seconds after which the group stops waiting for its locks and fails.
+    :param env: environment variables for the steps. A step's own variables take precedence.
     :param kwargs: what every step takes, such as ``name``, ``locks``, ``doStepIf``,
-        ``haltOnFailure``. ``workdir`` is for the steps that have none of their own; ``hideStepIf``
-        hides the rows of its steps too. With ``name=''`` the group is left out of their paths.
-    :raises ConfigErrors: something in ``steps`` is not a step, or an argument is not what it must
-        be.
+        ``haltOnFailure``. ``workdir`` is for steps without a directory of their own. ``hideStepIf``
+        hides the rows of the steps, too. With ``name=''`` the group is left out of their paths.
+    :raises ConfigErrors: something in ``steps`` is not a step, or an argument is invalid.
     """
 
     name = 'group'
@@ -92,26 +91,26 @@ class StepGroup(buildstep.BuildStep):
         self._added: list[Any] = []
         super().__init__(**kwargs)
         self._report(self.wrong_arguments())
-        #: put before the names of its steps, with a slash
+        #: prefix of the names of its steps, before a slash
         self.path = ''
         #: the run of its steps; None before it has begun
         self.group_run: GroupRun | None = None
-        # of waitTimeout while it waits for its locks, of maxTime while it runs
+        # the timer of waitTimeout while it waits for its locks, of maxTime while it runs
         self._timer: IDelayedCall | None = None
 
     def __str__(self) -> str:
-        # all the steps in it would make a line that nobody can read
+        # with all its steps the line would be unreadable
         return f'StepGroup(name={self.name!r})'
 
     __repr__ = __str__
 
     def wrong_arguments(self) -> list[str]:
-        """Return a sentence for each fault of its arguments."""
+        """Return a sentence for each invalid argument."""
         problems = [f'{what}, not {words_for(x)}{hint(x)}' for what, x in self._unfit_arguments()]
         return problems + [f'{words_for(s)} is not a step' for s in self._known() if not is_step(s)]
 
     def _known(self) -> Sequence[Any]:
-        # what it was made with, as far as that is known without a build
+        # the steps given to the constructor, as far as they are known without a build
         return self.steps if isinstance(self.steps, (list, tuple)) else ()
 
     def _unfit_arguments(self) -> Iterator[tuple[str, Any]]:
@@ -135,34 +134,34 @@ class StepGroup(buildstep.BuildStep):
 
     @property
     def step_factories(self) -> list[Any]:
-        """The factories of its steps, as far as they are known without a build."""
+        """The factories of the steps, as far as they are known without a build."""
         steps = [*self._known(), *self._added, *self._factory.added_steps]
         return [buildstep.get_factory_from_step_or_factory(s) for s in steps if is_step(s)]
 
     def has_steps(self) -> bool:
-        """Tell whether it was given anything as steps."""
+        """Tell whether it was given any steps, or a renderable of them."""
         if IRenderable.providedBy(self.steps):
             return True
         return bool(self.steps or self._added or self._factory.added_steps)
 
     def addStep(self, step: Any = None) -> Any:
-        """Add a step at the end of the group, when the configuration is written.
+        """Add a step at the end of the group, in the configuration.
 
-        In a build, without a step, it does what it does for every step: it writes the group's row.
+        In a build it is called without a step, as for every step, and writes the group's row.
 
-        :raises ConfigErrors: it is not a step.
+        :raises ConfigErrors: ``step`` is not a step.
         """
         if step is None and self.build is not None:
             return self._add_row()
         return self.addSteps([step])
 
     def addSteps(self, steps: Sequence[Any]) -> None:
-        """Add steps at the end of the group, when the configuration is written.
+        """Add steps at the end of the group, in the configuration.
 
         :raises ConfigErrors: one of them is not a step.
         """
-        # Each step that a class adds while one of it is made is added to that one. Later on, it is
-        # the factory which has to know.
+        # A subclass may add steps in its constructor: these belong to the instance. Steps that are
+        # added later must be known to the factory.
         is_made = getattr(self, '_BuildStepWrapperMixin__init_completed', False)
         for step in steps:
             (self._factory.added_steps if is_made else self._added).append(step)
@@ -191,7 +190,7 @@ class StepGroup(buildstep.BuildStep):
 
     @property
     def spares_worker(self) -> bool:
-        """True: only its steps run on the worker."""
+        """True, because only the steps of the group run on the worker."""
         return True
 
     def addLogWithFailure(self, why: Failure, logprefix: str = '') -> Any:
@@ -221,7 +220,7 @@ class StepGroup(buildstep.BuildStep):
 
     @defer.inlineCallbacks
     def _hide_rows(self) -> Any:
-        # whether they are hidden depended on how the group ended, so it was not known before
+        # hideStepIf depends on how the group ended, so the rows can be hidden only now
         groups = [self]
         while groups:
             run = groups.pop().group_run
@@ -243,7 +242,7 @@ class StepGroup(buildstep.BuildStep):
 
     def _has_timed_out(self) -> None:
         claim = self._claim
-        if claim is not None and claim.waiting:  # else it has them, and hears of it in a moment
+        if claim is not None and claim.waiting:  # else it has been granted them just now
             self.give_up(f'waited {self.waitTimeout} seconds in vain for {self.locks_in_the_way()}')
 
     def _stop_timer(self) -> None:
@@ -258,7 +257,7 @@ class StepGroup(buildstep.BuildStep):
             self.steps = yield self.ask('a renderable of its steps', rendered)
             self._check_rendered()
         if not self.build.conn:
-            return RETRY  # the worker was lost meanwhile, for which its steps would be made
+            return RETRY  # the worker was lost meanwhile, and the steps would be made for it
         run = GroupRun(self, self.parallel, self.interruptOnFailure)
         run.agenda.add(self._create(self.step_factories))
         self.group_run = run
@@ -270,11 +269,11 @@ class StepGroup(buildstep.BuildStep):
         self._cut_short(f'step group {self.name!r} was ended after {self.maxTime} seconds')
 
     def end_hold(self, why: str) -> None:
-        """Interrupt its steps, because it holds its locks for too long; it fails then.
+        """Interrupt the steps and fail, because the group has held its locks for too long.
 
-        What always runs still does, with the locks held.
+        Steps that always run still do, with the locks held.
 
-        :param why: which its row says.
+        :param why: the reason that its row gives.
         """
         if self.group_run is None:
             super().end_hold(why)
@@ -285,25 +284,25 @@ class StepGroup(buildstep.BuildStep):
     def _cut_short(self, why: str) -> None:
         run = self.group_run
         if run is None or not run.going:
-            return  # all has ended already
+            return  # all steps have ended already
         self.timed_out = True
         run.tally.halt(FAILURE)
         d = self.addCompleteLog('timed out', f'{why}\n')
         d.addErrback(log.err, f'while writing that {why}')
-        self._interrupt_deferwaiter.add(d)  # its logs have an end when this is written
+        self._interrupt_deferwaiter.add(d)  # the step's logs are closed only after this write
         run.cut_short(why)
 
     def group_to_add_to(self) -> buildstep.Group | None:
         run = run_inside(self)
         if run is None:
-            return self.step_group  # without a run, added steps come behind the group
+            return self.step_group  # without a run, added steps come after the group
         group: Any = self
         while len(run.agenda.running) == 1 and (inner := run_inside(run.agenda.running[0])):
             group, run = inner.group, inner
         return group
 
     def add_steps(self, step_factories: list) -> None:
-        """Run further steps right behind those that run now.
+        """Run more steps right after those that run now.
 
         :param step_factories: steps or step factories.
         """
@@ -317,15 +316,15 @@ class StepGroup(buildstep.BuildStep):
         return steps
 
     def interrupt(self, reason: str | Failure) -> defer.Deferred[None]:
-        # All groups are marked as stopped first, so that the end of a step starts no other; and the
-        # steps hear of it even if a group cannot write its log.
+        # All groups are marked as stopped first, so that no step starts when another one ends. The
+        # steps are interrupted even if a group cannot write its log.
         groups: list[buildstep.BuildStep] = [self]
         steps: list[buildstep.BuildStep] = []
         for group in groups:  # grows as it goes
             run = run_inside(group)
             for step in run.interruptible() if run is not None else ():
                 inner = run_inside(step)
-                # one with an interrupt of its own is left to that
+                # a group that overrides interrupt is left to its own method
                 if inner is not None and type(step).interrupt is StepGroup.interrupt:
                     groups.append(inner.group)
                 else:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the result of a group, from the results of its steps; plain data, without Deferreds."""
+"""New: a group's result, computed from the results of its steps; plain data, without Deferreds."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class Tally:
-    """The result of a group so far, from those of its steps and their flags. It runs nothing.
+    """A group's result so far, computed from its steps' results and flags. It runs nothing.
 
-    :ivar result: of the group, as one of ``buildbot.process.results``.
-    :ivar halted: whether only what always runs may still start.
+    :ivar result: the group's result, one of ``buildbot.process.results``.
+    :ivar halted: whether only steps that always run may still start.
     :ivar not_well: the names of the steps that did not succeed, each with its result.
-    :ivar said: the summaries that its steps give the build.
+    :ivar said: the summaries that the steps give the build.
     """
 
     def __init__(self) -> None:
@@ -34,17 +34,17 @@ class Tally:
         self._set_aside: list[BuildStep] = []
 
     def set_aside(self, steps: list[BuildStep]) -> None:
-        """Do not count the results of these steps, which the group interrupts."""
+        """Leave the results of these steps out, because the group interrupts them."""
         self._set_aside += steps
 
     def count(self, step: BuildStep, result: Any) -> bool:
         """Count the result of a step.
 
-        :returns: whether this result, and none before, halts the group.
+        :returns: whether this result halts the group and no earlier one did.
         """
         if result not in (SUCCESS, WARNINGS, SKIPPED):
             self.not_well.append(f'{short_name(step)} {statusToString(result)}')
-        # two steps may be equal, and are not the same one
+        # by identity, since two different steps may be equal
         if any(step is other for other in self._set_aside):
             return False
         self.result, terminate = computeResultAndTermination(step, result, self.result)
@@ -53,9 +53,9 @@ class Tally:
         return halts
 
     def halt(self, result: int) -> None:
-        """Halt the group with a result that is not one of a step.
+        """Halt the group with a result that comes from no step.
 
-        :param result: the result of the group, unless that of its steps is worse.
+        :param result: the group's result, unless its steps have a worse one.
         """
         self.halted = True
         self.result = worst_status(self.result, result)

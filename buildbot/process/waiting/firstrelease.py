@@ -13,16 +13,15 @@ if TYPE_CHECKING:
 
 
 class FirstRelease:
-    """Calls back once, at the first release of several locks. It is no claim, and stands in no
-    line.
+    """Calls back once, at the first release of several locks. It is not a claim and is in no queue.
 
-    :param wake: called without arguments; after it, no release is awaited until ``wait_for`` is
+    :param wake: called without arguments. Afterwards no release is awaited until ``wait_for`` is
         called again.
     """
 
     def __init__(self, wake: Callable[[], Any]) -> None:
         self._wake = wake
-        # by the method that subscribes, which is equal for the same lock
+        # by the method that subscribes: bound methods of the same lock are equal
         self._subscriptions: dict[Callable[..., Subscription], Subscription] = {}
 
     @property
@@ -32,19 +31,20 @@ class FirstRelease:
     def wait_for(self, releases: Iterable[Callable[..., Subscription]]) -> None:
         """Wait for these releases as well.
 
-        :param releases: methods that subscribe a callable, ``subscribeToReleases`` of a lock, say.
+        :param releases: methods that subscribe a callable, such as a lock's
+            ``subscribeToReleases``.
         """
         for subscribe in releases:
             if subscribe not in self._subscriptions:
                 self._subscriptions[subscribe] = subscribe(self._released)
 
     def _released(self) -> None:
-        if self._subscriptions:  # else another release came first, and has called back
+        if self._subscriptions:  # else an earlier release has already called back
             self.forget()
             self._wake()
 
     def forget(self) -> None:
-        """Wait for no release any more. Done again, it does nothing."""
+        """Stop waiting for releases. Calling it again does nothing."""
         subscriptions, self._subscriptions = self._subscriptions, {}
         for subscription in subscriptions.values():
             subscription.unsubscribe()

@@ -15,13 +15,14 @@ class Inbox:
     """Keeps the pending requests of a builder as the database has them. It does not order them.
 
     :param read: called without arguments; returns a Deferred of the pending requests in the
-        database, as the data API gives them. From this call on, each change reaches ``update``.
-    :param left: called with the id of a request that is pending no longer, or has another priority.
-    :param changed: called without arguments when there may be other requests than before.
+        database, as the data API gives them. From the first call on, ``update`` gets each change.
+    :param left: called with the id of a request that is no longer pending or whose priority has
+        changed.
+    :param changed: called without arguments when the requests may have changed.
     :param now: returns the time, in seconds.
-    :cvar read_again_after: seconds after which the requests are read again when they are next
-        needed, in case a message was lost; 0 if messages may well be lost.
-    :ivar requests: the pending requests that are known now.
+    :cvar read_again_after: seconds after which the requests are read again the next time they are
+        needed, in case a message was lost; 0 if messages are likely to be lost.
+    :ivar requests: the pending requests as last known.
     """
 
     read_again_after = 600
@@ -42,13 +43,16 @@ class Inbox:
         self._read_at: float | None = None
         self._has_been_read = False
         self._is_closed = False
-        self._is_doubted = False  # doubted after the present reading began
+        self._is_doubted = False  # whether ``doubt`` was called after the current reading began
         self._changed_meanwhile: set[int] | None = None
-        # requests that are being given back, each as it was last heard of
+        # requests that are being given back, each as the last message about it says
         self._set_aside: dict[int, dict[str, Any] | None] = {}
 
     def read(self) -> defer.Deferred[PendingRequests]:
-        """Return the pending requests; they are read first if they may be out of date."""
+        """Return the pending requests, after reading them again if they may be out of date.
+
+        :returns: Deferred of ``PendingRequests``.
+        """
         if self.is_fresh:
             return defer.succeed(self.requests)
         return self._reading.run(self._read)
@@ -64,7 +68,7 @@ class Inbox:
 
     @property
     def fresh_until(self) -> float:
-        """When the requests are to be read again."""
+        """The time from which the requests must be read again, in seconds."""
         return 0.0 if self._read_at is None else self._read_at + self.read_again_after
 
     @defer.inlineCallbacks
@@ -90,23 +94,23 @@ class Inbox:
         return self.requests
 
     def is_pending(self, brid: int) -> bool:
-        """Tell whether a request is pending; before the first reading it is taken to be."""
+        """Tell whether a request is pending; before the first reading it is assumed to be."""
         if brid in self.requests:
             return True
         return not self._has_been_read and brid not in (self._changed_meanwhile or ())
 
     def set_aside(self, brid: int) -> None:
-        """Take a request for not pending, whatever is heard of it, until it is put back.
+        """Treat a request as not pending, whatever messages say, until ``put_back``.
 
-        Who is about to give it back writes that late, perhaps: were it started meanwhile, its claim
-        would be lost and it would be built twice.
+        A request may be given back in the database late. If it were started before that write, the
+        write would make it pending again, and it would be built twice.
         """
         self._set_aside[brid] = None
         self.requests.discard(brid)
         self._left(brid)
 
     def put_back(self, brid: int) -> None:
-        """Take a request for what was heard of it meanwhile."""
+        """Treat a request again as messages say, including those that came while it was aside."""
         brdict = self._set_aside.pop(brid, None)
         if brdict is not None:
             self.update(brdict)
@@ -123,19 +127,19 @@ class Inbox:
         return True
 
     def doubt(self) -> None:
-        """Read the requests from the database when they are needed again."""
+        """Have the requests read from the database the next time they are needed."""
         self._read_at = None
         self._is_doubted = True
 
     def close(self) -> None:
-        """Forget all requests, and ignore later messages: the builder is stopped."""
+        """Forget all requests and ignore later messages, because the builder is stopped."""
         self.requests = PendingRequests()
         self._has_been_read = self._is_closed = True
         self._read_at = None
         self._changed()
 
     def update(self, brdict: dict[str, Any]) -> None:
-        """Add, change or remove a request, as a message about it says.
+        """Add, change or remove a request according to a message about it.
 
         :param brdict: the build request, as the data API gives it.
         """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the build requests of a builder that have no build, in order."""
+"""New: the pending build requests of a builder, in order."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class PendingRequests:
-    """The pending requests of one builder, by priority and then by age. It reads no database.
+    """The pending requests of one builder, by priority and then by age. It does not read them.
 
-    Requests that want the same locks are a group. While the first of a group waits for its locks,
-    the others need not be looked at.
+    Requests that want the same locks form a group. While the first of a group waits for its locks,
+    the others need no look.
     """
 
     def __init__(self) -> None:
@@ -36,14 +36,14 @@ class PendingRequests:
         return brid in self._brdicts
 
     def brdicts(self) -> list[dict[str, Any]]:
-        """Return all of them as the data API gives them, the oldest first."""
+        """Return all requests as the data API gives them, oldest first."""
         return [self._brdicts[brid] for brid in sorted(self._brdicts)]
 
     def brdict(self, brid: int) -> dict[str, Any]:
         return self._brdicts[brid]
 
     def add(self, brdict: dict[str, Any]) -> None:
-        """Add a request, or replace one that has changed.
+        """Add a request or replace a changed one.
 
         :param brdict: the build request, as the data API gives it.
         """
@@ -59,10 +59,10 @@ class PendingRequests:
     def bring_up_to_date(self, brdicts: list[dict[str, Any]], but: set[int]) -> list[int]:
         """Replace the requests with those of the database.
 
-        :param brdicts: all that are pending, as the data API gives them.
-        :param but: ids of requests that messages have changed since the database was read; they are
-            left as they are.
-        :returns: ids of the requests that were added, removed, or have another priority.
+        :param brdicts: all pending requests, as the data API gives them.
+        :param but: ids of requests that messages have changed since the database was read. These
+            are left as they are.
+        :returns: ids of the requests that were added, were removed, or have a new priority.
         """
         read = {brdict['buildrequestid']: brdict for brdict in brdicts}
         changed = [brid for brid in self._brdicts if brid not in read and brid not in but]
@@ -76,7 +76,7 @@ class PendingRequests:
         return changed
 
     def discard(self, brid: int) -> None:
-        """Remove a request, if it is there."""
+        """Remove a request, if it is here."""
         brdict = self._brdicts.pop(brid, None)
         if brdict is None:
             return
@@ -90,7 +90,7 @@ class PendingRequests:
                 del self._groups[group]
 
     def request(self, brid: int) -> BuildRequest | None:
-        """Return the ``BuildRequest`` with this id; None if none has been kept yet."""
+        """Return the ``BuildRequest`` kept for this id, or None."""
         return self._requests.get(brid)
 
     def keep(self, request: BuildRequest) -> None:
@@ -106,20 +106,20 @@ class PendingRequests:
         return [brid for brid in self._brdicts if brid not in self._group_of]
 
     def put_in_group(self, brid: int, group: Hashable) -> None:
-        """Put a request in the group of those that want the same locks."""
+        """Put a request into the group of requests that want the same locks."""
         if brid in self._brdicts and brid not in self._group_of:
             self._group_of[brid] = group
             insort(self._groups.setdefault(group, []), place_of(self._brdicts[brid]))
 
     def is_behind(self, brid: int, other: int) -> bool:
-        """Tell whether a request stands behind another one in the group of both."""
+        """Tell whether two requests are in one group, and the first is behind the other."""
         groups = self._group_of
         if brid not in groups or other not in groups or groups[brid] != groups[other]:
             return False
         return place_of(self._brdicts[brid]) > place_of(self._brdicts[other])
 
     def before(self, brid: int) -> Iterator[int]:
-        """Yield the ids of the requests of its group that stand before a request, in order."""
+        """Yield the ids of the requests ahead of a request in its group, in order."""
         if brid in self._group_of:
             for _, other in self._groups[self._group_of[brid]]:
                 if other == brid:
@@ -127,21 +127,21 @@ class PendingRequests:
                 yield other
 
     def forget_groups(self) -> None:
-        """Take all requests out of their groups, because the locks that they want have changed."""
+        """Take all requests out of their groups, because the locks they want have changed."""
         self._group_of.clear()
         self._groups.clear()
 
     def first(self, is_out: Callable[[int], bool], waits: Callable[[int], bool]) -> int | None:
-        """Return the id of the first request to be looked at; None if there is none.
+        """Return the id of the first request that needs a look; None if there is none.
 
-        :param is_out: whether to skip a request, and go on with the next of its group.
-        :param waits: whether to skip a request and all behind it in its group.
+        :param is_out: tells whether to skip a request and go on with the next one in its group.
+        :param waits: tells whether to skip a request and all requests behind it in its group.
         """
         due = [first_of(members, is_out, waits) for members in self._groups.values()]
         return min((place for place in due if place is not None), default=(0, None))[1]
 
     def all_wait(self, waits: Callable[[int], bool]) -> bool:
-        """Tell whether all are in a group, and the first of each group waits."""
+        """Tell whether all requests are in a group and the first request of each group waits."""
         if len(self._group_of) != len(self._brdicts):
             return False
         for members in self._groups.values():
@@ -150,13 +150,13 @@ class PendingRequests:
         return True
 
     def highest_priority(self) -> int | None:
-        """Return the highest priority of any; None if there are none."""
+        """Return the highest priority of all requests; None if there are none."""
         priorities = [-members[0][0] for members in self._groups.values()]
         priorities += [self._brdicts[brid]['priority'] for brid in self.without_group()]
         return max(priorities, default=None)
 
     def oldest(self) -> Any:
-        """Return when the oldest was submitted; None if there are none."""
+        """Return when the oldest request was submitted; None if there are none."""
         return self._by_age[0][0] if self._by_age else None
 
 

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: requests that were tried in vain, and are not tried again until something has changed."""
+"""New: requests that did not start when tried, and are not tried again until something changes."""
 
 from __future__ import annotations
 
 
 class Refusals:
-    """The build requests of one builder that are not to be tried, though their locks were free.
+    """The build requests of one builder that must not be tried, although their locks were free.
 
-    Without it a lock could go to and fro for ever between requests that do not use it. Requests
-    that wait in line are not here: they are woken when it is their turn.
+    Without this class a lock could pass back and forth for ever between requests that do not use
+    it. Requests that wait in line are not here: they are woken when their turn comes.
 
     A refusal (a user's method said no, or granted locks were not used) lasts until something
     changes for the builder. A failure (the build did not begin) lasts until ``time_is_over``,
-    since to give the request back looks like a change.
+    because giving the request back looks like a change.
 
-    A note keeps nothing from being tried: it says what came of the last try.
+    A note does not prevent a try: it says how the last one ended.
     """
 
     def __init__(self) -> None:
-        # why, by the id of a build request and the name of a worker; None stands for any worker
+        # the reason, by id of a build request and name of a worker; None stands for any worker
         self._refused: dict[tuple[int, str | None], str] = {}
         self._failed: dict[int, str] = {}
         self._notes: dict[tuple[int, str | None], str] = {}
@@ -40,14 +40,14 @@ class Refusals:
         self._notes[brid, worker] = why
 
     def has(self, brid: int, worker: str | None) -> bool:
-        """Tell whether a request is not to be tried on a worker."""
+        """Tell whether a request must not be tried on a worker."""
         refused = self._refused
         return brid in self._failed or (brid, worker) in refused or (brid, None) in refused
 
     def why(self, brid: int, worker: str | None) -> str | None:
-        """Return why a request was refused on a worker, or what was noted; None if nothing was.
+        """Return why a request was refused on a worker, or else the note about it, or None.
 
-        :param worker: its name; None asks for what holds on any worker.
+        :param worker: the worker's name; None asks for what applies to any worker.
         """
         for known in (self._refused, self._notes):
             why = known.get((brid, worker))
@@ -56,13 +56,13 @@ class Refusals:
         return None
 
     def why_failed(self, brid: int) -> str | None:
-        """Return why a request is not tried until ``time_is_over``; None if it may be."""
+        """Return why a request is not tried until ``time_is_over``; None if it may be tried."""
         return self._failed.get(brid)
 
     def something_changed(self) -> None:
         """Forget all refusals when the next look at the builder begins.
 
-        Those of a look that is under way were decided before the change.
+        A look that is under way may still add refusals that it decided before the change.
         """
         self._is_outdated = True
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: a build request's wait for its locks and a worker, in all the ways in which it can end."""
+"""New: a build request's wait for its locks and a worker, with all the ways it can end."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 
 
 class Seat(NamedTuple):
-    """A worker of a builder, and what is needed to start a build of a request there. It is no
-    place: nobody can have it.
+    """A worker of a builder, and what a build of a request needs to start there.
 
-    :param worker: its name.
-    :param needs: places that are taken; none if nothing is known to be in the way.
-    :param away: why it can take no build of anybody until something comes back; None if it can.
+    It is not a place: nobody can hold it.
+
+    :param worker: name of the worker.
+    :param needs: the taken places in the way; empty if nothing is known to be in the way.
+    :param away: why the worker can take no build at all until something comes back; None if it can.
     """
 
     worker: str
@@ -40,15 +41,15 @@ class Seat(NamedTuple):
 
 
 class RequestWaits:
-    """Knows what the requests of one builder wait for. It keeps nothing.
+    """Finds out what the requests of one builder wait for. It stores nothing.
 
-    :param name: of the builder.
-    :param book: its reservations.
-    :param seats: takes the id of a request, and returns a list of ``Seat``, one for each worker of
+    :param name: name of the builder.
+    :param book: the builder's reservations.
+    :param seats: takes the id of a request and returns a list of ``Seat``, one for each worker of
         the builder.
-    :param awaited_by: takes the id of a request, and returns the owner, most often a step, that
-        waits for its build; None if nobody does.
-    :param is_pending: takes the id of a request, and returns whether it has no build, and none is
+    :param awaited_by: takes the id of a request and returns the owner, usually a step, that waits
+        for its build; None if nobody does.
+    :param is_pending: takes the id of a request and returns whether it has no build and none is
         being made.
     """
 
@@ -72,11 +73,11 @@ class RequestWaits:
 
 
 class RequestWait:
-    """The wait of one request, with a way to end on each worker of its builder.
+    """The wait of one request. It can end on each worker of the request's builder.
 
-    It is no claim: of the claims of the request, one for each worker perhaps, one will do.
+    It is not a claim: the request may have a claim for each worker, and needs only one of them.
 
-    :param waits: of the request's builder.
+    :param waits: the ``RequestWaits`` of the request's builder.
     :param brid: id of the request. Waits of the same request are equal.
     """
 
@@ -103,7 +104,7 @@ class RequestWait:
 
     @property
     def awaited_by(self) -> LockOwner | None:
-        """The owner, most often a step, that waits for its build; None if nobody does."""
+        """The owner, usually a step, that waits for the request's build; None if nobody does."""
         return self._waits.awaited_by(self.brid)
 
     def without_builder(self, awaited: Awaited) -> RequestWait:
@@ -122,35 +123,41 @@ class RequestWait:
         return waits.of(self.brid)
 
     def keeps(self) -> list[Any]:
-        """Return its own reservations, and the owners that wait for its build."""
+        """Return the request's reservations and the owners that wait for its build."""
         step = self.awaited_by
         around = [] if step is None else [step, *owners_around(step)]
         return [key_of(owner) for owner in (*self._waits.book.in_line(self.brid), *around)]
 
     def ways(self, hopeful: bool) -> list[Sequence[Any]]:
-        """Return for each worker the locks and places that it waits for there."""
+        """Return, for each worker, the locks and places that the request waits for there.
+
+        :param hopeful: whether workers that are away count, too.
+        """
         seats = self._seats()
         if hopeful and not seats:
             return [()]  # its builder has been removed, and may come back
         return [(*claims, *seat.needs) for seat, claims in seats if hopeful or seat.away is None]
 
     def _seats(self) -> list[tuple[Seat, list[LockClaim]]]:
-        # each with the claims that wait for its locks there
+        # each seat with the claims that wait for the request's locks there
         waits, brid = self._waits, self.brid
         in_line = {r.worker: r for r in waits.book.in_line(brid)}
         seats = [(s, in_line.get(s.worker, in_line.get(None))) for s in waits.seats(brid)]
-        # On a worker where it can never have its locks it can only fail; its build does not begin
-        # there while it waits on others.
+        # On a worker where the request can never have its locks, its build could only fail. It does
+        # not begin there while the request waits for other workers.
         hopeful = [(s, r) for s, r in seats if r is None or r.why_never is None]
         found = []
         for seat, reservation in hopeful or seats:
             claim = None if reservation is None else reservation.claim
-            # of one that is not in line yet it is not known which locks it needs there
+            # without a reservation in line it is not known which locks are needed on that worker
             found.append((seat, [claim] if claim is not None and claim.waiting else []))
         return found
 
     def yields(self) -> bool:
-        """Leave all lines, and give back what is reserved, if nobody waits for its build."""
+        """Leave all lines and give back what is reserved, unless somebody waits for the build.
+
+        :returns: whether a reservation has left a line.
+        """
         if self.awaited_by is not None:
             return False
         leaving = [r for r in self._waits.book.in_line(self.brid) if r.claim and r.lock_may_yield]
@@ -159,7 +166,7 @@ class RequestWait:
         return bool(leaving)
 
     def describe(self) -> str:
-        """Say who waits for it, and what it waits for on each worker."""
+        """Say who waits for the request's build, and what the request waits for on each worker."""
         step = self.awaited_by
         name = name_of_request(self.brid, self._waits.name)
         whose = '' if step is None else f', for which {step.lock_name()} waits,'

@@ -30,24 +30,24 @@ if TYPE_CHECKING:
 
 
 class Reservation(LockOwner):
-    """The owner of the locks of a build request, until its build adopts their claim.
+    """The owner of the locks of a build request, until the build adopts the claim.
 
-    It waits in line while some worker is idle, and reserves locks only, no worker.
+    It waits in line while some worker is idle. It reserves locks only, never a worker.
 
-    :param request: the build request; its priority and age are those of the claim.
-    :param builder_name: of the request's builder.
-    :param resolved: the locks that its build needs.
+    :param request: the build request; the claim has its priority and age.
+    :param builder_name: name of the request's builder.
+    :param resolved: the locks that the build needs.
     :param wake: called without arguments when it may be the request's turn.
-    :param wait_of: takes the id of a request, and returns its wait, of which this is a part; None
-        lets its claims be waits of their own.
-    :ivar lender: the request that has lent this to ``request``, or None.
-    :ivar resolved: the locks that its build needs, as last resolved.
-    :ivar asked: the demand of its claim.
-    :ivar claim: its claim; None while it has none.
-    :ivar lock_log: logs its wait; None before it has waited or held.
-    :ivar limit: the limit of its wait; None while it does not wait.
-    :ivar waits_in_vain: whether it has waited so long that its request is to fail, if it waits for
-        nothing else.
+    :param wait_of: takes the id of a request and returns its wait, which includes this reservation;
+        None makes each claim a wait of its own.
+    :ivar lender: the request that has lent this reservation to ``request``, or None.
+    :ivar resolved: the locks that the build needs, as last resolved.
+    :ivar asked: the demand of the claim.
+    :ivar claim: the claim, or None.
+    :ivar lock_log: logs the wait; None before the reservation has waited or held.
+    :ivar limit: the limit of the wait; None while it does not wait.
+    :ivar waits_in_vain: whether it has waited so long that the request must fail, unless the
+        request waits for another reservation.
     :ivar why_never: why it can never have its locks; a Failure, or None.
     """
 
@@ -66,7 +66,7 @@ class Reservation(LockOwner):
         self.lock_parent = resolved.around
         self.lock_priority = request.priority
         self.lock_age = request.submittedAt
-        # to wait for a request that nobody waits for is never worth the failure of a step
+        # a request that nobody waits for leaves the line rather than let a step fail
         self.lock_may_yield = resolved.around is None
         self.resolved = resolved
         self.asked: Demand = []
@@ -81,40 +81,40 @@ class Reservation(LockOwner):
 
     @property
     def lock_choice(self) -> Any:
-        """The request: its claims for several workers do not hinder each other."""
+        """The id of the request, whose claims for several workers do not block each other."""
         return self.request.id
 
     @property
     def lock_wait(self) -> Any:
-        """The wait of its request: for several workers it may have several claims."""
+        """The wait of the request, which may have claims for several workers; or None."""
         return None if self._wait_of is None else self._wait_of(self.request.id)
 
     def lock_name(self) -> str:
         return name_of_request(self.request.id, self.builder_name)
 
     def lock_facts(self) -> Facts:
-        """Return what is known of its request."""
+        """Return the facts about the request."""
         request = self.request
         branch = first_branch(request.sources.values())
         return Facts('request', self.builder_name, request.id, worker=self.worker, branch=branch)
 
     @property
     def worker(self) -> str | None:
-        """Name of the worker whose locks it claims; None if they are the same for each worker."""
+        """Name of the worker whose locks are claimed; None if they are the same on each worker."""
         return self.resolved.worker
 
     @property
     def wanted(self) -> Demand:
-        """The demand of its build: the locks of the builder and of the worker."""
+        """The demand of the build: the locks of the builder and of the worker."""
         return together(self.resolved.of_builder, self.resolved.of_worker)
 
     def stands_for(self, request: BuildRequest, around: LockOwner | None) -> bool:
-        """Tell whether its claim still has the parent and the priority that the request has now."""
+        """Tell whether the claim still has the request's present parent and priority."""
         return self.lock_parent is around and self.lock_priority == request.priority
 
     @property
     def waits(self) -> bool:
-        """Whether it need not be looked at until it wakes its builder."""
+        """Whether it needs no look until it wakes its builder."""
         if self.why_never is not None:
             return not self.is_in_circle
         return self.stands_in_line or self.is_put_off
@@ -126,7 +126,7 @@ class Reservation(LockOwner):
 
     @property
     def holds(self) -> bool:
-        """Whether its claim is held."""
+        """Whether its claim holds the locks."""
         return self.claim is not None and self.claim.holds
 
     @property
@@ -141,13 +141,13 @@ class Reservation(LockOwner):
 
     @property
     def is_in_circle(self) -> bool:
-        """Whether it cannot have its locks as long as others wait for one another, and for it."""
+        """Whether it cannot have its locks because its wait would close a circle of waits."""
         return self.why_never is not None and bool(self.why_never.check(CircleError))
 
     def take(self) -> bool:
-        """Claim the locks that are wanted, or wait in line for them.
+        """Claim the wanted locks, or wait in line for them.
 
-        :returns: whether it holds them.
+        :returns: whether the reservation holds them.
         """
         if self.why_never is not None:
             return False
@@ -158,7 +158,7 @@ class Reservation(LockOwner):
         if self.claim is None and not (self.is_put_off and self.lock_may_yield):
             self._ask()
         else:
-            self._wake_no_more()  # the caller learns of it here
+            self._wake_no_more()  # the return value tells the caller
         return self.holds
 
     def _wake_no_more(self) -> None:
@@ -174,7 +174,7 @@ class Reservation(LockOwner):
             elif claim.take_at_once():
                 self.claim = claim
                 return
-            self.claim = claim  # by which a circle is found
+            self.claim = claim  # needed to find a circle
             d = claim.wait()
         except CircleError:
             if self.lock_may_yield:
@@ -191,38 +191,38 @@ class Reservation(LockOwner):
         self.claim, self.why_never = None, Failure()
 
     def would_do(self, others: list[Reservation]) -> bool:
-        """Tell whether its locks would be free if other reservations gave back theirs."""
+        """Tell whether its locks would be free if these other reservations gave theirs back."""
         return would_do(self, self.wanted, [other.claim for other in others if other.claim])
 
     @property
     def may_go_before(self) -> bool:
-        """Whether it waits, and has not gone before others in vain."""
+        """Whether it waits, and has not already gone before others without getting its locks."""
         return self.stands_in_line and not self._went_in_vain
 
     def go_before(self, others: list[Reservation], first: Reservation | None = None) -> None:
-        """Claim what other reservations hold and no build uses yet; these wait again.
+        """Claim locks that other reservations hold and no build uses yet; the others wait again.
 
-        :param first: the reservation right before which it enters the line; None stands for the
+        :param first: the reservation that it goes directly before in line; None stands for the
             first of the others.
         """
         self._ask(before=first or min(others, key=lambda other: other.lock_place))
         for other in others:
             other._ask()
         for each in (self, *others):
-            each._wake_no_more()  # its builder is looked at next anyway
-        self._went_in_vain = not self.holds  # else it would try for ever
+            each._wake_no_more()  # its builder gets a look next anyway
+        self._went_in_vain = not self.holds  # otherwise it would try for ever
 
     @property
     def lock_place(self) -> tuple[float, ...]:
-        """Its place in line, or the last one that it had; empty if it never had one."""
+        """The claim's present or last place in line; empty if there is none."""
         return self.claim.place if self.claim is not None else ()
 
     def shares_lock_with(self, other: Reservation) -> bool:
-        """Tell whether both claim a common copy of a lock."""
+        """Tell whether both claim the same copy of a lock."""
         return not {lock for lock, _ in self.asked}.isdisjoint(lock for lock, _ in other.asked)
 
     def stand_in_front(self, moved_at: float | None) -> None:
-        """Wait in front of all others, or at its own place again; see ``LockClaim``."""
+        """Wait in front of all others, or return to its own place; see ``LockClaim``."""
         self.lock_moved_at = moved_at
         if self.claim is not None and self.claim.waiting:
             self.claim.stand_in_front(moved_at)
@@ -236,11 +236,11 @@ class Reservation(LockOwner):
     def _wait_is_over(self, _: Any, claim: LockClaim) -> None:
         if self.claim is claim:
             if not claim.holds:
-                self.claim = None  # its next claim fails, and says why
+                self.claim = None  # the next claim fails and says why
             self._wake()
 
     def yield_place(self) -> None:
-        """Leave the line, where it keeps others waiting, until one of the locks is released."""
+        """Leave the line, so that others need not wait, until one of the locks is released."""
         self.give_back()
         self._wait_for_release()
 
@@ -248,14 +248,17 @@ class Reservation(LockOwner):
         self._first_release.wait_for(lock.subscribeToReleases for lock, _ in self.asked)
 
     def hand_over(self, build: LockOwner) -> LockClaim | None:
-        """Make a build the owner of the claim, and return the claim."""
+        """Make a build the owner of the claim.
+
+        :returns: the claim, or None.
+        """
         self._end_limit()
         build.take_over(self)
         claim, self.claim = self.claim, None
         return claim
 
     def give_back(self) -> None:
-        """End the claim, whether it waits or is held. Done again, it does nothing."""
+        """End the claim, whether it waits or holds. Calling it again does nothing."""
         self._first_release.forget()
         self._end_limit()
         claim, self.claim = self.claim, None

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 class ReservationBook:
-    """The reservations of one builder, in line or held. It makes none, and decides nothing.
+    """The reservations of one builder, in line or held. It does not make them or choose among them.
 
-    A request that waits has one reservation in line, or one for each idle worker if its locks
-    depend on the worker. A held one belongs to a build that is about to start: the build adopts
-    it, or it is given back.
+    A waiting request has one reservation in line, or one for each idle worker if its locks depend
+    on the worker. A held reservation belongs to a build that is about to start. It ends when the
+    build adopts it or when it is given back.
 
-    :ivar quiet_until: until when, in seconds, it is known that no worker can be of use to any
-        request; 0 if it is not known, and as soon as one leaves the line.
+    :ivar quiet_until: the time, in seconds, until which no worker is known to be of use to any
+        request; 0 if that is unknown, and again as soon as a reservation leaves the line.
     """
 
     def __init__(self) -> None:
-        # by id of the build request, and by name of the worker, or None if that does not matter
+        # by id of the build request, then by name of the worker; None if the worker does not matter
         self._in_line: dict[int, dict[str | None, Reservation]] = {}
         self._held: dict[int, Reservation] = {}
         self.quiet_until = 0.0
@@ -53,11 +53,11 @@ class ReservationBook:
         self._in_line.setdefault(reservation.request.id, {})[reservation.worker] = reservation
 
     def in_line(self, brid: int) -> list[Reservation]:
-        """Return the reservations in line of a request."""
+        """Return a request's reservations in line."""
         return list(self._in_line.get(brid, {}).values())
 
     def hold(self, reservation: Reservation) -> None:
-        """Move a reservation from the line to those that are held."""
+        """Move a reservation from the line to the held ones."""
         self._forget(reservation)
         self._held[reservation.request.id] = reservation
 
@@ -70,7 +70,7 @@ class ReservationBook:
         return brid in self._in_line
 
     def has_turn(self, brid: int) -> bool:
-        """Tell whether a reservation in line of a request has been granted its locks."""
+        """Tell whether one of a request's reservations in line has been granted its locks."""
         for reservation in self._in_line.get(brid, {}).values():
             if reservation.holds:
                 return True
@@ -82,15 +82,14 @@ class ReservationBook:
         return reservation is not None and reservation.waits
 
     def waits_for_no_worker(self, brid: int) -> bool:
-        """Tell whether all that a request waits for is the same on each worker."""
+        """Tell whether everything that a request waits for is the same on each worker."""
         known = self._in_line.get(brid, {})
         return len(known) == 1 and self.waits_everywhere(brid)
 
     def waits_on(self, brid: int) -> Collection[str | None]:
-        """Return the names of the workers for which a request has a reservation, if all of these
-        wait.
+        """Return the workers for which a request has a waiting reservation.
 
-        :returns: names; empty if one of the reservations does not wait.
+        :returns: names of the workers; empty if any of the reservations does not wait.
         """
         known = self._in_line.get(brid, {})
         for reservation in known.values():
@@ -101,7 +100,7 @@ class ReservationBook:
     def hopeless(
         self, brid: int, idle: Iterable[str], workers: Iterable[str]
     ) -> Reservation | None:
-        """Return a reservation that says why a request can never start; None if it still may.
+        """Return a reservation that says why a request can never start; None if it may still start.
 
         :param idle: names of the idle workers of the builder.
         :param workers: names of all workers of the builder.
@@ -109,17 +108,17 @@ class ReservationBook:
         known = self._in_line.get(brid)
         if not known or not all(reservation.why_never for reservation in known.values()):
             return None
-        # the build begins on an idle worker, so it tells the reason for one of these
+        # the build begins on an idle worker, so the reason must be that of an idle worker
         here = [known.get(worker, known.get(None)) for worker in idle]
         if not here or None in here:
             return None
         if None in known or known.keys() >= set(workers):
             return here[0]
-        # a worker that is not idle may have more units; other reasons hold there as well
+        # a busy worker may have more units; any other reason applies to it as well
         return next((r for r in here if r and not r.has_too_few), None)
 
     def first_of_its_like(self, reservation: Reservation) -> Reservation:
-        """Return a granted reservation of the same demand; this one if there is none."""
+        """Return a granted reservation with the same demand, or this one if there is none."""
         for other in self.granted():
             is_alike = (other.worker, other.wanted) == (reservation.worker, reservation.wanted)
             if is_alike and other.lock_parent is None is reservation.lock_parent:
@@ -127,13 +126,13 @@ class ReservationBook:
         return reservation
 
     def lend(self, reservation: Reservation, request: BuildRequest) -> None:
-        """Give a reservation to another request; the lender needs a new one of its own."""
+        """Give a reservation to another request; its former request needs a new one."""
         self._forget(reservation)
         reservation.lender, reservation.request = reservation.request, request
-        reservation.lock_log = None  # the lender waits on
+        reservation.lock_log = None  # the lender keeps its log, since it still waits
 
     def return_to_lender(self, reservation: Reservation) -> None:
-        """Return a held reservation that was lent to the line of its first request."""
+        """Put a lent reservation that is held back in the line, for the request that lent it."""
         self._held.pop(reservation.request.id, None)
         assert reservation.lender is not None
         reservation.request, reservation.lender = reservation.lender, None
@@ -145,7 +144,7 @@ class ReservationBook:
         return [r for known in self._in_line.values() for r in known.values() if r.holds]
 
     def granted_elsewhere(self, reservation: Reservation) -> list[Reservation]:
-        """Return the granted reservations of the same request for other workers."""
+        """Return the same request's granted reservations for other workers."""
         known = self._in_line.get(reservation.request.id, {})
         return [r for r in known.values() if r is not reservation and r.holds]
 
@@ -159,11 +158,10 @@ class ReservationBook:
         return any(not locks.isdisjoint(lock for lock, _ in r.asked) for r in in_line)
 
     def go_before(self, books: Sequence[ReservationBook]) -> None:
-        """Give the reservations that wait here the locks that others were granted and do not use
-        yet.
+        """Give waiting reservations in this book locks that others hold and no build uses yet.
 
-        :param books: those of the builders that come after this one in the order of the user, in
-            that order; some of their reservations may wait again then.
+        :param books: the books of the builders that come after this one in the user's order, in
+            that order. Some of their reservations may have to wait again.
         """
         behind = [reservation for book in books for reservation in book]
         for reservation in self if behind else ():
@@ -180,7 +178,7 @@ class ReservationBook:
                         break
 
     def give_back_unused(self, granted: list[Reservation]) -> None:
-        """End the held reservations, and those of ``granted`` that no build has adopted."""
+        """End the held reservations, and the reservations in ``granted`` that no build adopted."""
         for brid in list(self._held):
             self.give_back(brid)
         for reservation in self._unused(granted):
@@ -190,32 +188,32 @@ class ReservationBook:
         return [r for r in self.granted() if any(r is other for other in granted)]
 
     def give_back(self, brid: int) -> None:
-        """End the held reservation of a request; those in line stay."""
+        """End a request's held reservation; reservations in line stay."""
         reservation = self._held.pop(brid, None)
         if reservation is not None:
             reservation.give_back()
 
     def leave_lines(self, brid: int) -> None:
-        """End the reservations of a request that are in line; a held one stays."""
+        """End a request's reservations in line; a held one stays."""
         for reservation in list(self._in_line.get(brid, {}).values()):
             self._drop(reservation)
 
     def leave_all_lines(self) -> None:
-        """End all reservations in line; the held ones stay."""
+        """End all reservations in line; held ones stay."""
         for brid in list(self._in_line):
             self.leave_lines(brid)
 
     def leave_lines_if(self, may_leave: Callable[[BuildRequest], bool]) -> None:
         """End the reservations in line of some requests.
 
-        :param may_leave: takes a request, and returns whether it is one of them.
+        :param may_leave: takes a request and returns whether its reservations are to end.
         """
         for reservation in list(self):
             if may_leave(reservation.request):
                 self.leave_lines(reservation.request.id)
 
     def depend_on_worker(self) -> bool:
-        """Tell whether any reservation in line is for one worker only."""
+        """Tell whether any reservation in line is for a particular worker."""
         for known in self._in_line.values():
             if None not in known or len(known) > 1:
                 return True
@@ -227,8 +225,8 @@ class ReservationBook:
         """End the reservations in line for whose build no worker is idle.
 
         :param idle: names of the idle workers of the builder.
-        :param lent: takes the id of a request, and returns the names of workers that are idle for
-            it alone.
+        :param lent: takes the id of a request and returns the names of workers that are idle for
+            that request only.
         """
         for brid, known in list(self._in_line.items()):
             usable = idle | lent(brid)

@@ -24,29 +24,29 @@ if TYPE_CHECKING:
 
 
 class Reservations(ReservationBook):
-    """Makes, lends and ends the reservations of one builder. It chooses no worker.
+    """Makes, lends and ends the reservations of one builder. It does not choose a worker.
 
-    What it needs of the builder it is given as callables.
+    It knows the builder only through the callables that it is given.
 
-    :param name: of the builder.
-    :param refusals: the requests that are not to be tried now.
-    :param resolve: takes an idle worker and a request, and returns a Deferred of the locks that the
-        build needs there, or of None if it cannot start there.
-    :param is_current: takes such a result and a worker, and returns whether it is still right.
-    :param are_free: takes a demand, and its owner if that matters; returns whether it can be
-        had now.
-    :param may_start: takes a worker and a request, and returns a Deferred of the answer of the
-        user's ``canStartBuild``.
+    :param name: name of the builder.
+    :param refusals: the requests that must not be tried now.
+    :param resolve: takes an idle worker and a request; returns a Deferred of the locks that the
+        build needs on that worker, or of None if it cannot start there.
+    :param is_current: takes a result of ``resolve`` and a worker; returns whether it still applies.
+    :param are_free: takes a demand, and its owner if the owner matters; returns whether the demand
+        can be granted now.
+    :param may_start: takes a worker and a request; returns a Deferred of the answer of the user's
+        ``canStartBuild``.
     :param user_orders: returns whether the user's ``nextBuild`` decides which request is next.
-    :param is_pending: takes the id of a request, and returns whether it is pending still.
-    :param is_behind: takes the ids of two requests, and returns whether the first stands behind the
-        second in the group of both.
-    :param is_idle_but: takes names of workers and the id of a request, and returns whether any
-        other worker is idle for it.
-    :param wake: has the builder looked at, now that something has changed.
-    :param wake_granted: has it looked at because a request has been granted its locks.
+    :param is_pending: takes the id of a request; returns whether it is still pending.
+    :param is_behind: takes the ids of two requests; returns whether they are in one group, with the
+        first behind the second.
+    :param is_idle_but: takes names of workers and the id of a request; returns whether any other
+        worker is idle for that request.
+    :param wake: makes the distributor look at the builder because something has changed.
+    :param wake_granted: makes it look because a request has been granted its locks.
     :param clock: returns the master's reactor.
-    :param wait_of: takes the id of a request, and returns its ``RequestWait``.
+    :param wait_of: takes the id of a request; returns its ``RequestWait``.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Reservations(ReservationBook):
         self._wake = wake
         self._wake_granted = wake_granted
         self._clock = clock
-        # a request leaves the line and comes back, and the log tells once that it waits
+        # kept when a request leaves the line and comes back, so that its wait is logged once
         self._logs: dict[int, LockLog] = {}
         # when a person moved a request to the front
         self._moved_at: dict[int, float] = {}
@@ -90,12 +90,12 @@ class Reservations(ReservationBook):
 
     @defer.inlineCallbacks
     def could_have_locks(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
-        """Tell whether a build of this request could start on a worker, and have its locks, now.
+        """Tell whether a build of this request could start on a worker and have its locks now.
 
         Nothing is claimed.
 
-        :returns: Deferred of a bool. It is True for a request whose locks cannot be determined: its
-            build is to fail and say why, where the request would only pend.
+        :returns: Deferred of a bool. It is True for a request whose locks cannot be determined, so
+            that its build fails and says why; otherwise the request would stay pending.
         """
         reservation = yield self._find_or_make(workerforbuilder, buildrequest)
         if reservation is None:
@@ -109,19 +109,19 @@ class Reservations(ReservationBook):
     def _could_hold(self, owner: Reservation, demand: Demand) -> bool:
         if owner.holds:
             return True
-        # an owner with a parent or an age of its own is judged as such
+        # the answer depends on the owner only if it has a parent or an age
         is_special = owner.lock_parent is not None or owner.lock_age is not None
         return self._are_free(demand, *([owner] if is_special else []))
 
     @defer.inlineCallbacks
     def reserve(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
-        """Claim the locks of a build of this request, or wait in line for them.
+        """Claim the locks for a build of this request, or wait in line for them.
 
-        When they are held the user's ``canStartBuild`` is asked.
+        Once they are held, the user's ``canStartBuild`` is asked.
 
         :param workerforbuilder: an idle worker that the build could run on.
-        :returns: Deferred of the Reservation that holds the locks, until a build adopts its claim
-            or it is given back; or of None.
+        :returns: Deferred of the Reservation, which holds the locks until a build adopts its claim
+            or it is given back; or of None if the build cannot start now.
         """
         own = yield self._find_or_make(workerforbuilder, buildrequest)
         if own is None:
@@ -150,10 +150,10 @@ class Reservations(ReservationBook):
         return reservation
 
     def _keep_in_line(self, own: Reservation, buildrequest: BuildRequest) -> Reservation:
-        # its own; or, if the user chooses among requests, a granted one that another request lends
+        # its own; or, if the user's nextBuild chooses requests, a granted one of another request
         reservation = self._whose_turn(own)
         if self.held(buildrequest.id) is not reservation:
-            self.give_back(buildrequest.id)  # it was for another worker
+            self.give_back(buildrequest.id)  # the held one was for another worker
         if reservation is own:
             self.keep(own)
         else:
@@ -169,22 +169,22 @@ class Reservations(ReservationBook):
         return reservation.take()
 
     def _enough_elsewhere(self, reservation: Reservation) -> list[Reservation]:
-        # locks that the same request was granted for other workers do not stand in its way
+        # a request may use the locks that it was granted for other workers
         if reservation.why_never is not None:
-            return []  # what it needs is not known
+            return []  # the demand is not known
         elsewhere = self.granted_elsewhere(reservation)
         return elsewhere if elsewhere and reservation.would_do(elsewhere) else []
 
     def _refuse(self, reservation: Reservation, brid: int, workerforbuilder: Any, why: str) -> None:
-        # What is the same on every worker is held while the user is asked about the next one: else
-        # it would go to and fro.
+        # A reservation for any worker is held while canStartBuild is asked about the next worker.
+        # Otherwise the locks would pass back and forth.
         if workerforbuilder.worker is not None:
             self._refusals.refuse(brid, workerforbuilder.worker.workername, why)
         if reservation.worker is not None and self.held(brid) is reservation:
             self.give_back_refused(brid)
 
     def give_back_refused(self, brid: int) -> None:
-        """End the held reservation of a request, or return it to the request that has lent it."""
+        """End a request's held reservation, or return it to the request that lent it."""
         reservation = self.held(brid)
         if reservation is None:
             return
@@ -204,7 +204,7 @@ class Reservations(ReservationBook):
     def stand_in_line(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
         """Put a request in line for its locks on a worker, unless they are free.
 
-        If they are free, something else keeps it from starting, and nothing is claimed.
+        If they are free, something else keeps the request from starting, and nothing is claimed.
         """
         reservation = yield self._find_or_make(workerforbuilder, buildrequest)
         if reservation is None:
@@ -224,7 +224,7 @@ class Reservations(ReservationBook):
         return self._clock().seconds()
 
     def _give_up(self, brid: int) -> None:
-        # it has waited too long: its build is to begin, so that it fails and says why
+        # the request has waited too long; its build begins only to fail and say why
         self.leave_lines(brid)
         self._wake()
 
@@ -234,13 +234,13 @@ class Reservations(ReservationBook):
         return reservation.lock_log
 
     def request_changed(self, brid: int) -> None:
-        """End the reservations in line of a request that is pending no longer, or has changed."""
+        """End the reservations in line of a request that is no longer pending or has changed."""
         self.leave_lines(brid)
         if self.held(brid) is None and not self._is_pending(brid):
             self.end_wait(brid)
 
     def move(self, brid: int, moved_at: float | None) -> None:
-        """Move a request to the front of the lines in which it waits, or back to its own place.
+        """Move a request to the front of the lines it waits in, or back to its own place.
 
         :param moved_at: when it is moved to the front, in seconds; None moves it back.
         """
@@ -252,7 +252,7 @@ class Reservations(ReservationBook):
             reservation.stand_in_front(moved_at)
 
     def end_wait(self, brid: int) -> None:
-        """Note that a request waits no longer; if nothing came of its wait, that was in vain."""
+        """Note that a request no longer waits; if it got nothing, the log says that it left."""
         self._moved_at.pop(brid, None)
         self._limits.forget(brid)
         log = self._logs.pop(brid, None)
@@ -280,11 +280,11 @@ class Reservations(ReservationBook):
     def reserve_to_fail(
         self, workers: list[Any], buildrequest: BuildRequest, of_builder: Iterable[str]
     ) -> Any:
-        """Let the build of a request that can never start begin, so that it fails and says why.
+        """Hold the reservation of a hopeless request, so that its build begins, fails and says why.
 
         :param workers: idle workers, on each of which ``reserve`` has been tried.
         :param of_builder: names of all workers of the builder.
-        :returns: one of them on which the build is to begin; None if the request can still start.
+        :returns: the idle worker for the build to begin on; None if the request can still start.
         """
         names = {w.worker.workername: w for w in workers if w.worker is not None}
         reservation = self.hopeless(buildrequest.id, names, of_builder)
@@ -296,11 +296,11 @@ class Reservations(ReservationBook):
         return names.get(reservation.worker) or (fitting or workers)[0]
 
     def give_back_unused(self, granted: list[Reservation]) -> None:
-        """End the held reservations, and those of ``granted`` that no build has adopted.
+        """End the held reservations, and the reservations in ``granted`` that no build adopted.
 
-        Their requests are refused until something has changed, or the locks could go round among
-        them for ever. A request that was not looked at, because another one of its group waits in
-        front of it, is not refused.
+        The requests of the latter are refused until something changes; otherwise the locks could
+        circulate among them for ever. A request that got no look, because another request of its
+        group waits ahead of it, is not refused.
         """
         for reservation in self._unused(granted):
             if not self._waits_behind_another(reservation):
@@ -323,7 +323,7 @@ class Reservations(ReservationBook):
 
     @defer.inlineCallbacks
     def _find_or_make(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
-        # for the locks that it needs now
+        # the reservation for the locks that the request needs now
         resolved = yield self._resolve(workerforbuilder, buildrequest)
         if resolved is None:
             return None

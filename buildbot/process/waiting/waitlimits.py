@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: which requests of a builder have waited for their locks longer than these let wait."""
+"""New: which requests of a builder have waited for their locks longer than the locks allow."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class WaitLimits:
-    """The limits of the waits of one builder's requests. It ends no wait itself.
+    """Limits how long the requests of one builder wait. It does not end a wait itself.
 
-    A request that leaves the line and comes back has waited all the time. It gives up when each of
-    its reservations lacks a lock for which it has waited too long.
+    The time that a request spends out of the line counts, too, if it comes back. A request gives up
+    when each of its reservations lacks a lock that it has waited too long for.
 
     :param clock: returns the master's reactor.
-    :param in_line: takes the id of a request, and returns its reservations in line.
-    :param give_up: called with the id of a request that is to wait no longer.
+    :param in_line: takes the id of a request and returns its reservations in line.
+    :param give_up: called with the id of a request that must stop waiting.
     """
 
     def __init__(
@@ -42,18 +42,18 @@ class WaitLimits:
         self._clock = clock
         self._in_line = in_line
         self._give_up = give_up
-        # by id of the build request: the names of the locks of which that was told
+        # by id of the build request: the names of the locks whose long wait was reported
         self._told: dict[int, set[str]] = {}
         self._gave_up: dict[int, Failure] = {}
 
     def why_gave_up(self, brid: int | None) -> Failure | None:
-        """Return why a request waits no longer; None if it may."""
+        """Return why a request gave up; None if it may still wait."""
         return None if brid is None else self._gave_up.get(brid)
 
     def begin(self, reservation: Reservation, since: float) -> None:
-        """Limit the wait of a reservation in line, if that is not done yet.
+        """Limit the wait of a reservation in line, if it has no limit yet.
 
-        :param since: when its request began to wait, in seconds.
+        :param since: when the request began to wait, in seconds.
         """
         if reservation.limit is None:
             copies = (copy for copy, access in reservation.asked if access.count)
@@ -65,7 +65,7 @@ class WaitLimits:
     def _is_over(self, reservation: Reservation, due: Due) -> bool:
         claim = reservation.claim
         if claim is None or not claim.waiting:
-            return False  # it has been granted, and its builder hears of it in a moment
+            return False  # it has been granted its locks, and its builder is about to be woken
         if due.copy not in claim.refused():
             return True
         brid = reservation.request.id
@@ -81,7 +81,7 @@ class WaitLimits:
         return False
 
     def forget(self, brid: int) -> None:
-        """Forget a request that waits no longer."""
+        """Forget a request that no longer waits."""
         self._told.pop(brid, None)
         self._gave_up.pop(brid, None)
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """New: on which worker a build is best started, and when it is better not bound to one yet.
 
-A build that has begun on a worker can only wait for the step and group locks of that worker, while
-another worker may be free. So a request stays in line for the first worker on which there is a
-room, and each worker is kept fed, no more: as many builds as can hold its locks, and one more,
-which prepares meanwhile. How long anything takes need not be known.
+A build that has begun on a worker can only wait for the step and group locks of that worker, even
+if another worker becomes free. So a request stays in line for the first worker with room. Each
+worker is kept fed, and no more than that: it gets as many builds as can hold its locks, and one
+more, which prepares meanwhile. This works without knowing how long anything takes.
 """
 
 from __future__ import annotations
@@ -25,22 +25,20 @@ if TYPE_CHECKING:
 
 
 class StepLocks:
-    """The locks that the steps and groups of a builder name and that depend on the worker.
+    """The worker-dependent locks that the steps and groups of a builder name. It holds none.
 
-    It holds none.
+    It covers only what is known without a build: no renderables and no steps that are added later.
 
-    Only what is known without a build counts: no renderables, no steps that are added later.
-
-    :param steps: the steps of the builder's configuration, those in groups included.
+    :param steps: the steps of the builder's configuration, including those in groups.
     :ivar lockids: the locks, by name.
     :ivar by_step: for each top-level step, the names of the locks that it or a step in it claims.
     """
 
     def __init__(self, steps: Iterable[FoundStep] = ()) -> None:
         self.lockids: dict[str, BaseLockId] = {}
-        # what steps and groups claim at a time, by name of the lock
+        # by name of the lock: how each step or group takes it
         self._accesses: dict[str, list[LockAccess]] = {}
-        # how many builds can hold a lock on a worker
+        # by names of the lock and the worker: how many builds can hold it at a time
         self._holders: dict[tuple[str, str], int] = {}
         self.by_step: list[set[str]] = []
         for found in steps:
@@ -55,7 +53,7 @@ class StepLocks:
             access = lock.defaultAccess() if isinstance(lock, BaseLockId) else lock
             if not isinstance(access, LockAccess) or not access.lockid.depends_on_worker:
                 continue
-            if access.count:  # else it is always granted
+            if access.count:  # a count of 0 is always granted
                 name = access.lockid.name
                 known = wanted.get(name)
                 wanted[name] = (known.joined(access) if known else None) or access
@@ -76,32 +74,34 @@ class StepLocks:
         return self._holders[key]
 
     def lacking(self, workername: str) -> str | None:
-        """Return the name of a lock of which a step can never have on a worker what it wants.
+        """Return the name of a lock that a step can never hold on a worker; None if there is none.
 
-        :returns: the name; None if there is none.
+        A step can never hold a lock if it wants more of it than the worker ever has.
         """
         return next((name for name in self.lockids if not self.holders(name, workername)), None)
 
 
 def nobody(lock: str, worker: str) -> int:
-    """Say that nobody holds a copy by hand."""
+    """Return 0: nobody holds the copy by hand."""
     return 0
 
 
 def crowd(builds: Iterable[Any]) -> Counter[str]:
-    """Count, by name of a lock, the builds on a worker that hold it or will still claim it."""
+    """Count, by name of the lock, the builds that hold a lock or will still claim it."""
     return Counter(name for build in builds for name in build.step_locks_to_come())
 
 
 def is_fed(counts: Counter[str], holders: dict[str, int]) -> bool:
-    """Tell whether a worker has as many builds as its locks can be kept busy with.
+    """Tell whether a worker has enough builds to keep its locks busy.
 
-    The locks are those of a pipeline: who holds a later one has been through the earlier ones. So
-    for each lock as many builds can be of use as can hold it and those before it, and one more,
-    which prepares.
+    The locks form a pipeline: a build that holds a later lock is done with the earlier ones. So the
+    number of builds that a lock can use is the number that can hold it or an earlier lock, and one
+    more, which prepares.
 
-    :param counts: how many builds on the worker hold a lock or will still claim it, by its name.
-    :param holders: how many can hold it at a time, in the order in which steps claim them.
+    :param counts: by name of the lock, how many builds on the worker hold it or will still claim
+        it.
+    :param holders: by name of the lock, how many builds can hold it at a time. The locks are in the
+        order in which the steps claim them.
     """
     useful = 0
     for name, count in holders.items():
@@ -114,10 +114,10 @@ def is_fed(counts: Counter[str], holders: dict[str, int]) -> bool:
 def load_of(
     locks: StepLocks, worker: Any, by_hand: Callable[[str, str], int]
 ) -> tuple[Counter[str], dict[str, int]]:
-    """Return ``counts`` and ``holders`` for ``is_fed``, of a builder's steps on a worker.
+    """Return the ``counts`` and ``holders`` that ``is_fed`` takes, for a builder on a worker.
 
     :param by_hand: takes the names of a lock and of a worker; returns how many people hold the copy
-        or wait for it, each of whom counts as a build.
+        or wait for it. Each of them counts as a build.
     """
     name_of_worker = worker.worker.workername
     holders = {name: locks.holders(name, name_of_worker) for name in locks.lockids}
@@ -129,11 +129,11 @@ def load_of(
 def least_crowded(
     locks: StepLocks, workers: list[Any], by_hand: Callable[[str, str], int] = nobody
 ) -> list[Any]:
-    """Return the workers on which the locks that a builder's steps take are least contended.
+    """Return the workers on which the locks of a builder's steps are least contended.
 
-    :param workers: those on which a build could start now.
+    :param workers: the workers on which a build could start now.
     :param by_hand: see ``load_of``.
-    :returns: some of them, equal in that.
+    :returns: those of the workers that tie for the lowest load.
     """
     if not locks.lockids:
         return workers
@@ -152,9 +152,9 @@ def least_crowded(
 
 
 def least_needed(workers: list[Any], needs: Mapping[frozenset[str], int]) -> list[Any]:
-    """Return the workers that the fewest others could use.
+    """Return the workers that the fewest other builders could use.
 
-    :param needs: sets of the names of workers, and how many of the others could use each.
+    :param needs: by set of worker names, how many other builders could use that set.
     """
     if len(workers) < 2:
         return workers
@@ -167,15 +167,15 @@ def least_needed(workers: list[Any], needs: Mapping[frozenset[str], int]) -> lis
 
 
 class WorkerChoice:
-    """Chooses the idle worker of a builder's next build, or that it is left for later.
+    """Chooses an idle worker for a builder's next build, or leaves it for later. It starts nothing.
 
-    :param wake: has the builder looked at, now that there is room on a worker.
+    :param wake: makes the distributor look at the builder when a worker has room.
     :param binds_late: tells whether a build is better left for the first worker with room.
-    :param needs_of_others: returns sets of the names of workers, and how many other builders with
-        pending requests could use each.
+    :param needs_of_others: returns, by set of worker names, how many other builders with pending
+        requests could use that set.
     :param copy_of: takes the names of a worker lock and of a worker; returns the copy, or None if
         nobody uses it.
-    :param may_repair: takes a copy in quarantine, and returns whether the builder may have it.
+    :param may_repair: takes a copy in quarantine and returns whether the builder may take it.
     :ivar step_locks: the worker locks of the builder's steps.
     """
 
@@ -195,13 +195,13 @@ class WorkerChoice:
         self._first_room = FirstRelease(wake)
 
     def best(self, workers: list[Any], is_waited_for: bool) -> list[Any]:
-        """Return those of some workers on which a build is best started.
+        """Return the workers on which a build is best started.
 
-        :param workers: idle workers.
-        :param is_waited_for: whether another build waits for it.
-        :returns: the workers on which the locks of the builder's steps are least contended, and of
-            these, those that the fewest other builders need. It is empty if the build is better
-            left for the first worker on which there is room: then the builder is woken.
+        :param workers: idle workers to choose from.
+        :param is_waited_for: whether another build waits for this one.
+        :returns: of the workers on which the locks of the builder's steps are least contended, the
+            ones that the fewest other builders could use. The list is empty if the build is better
+            left for the first worker with room; the builder is woken then.
         """
         connected = [worker for worker in workers if worker.worker is not None]
         free = self.with_room(connected, is_waited_for)
@@ -211,15 +211,15 @@ class WorkerChoice:
         return least_needed(best, self._needs_of_others())
 
     def with_room(self, workers: list[Any], is_waited_for: bool) -> list[Any]:
-        """Return those of some workers for which a build is not better left for later."""
-        # a build that waits for this one keeps its own worker and locks meanwhile
+        """Return the workers, of the given ones, on which a build may as well start now."""
+        # late binding would keep the waiting build's worker and locks occupied for longer
         late = self._binds_late() and not is_waited_for
         if late:
             return [worker for worker in workers if self.has_room(worker)]
         return self.in_use(workers)
 
     def has_room(self, worker: Any) -> bool:
-        """Tell whether a worker is not fed yet, and the locks of the builder's steps are in use."""
+        """Tell whether a worker can use another build: its locks are in use, and it is not fed."""
         if not self.step_locks.lockids or worker.worker is None:
             return True
         if self.out_of_use(worker) is not None or self.lacking(worker) is not None:
@@ -227,15 +227,15 @@ class WorkerChoice:
         return not is_fed(*load_of(self.step_locks, worker, self._by_hand))
 
     def in_use(self, workers: list[Any]) -> list[Any]:
-        """Return those of some workers on which no lock of the builder's steps is out of use.
+        """Return the workers, of the given ones, with no lock of the builder's steps out of use.
 
-        Those are left out, too, on which a step can never have what it wants.
+        Workers on which a step can never hold a lock are left out, too.
         """
         in_use = [worker for worker in workers if self.out_of_use(worker) is None]
         return [worker for worker in in_use if self.lacking(worker) is None]
 
     def lacking(self, worker: Any) -> str | None:
-        """Return the name of a lock of which a step can never have on a worker what it wants."""
+        """Return the name of a lock that a step can never hold on a worker, or None."""
         if not self.step_locks.lockids or worker.worker is None:
             return None
         return self.step_locks.lacking(worker.worker.workername)
@@ -245,10 +245,7 @@ class WorkerChoice:
         return 0 if copy is None else len(copy.by_hand)
 
     def out_of_use(self, worker: Any) -> Any:
-        """Return a copy in quarantine that a build of the builder would wait for on a worker.
-
-        :returns: the copy; None if there is none.
-        """
+        """Return a copy in quarantine that a build would wait for on a worker; or None."""
         for name in self.step_locks.lockids if worker.worker is not None else ():
             copy = self._copy_of(name, worker.worker.workername)
             if copy is not None and copy.quarantine is not None and not self._may_repair(copy):
@@ -256,8 +253,9 @@ class WorkerChoice:
         return None
 
     def fed_by(self, worker: Any) -> list[Any]:
-        """Return who holds or will claim a lock of the builder's steps on a worker: builds on it,
-        and people.
+        """Return the builds and people that hold or will claim a worker's locks.
+
+        Only the locks of this builder's steps count.
         """
         if worker.worker is None:
             return []
@@ -267,11 +265,11 @@ class WorkerChoice:
         return [*builds, *(hold for copy in copies if copy is not None for hold in copy.by_hand)]
 
     def leaves_all(self, workers: list[Any]) -> bool:
-        """Tell whether a build that nobody waits for is better left for later, on whatever worker.
+        """Tell whether a build that nobody waits for is better left for later on every worker.
 
-        If so the builder is woken when there is room.
+        If so, the builder is woken when a worker has room.
 
-        :param workers: the idle workers, best with one first that most likely has no room.
+        :param workers: the idle workers.
         """
         if not self._binds_late() or not workers or any(map(self.has_room, workers)):
             return False
@@ -284,5 +282,5 @@ class WorkerChoice:
         )
 
     def stop(self) -> None:
-        """Wait for no room any more."""
+        """Stop waiting for room."""
         self._first_room.forget()

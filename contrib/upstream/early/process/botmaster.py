@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Builds are awaited before locks are told of, which is before people hold any."""
+"""A botmaster that knows of awaited builds, before people can hold locks by hand."""
 
 from __future__ import annotations
 
@@ -38,4 +38,4 @@ class BotMaster(upstream.BotMaster):
         sweep.use_config(self.master.config)
         self.knots.use_config(self.master.config)
         hand = yield Hand.getService(self)
-        yield hand.restore()  # there is no worker before the first reconfig is through
+        yield hand.restore()  # there is no worker before the first reconfig has ended

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A build before locks are reserved for it: it finds and claims them when it has begun."""
+"""A build before locks are reserved for it: it finds and claims them after it has begun."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ class Build(upstream.Build):
     def acquireLocks(self, res: Any = None) -> Any:
         """Claim all locks of the builder.
 
-        :returns: Deferred that fires when they are held, or when the build is stopped.
+        :returns: Deferred that fires when the locks are held, or when the build is stopped.
         """
         return self._claim_or_wait()
 
     def end_hold(self, why: str) -> None:
-        """Stop, because it holds its locks for too long; it fails then.
+        """Stop and fail, because the build has held its locks for too long.
 
-        :param why: which it says.
+        :param why: the reason that the build gives.
         """
         if self.finished or self.stopped:
-            return  # it ends already, for another reason
+            return  # it is already ending for another reason
         self._held_too_long = True
         step = self.currentStep
         if isinstance(step, LockOwner) and step.results is None:
-            step.why_not_run = why  # an exception of it says nothing of its worker
+            step.why_not_run = why  # its exception then does not put the worker in quarantine
         d = self.stopBuild(why, FAILURE)
         d.addErrback(log.err, f'while stopping {self}')
 
@@ -61,4 +61,4 @@ class Build(upstream.Build):
         error.lock.report('circle', f'{self.lock_name()} fails: {error}')
 
     def step_ended(self) -> None:
-        """Take note that any of its steps has ended, beside which others may run."""
+        """Take note that a step has ended; others may still run."""

@@ -26,8 +26,8 @@ class Builder(upstream.Builder):
     ) -> Any:
         """Tell whether a build of this request could start on this worker now.
 
-        :returns: Deferred of a bool. A request whose locks cannot be determined may start: its
-            build then fails and says why, where the request would only pend.
+        :returns: Deferred of a bool. A request whose locks cannot be determined may start, so that
+            its build fails and says why; otherwise the request would stay pending.
         """
         props = None
         worker = workerforbuilder.worker
@@ -45,7 +45,7 @@ class Builder(upstream.Builder):
             if workerforbuilder.worker is not None and self.running:
                 log.err(e, f'builder {self.name!r}: locks of {buildrequest}')
         if workerforbuilder.worker is None or not self.running:
-            return False  # lost, or removed, while the locks were found out
+            return False  # the worker was lost or the builder removed meanwhile
         if demand and not self._can_acquire_locks(demand):
             return False
         if callable(self.config.canStartBuild):
@@ -58,7 +58,7 @@ class Builder(upstream.Builder):
     ) -> Any:
         """Begin a build.
 
-        :returns: Deferred of a bool: True, that the build has begun.
+        :returns: Deferred of True, since the build has begun.
         """
         build = self.config.factory.newBuild(buildrequests, self)
         build.getProperties().build = build
@@ -71,9 +71,9 @@ class Builder(upstream.Builder):
 
         log.msg(f'{build} begins on {workerforbuilder}')
         self.building.append(build)
-        # The worker is not to be chosen for another build from now on; its state is set back when
-        # the build has ended.
+        # The worker must not be chosen for another build from now on. Its state is reset when the
+        # build has ended.
         workerforbuilder.buildStarted()
-        # not waited for: it fires when the build has ended
+        # not waited for, because it fires only when the build has ended
         defer.maybeDeferred(build.startBuild, workerforbuilder).addBoth(build.ensure_begun)
         return True

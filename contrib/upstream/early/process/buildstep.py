@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A step before ``checkconfig`` looks into builders, and before the log tells of its locks."""
+"""A step before ``checkconfig`` looks into builders and before the log mentions its locks."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ upstream = release(__name__)
 class BuildStep(upstream.BuildStep):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        #: since when it waits for its locks and holds them
+        #: since when it has waited for its locks and held them
         self.lock_log: LockLog = LockLog()
         for problem in problems_of(self.locks):
             config.error(f'{self.own_words}: {problem}')
 
     def _render_again(self) -> defer.Deferred[None]:
-        # until a step knows the group that it is in
+        # needed only when steps know the group that they are in
         return defer.succeed(None)
 
     def _tell_deadlock(self, error: CircleError) -> None:
@@ -34,6 +34,6 @@ class BuildStep(upstream.BuildStep):
         error.lock.report('circle', f'{self.lock_name()} fails: {error}')
 
     def releaseLocks(self) -> None:
-        """Release the locks that the step holds; doing it again does nothing."""
+        """Release the locks that the step holds. Calling it again does nothing."""
         for lock, access in self._locks_to_acquire:
             lock.release(self, access)

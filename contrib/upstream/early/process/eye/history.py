@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The history before there is anything that was done by hand."""
+"""The history before people can do anything by hand."""
 
 from __future__ import annotations
 
