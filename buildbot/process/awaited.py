@@ -10,14 +10,15 @@ from buildbot.process.results import RETRY
 
 
 class Awaited:
-    """Knows of each request that a step has triggered and waits for which build that is. It starts
-    and wakes none.
+    """Knows which build waits for each request that one of its steps has triggered.
+
+    It does not start or wake any.
     """
 
     def __init__(self) -> None:
         self._builds: dict[int, Any] = {}
         self._since: dict[int, float] = {}
-        # the builds of those that have one, and the waits of those that were looked at in vain
+        # the builds of requests that have one, and the waits of requests that could not start
         self._begun: dict[int, Any] = {}
         self._waits: dict[int, Any] = {}
 
@@ -28,21 +29,22 @@ class Awaited:
         return iter(self._builds)
 
     def add(self, brid: int, build: Any, now: float) -> None:
-        """Note that a build waits for a request, from now on (in seconds)."""
+        """Note that a build waits for a request from now on.
+
+        :param now: the time, in seconds.
+        """
         self._builds[brid] = build
         self._since[brid] = now
 
     def discard(self, brid: int) -> None:
-        """Note that nobody waits for a request any more."""
+        """Note that nobody waits for a request any longer."""
         self._builds.pop(brid, None)
         self._since.pop(brid, None)
         self._begun.pop(brid, None)
         self._waits.pop(brid, None)
 
     def around(self, brid: int) -> list[Any]:
-        """Return the builds that wait for a request: its parent, then the parent of that, and so
-        on.
-        """
+        """Return the builds that wait for a request: its parent, that build's parent, and so on."""
         found: list[Any] = []
         build = self._builds.get(brid)
         while build is not None:
@@ -52,23 +54,23 @@ class Awaited:
         return found
 
     def within(self, build: Any) -> list[int]:
-        """Return the ids of the requests that a build waits for, those of its children included."""
+        """Return the ids of the requests that a build waits for, directly or indirectly."""
         return [brid for brid in self._builds if build in self.around(brid)]
 
     def owner_around(self, brid: int, builder_name: str) -> Any:
-        """Return the owner, most often a step, that waits for a request; None if nobody does.
+        """Return the owner, usually a step, that waits for a request; None if nobody does.
 
-        :param builder_name: of the request.
+        :param builder_name: name of the request's builder.
         """
         build = self._builds.get(brid)
         return None if build is None else build.lock_owner_of(brid, builder_name)
 
     def since(self, brid: int) -> float:
-        """Return since when a build waits for a request, in seconds; 0 if none does."""
+        """Return since when a build has waited for a request, in seconds; 0 if none waits."""
         return self._since.get(brid, 0.0)
 
     def begun(self, build: Any) -> None:
-        """Note that a build has begun, which others may wait for."""
+        """Note that a build, which others may wait for, has begun."""
         for request in build.requests:
             self._waits.pop(request.id, None)
             if request.waitedFor:
@@ -77,7 +79,7 @@ class Awaited:
     def ended(self, build: Any) -> None:
         """Note that a build has ended."""
         for request in build.requests:
-            # who waits for it hears of it only when its request is complete
+            # the waiting build learns of the end only when the request is complete
             if request.id not in self._builds or not ended_for_good(build):
                 self._begun.pop(request.id, None)
 
@@ -91,12 +93,12 @@ class Awaited:
     def pends(self, brid: int, wait: Any) -> None:
         """Note the wait of a request that could not start.
 
-        :param wait: its ``RequestWait``.
+        :param wait: the request's ``RequestWait``.
         """
         self._waits[brid] = wait
 
     def waits_within(self, build: Any) -> Iterator[Any]:
-        """Yield the waits of the requests that a build waits for, and that these wait for."""
+        """Yield the waits of the requests that a build waits for, directly or indirectly."""
         for brid in build.awaited:
             if brid in self._begun:
                 yield from self.waits_within(self._begun[brid])
@@ -108,12 +110,12 @@ class Awaited:
         return brid in self._waits
 
     def pends_no_more(self, brid: int) -> None:
-        """Note that a request has been taken, or is complete."""
+        """Note that a request has been taken or completed."""
         self._waits.pop(brid, None)
 
     @property
     def waits(self) -> list[Any]:
-        """The waits of all of them that could not start."""
+        """The waits of all awaited requests that could not start."""
         return list(self._waits.values())
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A worker's builders are found without a walk; locks are told of, and held by hand."""
+"""A worker's builders are found without a search; locks are watched, and held by hand."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class BotMaster(upstream.BotMaster):
 
     @property
     def asking_builders(self) -> list[str]:
-        """The names of the builders for which a method of the user's decides what starts."""
+        """The names of the builders where one of the user's methods decides what starts."""
         found = self._asking
         if found is None:
             found = [name for name, builder in self.builders.items() if builder.asks_user]

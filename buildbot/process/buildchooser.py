@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: chooses a request whose turn it is, and a worker on which its locks are held for it."""
+"""New: chooses a request whose turn it is, and a worker on which its locks are held."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 
 class ReservingBuildChooser(BasicBuildChooser):
-    """Chooses the request whose turn it is, and one of the workers on which it can start now.
+    """Chooses the request whose turn it is, and a worker on which it can start now.
 
-    A request that cannot have its locks stays where it is in their line, and so do those of its
-    builder behind it that want the same.
+    It starts no build. A request that cannot have its locks keeps its place in line, and so do the
+    requests of the same builder behind it that want the same locks.
 
-    :ivar pending: the pending requests of the builder, as far as they have been read.
+    :ivar pending: the builder's pending requests, as last read.
     """
 
     def __init__(self, bldr: Builder, master: Any) -> None:
         super().__init__(bldr, master)
         self.pending = PendingRequests()
-        #: the requests that may be looked at; None if all may
+        #: the requests that may be looked at; None for all
         self.only: Container[int] | None = None
         self._looked_at: set[int] = set()
         # the requests that may use the place of a build, if no worker is idle for others
@@ -53,7 +53,7 @@ class ReservingBuildChooser(BasicBuildChooser):
             self._lent = self._find_lent()
             if self.nextBuild and not self._lent and not self._workers():
                 break
-            # most often no request is to be looked at, whichever workers are idle
+            # usually no request needs a look, whichever workers are idle
             request = yield self._getNextUnclaimedBuildRequest()
             idle = self._workers() if request else []
             if not request or not (idle or self._lent):
@@ -75,7 +75,7 @@ class ReservingBuildChooser(BasicBuildChooser):
         return (None, None)
 
     def _workers(self) -> list[AbstractWorkerForBuilder]:
-        # one after the other, as long as they are idle
+        # each idle worker once, before any of them again
         idle = self.bldr.getAvailableWorkers()
         are_idle = set(idle)
         pool = [worker for worker in self.workerpool if worker in are_idle]
@@ -96,7 +96,7 @@ class ReservingBuildChooser(BasicBuildChooser):
     ) -> list[AbstractWorkerForBuilder]:
         able = self._not_refused(brid, [*workers, *self.bldr.lent_workers(brid)])
         in_use = self.bldr.worker_choice.in_use
-        # one that has got a build before is better than one whose locks are in quarantine
+        # a worker that has just got a build is better than one with locks in quarantine
         found = in_use(able)
         if able and not found:
             found = in_use(self._not_refused(brid, self._idle_for(brid)))
@@ -116,7 +116,7 @@ class ReservingBuildChooser(BasicBuildChooser):
         while left and self.bldr.running:
             best = self.bldr.worker_choice.best(left, request.waitedFor)
             if not best:
-                # it is left for the first worker with room; so are the others if no worker has any
+                # left for the first worker with room; so are other requests if no worker has room
                 self._is_late = len(left) == len(self._idle_for(request.id))
                 break
             worker = random.choice(best)
@@ -142,7 +142,7 @@ class ReservingBuildChooser(BasicBuildChooser):
                 break
             if (yield self.canStartBuild(worker, request)):
                 return worker
-            # the user said no, or its locks or the worker have been taken meanwhile
+            # the user's method said no, or the locks or the worker were taken meanwhile
             idle = self._idle_for(request.id)
             able = [other for other in able if other is not worker and other in idle]
         self.bldr.reservations.give_back_refused(request.id)
@@ -195,7 +195,7 @@ class ReservingBuildChooser(BasicBuildChooser):
     def canStartBuild(
         self, worker: AbstractWorkerForBuilder, breq: BuildRequest
     ) -> defer.Deferred[Any]:
-        """Tell whether a build of a request can start on a worker; if so its locks are held."""
+        """Tell whether a build of a request can start on a worker; if so, its locks are held."""
         return self._ask(self.bldr.reservations.reserve, worker, breq)
 
     @defer.inlineCallbacks
@@ -271,7 +271,7 @@ class ReservingBuildChooser(BasicBuildChooser):
 
     @defer.inlineCallbacks
     def _getUnclaimedBuildRequests(self) -> Any:
-        # one that cannot be made is not there for the user's nextBuild, and the others are
+        # the user's nextBuild gets all requests but those that cannot be made
         found = []
         for brdict in list(self.unclaimedBrdicts or ()):
             if self._lent and brdict['buildrequestid'] not in self._lent:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Requests are merged only where that is wanted, and an error meanwhile keeps none from its end."""
+"""Requests are merged only where configured, and an error in a merge leaves none without an end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BuildRequestCollapser(upstream.BuildRequestCollapser):
 
     @defer.inlineCallbacks
     def _getUnclaimedBrs(self, builderid: int) -> Any:
-        # they may be thousands, and each new request of a builder that merges none would read them
+        # there may be thousands; without merging, a new request must not read them all
         builder = self.master.botmaster.getBuilderById(builderid)
         merges = None if builder is None else builder.config.collapseRequests
         if builder is not None and merges is None:
@@ -39,7 +39,7 @@ class BuildRequestCollapser(upstream.BuildRequestCollapser):
 
     @defer.inlineCallbacks
     def _give_back_claimed(self) -> Any:
-        # what is merged is claimed, and then complete; nobody would look at it between these
+        # merged requests are taken, and then completed; nobody else looks at them in between
         botmaster, masterid = self.master.botmaster, self.master.masterid
         builderids = set()
         for brid in self.brids:
@@ -53,5 +53,5 @@ class BuildRequestCollapser(upstream.BuildRequestCollapser):
                     continue
                 if not (yield self.master.data.get(('buildrequests', brid, 'builds'))):
                     builder = botmaster.getBuilderById(builderid)
-                    # a merge of others may be between its two writes
+                    # given back later, since another merge may be between its two writes
                     botmaster.brd.give_back([(builder, brid)], AGAIN_AFTER)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the log of a step that was ended because of those who waited for one another."""
+"""New: the log of a step that was ended because of a deadlock."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ DEADLOCK = 'deadlock'
 
 
 def in_words(waits: Iterable[str], more: str = '') -> str:
-    """Say which waits could never end, and what was done.
+    """Say which waits could never end, and that this step was ended.
 
-    :param waits: who waits for what, and who has it, for each.
-    :param more: why just now, to be put at the end.
+    :param waits: for each wait, a sentence on who waits for what and who has it.
+    :param more: why the step was ended now; put at the end.
     """
     lines = ''.join(f'- {wait}\n' for wait in waits)
     return (

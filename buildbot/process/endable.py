@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: a wait for what a user wrote that can be ended, whatever that does then."""
+"""New: a wait for the user's code that can be ended, whatever that code does."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from twisted.python.failure import Failure
 def endable(answer: defer.Deferred[Any], what: str) -> defer.Deferred[Any]:
     """Return a Deferred of an answer that can be cancelled at once.
 
-    To cancel the answer itself may do nothing: a coroutine that catches that waits on.
+    Cancelling the answer itself may do nothing: a coroutine may catch that and go on waiting.
 
-    :param what: the words for the question in the log, where an error is told that comes too late.
+    :param what: names the question in the log, if an error comes too late.
     :returns: Deferred of the answer; it fails with ``CancelledError`` when it is cancelled.
     """
 

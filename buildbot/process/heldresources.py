@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what somebody has got of a pool, as ``%(lock:POOL:NUMBER:PROPERTY)s`` in ``Interpolate``."""
+"""New: the resources held of a pool, as ``%(lock:POOL:NUMBER:PROPERTY)s`` in ``Interpolate``."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ SUBSTITUTION = re.compile(
 
 
 def read_substitution(text: str) -> tuple[Any, Any, str | None]:
-    """Return what ``Interpolate`` looks up for ``lock:``, in what, and what it says otherwise.
+    """Read what follows ``lock:`` in ``Interpolate``.
 
-    :param text: what stands behind ``lock:``.
-    :raises ConfigErrors: nothing can be meant by it.
+    :param text: the text after ``lock:``.
+    :returns: the object to look in, the key to look up, and the default.
+    :raises ConfigErrors: the text has no meaning.
     """
     match = SUBSTITUTION.fullmatch(text)
     if match is None:
@@ -48,18 +49,18 @@ def read_substitution(text: str) -> tuple[Any, Any, str | None]:
 def resources_seen(props: Any, pool: str) -> Sequence[Resource]:
     """Return the resources of a pool that are held where something is rendered.
 
-    :param props: the properties that it is rendered with.
-    :param pool: its name.
-    :returns: them, in the order of the pool.
+    :param props: the properties used for rendering.
+    :param pool: name of the pool.
+    :returns: the resources, in the order of the pool.
     """
     seen = props if hasattr(props, 'resources') else props.getBuild()
     return seen.resources(pool) if hasattr(seen, 'resources') else ()
 
 
 def resources_in_words(claim: LockClaim) -> str:
-    """Say what a claim that is held has got of pools: ``board-1, board-4 of boards``.
+    """Say which resources of pools a held claim has: ``board-1, board-4 of boards``.
 
-    :returns: nothing, if it has none of a pool.
+    :returns: the text; empty if the claim has none.
     """
     held = [
         f'{", ".join(resource.name for resource in holding.resources)} of {copy}'
@@ -71,10 +72,10 @@ def resources_in_words(claim: LockClaim) -> str:
 
 @implementer(IRenderable)
 class HeldResources(util.ComparableMixin):
-    """Rendered, it is what is held of a pool, to be looked up by number and name of a property.
+    """A renderable of the resources held of a pool, looked up by number and property name.
 
     :param pool: the name of the pool.
-    :param is_needed: whether it is an error if there is nothing.
+    :param is_needed: whether a missing resource or property is an error.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = ('pool', 'is_needed')
@@ -88,9 +89,10 @@ class HeldResources(util.ComparableMixin):
 
 
 class _Parts:
-    """What there is of the resources that are held. It is made for one look.
+    """The parts of the held resources. It is made for one lookup.
 
-    A part is the number of a resource, or None for all, and a property of it, or None for its name.
+    A part is a pair: the number of a resource, or None for all resources; and the name of a
+    property, or None for the resource's name.
     """
 
     def __init__(self, held: HeldResources, resources: Sequence[Resource]) -> None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: waits of build requests that cannot end, because of those who wait for one another.
+"""New: waits of build requests that cannot end, because the owners wait for one another.
 
-A step's wait for locks is judged when it begins, where it is refused. What is judged here are the
-waits of requests that running builds wait for: they begin, and lose a way to end, when a worker is
-taken or lost.
+A step's wait for locks is judged when it begins, and refused if it cannot end. This module judges
+the waits of requests that running builds wait for. Such a wait may lose a way to end when a worker
+is taken or lost.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
 
 class Suspicion(NamedTuple):
-    """That a request can start only if a worker that is away comes back.
+    """Says that a request can only start if an absent worker comes back. It decides nothing.
 
-    :param since: when that was found, in seconds.
-    :param call: ends the step that waits for it; None if that holds no lock meanwhile.
+    :param since: when this was found, in seconds.
+    :param call: the call that ends the step waiting for the request; None if no step is to end.
     """
 
     since: float
@@ -50,35 +50,35 @@ class Suspicion(NamedTuple):
 
 
 class Knots:
-    """Finds waits of requests that cannot end, and ends one for the sake of the others.
+    """Finds waits of requests that cannot end, and ends one so that the others can go on.
 
-    :param botmaster: of the master whose requests these are.
-    :ivar heard: called with the owner that is ended for the sake of others, and the error.
+    :param botmaster: the botmaster of the master that has these requests.
+    :ivar heard: callables, called with an owner that is ended for the others, and the error.
     """
 
     def __init__(self, botmaster: Any) -> None:
         self._botmaster = botmaster
         self._doubted: dict[RequestWait, None] = {}
         self._suspected: dict[int, Suspicion] = {}
-        # requests that are being cancelled for others' sake; who is judged when each has been
+        # by id of a request that is being cancelled: the waits to judge when it has been
         self._given_up: dict[int, dict[RequestWait, None]] = {}
         self.heard: list[Callable[[LockOwner, CircleError], Any]] = []
 
     def doubt(self, wait: RequestWait) -> None:
-        """Judge soon whether a wait can end, now that it has begun or lost a way to end."""
+        """Judge soon whether a wait can end, because it has begun or lost a way to end."""
         if not self._doubted:
             eventually(self._judge_all)
         self._doubted[wait] = None
 
     def stop(self) -> None:
-        """Judge nothing more: the master stops."""
+        """Stop judging, because the master stops."""
         self._doubted.clear()
         self._given_up.clear()
         for brid in list(self._suspected):
             self.trust(brid)
 
     def suspicion(self, brid: int) -> Suspicion | None:
-        """Return since when a request is suspected never to start; None if it is not."""
+        """Return the suspicion that a request never starts; None if there is none."""
         return self._suspected.get(brid)
 
     @defer.inlineCallbacks
@@ -94,7 +94,7 @@ class Knots:
                 log.err(e, f'while determining whether build request {wait.brid} can start')
 
     def _knot(self, wait: RequestWait) -> list[Any]:
-        # what keeps it from its end if nothing comes back that is away; empty if nothing does
+        # the waits that keep it from ending unless an absent worker comes back; empty if none
         if wait.awaited_by is None or not wait.waiting:
             return []
         return find_deadlock(wait, waits_of, hopeful=False)
@@ -151,12 +151,12 @@ class Knots:
         step.wait_in_vain([wait.brid], str(error), in_words(error.waits, more))
 
     def pends_no_more(self, brid: int) -> None:
-        """Judge those whose wait may end now that a request that was given up pends no more."""
+        """Judge the waits that may end because a request that was given up is no longer pending."""
         for wait in self._given_up.pop(brid, ()):
             self.doubt(wait)
 
     def tell(self, owner: LockOwner, error: CircleError) -> None:
-        """Tell everybody that an owner is ended for the sake of others."""
+        """Report that an owner is ended so that others can go on."""
         log.msg(f'{owner.lock_name()} is ended: {error}')
         if error.lock is not None:
             error.lock.report('circle', f'{owner.lock_name()} fails: {error}')
@@ -176,7 +176,7 @@ class Knots:
         self._suspected[brid] = Suspicion(master.reactor.seconds(), call)
 
     def trust(self, brid: int) -> None:
-        """Suspect a request no longer."""
+        """Drop the suspicion of a request."""
         suspicion = self._suspected.pop(brid, None)
         if suspicion is not None and suspicion.call is not None and suspicion.call.active():
             suspicion.call.cancel()
@@ -191,7 +191,7 @@ class Knots:
             self._end(wait, error, f', for {late}')
 
     def use_config(self, new_config: Any) -> None:
-        """Judge anew all that is suspected, under a new configuration."""
+        """Judge all awaited requests that could not start anew, after a reconfig."""
         for brid in list(self._suspected):
             self.trust(brid)
         awaited = self._botmaster.awaited
@@ -203,14 +203,14 @@ class Knots:
 
 
 def can_be_ended(wait: Any) -> bool:
-    """Tell whether who waits can be ended: a build or step, or a step that waits for a build."""
+    """Tell whether a wait can be ended: that of a build or step, or of a step for a build."""
     if isinstance(wait, LockClaim):
         return isinstance(wait.thing, (Build, BuildStep)) and wait.deferred is not None
     return isinstance(wait.awaited_by, Trigger)
 
 
 def held_around(wait: RequestWait) -> list[LockClaim]:
-    """Return the claims held by those who wait for a request's build."""
+    """Return the claims held by the owners that wait for a request's build."""
     found: dict[LockClaim, None] = {}
     for owner in wait.keeps():
         found.update((c, None) for c in claims_of(owner) or () if c.holds and c.accesses)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: a build request that could not be cancelled is cancelled when that can be written."""
+"""New: a build request that could not be cancelled is cancelled once that can be written."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from buildbot.util import asyncSleep
 
 @defer.inlineCallbacks
 def cancel_later(botmaster: Any, brid: int, row: dict[str, Any] | None, reason: str) -> Any:
-    """Cancel a request some seconds later, since an error has kept it from being cancelled.
+    """Cancel a request some seconds later, after an error has prevented it.
 
-    What is cancelled is claimed first. If the error came after that, nobody would ever build the
-    request, or complete it; so it is given back before it is cancelled again.
+    A request is taken before it is cancelled. If the error came after that, nobody would ever build
+    or complete the request; so it is given back before it is cancelled again.
 
     :param brid: id of the request.
-    :param row: of the request, as it was before; None if it could not even be read.
-    :param reason: why it is cancelled.
-    :returns: Deferred that fires when it has been cancelled again, or the master has been stopped.
+    :param row: the request's row before the first attempt; None if it could not be read.
+    :param reason: why the request is cancelled.
+    :returns: Deferred that fires when the request is cancelled, or the master has been stopped.
     """
     master = botmaster.master
     if row is None or row['claimed'] or botmaster.is_in_progress(brid):

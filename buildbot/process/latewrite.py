@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: writes to the database that are tried again until they succeed."""
+"""New: writes to the database that are repeated until they succeed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from buildbot.util import asyncSleep
 if TYPE_CHECKING:
     from buildbot.master import BuildMaster
 
-#: seconds after which it is tried again
+#: seconds between two tries
 AGAIN_AFTER = 10
 
 
@@ -26,15 +26,16 @@ def write_at_last(
     write: Callable[[], Any],
     is_due: Callable[[], bool] = lambda: True,
 ) -> Any:
-    """Write something, again and again until that succeeds.
+    """Repeat a write until it succeeds.
 
-    An error is logged when it differs from the one before, and then that it is over.
+    An error is logged if it differs from the previous one. The log also says when a write succeeds
+    after an error.
 
-    :param what: the words for it in the log.
-    :param write: called without arguments; it returns a Deferred.
-    :param is_due: tells whether it is still to be written.
-    :returns: Deferred that fires, without an error, when it is written, or is not due any more, or
-        the master has been stopped.
+    :param what: a clause for the log that names what is written.
+    :param write: called without arguments; returns a Deferred.
+    :param is_due: tells whether the write is still needed.
+    :returns: Deferred that fires when the write is done or no longer needed, or the master has been
+        stopped. It does not fail.
     """
     told: str | None = None
     while is_due():
@@ -44,7 +45,7 @@ def write_at_last(
                 log.msg(f'{what}: written now')
             return
         except Exception as e:
-            if told != repr(e):  # one that is no fault of the moment would fill the log
+            if told != repr(e):  # a lasting error would fill the log
                 told = repr(e)
                 again = f'it is tried again every {AGAIN_AFTER} seconds'
                 log.err(e, f'cannot write {what}; {again}')

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: limits of the time for which an owner may wait for its locks, or hold them.
+"""New: limits of how long an owner may wait for its locks or hold them.
 
-Nothing is looked at again and again. A claim of which some lock has a limit has one delayed call at
-a time, and a claim of other locks has none.
+Nothing is polled. A claim has one delayed call at a time if any of its locks has a limit, and none
+otherwise.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from buildbot.locking.copy import BaseLock
     from buildbot.locking.copy import LockClaim
 
-#: the arguments of a lock that limit a wait and a hold
+#: the arguments of a lock that limit waits and holds
 MAX_WAIT, MAX_HOLD = 'maxWait', 'maxHold'
 
 
@@ -37,17 +37,18 @@ class Owner(Protocol):
         """Return the name of this owner for messages."""
 
     def give_up(self, why: str) -> Any:
-        """Wait for its locks no longer, and fail."""
+        """Stop waiting for its locks, and fail."""
 
     def end_hold(self, why: str) -> Any:
-        """End what it does with its locks, and fail."""
+        """Stop the work that it does with its locks, and fail."""
 
 
 class Due(NamedTuple):
-    """When an owner has waited for one copy, or held it, for as long as it may.
+    """When an owner will have waited for one copy, or held it, for as long as it may.
 
     :param at: the time, in seconds of the master's clock.
-    :param fails: whether the owner fails then; else it is only told.
+    :param seconds: how long it may wait for the copy or hold it.
+    :param fails: whether the owner fails then; otherwise it is only reported.
     """
 
     at: float
@@ -57,7 +58,7 @@ class Due(NamedTuple):
 
 
 def all_due(name: str, copies: Iterable[BaseLock], since: float) -> list[Due]:
-    """Return when the limits of copies are over; none of those that have none.
+    """Return when the time limits of copies are reached. Copies without a limit are left out.
 
     :param name: ``MAX_WAIT`` or ``MAX_HOLD``.
     :param since: when the wait or the hold began, in seconds of the master's clock.
@@ -65,19 +66,19 @@ def all_due(name: str, copies: Iterable[BaseLock], since: float) -> list[Due]:
     found = []
     for copy in copies:
         definition = definition_of(copy)
-        seconds = getattr(definition, name, None)  # a plugin's lock has none of these
+        seconds = getattr(definition, name, None)  # a plugin's lock may have no such attribute
         if seconds is not None:
             found.append(Due(since + seconds, seconds, copy, definition.whenTooLong == 'fail'))
     return found
 
 
 class Limit:
-    """The limits of one wait or one hold: says when each of them is over. It ends nothing.
+    """The time limits of one wait or one hold. It says when each is reached, and ends nothing.
 
     :param clock: the master's reactor.
-    :param due: when they are over, at least one.
-    :param is_over: called with each whose time has come; returns whether the owner did not lack the
-        copy then, so that its time begins anew.
+    :param due: when the limits are reached; at least one.
+    :param is_over: called with each ``Due`` whose time has come; returns whether its time begins
+        anew, because the owner does not lack that copy.
     """
 
     def __init__(self, clock: Any, due: list[Due], is_over: Callable[[Due], bool]) -> None:
@@ -98,7 +99,7 @@ class Limit:
         begins_anew = False
         try:
             begins_anew = self._is_over(due)
-        except Exception as e:  # the limits of other copies hold all the same
+        except Exception as e:  # the limits of other copies still apply
             log.err(e, f'while applying the limit of {due.copy}')
         if begins_anew:
             self._due.append(due._replace(at=self._clock.seconds() + due.seconds))
@@ -106,7 +107,7 @@ class Limit:
             self._wait_for_next()
 
     def stop(self) -> None:
-        """Say nothing any more. Done again, it does nothing."""
+        """Stop calling back. Calling it again does nothing."""
         self._due.clear()
         call, self._call = self._call, None
         if call is not None:
@@ -116,13 +117,13 @@ class Limit:
 def limit_wait(owner: Owner, claim: LockClaim) -> Limit | None:
     """Limit the wait of an owner, which begins now.
 
-    :param claim: its claim that waits.
-    :returns: the limit; None if there is none.
+    :param claim: the owner's claim, which waits.
+    :returns: the limit; None if no lock has one.
     """
 
     def is_over(due: Due) -> bool:
         if not claim.waiting:
-            return False  # it has been granted, and hears of it in a moment
+            return False  # it has been granted, and its owner is about to be woken
         if due.copy not in claim.refused():
             return True
         tell_long_wait(owner, due)
@@ -138,10 +139,10 @@ def limit_wait(owner: Owner, claim: LockClaim) -> Limit | None:
 def limit_hold(owner: Owner, claim: LockClaim) -> Limit | None:
     """Limit how long an owner holds its locks, from now on.
 
-    What it shares with an owner around it is that one's to limit.
+    Locks shared with an owner around it are limited with that owner.
 
-    :param claim: its claim that is held.
-    :returns: the limit; None if there is none.
+    :param claim: the owner's claim, which is held.
+    :returns: the limit; None if no lock has one.
     """
 
     def is_over(due: Due) -> bool:
@@ -158,17 +159,17 @@ def limit_hold(owner: Owner, claim: LockClaim) -> Limit | None:
 
 
 def tell_long_wait(owner: Any, due: Due) -> None:
-    """Tell people that an owner has waited too long for a copy that it lacks."""
+    """Report that an owner has waited too long for a copy that it lacks."""
     due.copy.report('long_wait', who_waited_long(owner, due.copy, due.seconds))
 
 
 def who_waited_long(owner: Any, copy: BaseLock, seconds: float) -> str:
-    """Say who has waited for a copy, for longer than how many seconds, and who kept it from it."""
+    """Say who has waited for a copy, longer than how many seconds, and who was in the way."""
     in_the_way = copy.who_was_in_the_way(owner)
     return f'{owner.lock_name()} waited longer than {seconds} s for it, {in_the_way}'
 
 
 def why_not_longer(owner: Any, due: Due) -> str:
-    """Say that an owner has waited too long for a copy that it lacks, and who kept it from it."""
+    """Say that an owner has waited too long for a copy that it lacks, and who is in the way."""
     name, in_the_way = due.copy.lockName, due.copy.describe_holders(owner)
     return f'lock {name!r}: it waited longer than {due.seconds} s for {in_the_way}'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what is known of an owner of locks, besides its locks."""
+"""New: facts about an owner of locks, without its locks."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Any
 from typing import Iterable
 from typing import NamedTuple
 
-#: kinds of owners that are no part of a build, and that say nothing of how long builds hold locks
+#: kinds of owners outside builds, which say nothing about how long builds hold locks
 BY_HAND = ('person', 'quarantine')
 
 
 class Facts(NamedTuple):
-    """What an owner of locks is part of. It says nothing of its locks.
+    """What an owner of locks is, and what it belongs to. It says nothing about the locks.
 
-    :param kind: ``request``, ``build``, ``group``, ``step``; ``person`` if it is a hold by hand,
-        ``quarantine``; ``other`` if it is of a plugin.
-    :param builder: name of its builder; None if it has none.
+    :param kind: ``request``, ``build``, ``group``, ``step``; ``person`` for a hold by hand;
+        ``quarantine``; ``other`` for an owner of a plugin.
+    :param builder: name of the builder; None if there is none.
     :param buildrequestid: id of the (first) build request.
-    :param number: of the build.
-    :param step_number: of the step or group in its build.
-    :param path: of the step or group: its name, behind those of the groups around it.
-    :param worker: name of the worker; None if it has none yet.
-    :param branch: of the first source that has one.
+    :param number: number of the build.
+    :param step_number: number of the step or group in its build.
+    :param path: name of the step or group, after the names of the groups around it.
+    :param worker: name of the worker; None if there is none yet.
+    :param branch: branch of the first source that has one.
     :param holdid: id of the hold by hand.
-    :param person: who holds by hand, or has made the quarantine.
-    :param reason: what that is for.
+    :param person: the person who holds by hand or has made the quarantine.
+    :param reason: the reason of the hold or quarantine.
     :param until: when the hold ends, in seconds.
-    :param overdue: whether it is held beyond that.
+    :param overdue: whether the hold lasts beyond its end.
     """
 
     kind: str
@@ -48,23 +48,23 @@ class Facts(NamedTuple):
 
     @property
     def name(self) -> str:
-        """A name that no other owner has."""
+        """A unique name of the owner."""
         if self.kind == 'quarantine':
-            return self.kind  # of which a copy has but one
+            return self.kind  # a copy has only one quarantine
         ids = {'request': self.buildrequestid, 'build': self.buildid, 'person': self.holdid}
         return f'{self.kind}-{ids.get(self.kind, self.stepid)}'
 
 
 def facts_of(thing: Any) -> Facts:
-    """Return what is known of an owner."""
+    """Return the facts about an owner."""
     facts = getattr(thing, 'lock_facts', None)
     return Facts('other') if facts is None else facts()
 
 
 def known_facts(thing: Any) -> Facts:
-    """Return what is known of an owner; nothing if it is of a plugin that fails to say it.
+    """Return the facts about an owner, or none if its plugin raises an error.
 
-    That is logged where a use of its lock is recorded.
+    The error is logged where a use of the lock is recorded.
     """
     try:
         return facts_of(thing)

@@ -33,36 +33,36 @@ NOTHING: Mapping[str, list] = MappingProxyType({})
 class LockLog:
     """Logs how long one owner waits for its locks and holds them. It does not decide when.
 
-    There is one line for each lock and event, which names the owner, the lock and how it is taken,
-    so that ``grep`` finds who had a lock at what time. When the owner has done with a lock, that is
-    recorded as a use of it. Nothing is logged or recorded twice. The methods are given the owner,
-    its demand, and the time.
+    There is one line for each lock and event. It names the owner, the lock and how it is taken, so
+    that ``grep`` finds who had a lock at what time. When the owner is done with a lock, a use of
+    the lock is recorded. Nothing is logged or recorded twice. The methods take the owner, its
+    demand and the time.
 
-    :ivar waits_since: when it began to wait, also when it holds them; None if it did not wait. A
-        request that leaves the line and comes back has waited all the time.
-    :ivar holds_since: when it began to hold them; None if it does not hold them yet.
+    :ivar waits_since: when the owner began to wait, also while it holds; None if it did not wait.
+        For a request, the time out of the line counts, too, if it comes back.
+    :ivar holds_since: when the owner began to hold; None if it does not hold yet.
     """
 
     def __init__(self) -> None:
         self.waits_since: float | None = None
         self._waited_as = ''
-        self._awaited: set[str] = set()  # labels, since to keep a copy would keep it in use
-        # what is recorded if the wait is in vain, by name of the lock
+        self._awaited: set[str] = set()  # labels, since a reference would keep a copy in use
+        # by name of the lock: what is recorded if the owner never gets it
         self._in_vain: dict[str, tuple[InUse | None, Use]] = {}
-        # who was told that it waits; None if nobody was
+        # the ``LongWaits`` that knows of this wait, or None
         self._long_waits: Any = None
         self.holds_since: float | None = None
-        # the names of the resources that it has got, by label of the pool
+        # the names of the resources held, by label of the pool
         self._resources: dict[str, list[str]] = {}
         self._is_granted = False
         self._result_in_vain = LEFT
 
     def is_in_deadlock(self) -> None:
-        """Note that its wait ends because it could never have come to anything."""
+        """Note that the wait ends because of a deadlock."""
         self._result_in_vain = DEADLOCK
 
     def waits(self, owner: LockOwner, demand: Demand, now: float) -> None:
-        """Log that it waits for its locks."""
+        """Log that the owner waits for its locks."""
         if self.waits_since is None:
             self.waits_since, self._waited_as = now, short_name(owner)
         fresh = [(lock, access) for lock, access in demand if lock.label not in self._awaited]
@@ -77,10 +77,10 @@ class LockLog:
         log_each(f'{short_name(owner)} waits for', fresh)
 
     def holds(self, now: float, waited: LockLog | None = None) -> None:
-        """Note that it holds its locks; that is logged when its name is known, by ``granted``.
+        """Note that the owner holds its locks; ``granted`` logs it when the owner's name is known.
 
-        :param waited: the log of the owner that has waited for them in its stead, and waits no
-            longer; None if nobody has waited for them.
+        :param waited: the log of the owner that waited for the locks instead and has stopped; None
+            if nobody waited for them.
         """
         self.holds_since = now
         if waited is not None:
@@ -93,11 +93,11 @@ class LockLog:
             long_waits.end(self)
 
     def gave_back(self) -> None:
-        """Note that it has given its locks back unused, which is no news."""
+        """Note that the locks were given back unused, which is not logged."""
         self.holds_since = None
 
     def granted(self, owner: LockOwner, demand: Demand, now: float) -> None:
-        """Log that it has been granted its locks."""
+        """Log that the owner has been granted its locks."""
         if self._is_granted:
             return
         self._is_granted = True
@@ -113,9 +113,9 @@ class LockLog:
         log_each(f'{name} was granted', demand, took, self._resources)
 
     def ended(self, owner: LockOwner, demand: Demand, now: float, lost: bool = False) -> None:
-        """Log that it has released its locks, or waits for them no longer.
+        """Log that the owner has released its locks, or has stopped waiting for them.
 
-        :param lost: whether that is because its worker was lost, or the master is stopped.
+        :param lost: whether the cause is a lost worker or the stop of the master.
         """
         if self.holds_since is not None:
             self.granted(owner, demand, now)
@@ -131,10 +131,9 @@ class LockLog:
             self.left(now, lost)
 
     def left(self, now: float, lost: bool = False) -> None:
-        """Note that it waits no longer for what it has waited for until now, in vain.
+        """Note that the owner has stopped waiting without getting its locks.
 
-        What would have done in the place of something else is no use of its own: of each lock, that
-        of the first copy counts.
+        Alternatives are not recorded separately: for each lock, only the first copy counts.
         """
         if self.waits_since is not None:
             self.holds_since = None
@@ -150,7 +149,7 @@ class LockLog:
         self._resources.clear()
 
     def _record(self, uses: Iterable[tuple[InUse | None, Use]], until: float, result: str) -> None:
-        # who is granted one lock right after another one was refused has not waited
+        # an owner that got its locks in the moment that it was refused others has not waited
         waits_since = None if self.waits_since == self.holds_since else self.waits_since
         for in_use, use in uses:
             if in_use is not None and in_use.record is not None:
@@ -163,11 +162,11 @@ class LockLog:
                 try:
                     for each in self._of_each(ended):
                         in_use.record(each)
-                except Exception as e:  # it is released all the same
+                except Exception as e:  # the lock is released all the same
                     log.err(e, f'while a use of {use.copy} was recorded')
 
     def _of_each(self, use: Use) -> list[Use]:
-        # each resource of a pool was used; the wait was one, and counts once
+        # each resource of a pool has a use; the wait counts only once
         names = self._resources.get(use.copy)
         if not names:
             return [use]

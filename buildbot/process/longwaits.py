@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: waits for locks that last longer than a reporter wants to hear of."""
+"""New: waits for locks that last long enough for a reporter to be told."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 class LongWaits(SharedService):
-    """Produces an event for each wait that lasts longer than a ``LockGenerator`` has asked for.
+    """Produces an event for each wait that lasts longer than a ``LockGenerator`` asks for.
 
-    There is one delayed call for each such time, whatever the number of those who wait: all wait
-    equally long for it, so the first that began is the first to be told of.
+    It ends no wait. There is one delayed call for each such time, however many owners wait: the
+    time is the same for all, so the first wait that began is the first to be reported.
     """
 
     def __init__(self) -> None:
@@ -49,9 +49,9 @@ class LongWaits(SharedService):
         return super().stopService()
 
     def use_config(self, new_config: Any) -> None:
-        """Tell of the waits of which the reporters of a configuration want to hear.
+        """Report the waits that the reporters in the configuration ask for.
 
-        What waits already is told of only if it has been asked for before.
+        Waits that have already begun are reported only for times that were asked for before.
         """
         found: dict[float, WaitLine] = {}
         for service in new_config.services.values():
@@ -71,9 +71,9 @@ class LongWaits(SharedService):
             self._in_use.long_waits = self if lines else None
 
     def begin(self, wait: LockLog, owner: LockOwner) -> None:
-        """Note that an owner waits in line, or waits there again.
+        """Note that an owner waits in line, for the first time or again.
 
-        :param wait: its log.
+        :param wait: the owner's log.
         """
         for line in self._lines.values():
             line.begin(wait, owner)
@@ -85,23 +85,25 @@ class LongWaits(SharedService):
 
 
 class WaitLine:
-    """Those who wait, in the order in which they began, until each has waited for a time.
+    """The waits, in the order in which they began, until each has lasted for a given time.
 
-    :param seconds: for how long.
+    It is not the queue of a copy.
+
+    :param seconds: the given time.
     """
 
     def __init__(self, master: Any, seconds: float) -> None:
         self._master = master
         self._seconds = seconds
-        # ordered, for the first of a mere dict is found slowly when others before it have gone
+        # a plain dict is slow to find its first key after earlier ones have been removed
         self._early: OrderedDict[LockLog, LockOwner] = OrderedDict()
-        # those that have waited for longer, and whether that was told: a request that stands in no
-        # line just then, because no worker is idle, is told of when it comes back
+        # the waits that have lasted longer, and whether each was reported: a request that is not in
+        # line just then, because no worker is idle, is reported when it comes back
         self._late: dict[LockLog, bool] = {}
         self._call: IDelayedCall | None = None
 
     def stop(self) -> None:
-        """Tell of nobody any more."""
+        """Stop reporting waits."""
         self._early.clear()
         self._late.clear()
         call, self._call = self._call, None
@@ -110,7 +112,7 @@ class WaitLine:
 
     def begin(self, wait: LockLog, owner: LockOwner) -> None:
         if wait in self._late:
-            eventually(self._tell_late, wait, owner)  # when its claim is in line
+            eventually(self._tell_late, wait, owner)  # then the claim is in line
         else:
             self._early[wait] = owner
             if self._call is None:
@@ -149,12 +151,12 @@ class WaitLine:
             try:
                 row = self._row(owner, copies[0])
                 self._master.mq.produce(key_of_long_wait(self._seconds), row)
-            except Exception as e:  # the others are told of
+            except Exception as e:  # other waits are still reported
                 log.err(e, f'while telling who waits for {copies[0]}')
         return bool(copies)
 
     def _row(self, owner: LockOwner, copy: BaseLock) -> dict[str, Any]:
-        # as those of what people do
+        # the same fields as the rows of what people do
         return {
             'actionid': 0,
             'lock': copy.lockName,

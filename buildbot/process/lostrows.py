@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: rows of a build whose end could not be written get it when the database can be written."""
+"""New: rows of a build whose end could not be written are ended once the database works again."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ UNENDED = [Filter('complete', 'eq', [False])]
 
 
 def end_rows(master: BuildMaster, buildid: Any, text: str, results: int | None) -> Any:
-    """End the row of a build that runs no more, and those of its steps and logs, as far as they
-    have no end.
+    """End the rows of an ended build, its steps and their logs that have no end yet.
 
-    :param text: what the row of the build says then.
-    :param results: what the build has come to, and the steps whose end is not known.
-    :returns: Deferred that fires when that is written.
+    :param text: the text for the build's row.
+    :param results: the result of the build, also used for steps whose end is not known.
+    :returns: Deferred that fires when this is written.
     """
 
     @defer.inlineCallbacks

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``Interpolate`` knows ``lock:``, what one has got of a pool of resources."""
+"""``Interpolate`` knows ``lock:``, the resources held of a pool."""
 
 from __future__ import annotations
 

@@ -13,16 +13,16 @@ from twisted.python import log
 
 
 class Questions:
-    """The calls of methods and renderables of the user's that one builder waits for.
+    """The calls of the user's methods and renderables that one builder waits for.
 
-    While an answer is late only this builder waits: the distributor goes on with the others. An
-    answer is passed on, not judged.
+    While an answer is late, only this builder waits: the distributor goes on with the others.
+    Answers are passed on unchecked.
 
-    :param name: of the builder.
-    :param reactor: the master's.
-    :cvar late_after: seconds for which the other builders wait too, so that the order among
-        builders is as ever where the answer takes a query of the database.
-    :cvar logged_after: seconds after which the log tells of it.
+    :param name: name of the builder.
+    :param reactor: the master's reactor.
+    :cvar late_after: seconds for which the other builders wait, too, so that an answer that takes a
+        database query does not change the order of the builders.
+    :cvar logged_after: seconds after which a late answer is logged.
     """
 
     late_after = 1
@@ -31,14 +31,14 @@ class Questions:
     def __init__(self, name: str, reactor: Any) -> None:
         self._name = name
         self._reactor = reactor
-        # what was asked, when, and about what, by what fires with the answer
+        # by the Deferred of the answer: what was asked, when, and about what
         self._open: dict[defer.Deferred[Any], tuple[str, float, Collection[Any]]] = {}
         self._is_over = False
         self._late: Callable[[], Any] = lambda: None
 
     @property
     def unanswered(self) -> list[tuple[str, float]]:
-        """What is asked and not answered yet, and since when."""
+        """The questions without an answer yet, each with the time since when it is asked."""
         return [(what, since) for what, since, _ in self._open.values()]
 
     def begin_look(self, late: Callable[[], Any]) -> None:
@@ -53,13 +53,12 @@ class Questions:
     def ask(
         self, what: str, function: Callable[..., Any], *args: Any, about: Collection[Any] = ()
     ) -> Any:
-        """Call a method of the user's.
+        """Call one of the user's methods.
 
-        :param what: its name for the log, such as ``nextWorker``.
-        :param about: the ids of the requests and the names of the workers without which the answer
-            is of no use.
-        :returns: Deferred of what the function returns, or its Deferred fires with. It fails as
-            that does, and with ``CancelledError`` after ``give_up``.
+        :param what: the method's name for the log, such as ``nextWorker``.
+        :param about: the ids of requests and names of workers without which the answer is useless.
+        :returns: Deferred of the method's result. It fails as the method does, and with
+            ``CancelledError`` after ``give_up``.
         """
         answer = defer.maybeDeferred(function, *args)
         if answer.called and not answer.paused:
@@ -105,16 +104,15 @@ class Questions:
                 call.cancel()
 
     def give_up(self) -> None:
-        """Wait for no answer any more, until the builder is looked at again."""
+        """Stop waiting for answers, until the next look at the builder."""
         self._is_over = True
         self._end(list(self._open))
 
     def give_up_about(self, thing: Any) -> bool:
-        """Wait no more for answers that are of no use without a request or a worker.
+        """Stop waiting for answers that are useless without a request or a worker.
 
-        :param thing: the id of a request that is not pending any more, or the name of a worker that
-            has been lost.
-        :returns: whether there were such.
+        :param thing: the id of a request that is no longer pending, or the name of a lost worker.
+        :returns: whether there were such questions.
         """
         given_up = [asked for asked, (_, _, about) in self._open.items() if thing in about]
         self._end(given_up)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: renderables that give a generator are found out, where Buildbot gives None."""
+"""New: renderables that return a generator are detected; Buildbot renders them to None."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from buildbot.process.properties import _Renderer
 
 
 class Generator:
-    """Stands for the generator that a renderable has given; it is no list."""
+    """Stands for the generator that a renderable has returned. It is not a list."""
 
     def __repr__(self) -> str:
         return 'a generator'
@@ -25,10 +25,10 @@ class Generator:
 def render(props: Any, value: Any) -> defer.Deferred[Any]:
     """Render a value as ``props.render`` does.
 
-    Buildbot runs a generator as if it were a coroutine: what it yields is lost, and None is
-    what remains. Here a ``Generator`` remains, which is no list.
+    Buildbot runs a generator as if it were a coroutine: what it yields is lost, and the result is
+    None. Here the result is a ``Generator``, which is not a list.
 
-    :param props: properties, or what has some.
+    :param props: properties, or an object with properties.
     """
     return props.render(_guarded(value))
 
@@ -46,7 +46,7 @@ def _guarded(value: Any) -> Any:
 
 @implementer(IRenderable)
 class _Guarded:
-    """A renderable that gives a ``Generator`` where the one in it gives a generator."""
+    """Wraps a renderable and returns a ``Generator`` where that returns a generator."""
 
     def __init__(self, renderable: Any) -> None:
         self.renderable = renderable
@@ -58,7 +58,7 @@ class _Guarded:
 @defer.inlineCallbacks
 def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     result = yield _given(function(*args, **kwargs))
-    return _guarded(result)  # it may be one more renderable
+    return _guarded(result)  # it may be a renderable again
 
 
 @defer.inlineCallbacks

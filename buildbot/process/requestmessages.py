@@ -15,7 +15,7 @@ TIMES = ('submitted_at', 'claimed_at', 'complete_at')
 
 
 class RequestMessages(SharedService):
-    """Passes each message about a build request to the inbox of its builder. It keeps none."""
+    """Passes each message about a build request to the inbox of its builder. It stores none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,11 +24,14 @@ class RequestMessages(SharedService):
 
     @property
     def misses_none(self) -> bool:
-        """Whether each message arrives. Between masters one may be lost, or be sent too early."""
+        """Whether every message arrives. Between masters, one may be lost or be sent too early."""
         return self.master.config.mq['type'] == 'simple'
 
     def listen(self) -> defer.Deferred[None]:
-        """Consume messages; from when this fires, none of this master is missed."""
+        """Consume messages.
+
+        :returns: Deferred; once it has fired, no message of this master is missed.
+        """
         return self._starting.run(self._listen)
 
     @defer.inlineCallbacks
@@ -47,7 +50,7 @@ class RequestMessages(SharedService):
 
     def _pass_on(self, key: tuple[str, ...], brdict: dict[str, Any]) -> None:
         if key[2] == 'cancel':
-            return  # that it is complete has been told already
+            return  # another message has said that it is complete
         brdict = with_times(brdict)
         botmaster: Any = self.parent
         builder = botmaster.getBuilderById(brdict['builderid'])
@@ -68,9 +71,9 @@ class RequestMessages(SharedService):
 
 
 def with_times(brdict: dict[str, Any]) -> dict[str, Any]:
-    """Return a build request of a message as the data API gives it.
+    """Return a build request from a message as the data API gives it.
 
-    On its way between masters it has been JSON, in which a time is a number of seconds.
+    Between masters a message is JSON, in which a time is a number of seconds.
     """
     times = {name: brdict[name] for name in TIMES if isinstance(brdict.get(name), (int, float))}
     return {**brdict, **{name: epoch2datetime(seconds) for name, seconds in times.items()}}

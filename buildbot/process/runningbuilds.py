@@ -12,7 +12,7 @@ from buildbot.util.service import SharedService
 
 
 class RunningBuilds(SharedService):
-    """The builds that run on this master, also of removed builders. It starts and ends none."""
+    """The builds that run on this master, including those of removed builders. It starts none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class RunningBuilds(SharedService):
 
     @defer.inlineCallbacks
     def add(self, build: Any) -> Any:
-        """Keep a build that begins until it has ended."""
+        """Keep a build, which begins now, until it has ended."""
         self.builds[build] = None
         try:
             yield build.waitUntilFinished()

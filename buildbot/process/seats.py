@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what keeps a build of a request from each worker of its builder, as far as that can end."""
+"""New: what keeps a build of a request from each worker of its builder, if that can end."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from buildbot.worker.places import Place
 
 
 def seats_of(builder: Any, brid: int) -> list[Seat]:
-    """Return a seat for each worker that is configured to build for a builder.
+    """Return a seat for each worker configured for a builder.
 
-    What is not known to be in the way, such as what a user's method says, is taken not to be.
+    Unknown obstacles, such as the answer of a user's method, are assumed not to be in the way.
 
     :param brid: id of a pending request of the builder.
     :returns: a list, empty if the builder has been removed.
@@ -31,7 +31,7 @@ def seat_on(builder: Any, name: str, workerforbuilder: Any, brid: int, parents: 
         return Seat(name, away=None if is_coming else 'is not connected')
     worker = workerforbuilder.worker
     if builder.is_idle_for(workerforbuilder, brid) or worker.quarantine_timer:
-        return Seat(name)  # it comes out of quarantine by itself
+        return Seat(name)  # a worker leaves its quarantine by itself
     if worker._graceful:
         return Seat(name, away='is being shut down')
     if worker.isPaused():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the properties of a build as one of its steps sees them, with what is held around it."""
+"""New: the properties of a build as a step sees them, with the resources held around the step."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ if TYPE_CHECKING:
     from buildbot.locking.owner import LockOwner
     from buildbot.locking.resource import Resource
 
-#: begins the name of the property that has the names of the resources held of a pool
+#: prefix of the property with the names of the resources held of a pool
 POOL = 'pool_'
-#: where such a property comes from, as the build's page tells it
+#: the source of such a property, shown on the build's page
 SOURCE = 'lock'
 
 
 class StepProperties(Properties):
-    """What a build's properties are, and for each pool the names of what the step has got of it.
+    """A build's properties, and for each pool the names of the step's resources. It is not a copy.
 
-    To set one sets that of the build. It is a look that is made when it is needed: what is held
-    meanwhile, or no more, is seen by the next question.
+    Setting a property sets it on the build. Resources are looked up on each access, so changes in
+    what is held are seen by the next access.
 
-    :param properties: of the build.
-    :param step: the owner of locks that looks.
-    :ivar asked: whether it was asked for what is held of any pool.
+    :param properties: the build's properties.
+    :param step: the owner of the locks.
+    :ivar asked: whether it was asked for the resources of any pool.
     """
 
     def __init__(self, properties: Properties, step: LockOwner) -> None:
-        # the build's own dictionaries, of which this makes no copies
+        # shares the build's own dictionaries, without copies
         vars(self).update(vars(properties))
         self.step = step
         self.asked = False
 
     def resources(self, pool: str) -> Sequence[Resource]:
-        """Return the resources that the step, or what is around it, has got of a pool."""
+        """Return the resources of a pool that the step, or an owner around it, holds."""
         self.asked = True
         return self.step.resources(pool)
 
     def render_early(self, value: Any) -> defer.Deferred[Any]:
-        """Render a value when the step may not have yet what it will have.
+        """Render a value before the step may have its resources.
 
-        :returns: Deferred of it; if it asks what is held and cannot be rendered, of the value
-            itself.
+        :returns: Deferred of the rendered value; or of the value itself, if it asks for resources
+            and cannot be rendered.
         """
         d = self.render(value)
         d.addErrback(lambda why: value if self.asked else why)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what is held or waited for by owners that have ended, which never ought to be, is found."""
+"""New: finds locks held or waited for by owners that have ended, which should never happen."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
 
-#: a step that is started in another way may be at work although it does not say so
+#: a step that overrides ``startStep`` may be at work without saying so
 KNOWN_STARTS = (BuildStep.startStep, StepGroup.startStep)
 
 
 class LeftoverError(Exception):
-    """An owner of locks has ended, and its claim has not. That is a bug."""
+    """An owner of locks has ended, but its claim has not. This is a bug."""
 
 
 class Leftover(NamedTuple):
     """A claim whose owner has ended.
 
-    :param copy: one of the copies that it is of.
+    :param copy: one of the copies that it claims.
     :param claim: the claim.
     :param why: what is wrong with its owner.
     """
@@ -54,10 +54,10 @@ class Leftover(NamedTuple):
     why: str
 
     def tell(self, now: float, freed: bool) -> str:
-        """Return a sentence with the copies, the owner, and since when.
+        """Return a sentence with the copies, the owner, and for how long.
 
         :param now: the time, in seconds.
-        :param freed: whether it is ended now.
+        :param freed: whether the claim is ended now.
         """
         claim, thing = self.claim, self.claim.thing
         labels = ', '.join(str(copy) for copy, _ in claim.accesses)
@@ -72,13 +72,12 @@ class Leftover(NamedTuple):
 
 
 class Sweep(SharedService):
-    """Compares who holds and waits for locks with what lives, now and then.
+    """Regularly compares the owners that hold or wait for locks with those that are alive.
 
-    What it finds is logged as an error and, if it is found twice in a row, ended. An owner of a
-    kind that is not Buildbot's is let be. A look costs what holds and waits, and a glance at each
-    other copy.
+    A leftover is logged as an error and, if it is found twice in a row, ended. Owners of plugins
+    are left alone. The cost of a sweep grows with the number of claims and of copies in use.
 
-    :ivar heard: called with each leftover that is found for the first time.
+    :ivar heard: callables, called with each leftover that is found for the first time.
     """
 
     def __init__(self) -> None:
@@ -86,11 +85,11 @@ class Sweep(SharedService):
         self.heard: list[Callable[[Leftover], Any]] = []
         self._seconds: float | None = None
         self._call: IDelayedCall | None = None
-        # those of the last sweep
+        # the leftover claims of the last sweep
         self._found: list[LockClaim] = []
 
     def use_config(self, new_config: Any) -> None:
-        """Sweep as often as a configuration says."""
+        """Sweep as often as the configuration says."""
         if new_config.lockSweep != self._seconds:
             self._seconds = new_config.lockSweep
             self._wait_no_longer()
@@ -122,13 +121,13 @@ class Sweep(SharedService):
 
     @defer.inlineCallbacks
     def sweep(self) -> Any:
-        """Log what has no living owner, and end what had none at the last sweep either.
+        """Log claims without a living owner, and end those that had none at the last sweep, too.
 
         :returns: Deferred of a list of ``Leftover``.
         """
         found = yield self.look()
         if found:
-            yield fireEventually()  # a build that has just ended gives back its locks a turn later
+            yield fireEventually()  # a build that has just ended releases its locks a turn later
             suspected = [leftover.claim for leftover in found]
             found = [left for left in (yield self.look()) if left.claim in suspected]
         known, self._found = self._found, [leftover.claim for leftover in found]
@@ -154,14 +153,14 @@ class Sweep(SharedService):
 
     @defer.inlineCallbacks
     def look(self) -> Any:
-        """Find what has no living owner at this moment. Nothing is logged, or ended.
+        """Find claims without a living owner at this moment. Nothing is logged or ended.
 
         :returns: Deferred of a list of ``Leftover``.
         """
         in_use = yield LocksInUse.getService(self.parent)
         running = yield RunningBuilds.getService(self.parent)
         found: dict[LockClaim, Leftover] = {}
-        # from here on nothing waits, so nothing ends meanwhile
+        # from here on nothing is waited for, so nothing can end meanwhile
         for copy, claim in claims_in(in_use):
             why = why_dead(claim, copy, running, self.parent)
             if why is not None:
@@ -182,7 +181,7 @@ def claims_in(in_use: LocksInUse) -> Iterator[tuple[BaseLock, LockClaim]]:
 def why_dead(
     claim: LockClaim, copy: BaseLock, running: RunningBuilds, botmaster: Any
 ) -> str | None:
-    """Say why the owner of a claim has ended; None if it has not, or nobody knows its kind."""
+    """Say why the owner of a claim counts as ended; None if it is alive or of an unknown kind."""
     owner = claim.thing
     if isinstance(owner, Build):
         return None if owner in running.builds else 'a build that is not running'
@@ -213,5 +212,5 @@ def why_not_pending(reservation: Reservation, botmaster: Any) -> str | None:
         return 'which its builder does not know'
     if builder.inbox.is_pending(brid) or botmaster.is_in_progress(brid):
         return None
-    # while a method of the user's is asked, what has been reserved for the answer is kept
+    # while a user's method is asked, the reservation for its answer is kept
     return None if builder.questions.unanswered else 'which is not pending'

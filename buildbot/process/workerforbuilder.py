@@ -15,7 +15,7 @@ class AbstractWorkerForBuilder(upstream.AbstractWorkerForBuilder):
     state = Watched()
 
     def doubt(self) -> None:
-        """Have its worker judge anew whether it takes builds."""
+        """Have the worker decide again whether it takes builds."""
         worker = vars(self).get('worker')
         if worker is not None:  # it has none before it is attached
             worker.doubt()
@@ -30,9 +30,9 @@ class LatentWorkerForBuilder(upstream.LatentWorkerForBuilder, AbstractWorkerForB
 
 
 def is_idle(workerforbuilder: Any) -> bool:
-    """Return ``isAvailable``; of a worker that has not changed since, the last answer is used.
+    """Return ``isAvailable``, or the last answer if the worker has not changed since.
 
-    :param workerforbuilder: if it has an ``isAvailable`` of its own, that is asked.
+    :param workerforbuilder: if it overrides ``isAvailable``, its own method is called each time.
     """
     kind = AbstractWorkerForBuilder
     if (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what locks cost: for how long each builder waited for each lock, and held it."""
+"""New: what locks cost: how long each builder waited for each lock and held it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from buildbot.process.eye.estimate import at_quantile
 
 
 class Cost:
-    """The waits for one lock, and the holds of it, of one builder."""
+    """One builder's waits for one lock, and its holds of that lock. It is plain data."""
 
     def __init__(self) -> None:
         self.waits = array('d')
@@ -39,7 +39,7 @@ def costs_of(
 ) -> list[dict[str, Any]]:
     """Return what uses of locks cost, by lock and builder, the longest waits first.
 
-    A hold that is nested in another one costs nothing. Who waits for several locks waits for each.
+    A hold nested in another one costs nothing. A wait for several locks counts for each of them.
 
     :param rows: as ``db.lock_uses.since`` gives them.
     :param locks: their names, by id.

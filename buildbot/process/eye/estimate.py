@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: when it is likely to be somebody's turn at a lock."""
+"""New: when an owner's turn at a lock is likely to come."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from typing import Mapping
 from typing import NamedTuple
 from typing import Sequence
 
-#: what part of all holds is shorter than the low and the high end of what is likely
+#: the share of all holds that is shorter than the low and the high end of an estimate
 LOW, HIGH = 0.2, 0.8
 
 
 class Duration(NamedTuple):
-    """How long something is likely to last, in seconds.
+    """How long something is likely to last, in seconds. It is an estimate, not a limit.
 
     :param below: how much shorter it may well be.
-    :param above: how much longer.
+    :param above: how much longer it may well be.
     """
 
     middle: float
@@ -32,7 +32,7 @@ class Duration(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """When something is likely to happen; it may well be between ``earliest`` and ``latest``."""
+    """When something is likely to happen: usually between ``earliest`` and ``latest``."""
 
     at: float
     earliest: float
@@ -42,7 +42,7 @@ class Turn(NamedTuple):
 class Wanted(NamedTuple):
     """Units of a copy that somebody waits for.
 
-    :param owner: equal for those of which one will do, at the copy that has them first.
+    :param owner: equal for alternatives, of which the copy that is free first is enough.
     :param lasts: how long they will be held.
     """
 
@@ -63,14 +63,15 @@ class Taken(NamedTuple):
 
 
 def at_quantile(lasted: Sequence[float], part: float) -> float:
-    """Return the value that this part of some sorted values does not exceed."""
+    """Return the value that this share of sorted values does not exceed."""
     return lasted[max(0, math.ceil(part * len(lasted)) - 1)]
 
 
 def duration(lasted: Sequence[float]) -> Duration | None:
     """Return how long the next one is likely to last; None if nothing is known.
 
-    The middle is the mean, for durations are added up; but one that hung must not count too much.
+    The estimate is a mean, because durations are added up; but one that hung must not count too
+    much.
 
     :param lasted: how long others lasted, the shortest first.
     """
@@ -86,9 +87,9 @@ def around(middle: float, lasted: Sequence[float]) -> Duration:
 
 
 def rest(lasted: Sequence[float], since: float) -> Duration | None:
-    """Return for how much longer something that lasts already is likely to.
+    """Return how much longer something that has begun is likely to last.
 
-    :param since: for how long it has lasted. What lasts longer than all others is likely to be near
+    :param since: how long it has lasted. If that is longer than all others, it is likely to be near
         its end, and may last as long again.
     """
     if not lasted:
@@ -106,23 +107,23 @@ def play(
     lines: Mapping[Any, Iterable[Wanted]],
     have: set[Hashable],
 ) -> Iterator[tuple[Hashable, Turn | None]]:
-    """Yield when those who wait for copies of one lock are likely to have them, in that order.
+    """Yield when owners that wait for copies of one lock are likely to have them, in that order.
 
-    The lines are played through, with the durations in the middle. What a turn depends on is
-    taken to vary independently, so the spreads of the holds before it add up as variances do.
+    The lines are simulated with the expected durations. The holds before a turn are assumed to vary
+    independently, so their variances add up.
 
-    It knows nothing of those who will come with a higher priority, nor of other locks and workers
-    that those in line want too, nor of changes of the limits. Who waits although the units are free
-    waits for such a thing: nothing is said of it, and others go past it.
+    The simulation knows nothing about owners that will come with a higher priority, about other
+    locks and workers that the owners need, or about changes of limits. An owner that waits although
+    the units are free waits for such a thing: it gets no estimate, and others go past it.
 
     :param capacity: units of each copy.
-    :param lines: for each copy who waits for it, in order; no further ones are asked for than have
-        their turn.
-    :param have: empty; who has had a turn is added, and need not be in a line any more.
-    :returns: pairs of owner and turn; None for one of whom it is known that nothing can be said.
+    :param lines: for each copy the owners that wait for it, in order. It is read only as far as
+        owners have their turn.
+    :param have: empty; owners that have had a turn are added, and may be left out of the lines.
+    :returns: pairs of owner and turn; the turn is None for an owner without an estimate.
     """
     free = dict(capacity)
-    # when units are given back, how many, of which copy; and the variances of that time
+    # when units are given back, how many and of which copy; and the variances of that time
     ends: list[tuple[float, int, Any, int, float, float]] = []
     number = 0
 
@@ -162,7 +163,7 @@ def play(
 
 
 class Turns:
-    """When those who wait are likely to have their turn; it is found out as far as is asked for.
+    """When waiting owners are likely to have their turn, computed only as far as asked for.
 
     :param coming: what ``play`` yields.
     """
@@ -172,7 +173,7 @@ class Turns:
         self._known: dict[Hashable, Turn | None] = {}
 
     def of(self, owner: Hashable) -> Turn | None:
-        """Return when it is likely to be an owner's turn; None if nobody knows."""
+        """Return when an owner's turn is likely to come; None if that is unknown."""
         if owner not in self._known:
             for other, turn in self._coming:
                 self._known[other] = turn

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: when those who wait for a copy of a lock are likely to have it, by what is known of it."""
+"""New: when owners that wait for a copy of a lock are likely to have it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from buildbot.process.lockfacts import facts_of
 class Forecast:
     """Tells when claims are likely to be granted. It does not know whether they will be.
 
-    :param holds: for how long locks were held lately.
+    :param holds: how long locks were held lately.
     :param now: the time, in seconds.
     """
 
@@ -39,7 +39,7 @@ class Forecast:
         self._durations: dict[Any, Duration | None] = {}
 
     def turn(self, copy: BaseLock, claim: LockClaim) -> Turn | None:
-        """Return when a claim in the line of a copy is likely to have it; None if nobody knows."""
+        """Return when a claim in the line of a copy is likely to have it; None if unknown."""
         if claim.is_nested:
             return None  # it waits for a sibling
         if copy not in self._turns:
@@ -77,7 +77,7 @@ class Forecast:
         return taken
 
     def _wanted(self, copy: BaseLock, have: set[Hashable]) -> Iterator[Wanted]:
-        """Yield who waits for a copy and has nothing yet, up to one of whom nothing is known."""
+        """Yield what owners without a turn yet wait for, up to the first of unknown duration."""
         for claim in copy.line():
             owner = owner_of(claim)
             if owner in have or claim.is_nested:
@@ -89,7 +89,7 @@ class Forecast:
             yield Wanted(owner, copy.units_of(want.exclusive, want.units), lasts)
 
     def _until(self, facts: Facts) -> Duration | None:
-        # a person's hold may be given back before its end; of one beyond it nothing is known
+        # a person may give a hold back before its end; beyond the end nothing is known
         left = 0 if facts.until is None else facts.until - self._now
         return Duration(left, left / 2, 0) if left > 0 else None
 
@@ -104,12 +104,12 @@ class Forecast:
 
 
 def played_with(copy: BaseLock) -> list[BaseLock]:
-    """Return the copies of which those who wait may get one or another; else this copy alone."""
+    """Return the copies that owners in line may get instead of each other, or this copy alone."""
     copies = [copy] if copy.family is None else copy.family.all_copies()
     has_choice = any(claim.choice is not None for each in copies for claim in each.unsorted_line())
     return copies if has_choice else [copy]
 
 
 def owner_of(claim: LockClaim) -> Hashable:
-    """Return what is equal for claims of which one will do."""
+    """Return a value that is equal for claims of which one is enough."""
     return claim.owner if claim.choice is None else claim.choice

@@ -22,20 +22,20 @@ HOUR, DAY = 3600, 86400
 
 
 class History(SharedService):
-    """Writes uses of locks to the database. No build waits for it, or ends because of it.
+    """Writes uses of locks to the database. No build waits for it or ends because of it.
 
-    Nothing is written while nothing ends. What a write that failed was to write is kept for the
-    next one, up to a limit.
+    Nothing is written while no use ends. Uses that could not be written are kept for the next
+    write, up to a limit.
 
-    :cvar every: seconds after which what has ended is written at the latest.
-    :cvar at_once: the most that is written in one statement, and is put off.
-    :cvar tries: after how many writes of one use that failed it is tried again later.
-    :cvar most: the most that is kept while it cannot be written.
-    :cvar patience: for how many seconds the master waits for the last write when it stops.
-    :cvar days: for how many days uses are kept in the database, if the configuration has no janitor
+    :cvar every: seconds after which an ended use is written at the latest.
+    :cvar at_once: the most uses written in one statement, and the most that wait for a write.
+    :cvar tries: failed writes of one use after which it is tried again later.
+    :cvar most: the most uses kept while they cannot be written.
+    :cvar patience: seconds for which a stopping master waits for the last write.
+    :cvar days: days for which uses are kept in the database, if the configuration has no janitor
         for them.
-    :ivar holds: for how long locks were held lately.
-    :ivar heard: called with each use that has ended.
+    :ivar holds: how long locks were held lately.
+    :ivar heard: callables, called with each use that has ended.
     """
 
     every = 30
@@ -74,7 +74,7 @@ class History(SharedService):
 
     @defer.inlineCallbacks
     def _write_at_last(self) -> Any:
-        """Write what can be written before the master stops, and tell what could not be."""
+        """Write what can be written before the master stops, and log what could not be."""
         is_over: defer.Deferred[None] = defer.Deferred()
         late = self.master.reactor.callLater(self.patience, is_over.callback, None)
         last = self.write()
@@ -126,9 +126,9 @@ class History(SharedService):
 
     @defer.inlineCallbacks
     def known_holds(self) -> Any:
-        """Return for how long locks were held lately, also before the master started.
+        """Return how long locks were held lately, also before the master started.
 
-        If that cannot be read, what is known since then must do.
+        If the database cannot be read, only holds since the start are known.
 
         :returns: Deferred of ``Holds``.
         """
@@ -144,9 +144,9 @@ class History(SharedService):
         return self.holds
 
     def write(self) -> defer.Deferred[None]:
-        """Write what has ended now.
+        """Write the uses that have ended.
 
-        :returns: Deferred that fires when it is written, or cannot be.
+        :returns: Deferred that fires when they are written, or cannot be written now.
         """
         return self._writing.run(self._write)
 
@@ -203,7 +203,7 @@ class History(SharedService):
 
     @defer.inlineCallbacks
     def delete_before(self, time: float) -> Any:
-        """Delete the uses that ended before a time, and ids of what is not in use and has none.
+        """Delete the uses that ended before a time, and the ids of copies without use or history.
 
         :returns: Deferred of the number of uses.
         """
@@ -240,7 +240,7 @@ def in_uses(count: int) -> str:
 
 
 def has_janitor(config: Any) -> bool:
-    """Tell whether the configuration says itself for how long uses of locks are kept."""
+    """Tell whether the configuration itself says how long uses of locks are kept."""
     factories = (getattr(builder, 'factory', None) for builder in config.builders)
     steps = (step for factory in factories for step in getattr(factory, 'steps', ()))
     kinds = (getattr(step, 'step_class', None) for step in steps)

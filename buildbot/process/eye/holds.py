@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: for how long locks were held lately, by lock, builder and path."""
+"""New: how long locks were held lately, by lock, builder and path."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from buildbot.process.lockfacts import BY_HAND
 
 
 class Holds:
-    """Knows how long the last holds of each kind lasted. It does not say what is to come.
+    """Knows how long the last holds of each kind lasted. It does not predict anything.
 
-    A hold that is nested in another one is none of its own, and one that was cut short by the loss
-    of its worker says nothing.
+    Holds nested in another one, and holds cut short by the loss of a worker, are not counted.
 
-    :cvar of_each: how many of each kind are kept.
-    :cvar kinds: how many kinds are kept; those that have been there longest without a new one go.
-    :cvar enough: how many of one kind say more of it than those of all kinds.
+    :cvar of_each: how many holds of each kind are kept.
+    :cvar kinds: how many kinds are kept; the kinds longest without a new hold are dropped.
+    :cvar enough: how many holds of a kind are needed to use them instead of those of all kinds.
     """
 
     of_each = 50
@@ -34,15 +33,16 @@ class Holds:
         self._sorted: dict[Any, list[float]] = {}
 
     def learn(self, use: Use) -> None:
-        """Take notice of a use that has ended."""
+        """Learn from a use that has ended."""
         is_of_build = use.owner.kind not in BY_HAND and not use.is_further
         if use.held is not None and use.result == RELEASED and is_of_build and not use.nested:
             self.add(use.lock, use.owner.builder, use.owner.path, use.held)
 
     def add(self, lock: str, builder: str | None, path: str | None, seconds: float) -> None:
-        """Take notice of a hold.
+        """Learn from a hold.
 
-        :param path: of the step or group; None if it was held by a build.
+        :param path: path of the step or group; None for a build.
+        :param seconds: how long it lasted.
         """
         for kind in ((lock, builder, path), (lock,)):
             self._lasted.setdefault(kind, deque(maxlen=self.of_each)).append(seconds)
@@ -53,8 +53,9 @@ class Holds:
             self._sorted.pop(kind, None)
 
     def lasted(self, lock: str, builder: str | None, path: str | None) -> Sequence[float]:
-        """Return how long holds of a kind lasted, the shortest first; if too few are known, those
-        of all kinds of the lock.
+        """Return how long holds of a kind lasted, the shortest first.
+
+        If too few are known, those of all kinds of the lock are returned.
         """
         kind: Any = (lock, builder, path)
         if len(self._lasted.get(kind, ())) < self.enough:
@@ -65,9 +66,9 @@ class Holds:
 
 
 def holds_of(rows: Iterable[Any]) -> Holds:
-    """Return what rows of the history say.
+    """Return the holds that rows of the history tell of.
 
-    :param rows: the newest first.
+    :param rows: the rows, newest first.
     """
     found = Holds()
     for row in reversed(list(rows)):

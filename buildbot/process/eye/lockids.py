@@ -21,8 +21,8 @@ from buildbot.util.service import SharedService
 class LockIds(SharedService):
     """Knows the ids of locks and copies, as long as these are in use. It keeps none of them alive.
 
-    An id belongs to a name, and is the same after a restart. It is never that of another name, also
-    when it has been deleted.
+    An id belongs to a name, and is the same after a restart. It is never reused for another name,
+    even after it has been deleted.
     """
 
     def __init__(self) -> None:
@@ -45,9 +45,9 @@ class LockIds(SharedService):
         return self._asking.run(self._learn, list(copies))
 
     def delete_unused(self) -> defer.Deferred[int]:
-        """Delete the ids of copies and locks that are not in use, and of which no use is kept.
+        """Delete the ids of copies and locks that are not in use and have no use in the history.
 
-        :returns: Deferred of their number.
+        :returns: Deferred of the number of deleted ids.
         """
         return self._asking.run(self._delete_unused)
 

@@ -31,15 +31,15 @@ KINDS = (
 
 
 class Reason(NamedTuple):
-    """Why a build request, build or step waits, for programs and for people. It is no advice.
+    """Why a build request, build or step waits, for programs and for people. It is not advice.
 
     :param kind: one of ``KINDS``.
     :param text: a sentence, without its full stop.
     :param buildrequestids: the requests that wait for this reason.
     :param lock: the copy that is waited for.
-    :param place: in the line of that copy; 1 is the first.
-    :param since_at: since when it waits, if that is known, in seconds of the master's clock.
-    :param again_at: when it is tried again, if that is known.
+    :param place: the place in the line of that copy; 1 is the first.
+    :param since_at: when the wait began, if known, in seconds of the master's clock.
+    :param again_at: when it is tried again, if known.
     """
 
     kind: str

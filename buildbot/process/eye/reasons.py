@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """New: all reasons why a pending request does not start, or a step or build does not go on.
 
-They are computed when they are asked for, from what the scheduler itself goes by at that moment.
+They are computed on demand, from the scheduler's own data at that moment.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Pending:
-    """Why the pending requests of one builder do not start, as it is at one moment.
+    """Why the pending requests of one builder do not start, at one moment. It starts none.
 
     :param builder: a builder of this master.
     :param now: the time, in seconds of the master's clock.
@@ -48,11 +48,11 @@ class Pending:
         self._lines = Lines()
         self._idle = [w for w in builder.getAvailableWorkers() if w.worker is not None]
         self._without = self._without_worker()
-        # why a request that nobody waits for is better left for later, by idle worker
+        # by idle worker: why a request that nobody waits for is better left for later
         self._late: dict[Any, Reason | None] = {}
 
     def why(self, brid: int) -> list[Reason]:
-        """Return the reasons why a request does not start; there is one at least."""
+        """Return the reasons why a request does not start, at least one."""
         is_known = brid in self._requests
         is_waited_for = is_known and self._requests.brdict(brid)['waited_for']
         stopping = self._why_stopping(is_waited_for)
@@ -211,7 +211,7 @@ def why_unanswered(what: str, since: float, now: float) -> Reason:
 
 
 def why_never(why: Failure) -> str:
-    # what another error says may be meant for the log of the build only
+    # the message of another error may be meant for the build's log only
     if why.check(LockError):
         return plain(why.getErrorMessage())
     return f'they cannot be determined ({why.type.__name__})'
@@ -237,9 +237,9 @@ def waits_in_line(owner: LockOwner, lines: Lines, now: float) -> Iterator[Reason
 
 
 def why_pending(builder: Builder, builderid: int, brids: Iterable[int], now: float) -> list[Reason]:
-    """Return the reasons why some requests of a builder do not start, equal ones as one.
+    """Return the reasons why some requests of a builder do not start, without duplicates.
 
-    :param brids: the ids of requests that are pending.
+    :param brids: the ids of pending requests.
     """
     pending = Pending(builder, now)
     brids_of: dict[Reason, list[int]] = {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: locks, copies, who holds them and who waits, as rows for those who look on."""
+"""New: locks, copies, who holds them and who waits, as rows for people and programs."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ def copies_in_use(lock: Any) -> list[BaseLock]:
 
 
 def copies_to_see(lock: Any) -> list[BaseLock]:
-    """Return the same, and behind a pool each of its resources as a copy."""
+    """Return the copies of a lock in use; a pool is followed by each of its resources as a copy."""
     return lock.all_copies() if isinstance(lock, RealPool) else copies_in_use(lock)
 
 
 def copies_by_hand(lock: Any) -> list[BaseLock]:
-    """Return the resources of a pool that people hold, wait for or have taken out of use."""
+    """Return the resources of a pool that people hold, wait for, or have taken out of use."""
     known = list(lock.copies.values()) if isinstance(lock, RealPool) else ()
     return [copy for copy in known if copy.by_hand or copy.quarantine is not None]
 
 
 def copy_in(claim: LockClaim, copy: BaseLock) -> BaseLock:
-    """Return the copy that a claim of a copy names: of a pool, it may be one resource."""
+    """Return the copy that a claim names; for a pool, this may be one resource."""
     named = (lock for lock, _ in claim.accesses if lock is copy or lock.family is copy)
     return next(named, copy)
 
@@ -116,7 +116,7 @@ def scope_of(copy: BaseLock) -> dict[str, Any]:
 
 
 def oldest_wait(copy: BaseLock) -> float | None:
-    """Return since when the one who has waited longest waits for a copy; None if nobody does."""
+    """Return since when the longest waiting owner has waited for a copy; None if nobody waits."""
     oldest = None
     for claim in copy.unsorted_line():  # there may be thousands, at each event of the copy
         since = waits_since(claim.thing)
@@ -134,12 +134,12 @@ def owner_row(
     exclusive: bool,
     units: int,
 ) -> dict[str, Any]:
-    """Return what holders and waiters have in common.
+    """Return the fields that rows of holders and waiters have in common.
 
-    :param known_by: the field in which its name is that no other owner has.
-    :param ids: of the lock and of the copy.
-    :param version: of the copy; it costs more than all else, and is the same for all of its rows.
-    :param units: how many units; of no meaning for an exclusive access.
+    :param known_by: the field for the owner's unique name.
+    :param ids: the ids of the lock and of the copy.
+    :param version: the copy's version; passed in because it is costly and the same for all rows.
+    :param units: how many units; meaningless for an exclusive access.
     """
     facts = facts_of(thing)
     fields = facts._asdict()
@@ -160,7 +160,7 @@ def owner_row(
 
 
 def moved_at(thing: Any) -> float | None:
-    """Return when who waits was moved to the front by hand; None if it was not."""
+    """Return when an owner was moved to the front by hand; None if it was not."""
     at = getattr(thing, 'lock_moved_at', None)
     return None if at == math.inf else at
 
@@ -172,7 +172,7 @@ def resource_row(resource: Resource) -> dict[str, Any]:
 def holder_rows(
     copy: BaseLock, ids: tuple[int, int], others: Mapping[BaseLock, tuple[int, int]] = NOTHING
 ) -> list[dict[str, Any]]:
-    """Return who holds a copy, in the order in which it was granted.
+    """Return a row for each holder of a copy, in the order in which it was granted.
 
     :param others: the ids of the resources of a pool that people hold.
     """
@@ -200,10 +200,10 @@ def holder_row(
 def waiter_row(
     copy: BaseLock, ids: tuple[int, int], version: str, place: int, claim: LockClaim
 ) -> dict[str, Any]:
-    """Return one who waits for a copy.
+    """Return the row of an owner that waits for a copy.
 
-    :param version: of the copy, as in ``owner_row``.
-    :param place: in line; 1 is the first.
+    :param version: the copy's version, as in ``owner_row``.
+    :param place: the owner's place in line; 1 is the first.
     """
     thing = claim.thing
     access = next(access for lock, access in claim.accesses if lock is copy)

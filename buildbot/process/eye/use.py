@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: one use of a copy of a lock: an owner's wait for it, and what it held of it."""
+"""New: one use of a copy of a lock: an owner's wait for it, and its holding."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from buildbot.process.eye.words import short_name
 from buildbot.process.lockfacts import Facts
 from buildbot.process.lockfacts import facts_of
 
-#: how a use can end: what was held was given back; it was never had; the worker was lost or the
-#: master was stopped meanwhile; or those who waited for one another would have waited for ever
+#: how a use can end: the copy was given back; it was never held; the worker was lost or the master
+#: was stopped meanwhile; or the wait was part of a deadlock
 RESULTS = RELEASED, LEFT, LOST, DEADLOCK = 'released', 'left', 'lost', 'deadlock'
 
 
@@ -23,13 +23,13 @@ class Use(NamedTuple):
 
     :param lock: name of the lock.
     :param copy: name of the copy.
-    :param owner: what is known of the owner.
+    :param owner: the facts about the owner.
     :param text: name of the owner for people.
     :param nested: whether it shared what an owner around it held.
-    :param is_further: whether it is of one more resource that the same claim had of a pool.
-    :param waiting_since: when it began to wait, in seconds; None if it did not wait.
-    :param held_since: when it began to hold it; None if it never did.
-    :param until: when it ended.
+    :param is_further: whether it is of another resource of a pool for the same claim.
+    :param waiting_since: when the wait began, in seconds; None if there was none.
+    :param held_since: when the holding began, in seconds; None if there was none.
+    :param until: when the use ended, in seconds.
     :param result: one of ``RESULTS``.
     """
 
@@ -48,22 +48,22 @@ class Use(NamedTuple):
 
     @property
     def waited(self) -> float | None:
-        """For how long it waited, in seconds; None if it did not."""
+        """How long the owner waited, in seconds; None if it did not wait."""
         if self.waiting_since is None:
             return None
         return (self.until if self.held_since is None else self.held_since) - self.waiting_since
 
     @property
     def held(self) -> float | None:
-        """For how long it was held, in seconds; None if it was not."""
+        """How long the copy was held, in seconds; None if it was not held."""
         return None if self.held_since is None else self.until - self.held_since
 
 
 def use_of(thing: Any, copy: BaseLock, access: Any) -> Use:
     """Return the use that an owner makes of a copy, without its times.
 
-    It is asked for while locks are released, so an error in what a plugin says of its owner is
-    logged only.
+    This is called while locks are released, so an error in the facts of a plugin's owner is only
+    logged.
     """
     try:
         facts = facts_of(thing)

@@ -13,9 +13,9 @@ from buildbot.process.eye.use import Use
 
 
 class UseRows:
-    """Makes rows of uses, and finds out the ids that are in these. It writes none.
+    """Makes rows of uses, and finds the ids for them. It does not write the rows.
 
-    :cvar most: of how many copies the ids are kept.
+    :cvar most: how many copies' ids are kept.
     """
 
     most = 10_000
@@ -25,7 +25,7 @@ class UseRows:
         self._copy_ids: dict[tuple[str, str], int] = {}
 
     def forget(self) -> None:
-        """Find out all ids anew, for they may have been deleted."""
+        """Forget all ids, because they may have been deleted."""
         self._copy_ids.clear()
 
     @defer.inlineCallbacks
@@ -72,7 +72,7 @@ class UseRows:
     @defer.inlineCallbacks
     def _learn(self, uses: Sequence[Use], locks: Any) -> Any:
         if len(self._copy_ids) > self.most:
-            self.forget()  # so many names are those of branches that come and go
+            self.forget()  # so many names must be of branches that come and go
         unknown = defaultdict(set)
         for use in uses:
             if (use.lock, use.copy) not in self._copy_ids:

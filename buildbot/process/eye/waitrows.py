@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the rows of steps and builds that wait for locks say what for, and it stays true."""
+"""New: the rows of steps and builds that wait for locks say what for, and stay up to date."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class WaitRow:
-    """What one row says of a wait.
+    """What one row says about a wait. It does not write the row.
 
-    :param say: takes a sentence, and has it written.
+    :param say: takes a sentence and has it written.
     :ivar said: the last sentence.
-    :ivar due_at: when there may be another one.
+    :ivar due_at: when the next sentence may be written.
     """
 
     def __init__(self, say: Callable[[str], Any]) -> None:
@@ -36,14 +36,14 @@ class WaitRow:
 
 
 class WaitRows(SharedService):
-    """Has the rows of those who wait renewed, now and then. It writes none itself.
+    """Has the rows of waiting owners renewed from time to time. It does not write them itself.
 
-    Nobody has to say that a wait is over: a claim that does not wait any more is forgotten. If
-    there is more to say than may be written, those that wait longest are first.
+    The end of a wait need not be reported: a claim that no longer waits is forgotten. If there is
+    more to say than may be written, the longest waits come first.
 
     :cvar renewed_after: the fewest seconds between two sentences of one row.
-    :cvar most: the most sentences of all rows in a minute.
-    :cvar look_after: seconds between two looks, while anything waits.
+    :cvar most: the most sentences in a minute, for all rows.
+    :cvar look_after: seconds between two looks, while any claim waits.
     """
 
     renewed_after = 30
@@ -52,14 +52,14 @@ class WaitRows(SharedService):
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: dict[LockClaim, WaitRow] = {}  # those that wait longest are first
+        self._rows: dict[LockClaim, WaitRow] = {}  # the longest waits are first
         self._said_at: deque[float] = deque(maxlen=self.most)
         self._call: IDelayedCall | None = None
 
     def add(self, claim: LockClaim, say: Callable[[str], Any]) -> None:
-        """Have a row say what a claim waits for, for as long as it does.
+        """Have a row say what a claim waits for, as long as it waits.
 
-        :param say: takes a sentence, and has it written.
+        :param say: takes a sentence and has it written.
         """
         if self.running:
             self._rows[claim] = row = WaitRow(say)
@@ -109,6 +109,6 @@ class WaitRows(SharedService):
                 self._said_at.append(self._now)
                 row.say(text)
         except Exception as e:
-            row.due_at = math.inf  # the others go on, and it is logged once
+            row.due_at = math.inf  # logged once; the other rows go on
             names = ', '.join(str(lock) for lock, _ in claim.accesses)
             log.err(e, f'while telling who waits for {names}')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: on whom the claim of a request, step or build waits, for each copy of a lock."""
+"""New: whom the claim of a request, step or build waits for, for each copy of a lock."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from buildbot.process.eye.words import with_age
 
 
 class Ahead(NamedTuple):
-    """Who is before a claim in the line of one copy.
+    """The owners ahead of a claim in the line of one copy.
 
-    :param owners: how many they are; a request that claims for several workers is one.
-    :param first: the first of them; None if there are none.
+    :param owners: how many owners; a request with claims for several workers counts once.
+    :param first: the first of the owners; None if there are none.
     """
 
     owners: int
@@ -30,13 +30,13 @@ class Ahead(NamedTuple):
 
 
 class Lines:
-    """The lines of copies as they are at one moment, each of them sorted once."""
+    """The lines of copies at one moment, each sorted once. It does not follow later changes."""
 
     def __init__(self) -> None:
         self._known: dict[BaseLock, dict[LockClaim, Ahead]] = {}
 
     def ahead(self, copy: BaseLock, claim: LockClaim) -> Ahead:
-        """Return who is before a claim that waits for a copy."""
+        """Return who is ahead of a claim that waits for a copy."""
         line = self._known.get(copy)
         if line is None:
             line = self._known[copy] = places(copy.line())
@@ -44,10 +44,10 @@ class Lines:
 
 
 def places(line: list[LockClaim]) -> dict[LockClaim, Ahead]:
-    """Return for each claim in a line who is before it; claims of which one will do count once."""
+    """Return for each claim in a line who is ahead of it; alternative claims count once."""
     found = {}
     choices: set[Any] = set()
-    leading: list[LockClaim] = []  # the first two that are no claims of one choice
+    leading: list[LockClaim] = []  # the first two claims that are not alternatives
     for claim in line:
         choice = claim if claim.choice is None else claim.choice
         others = [other for other in leading if not other.is_of(claim.choice)]
@@ -62,8 +62,8 @@ def places(line: list[LockClaim]) -> dict[LockClaim, Ahead]:
 class Wait(NamedTuple):
     """What a claim lacks of one copy.
 
-    :param place: of the claim in the line of the copy; 1 is the first.
-    :param words: the words for it, without those for other copies.
+    :param place: place of the claim in the line of the copy; 1 is the first.
+    :param words: the words for this copy only.
     """
 
     copy: BaseLock
@@ -72,12 +72,12 @@ class Wait(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What is said if it is the only copy."""
+        """The sentence if it is the only copy."""
         return waiting_for([self.words])
 
 
 def waits_of(claim: LockClaim, lines: Lines, now: float) -> list[Wait]:
-    """Return what a claim that waits does not get, in the order in which it was asked for.
+    """Return what a waiting claim lacks, in the order in which it was asked for.
 
     :param now: the time, in seconds of the master's clock.
     """

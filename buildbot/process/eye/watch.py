@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what happens to copies of locks becomes events on the message queue."""
+"""New: changes of copies of locks become events on the message queue."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from buildbot.util.service import SharedService
 class Watch(SharedService):
     """Produces the events of the copies of locks. It keeps no copy in use and decides nothing.
 
-    All that happens to a copy in one turn of the reactor is one event for each kind of news, so a
-    thousand claims that move up by one are a few events.
+    Everything that happens to a copy in one turn of the reactor makes one event for each kind of
+    news, so a thousand claims that move up by one make only a few events.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        # what has happened to each copy and is not told yet; a dict for its order
+        # the unreported news of each copy; the inner dict keeps the order
         self._news: dict[BaseLock, dict[str, None]] = {}
         self._is_telling = False
         self._has_failed = False
@@ -43,7 +43,7 @@ class Watch(SharedService):
         yield super().stopService()
 
     def note(self, copy: BaseLock, news: str) -> None:
-        """Tell soon that something has happened to a copy.
+        """Report soon that something has happened to a copy.
 
         :param news: one of ``buildbot.locking.copy.NEWS``.
         """

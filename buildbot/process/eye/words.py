@@ -9,7 +9,7 @@ from typing import Sequence
 from buildbot.locking.owner import LockOwner
 from buildbot.locking.plain import plain
 
-#: how many of many things are named
+#: how many things are named if there are many
 NAMED = 3
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -46,7 +46,7 @@ def some_of(names: Sequence[str], between: str = ', ') -> str:
 
 
 def with_age(name: str, since: float | None, now: float) -> str:
-    """Return a name, and for how long it is so: ``fw #12 (3 min)``."""
+    """Return a name with an age: ``fw #12 (3 min)``."""
     return name if since is None else f'{name} ({age(now - since)})'
 
 
@@ -58,14 +58,14 @@ def wait_on(
     first: str | None,
     why_out: str | None = None,
 ) -> str:
-    """Say on whom a wait for one copy of a lock depends.
+    """Say whom a wait for one copy of a lock depends on.
 
-    :param copy: its label.
-    :param holders: the names of some that hold it, with their ages.
-    :param others: how many others hold it.
-    :param ahead: how many wait for it and go first.
-    :param first: the name of the first of these; None if there are none.
-    :param why_out: why it is in quarantine; None if it is not.
+    :param copy: label of the copy.
+    :param holders: the names of some holders, with their ages.
+    :param others: how many other holders there are.
+    :param ahead: how many owners wait for the copy ahead of this one.
+    :param first: name of the first of these; None if there are none.
+    :param why_out: why the copy is in quarantine; None if it is not.
     """
     parts = [] if why_out is None else [f'in quarantine ({why_out})']
     if holders:
@@ -78,5 +78,5 @@ def wait_on(
 
 
 def waiting_for(parts: Sequence[str]) -> str:
-    """Say what is waited for, of the words for each copy."""
+    """Say what is waited for, given the words for each copy."""
     return f'waiting for {some_of(parts, "; ")}'

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def why_not_idle(builder: Builder, name: str, now: float) -> Reason:
     """Say why no build of a builder could start on a worker that is not idle for it.
 
-    :param name: of the worker.
+    :param name: name of the worker.
     """
     worker = builder.master.workers.workers.get(name)
     kind, what, *again_at = why_closed(builder, worker, now)
@@ -31,7 +31,7 @@ def why_not_idle(builder: Builder, name: str, now: float) -> Reason:
 
 
 def why_closed(builder: Builder, worker: Any, now: float) -> tuple[Any, ...]:
-    """Return the kind of the reason, the words for it, and when it ends, if that is known."""
+    """Return the kind of the reason, the words for it, and when it ends, if known."""
     own = next((w for w in builder.workers if worker is not None and w.worker is worker), None)
     if own is None:
         if getattr(worker, 'conn', None) is None:

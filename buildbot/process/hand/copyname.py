@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: names of copies of locks, by which they are found when nobody uses them."""
+"""New: names of copies of locks, which find a copy even if nobody uses it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ KINDS = {kind.kind: kind for kind in (RealMasterLock, RealWorkerLock, RealBranch
 
 
 class CopyName(NamedTuple):
-    """Names a copy of a lock, also over a restart. It does not keep it in use.
+    """Names a copy of a lock, even across restarts. It does not keep the copy in use.
 
-    :param kind: of the lock, as the configuration calls it: ``WorkerLock``.
+    :param kind: kind of the lock, as the configuration calls it: ``WorkerLock``.
     :param lock: name of the lock.
-    :param of: the worker, branch or key whose copy it is, or the resource of a pool; None for that
-        of a master lock, for that of no branch, and for a whole pool.
-    :param codebase: of the branch.
+    :param of: the worker, branch or key that the copy belongs to, or the resource of a pool; None
+        for a master lock, for no branch, and for a whole pool.
+    :param codebase: codebase of the branch.
     """
 
     kind: str
@@ -45,9 +45,9 @@ def name_of(copy: BaseLock) -> CopyName:
 
 
 def announce_room(copy: BaseLock, master: Any) -> None:
-    """Tell that there may be room on the worker whose copy it is, or on all if it is of a pool.
+    """Announce that there may be room on the copy's worker, or on all workers for a pool.
 
-    Requests may have been left for another worker because of the locks of their steps.
+    Requests may have waited for another worker because of the locks of their steps.
     """
     workers = master.workers.workers
     names = [*workers] if isinstance(lock_of(copy), RealPool) else [name_of(copy).of]
@@ -57,7 +57,7 @@ def announce_room(copy: BaseLock, master: Any) -> None:
 
 
 def columns_of(copy: BaseLock, master: Any) -> dict[str, Any]:
-    """Return the columns that name a copy, in tables of what was done by hand on a master."""
+    """Return the columns that name a copy in the tables of what people did on a master."""
     name = name_of(copy)
     return {
         'masterid': master.masterid,
@@ -72,8 +72,8 @@ def copy_of(lock: Any, of: str | None, codebase: str, workers: Any) -> BaseLock:
     """Return a copy of a lock, in use or not.
 
     :param of: see ``CopyName``.
-    :param workers: the names of the workers that there are.
-    :raises LockError: the lock can have no such copy.
+    :param workers: the names of all workers.
+    :raises LockError: the lock cannot have such a copy.
     """
     name = lock.lockName
     if isinstance(lock, RealPool) and of is not None:
@@ -103,15 +103,15 @@ def copy_of(lock: Any, of: str | None, codebase: str, workers: Any) -> BaseLock:
     own = defined.codebase
     if own is not None and codebase not in ('', own):
         raise LockError(f'lock {name!r}: it is for the codebase {own!r}, not for {codebase!r}')
-    # as for builds: what is no branch is the default one
+    # as for builds: no branch means the default branch
     return lock.copy_for(own or codebase, of or defined.defaultBranch)
 
 
 @defer.inlineCallbacks
 def known_copy(botmaster: Any, name: CopyName) -> Any:
-    """Return the copy with a name, whatever the configuration says of its lock now.
+    """Return the copy with a name, whatever the configuration now says about its lock.
 
-    :returns: Deferred of the copy; of None if a lock of another kind has the name today.
+    :returns: Deferred of the copy, or of None if a lock of another kind now has the name.
     """
     in_use = yield LocksInUse.getService(botmaster)
     for lock in in_use.by_name():

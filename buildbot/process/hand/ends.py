@@ -16,16 +16,16 @@ DAY = 86400
 
 
 class Ends:
-    """Calls back when holds end, and shortly before that. It ends none.
+    """Calls back when holds end, and shortly before that. It does not end any.
 
-    An end is a time of day. The clock may be set meanwhile, so what is due is found out when a call
-    comes, and one comes each day at least.
+    An end is a time of day. The clock may be changed meanwhile, so each call checks what is due,
+    and there is at least one call a day.
 
     :param reactor: gives the time.
-    :param is_near: called with a hold that is held, ten minutes before its end.
-    :param has_come: called with a hold, held or not, at its end.
-    :cvar soon: how many seconds before its end the end of a hold is near.
-    :cvar again: after how many seconds something that has failed is tried again.
+    :param is_near: called ten minutes before the end of a hold that is held.
+    :param has_come: called at the end of a hold, held or not.
+    :cvar soon: seconds before its end at which the end of a hold is near.
+    :cvar again: seconds after which a failed call is tried again.
     """
 
     soon = 600
@@ -40,7 +40,7 @@ class Ends:
         self._calls: dict[Hold, IDelayedCall] = {}
 
     def watch(self, hold: Hold) -> None:
-        """Call back when it is time to; nothing more comes for a hold that is overdue."""
+        """Call back for a hold in time; there are no more calls for a hold that is overdue."""
         self.forget(hold)
         if not hold.is_overdue:
             is_to_be_told = hold.is_held and not hold.told
@@ -48,18 +48,18 @@ class Ends:
             self._call_at(hold, at, lambda: self._look(hold))
 
     def try_again(self, hold: Hold, call: Callable[[], Any]) -> None:
-        """Call something for a hold once more, in a while."""
+        """Repeat a call for a hold, in a while."""
         self.forget(hold)
         self._call_at(hold, self._reactor.seconds() + self.again, call)
 
     def forget(self, hold: Hold) -> None:
-        """Call back for it no more."""
+        """Stop calling back for a hold."""
         call = self._calls.pop(hold, None)
         if call is not None:
             call.cancel()
 
     def stop(self) -> None:
-        """Call back for none any more."""
+        """Stop calling back for all holds."""
         for hold in list(self._calls):
             self.forget(hold)
 

@@ -21,21 +21,21 @@ from buildbot.process.results import WARNINGS
 
 
 def is_failure(results: int | None) -> bool | None:
-    """Tell whether results are those of a failure; None if they say nothing of a lock."""
+    """Tell whether a result is a failure; None if it says nothing about a lock."""
     if results in (FAILURE, EXCEPTION):
         return True
     return False if results in (SUCCESS, WARNINGS) else None
 
 
 class Failures:
-    """Counts, for each copy, the owners in a row that held it and failed.
+    """Counts, for each copy, the owners in a row that held it and failed. It ends nothing.
 
-    It counts from the start of the master. Who shared what another one held is not counted; that
-    one is.
+    Counting begins when the master starts. An owner that shares a holding is not counted; the owner
+    around it is.
 
-    :param too_many: called with a copy and a sentence when there are as many as the lock's
+    :param too_many: called with a copy and a sentence when the count reaches the lock's
         ``quarantineAfter``.
-    :cvar most: of so many copies it is known; those that failed longest ago go.
+    :cvar most: how many copies are remembered; those that failed longest ago are forgotten.
     """
 
     most = 10_000
@@ -45,7 +45,7 @@ class Failures:
         self._in_a_row: dict[str, int] = {}
 
     def forget(self, copy: BaseLock) -> None:
-        """Begin to count anew."""
+        """Start counting again from 0 for a copy."""
         self._in_a_row.pop(copy.label, None)
 
     def released(self, copy: BaseLock, owner: LockOwner) -> None:
@@ -55,10 +55,10 @@ class Failures:
             self.judge(copy, getattr(owner, 'results', None), partial(self._count, copy, name))
 
     def judge(self, copy: BaseLock, results: int | None, take: Callable[[Any], Any]) -> None:
-        """Find out whether results are a failure, as the lock's ``quarantineWhen`` has it.
+        """Find out whether a result is a failure according to the lock's ``quarantineWhen``.
 
-        :param take: called with True or False; not called if the results say nothing, or if there
-            is no answer.
+        :param take: called with True or False; not called if the result says nothing or there is no
+            answer.
         """
         user = definition_of(copy).quarantineWhen or is_failure
         d = defer.maybeDeferred(user, results)
@@ -78,14 +78,14 @@ class Failures:
 
 
 def tell_release(owner: LockOwner, claim: Any) -> None:
-    """Have it judged how an owner ended, before anybody else has what it holds.
+    """Have the end of an owner judged before anybody else gets what it holds.
 
-    :param claim: its claim.
+    :param claim: the owner's claim.
     """
     for copy, _ in claim.accesses if claim.holds else ():
         judge = copy.in_use.judge if copy.in_use is not None else None
         if judge is not None and getattr(definition_of(copy), 'is_judged', False):
             try:
                 judge(copy, owner)
-            except Exception as e:  # it is released all the same
+            except Exception as e:  # the lock is released all the same
                 log.err(e, f'while judging how {known_facts(owner).name} held {copy}')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what people do with copies of locks, kept over a restart of the master."""
+"""New: what people do with copies of locks, kept across restarts of the master."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from buildbot.util.service import SharedService
 
 
 class Hand(SharedService):
-    """Does what people ask for, and no more: who may ask is not decided here.
+    """Does what people ask for. It does not decide who may ask.
 
-    One thing is done at a time. What is not done is refused with a sentence (``Refused``), and then
-    nothing has changed. Each method takes the copy, and ``by``: who, why, and what they saw of the
-    copy. To do a thing again that has been done is no error, and does nothing.
+    One thing is done at a time. A refusal is a sentence (``Refused``), and nothing has changed
+    then. Each method takes the copy and ``by``: who asks, why, and which version of the copy they
+    saw. Doing the same thing again is not an error, and does nothing.
 
     :ivar tell: writes down what was done with a copy or came of it; see ``Journal``.
     """
@@ -62,9 +62,9 @@ class Hand(SharedService):
 
     @defer.inlineCallbacks
     def restore(self) -> Any:
-        """Take what people held when the master was stopped; done again, it does nothing.
+        """Restore what people held when the master stopped. Calling it again does nothing.
 
-        It is called when the configuration has been read, and before there is any worker.
+        It is called after the configuration has been read and before any worker connects.
         """
         if self._is_restored:
             return
@@ -72,7 +72,7 @@ class Hand(SharedService):
         if not (yield hand.is_there()):
             self._is_restored = True
             return  # nobody can have held anything
-        # if these cannot be read, no build may have what somebody holds: the master does not start
+        # if this read fails, the master does not start, since builds could take what people hold
         holds = yield hand.holds_of(masterid)
         quarantines = yield hand.quarantines_of(masterid)
         self._is_restored = True
@@ -101,7 +101,7 @@ class Hand(SharedService):
             log.err(e, f'what was done by hand with lock {row.lock!r} cannot be restored')
 
     def person_of(self, holdid: Any, holderid: Any = None) -> str | None:
-        """Return who holds by hand, by the id of the hold or as in the rows of those who hold.
+        """Return the person of a hold, found by its id or by the id in the rows of holders.
 
         :returns: the person; None if there is no such hold.
         """
@@ -114,35 +114,35 @@ class Hand(SharedService):
 
         :param until: when the hold ends, in seconds of the clock.
         :param mode: ``exclusive`` or ``counting``.
-        :param units: of a counting one; None stands for 1.
+        :param units: units for ``counting``; None stands for 1.
         :returns: Deferred of the hold.
         """
         return self._acting.run(self._holds.hold, copy, by, until, mode, units)
 
     def extend(self, copy: BaseLock, by: By, holdid: Any, until: Any) -> defer.Deferred[Hold]:
-        """Give a hold of the person another end.
+        """Change the end of a hold of the person.
 
-        :param until: in seconds of the clock.
+        :param until: the new end, in seconds of the clock.
         """
         return self._acting.run(self._holds.extend, copy, by, holdid, until)
 
     def hand_over(self, copy: BaseLock, by: By, holdid: Any, person: Any) -> defer.Deferred[Hold]:
-        """Give a hold of the person to another one, who must be known."""
+        """Give a hold of the person to another person, who must be known."""
         return self._acting.run(self._holds.hand_over, copy, by, holdid, person)
 
     def release(self, copy: BaseLock, by: By, holdid: Any) -> defer.Deferred[None]:
-        """End a hold of the person, or the wait for one."""
+        """End a hold of the person, or the person's wait for one."""
         return self._acting.run(self._holds.release, copy, by, holdid)
 
     def first(self, copy: BaseLock, by: By, waiterid: Any) -> defer.Deferred[None]:
-        """Move who waits for a copy to the front.
+        """Move an owner that waits for a copy to the front.
 
-        :param waiterid: as in the rows of those who wait.
+        :param waiterid: the id in the rows of waiters.
         """
         return self._acting.run(self._precedence.first, copy, by, waiterid)
 
     def back(self, copy: BaseLock, by: By, waiterid: Any) -> defer.Deferred[None]:
-        """Move who was moved to the front back to its own place."""
+        """Move an owner that was moved to the front back to its own place."""
         return self._acting.run(self._precedence.back, copy, by, waiterid)
 
     def kick(self, copy: BaseLock, by: By, holderid: Any) -> defer.Deferred[None]:
@@ -150,13 +150,13 @@ class Hand(SharedService):
 
         Steps that always run still do, with the lock held.
 
-        :param holderid: as in the rows of those who hold it.
+        :param holderid: the id in the rows of holders.
         :returns: Deferred that fires when the build has been told.
         """
         return self._acting.run(self._precedence.kick, copy, by, holderid)
 
     def quarantine(self, copy: BaseLock, by: By) -> defer.Deferred[None]:
-        """Take a copy out of use, until it is put to use again or repaired."""
+        """Take a copy out of use until it is put back into use or repaired."""
         return self._acting.run(self._quarantines.quarantine, copy, by)
 
     def restore_copy(self, copy: BaseLock, by: By) -> defer.Deferred[None]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: a person who holds a copy of a lock, or stands in line for it."""
+"""New: a person's hold of a copy of a lock, or wait for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from buildbot.process.waiting.firstrelease import FirstRelease
 
 @dataclass(frozen=True)
 class Taking:
-    """How a person takes a copy; it is no access of a configuration.
+    """How a person takes a copy. It is not an access in a configuration.
 
     :param mode: ``exclusive`` or ``counting``.
     :param count: units; 1 for exclusive.
@@ -36,28 +36,28 @@ class Taking:
 
 
 class Hold(LockOwner):
-    """One person's hold of a copy, by hand: the owner of a claim, as a build is.
+    """A person's hold of a copy, by hand. It is the owner of a claim, as a build is.
 
-    It has no clock: whoever made it ends it.
+    It does not end by itself; its maker ends it.
 
-    :param holdid: by which it is known, also after a restart.
+    :param holdid: id of the hold, also after a restart.
     :param copy: the copy.
-    :param person: who holds it.
-    :param reason: what for.
-    :param taking: how.
+    :param person: the person who holds it.
+    :param reason: why it is held.
+    :param taking: how it is taken.
     :param asked_at: when it was asked for, in seconds.
     :param until: when it ends, in seconds.
-    :param priority: the higher, the further in front in line.
+    :param priority: a hold with a higher priority is further ahead in line.
     :param now: returns the time, in seconds.
-    :param begins: called with it when it has been granted its copy.
-    :param fails: called with it and a sentence when it can never be granted that.
-    :param yields: called with it when it has left the line for a while.
+    :param begins: called with the hold when it has been granted its copy.
+    :param fails: called with the hold and a sentence when it can never be granted its copy.
+    :param yields: called with the hold when it has left the line for a while.
     :ivar held_since: since when it is held, in seconds; None before that.
-    :ivar told: what its person has been told of its end, ``ends_soon`` or ``overdue``; empty before
-        that.
+    :ivar told: what the person was last told about its end, ``ends_soon`` or ``overdue``; empty
+        before that.
     """
 
-    # a build that waits for ever would be worse than a person who waits behind it
+    # better that a person waits behind a build than that the build waits for ever
     lock_may_yield = True
 
     def __init__(
@@ -96,17 +96,17 @@ class Hold(LockOwner):
 
     @property
     def is_held(self) -> bool:
-        """Whether its person has the copy now."""
+        """Whether the person holds the copy now."""
         return self._claim is not None and self._claim.holds
 
     @property
     def is_waiting(self) -> bool:
-        """Whether its person is in line for the copy."""
+        """Whether the person is in line for the copy."""
         return self._claim is not None and self._claim.waiting
 
     @property
     def is_overdue(self) -> bool:
-        """Whether it is held beyond its end."""
+        """Whether the copy is held beyond the end."""
         return self.told == 'overdue'
 
     @property
@@ -120,7 +120,7 @@ class Hold(LockOwner):
         return f'{self.person}, by hand'
 
     def lock_facts(self) -> Facts:
-        """Return what is known of it, besides its lock."""
+        """Return the facts about the hold, without its lock."""
         return Facts(
             'person',
             holdid=self.holdid,
@@ -159,7 +159,7 @@ class Hold(LockOwner):
         self._fails(self, str(why))
 
     def yield_place(self) -> None:
-        """Leave the line, where it keeps others waiting for ever, until its lock is released."""
+        """Leave the line until the lock is released, so that others do not wait for ever."""
         claim, self._claim = self._claim, None
         if claim is not None:
             claim.end()
@@ -167,14 +167,14 @@ class Hold(LockOwner):
         self._yields(self)
 
     def stop(self) -> None:
-        """Log that the master stops. Nothing is given back: no build is to have it meanwhile."""
+        """Log that the master stops. Nothing is given back, so that no build gets it meanwhile."""
         self._first_release.forget()
         if not self.is_held:
-            self._claim = None  # what the last builds release is nobody's now
+            self._claim = None  # a copy that the last builds release must not be granted to it
         self.lock_log.ended(self, self._demand, self._now(), lost=True)
 
     def end(self) -> None:
-        """Give the copy back, or leave the line. Done again, it does nothing."""
+        """Give the copy back, or leave the line. Calling it again does nothing."""
         self._first_release.forget()
         self.copy.by_hand = tuple(hold for hold in self.copy.by_hand if hold is not self)
         claim, self._claim = self._claim, None

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 
 class Holds:
-    """Makes, changes and ends holds by hand. One thing is done at a time.
+    """Makes, changes and ends holds by hand, one at a time. It does not decide who may.
 
     :param master: the master.
-    :param acting: the lock of what is done by hand.
-    :param journal: told of each thing.
+    :param acting: the lock under which things are done by hand.
+    :param journal: writes down each thing that is done.
     """
 
     def __init__(self, master: Any, acting: defer.DeferredLock, journal: Journal) -> None:
@@ -47,7 +47,7 @@ class Holds:
         self._acting = acting
         self._journal = journal
         self._holds: dict[int, Hold] = {}
-        self._ended: deque[int] = deque(maxlen=1000)  # ids of the last that have ended
+        self._ended: deque[int] = deque(maxlen=1000)  # ids of the last holds that have ended
         self._ends = Ends(master.reactor, self._say_of_end, self._has_come_to_its_end)
 
     @property
@@ -98,9 +98,9 @@ class Holds:
         return self._enter(self._make(holdid, copy, by.who, reason, taking, now, until))
 
     def restore(self, row: Any, copy: BaseLock) -> None:
-        """Take, or wait for, what a person held or waited for when the master was stopped.
+        """Take, or wait for, what a person held or waited for when the master stopped.
 
-        :param row: of the database.
+        :param row: the hold's row in the database.
         """
         taking = Taking(row.mode, row.units)
         if definition_of(copy) is None and row.mode == 'counting':
@@ -233,9 +233,10 @@ class Holds:
     def end(self, hold: Hold, what: str, text: str, by: By | None = None) -> Any:
         """End a hold, or its wait.
 
-        :param what: for the journal, with the text: which kind of end it is.
+        :param what: the kind of end, for the journal.
+        :param text: a sentence for the journal.
         """
-        # the row goes first: if that fails, nothing has changed
+        # the row is deleted first: if that fails, nothing has changed
         yield self._master.db.lock_hand.delete_hold(hold.holdid)
         self._ends.forget(hold)
         if self._holds.pop(hold.holdid, None) is None:
@@ -287,13 +288,13 @@ class Holds:
         self._journal.tell(hold.copy, what, text, who=who, reason=reason, **words)
 
     def stop(self) -> None:
-        """Call back for no hold any more; they are taken again when the master starts."""
+        """Stop calling back for holds; they are restored when the master starts."""
         self._ends.stop()
         for hold in self._holds.values():
             hold.stop()
 
 
 def known_names(checker: Any) -> Iterator[str]:
-    """Yield the names of those that a checker of passwords knows."""
+    """Yield the names of the people that a password checker knows."""
     for name in getattr(checker, 'users', ()):
         yield name.decode('utf-8', 'replace') if isinstance(name, bytes) else name

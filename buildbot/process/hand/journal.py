@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what people did with copies of locks is written down, and told."""
+"""New: what people did with copies of locks is written down and reported."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from buildbot.locking.plain import one_line
 
 
 class Journal:
-    """Keeps what was done with copies of locks, and what came of it: in the log, in the database
-    and as events. It does nothing itself, and nothing waits for it.
+    """Writes what was done with copies of locks, and what came of it, to the log and the database,
+    and produces events. It does nothing to locks, and nothing waits for it.
 
     :param master: the master.
     """
@@ -34,12 +34,12 @@ class Journal:
         person: str | None = None,
         until: float | None = None,
     ) -> None:
-        """Write down what was done with a copy or came of it, and tell those who want to know.
+        """Write down what was done with a copy or came of it, and produce an event.
 
-        :param what: which kind of thing, the last part of the event's routing key.
-        :param text: a sentence, without the name of the copy and its full stop.
-        :param who: who has done it; None if nobody has.
-        :param person: whom it concerns: the one who holds by hand; None if it concerns nobody.
+        :param what: the kind of action, which is the last part of the event's routing key.
+        :param text: a sentence, without the name of the copy and without a full stop.
+        :param who: the person who has done it; None if nobody has.
+        :param person: the person whose hold it concerns; None if there is none.
         :param until: when that hold ends, in seconds.
         """
         why = f' ({reason})' if reason else ''

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: who goes first, changed by hand; and who holds a copy no longer."""
+"""New: by hand, owners are moved to the front, and builds that hold a copy are ended."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 class Precedence:
-    """Moves those who wait for copies, and ends builds that hold them. It keeps nothing.
+    """Moves owners that wait for copies, and ends builds that hold them. It stores nothing.
 
-    :param botmaster: of the master whose locks these are.
+    :param botmaster: the botmaster of the master that has these locks.
     :param holds: ends the holds of people.
-    :param journal: told of each thing.
+    :param journal: writes down each thing that is done.
     """
 
     def __init__(self, botmaster: Any, holds: Holds, journal: Journal) -> None:
@@ -69,8 +69,8 @@ class Precedence:
             raise Refused(f'{copy}: {owner.short_name()} cannot stand in front: {why}')
 
     def _stand(self, owner: LockOwner, claim: LockClaim, moved_at: float | None) -> None:
-        # A request that waits for several workers moves in all its lines, and stays so if it leaves
-        # them and comes back.
+        # A request that waits for several workers moves in all its lines, and keeps its place even
+        # if it leaves the lines and comes back.
         facts = known_facts(owner)
         builder = self._botmaster.builders.get(facts.builder)
         if facts.kind == 'request' and builder is not None:
@@ -111,7 +111,7 @@ class Precedence:
 
 
 def waiter(copy: BaseLock, waiterid: Any) -> LockClaim:
-    """Return the claim in the line of a copy that a row of those who wait is of.
+    """Return the claim in the line of a copy that has an id in the rows of waiters.
 
     :raises Refused: nobody with this id waits for the copy.
     """

@@ -23,9 +23,9 @@ from buildbot.process.locklog import LockLog
 
 
 class QuarantineClaim(LockClaim):
-    """The claim of a quarantine. It is refused for nobody's sake; others may be for its sake.
+    """The claim of a quarantine. Others may be refused because of it, but never it because of them.
 
-    A resource that a reconfig has taken away is out of use still when another one brings it back.
+    A resource that a reconfig removes is still out of use if another reconfig brings it back.
     """
 
     __slots__ = ()
@@ -33,21 +33,22 @@ class QuarantineClaim(LockClaim):
     outlasts = True
 
     def check_circle(self, is_new: bool = False) -> None:
-        """Do nothing: those behind it look whether they can go on."""
+        """Do nothing: the claims behind it check whether they can go on."""
 
 
 class Quarantine(LockOwner):
-    """Keeps a copy out of use: it holds all of it, or waits for that in front of all others.
+    """Keeps a copy out of use: it holds all of the copy, or waits for that ahead of all others.
 
-    Who holds the copy when it begins is not interrupted, and shares it with what is nested in it.
-    Builds of the lock's ``repairBuilder`` are nested in the quarantine, so they may hold the copy.
+    Owners that hold the copy when the quarantine begins are not interrupted, and share the copy
+    with owners nested in them. Builds of the lock's ``repairBuilder`` are nested in the quarantine,
+    so they may hold the copy.
 
     :param copy: the copy.
     :param who: who has taken it out of use.
-    :param reason: why.
-    :param since: when, in seconds.
+    :param reason: why it is out of use.
+    :param since: when it was taken out of use, in seconds.
     :param now: returns the time, in seconds.
-    :ivar repairing: ids of builds that have held the copy inside it.
+    :ivar repairing: ids of builds that have held the copy inside the quarantine.
     """
 
     lock_moved_at = math.inf
@@ -76,11 +77,11 @@ class Quarantine(LockOwner):
         return f'quarantine by {self.who}'
 
     def lock_facts(self) -> Facts:
-        """Return what is known of it, besides its lock."""
+        """Return the facts about the quarantine, without its lock."""
         return Facts('quarantine', person=self.who, reason=self.reason)
 
     def lets_in(self, owner: Any) -> bool:
-        """Tell whether an owner may hold the copy all the same, because it repairs it."""
+        """Tell whether an owner may hold the copy in spite of the quarantine, to repair it."""
         around = owners_around(owner) if isinstance(owner, LockOwner) else ()
         return any(map(self.is_of_repair, (owner, *around)))
 
@@ -90,7 +91,7 @@ class Quarantine(LockOwner):
         return name is not None and known_facts(owner).builder == name
 
     def note_repairs(self) -> None:
-        """Note which builds hold the copy inside it, before they release it."""
+        """Note which builds hold the copy inside the quarantine, before they release it."""
         for holding in self.copy.holdings():
             thing = thing_of(holding.owner)
             if self._is_around(holding) and self.is_of_repair(thing):
@@ -104,7 +105,7 @@ class Quarantine(LockOwner):
         return outer is not None
 
     def begin(self) -> None:
-        """Let nobody have the copy any more."""
+        """Keep the copy from everybody from now on."""
         self.copy.quarantine = self
         if self._claim.take_at_once():
             self._holds(None)
@@ -125,11 +126,11 @@ class Quarantine(LockOwner):
                 claim.join_quarantine()
 
     def stop(self) -> None:
-        """Log that the master stops. Nothing is given back: no build is to have it meanwhile."""
+        """Log that the master stops. Nothing is given back, so that no build gets it meanwhile."""
         self.lock_log.ended(self, self._demand, self._now(), lost=True)
 
     def end(self) -> None:
-        """Put the copy to use again. Done again, it does nothing."""
+        """Put the copy back into use. Calling it again does nothing."""
         if self.copy.quarantine is self:
             self.copy.quarantine = None
             self._claim.end()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: all copies that are out of use, kept in the database until they are restored."""
+"""New: all copies out of use, kept in the database until they are put back into use."""
 
 from __future__ import annotations
 
@@ -27,16 +27,18 @@ from buildbot.process.hand.wishes import check_text
 if TYPE_CHECKING:
     from buildbot.process.hand.journal import Journal
 
-#: who acts where the configuration has said that it be done
+#: the name of who acts when the configuration demands an action
 CONFIGURATION = 'the configuration'
 
 
 class Quarantines:
-    """Takes copies out of use and puts them to use again, by hand or as the configuration says.
+    """Takes copies out of use and puts them back, by hand or as the configuration says.
+
+    It does not decide who may ask for it.
 
     :param master: the master.
-    :param acting: the lock of what is done by hand.
-    :param journal: told of each thing.
+    :param acting: the lock under which things are done by hand.
+    :param journal: writes down each thing that is done.
     """
 
     def __init__(self, master: Any, acting: defer.DeferredLock, journal: Journal) -> None:
@@ -63,7 +65,7 @@ class Quarantines:
             self._tell(copy)
 
     def _take_out_of_use(self, copy: BaseLock, reason: str) -> None:
-        # at once, before anybody else has the copy
+        # at once, before anybody else gets the copy
         now = self._master.reactor.seconds()
         self._begin(copy, CONFIGURATION, reason, now)
         self._tell(copy)
@@ -80,9 +82,9 @@ class Quarantines:
         )
 
     def restore(self, row: Any, copy: BaseLock) -> None:
-        """Take a copy out of use that was so when the master was stopped.
+        """Take a copy out of use that was out of use when the master stopped.
 
-        :param row: of the database.
+        :param row: the quarantine's row in the database.
         """
         if copy.quarantine is None:
             self._begin(copy, row.who, row.reason, row.since)
@@ -130,7 +132,7 @@ class Quarantines:
     def build_finished(self, build: dict[str, Any]) -> None:
         """Take notice of the end of a build, which may have repaired a copy.
 
-        :param build: its row.
+        :param build: the build's row.
         """
         buildid = build['buildid']
         for quarantine in list(self._quarantines):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: versions of copies of locks: nobody acts on what they did not see."""
+"""New: versions of copies of locks, so that people act only on what they have seen."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from buildbot.locking.owner import thing_of
 from buildbot.process.lockfacts import BY_HAND
 from buildbot.process.lockfacts import known_facts
 
-#: how many of many holders are named
+#: how many holders are named if there are many
 NAMED = 3
 
 
 def version_of(copy: BaseLock) -> str:
-    """Return a text that changes when who holds a copy does, a hold by hand, or a quarantine.
+    """Return a text that changes when a copy's holders, a hold by hand or its quarantine change.
 
-    It has a part for each of these. Who waits does not matter, and neither does what shares the
-    units of a holder that it is nested in.
+    The text has a part for each of these three. Owners that wait do not matter, nor do owners that
+    share the units of a holder around them.
     """
     return '-'.join(map(digest, state_of(copy)))
 
@@ -41,15 +41,15 @@ def digest(part: Any) -> str:
 
 
 def holders_of(copy: BaseLock) -> list[Any]:
-    """Return who holds a copy but for people and quarantines, and for those nested in a holder."""
+    """Return who holds a copy, without people, quarantines and owners nested in a holder."""
     things = [thing_of(holding.owner) for holding in copy.holdings() if not holding.is_nested]
     return [thing for thing in things if known_facts(thing).kind not in BY_HAND]
 
 
 def what_has_changed(copy: BaseLock, version: str) -> str | None:
-    """Say what is otherwise with a copy than in a version of it; None if nothing is.
+    """Say what has changed with a copy since a version of it; None if nothing has.
 
-    :param version: what ``version_of`` returned once.
+    :param version: an earlier result of ``version_of``.
     """
     now = version_of(copy).split('-')
     seen = version.split('-')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what people may ask for, and the sentence for what they may not."""
+"""New: checks of what people ask for, with a sentence for each refusal."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ FURTHEST = 366 * DAY
 
 
 class Refused(Exception):
-    """What a person asked for is not done; the text says why. Nothing has changed."""
+    """What a person asked for is refused; the text says why. Nothing has changed."""
 
 
 class By(NamedTuple):
-    """Who does something, why, and what they saw.
+    """Who asks for something, why, and what they saw. It does not say what is asked for.
 
     :param who: name of the person, as Buildbot's authentication gives it.
-    :param reason: why; it may be empty where none is needed.
-    :param version: of the copy that was looked at, see ``version_of``.
+    :param reason: the reason; it may be empty where none is needed.
+    :param version: version of the copy that the person saw; see ``version_of``.
     """
 
     who: str
@@ -45,7 +45,7 @@ class By(NamedTuple):
 def check_seen(copy: BaseLock, by: By) -> None:
     """Check that a copy has not changed since a person looked at it.
 
-    :raises Refused: it has, or it is not said what was looked at.
+    :raises Refused: it has changed, or ``by`` gives no version.
     """
     if not isinstance(by.version, str):
         raise Refused(
@@ -57,29 +57,29 @@ def check_seen(copy: BaseLock, by: By) -> None:
 
 
 def check_running(copy: BaseLock, master: Any) -> None:
-    """Check that the master does not shut down.
+    """Check that the master is not shutting down.
 
-    :raises Refused: it does.
+    :raises Refused: it is.
     """
     if not master.running or master.botmaster.shuttingDown:
         raise Refused(f'{copy}: the master is shutting down, so nothing can be taken by hand')
 
 
 def check_kept(copy: BaseLock, what: str, name: str, master: Any) -> None:
-    """Check that the database keeps a name so that it is known after a restart.
+    """Check that the database can keep a name, so that it is known after a restart.
 
-    :param what: what it is, for the message.
-    :raises Refused: it does not.
+    :param what: what the name is, for the message.
+    :raises Refused: it cannot.
     """
     if not master.db.lock_hand.can_keep(name):
         raise Refused(f'{copy}: the database cannot keep {what} as it is')
 
 
 def check_text(copy: BaseLock, what: str, text: Any) -> str:
-    """Return a reason or a name without what is around it.
+    """Return a reason or a name without surrounding white space.
 
-    :param what: what it is, for the message.
-    :raises Refused: it is empty, or none.
+    :param what: what the text is, for the message.
+    :raises Refused: it is empty, too long, not a text, or cannot be written.
     """
     if not isinstance(text, str) or not text.strip():
         raise Refused(f'{copy}: {what} must not be empty')
@@ -92,9 +92,9 @@ def check_text(copy: BaseLock, what: str, text: Any) -> str:
 
 
 def check_end(copy: BaseLock, until: Any, since: float, now: float) -> float:
-    """Return the end of a hold.
+    """Check the end of a hold, and return it.
 
-    :param until: in seconds of the clock, as a time of day and not as a span.
+    :param until: the end as a point in time, in seconds of the clock.
     :param since: when the hold began or begins.
     :raises Refused: it is in the past, or too far away.
     """
@@ -113,9 +113,9 @@ def check_end(copy: BaseLock, until: Any, since: float, now: float) -> float:
 
 
 def taking_of(copy: BaseLock, mode: Any, units: Any) -> Taking:
-    """Return how a copy is to be taken.
+    """Return how a person takes a copy.
 
-    :raises Refused: it cannot be taken so.
+    :raises Refused: the copy cannot be taken in that way.
     """
     if mode == 'exclusive':
         if units not in (None, 1):
