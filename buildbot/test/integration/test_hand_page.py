@@ -24,7 +24,10 @@ ASK = """
 # A time as the page shows it.
 TIME = """
     const at = new Date(arguments[0] * 1000);
-    return at.toLocaleTimeString([], {hour: 'numeric', minute: '2-digit'});
+    const minute = at.toLocaleTimeString([], {hour: 'numeric', minute: '2-digit'});
+    return at.toDateString() === new Date().toDateString()
+        ? minute
+        : at.toLocaleDateString([], {day: 'numeric', month: 'short'}) + ' ' + minute;
 """
 
 # What has the focus.
