@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Replaced wholly: what a configuration says of locks. One may have a copy for each branch."""
+"""Replaced wholly: what a configuration says about locks. A lock may have a copy for each branch."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from buildbot.locking.owner import LockOwner  # noqa: F401
 
 
 class LockAccess(util.ComparableMixin):
-    """One way to take a lock.
+    """One way to take a lock. It is not a claim, and holds nothing.
 
     :param lockid: a ``MasterLock``, ``WorkerLock`` or ``BranchLock``.
     :param mode: ``counting`` or ``exclusive``.
     :param count: units, 0 or more; 1 for exclusive access, which takes all of them.
-    :cvar checked: tells a lock that this has been judged when it was made.
-    :raises ConfigErrors: this is no lock, or it cannot be taken like this.
+    :cvar checked: tells a lock that the access was checked when it was made.
+    :raises ConfigErrors: this is not a lock, or the lock cannot be taken like this.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = ('lockid', 'mode', 'count')
@@ -56,7 +56,7 @@ class LockAccess(util.ComparableMixin):
             why = problem_of_access(self)
             problem = f'lock {lockid.name!r}: {why}' if why else ''
         if problem:
-            # to go on would be to compare units with the count
+            # what follows would compare units with a bad count
             raise config.ConfigErrors([problem + at(line_that_runs())])
 
     def __repr__(self) -> str:
@@ -64,18 +64,18 @@ class LockAccess(util.ComparableMixin):
         return f'{self.lockid!r}.access({self.mode!r}{units})'
 
     def on(self, workername: str) -> LockAccess:
-        """Return how it is to be taken for a build on a worker: in the same way."""
+        """Return the access for a build on a worker: the same one."""
         return self
 
     def joined(self, other: LockAccess) -> LockAccess | None:
-        """Return what is wanted if two accesses to one lock stand in a list.
+        """Return what is wanted if a list has two accesses to one lock.
 
-        :returns: an access; None if a lock may stand there only once.
+        :returns: an access; None if a list may have the lock only once.
         """
         return None
 
     def why_never(self, workers: Sequence[str]) -> str | None:
-        """Say why it can never be granted; None if it can.
+        """Say why the access can never be granted; None if it can.
 
         :param workers: the names of the workers on which it may be used; none if they are unknown.
         """
@@ -85,9 +85,9 @@ class LockAccess(util.ComparableMixin):
         return f'{in_units(self.count)} can never be granted: it has {most} at most'
 
     def holders_on(self, workername: str) -> int:
-        """Return for how many builds on a worker there is enough at a time.
+        """Return how many builds on a worker can have this access at a time.
 
-        :returns: 0 if there never is for any.
+        :returns: 0 if none ever can.
         """
         if self.mode == 'exclusive':
             return 1
@@ -101,11 +101,11 @@ def is_span(value: Any) -> bool:
 
 
 class Rule(NamedTuple):
-    """One more thing that a configuration may say of a lock.
+    """One more thing that a configuration may say about a lock. It is not the value.
 
-    :param default: what it is if nothing is said.
-    :param is_right: tells whether a value that is not the default is one that it can have.
-    :param must_be: what it must be, for the message that says that it is not.
+    :param default: the value if nothing is said.
+    :param is_right: tells whether a value other than the default is allowed.
+    :param must_be: what the value must be, for the message which says that it is not.
     """
 
     default: Any
@@ -113,7 +113,7 @@ class Rule(NamedTuple):
     must_be: str
 
 
-#: what may be said of a lock of any kind, by name of the argument
+#: what may be said about a lock of any kind, by name of the argument
 RULES = {
     'whenOverdue': Rule('keep', lambda v: v == 'release', "'keep' or 'release'"),
     'quarantineAfter': Rule(
@@ -128,7 +128,7 @@ RULES = {
 
 
 class BaseLockId(util.ComparableMixin):
-    """What a configuration says of a lock. The master finds the lock that is meant by its name.
+    """What a configuration says about a lock. It is no copy; the master finds locks by name.
 
     :cvar lockClass: class of the service that has the copies.
     :ivar written_at: the line of the configuration that made it; None if no line did.
@@ -147,7 +147,7 @@ class BaseLockId(util.ComparableMixin):
     whenTooLong = 'fail'
     _rules: tuple[tuple[str, Any], ...] = ()
 
-    #: whether what there is of it depends on the worker
+    #: whether the number of units depends on the worker
     depends_on_worker = False
 
     #: why a worker cannot have it as one of its own locks; None if it can
@@ -161,7 +161,8 @@ class BaseLockId(util.ComparableMixin):
         return f'{type(self).__name__}({", ".join([repr(self.name), *words])})'
 
     def _check(self, limits_name: str = '', limits: Any = None) -> None:
-        # what was given, and what limits that differ from maxCount, as the argument of this name
+        # checks the arguments; limits that differ from maxCount come with the name of their
+        # argument
         self.written_at = line_that_runs()
         problems = []
         if not isinstance(self.name, str) or not self.name:
@@ -184,16 +185,16 @@ class BaseLockId(util.ComparableMixin):
                         f'{limits_name}[{key!r}] must be a number of units, not {units!r}'
                     )
         if problems:
-            # to go on would be to compare units with these
+            # what follows would compare units with bad values
             raise config.ConfigErrors([self._sentence(problem) for problem in problems])
 
     @property
     def is_judged(self) -> bool:
-        """Whether it matters how those who held it ended."""
+        """Whether it matters how its holders ended."""
         return self.quarantineAfter is not None or self.repairBuilder is not None
 
     def _take_rules(self, rules: dict[str, Any]) -> None:
-        # those of RULES that were given, and are not what they are anyway
+        # keeps those of RULES that were given and differ from their defaults
         problems = []
         for name, value in rules.items():
             if name not in RULES:
@@ -214,18 +215,18 @@ class BaseLockId(util.ComparableMixin):
         return f'lock {self.name!r}: {problem}{at(self.written_at)}'
 
     def most_units(self) -> int:
-        """Return the units of the copy that has most of them."""
+        """Return the number of units of its largest copy."""
         return max([self.maxCount, *self._other_limits().values()])
 
     def _other_limits(self) -> dict[str, int]:
         return {}
 
     def units_on(self, workername: str) -> int:
-        """Return the units that there are for builds on a worker."""
+        """Return how many units there are for builds on a worker."""
         return self.maxCount
 
     def problems_beside(self, others: Sequence[BaseLockId], workers: Collection[str]) -> list[str]:
-        """Return sentences of what is wrong with it, among all that a configuration has.
+        """Return what is wrong with it among all locks of a configuration, as sentences.
 
         :param others: the locks before it, each once.
         :param workers: the names of all workers.
@@ -237,17 +238,17 @@ class BaseLockId(util.ComparableMixin):
         return LockAccess(self, mode, count)
 
     def defaultAccess(self) -> LockAccess:
-        """Return how it is taken where only the lock is named."""
+        """Return how the lock is taken where only its name is given."""
         return self.access('counting')
 
 
 class MasterLock(BaseLockId):
-    """A lock of which the master has one copy.
+    """A lock of which the master has one copy. It is not the copy.
 
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units: how many ``counting`` holders of one unit there may be.
-    :param rules: what else is said of it; see ``RULES``.
-    :raises ConfigErrors: this is no name, or no number of units.
+    :param rules: what else the configuration says about it; see ``RULES``.
+    :raises ConfigErrors: the name or the number of units is not valid.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = ('name', 'maxCount', '_rules')
@@ -260,13 +261,13 @@ class MasterLock(BaseLockId):
 
 
 class WorkerLock(BaseLockId):
-    """A lock with a copy of its own for each worker.
+    """A lock with a copy of its own for each worker. It is not one of the copies.
 
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units of a copy: how many ``counting`` holders of one unit there may be.
     :param maxCountForWorker: units by worker name, where they differ from ``maxCount``.
-    :param rules: what else is said of it; see ``RULES``.
-    :raises ConfigErrors: one of these is not what it must be.
+    :param rules: what else the configuration says about it; see ``RULES``.
+    :raises ConfigErrors: one of the arguments is not valid.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = (
@@ -299,7 +300,7 @@ class WorkerLock(BaseLockId):
 
 
 class _RenderedKey:
-    """Compares the key of a branch lock by its parts: renderables make a renderable of ``==``."""
+    """Compares the key of a branch lock by its parts: ``==`` of renderables makes a renderable."""
 
     __slots__ = ('key',)
 
@@ -331,24 +332,24 @@ def _alike(one: Any, other: Any) -> bool:
 
 
 class BranchLock(BaseLockId):
-    """A lock with a copy of its own for each branch of the code that is built.
+    """A lock with a copy of its own for each branch of the code that is built. It is not a copy.
 
-    All that may not work on one branch at the same time, builders and steps, share it, while builds
-    of unlike branches do not hinder one another. The branch is that of the build's source stamps; a
-    build of several codebases takes the copies of all its (codebase, branch) pairs.
+    Builders and steps that must not work on one branch at the same time share the lock, while
+    builds of different branches do not hinder one another. The branch is that of the build's source
+    stamps; a build of several codebases takes the copies of all its (codebase, branch) pairs.
 
     :param name: of the lock; no other lock of the configuration may have it.
-    :param maxCount: units a copy has: how many ``counting`` holders of one unit there may be.
-    :param maxCountForBranch: units by branch name where they differ from ``maxCount``. A name may
+    :param maxCount: units of a copy: how many ``counting`` holders of one unit there may be.
+    :param maxCountForBranch: units by branch name, where they differ from ``maxCount``. A name may
         be a shell pattern such as ``release/*``; an exact name goes before a pattern, and of
-        patterns the first one written that fits.
+        several patterns the first one that fits counts.
     :param codebase: the only codebase whose branch counts. A build without it is refused.
-    :param defaultBranch: the branch of a source stamp that names none; without it, those share a
-        copy of their own.
-    :param key: a renderable of what takes the place of the branch, for anything else that a copy is
-        wanted for: ``Interpolate('%(src::repository)s#%(src::branch)s')``, a property.
-    :param rules: what else is said of it; see ``RULES``.
-    :raises ConfigErrors: one of these is not what it must be.
+    :param defaultBranch: the branch of a source stamp that names none; without it, such source
+        stamps share a copy of their own.
+    :param key: a renderable that takes the place of the branch, for copies by anything else:
+        ``Interpolate('%(src::repository)s#%(src::branch)s')``, a property.
+    :param rules: what else the configuration says about it; see ``RULES``.
+    :raises ConfigErrors: one of the arguments is not valid.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = (
@@ -393,7 +394,7 @@ class BranchLock(BaseLockId):
             config.error(self._sentence(f'key cannot be {words_for(key)}{hint(key)}'))
         elif isinstance(key, str) and why_unwritable(key):
             config.error(self._sentence(f'key {key!r} has {why_unwritable(key)}'))
-        # the order of patterns has a meaning, so it is part of what is compared
+        # the order of patterns has a meaning, so it is part of the comparison
         self._maxCountForBranchList = tuple(self.maxCountForBranch.items())
         self._key = None if key is None else _RenderedKey(key)
 
@@ -401,7 +402,7 @@ class BranchLock(BaseLockId):
         return self.maxCountForBranch
 
     def max_count_for(self, branch: str | None) -> int:
-        """Return the units that the copy of this branch has."""
+        """Return the number of units of the copy of a branch."""
         if branch is None:
             return self.maxCount
         if branch in self.maxCountForBranch:
@@ -419,7 +420,7 @@ def SlaveLock(
     maxCountForSlave: dict[str, int] | None = None,
     **rules: Any,
 ) -> WorkerLock:
-    """Return a ``WorkerLock``, and say that this is its name today.
+    """Return a ``WorkerLock``, and warn that this is its name today.
 
     :param maxCountForSlave: the name of ``maxCountForWorker`` when a worker was called a slave.
     """
@@ -435,5 +436,5 @@ def SlaveLock(
 
 
 def in_access(lock: Any) -> LockAccess:
-    """Return the access that is meant where a lock may stand for its usual one."""
+    """Return the access that is meant where a lock may stand for its usual access."""
     return lock if isinstance(lock, LockAccess) else lock.defaultAccess()

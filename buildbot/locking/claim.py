@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: one owner's claim of some locks, from when it is asked until it has ended."""
+"""New: one owner's claim of some locks, from when it is made until it has ended."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from buildbot.locking.resource import Resource
 
 
 class State(Enum):
-    """How far a claim is. It goes forward only; it is no result."""
+    """How far a claim is. It only moves forward; it is not a result."""
 
     ASKED = 'asked'
     WAITING = 'waiting'
@@ -34,23 +34,23 @@ class State(Enum):
     ENDED = 'ended'
 
 
-ASKED, WAITING, HELD, ENDED = State  # to look one of them up there costs more
+ASKED, WAITING, HELD, ENDED = State  # looking one of them up in State each time costs more
 
 
 class Claim(Waiter):
-    """One owner's demand on its way: it has all of its locks, or none. It is no access.
+    """One owner's demand on its way: it has all of its locks, or none. It is not an access.
 
-    :param owner: who is to hold them. Owners are compared with ``==``.
+    :param owner: who is to hold the locks. Owners are compared with ``==``.
     :param wants: the units that are wanted, each of another lock.
-    :param priority: the higher, the further in front.
-    :param ancestors: owners that this one is nested in, from the nearest out.
-    :param age: when it was made, in seconds of a clock that all claims share; among claims of equal
+    :param priority: a higher number is further in front.
+    :param ancestors: the owners that this one is nested in, innermost first.
+    :param age: when it was made, in seconds of a clock that all claims share; of claims with equal
         priority the lowest goes first. None puts it behind all earlier claims of its locks.
-    :param choice: equal for claims of which one will do; they do not hinder each other.
-    :param moved_at: when it was moved to the front; None if it was not. Of several, the one that
-        was moved last goes first.
+    :param choice: equal for claims of which only one is needed; they do not hinder each other.
+    :param moved_at: when it was moved to the front; None if it was not. The claim that was moved
+        last goes first.
     :ivar holdings: its units of each lock while it is held.
-    :cvar outlasts: whether it waits also for what there is not, since that may come back.
+    :cvar outlasts: whether it also waits for units that do not exist now, since they may come back.
     :raises ValueError: a lock is named twice, or a want is more than its lock will ever have.
     """
 
@@ -90,8 +90,8 @@ class Claim(Waiter):
             number = clock if clock > number else number  # max() costs more than all of this
             latest = its_latest if its_latest > latest else latest
         # Arrival is counted as by Lamport's clocks ("Time, clocks, and the ordering of events in a
-        # distributed system", 1978), each lock having one: at a lock, who comes later has the
-        # higher number, and of two claims that meet at two locks, the same one is ahead at both.
+        # distributed system", 1978), one for each lock: at a lock, a later claim has a higher
+        # number; and if two claims meet at two locks, the same one is ahead at both.
         number += 1
         if age is None:
             age = latest
@@ -115,11 +115,11 @@ class Claim(Waiter):
         return self.state is HELD
 
     def keeps(self) -> Sequence[Any]:
-        """Return the owners that let go of nothing while it waits: its own, and those around."""
+        """Return the owners that let go of nothing while this waits: its own, and those around it."""
         return (self.owner, *self.ancestors)
 
     def ways(self, hopeful: bool) -> Sequence[Sequence[Claim]]:
-        """Return itself as all that its wait needs, see ``deadlock.Wait``."""
+        """Return this claim as all that its wait needs; see ``deadlock.Wait``."""
         return ((self,),)
 
     def can_be_met(self, stuck: Container[Any]) -> bool:
@@ -131,11 +131,11 @@ class Claim(Waiter):
         return (holding.owner for pool in self.pools for holding in pool.in_the_way())
 
     def resources(self) -> dict[str, list[Resource]]:
-        """Return what it holds of each pool, by the name of the pool; this has got none."""
+        """Return what it holds of each pool, by the name of the pool: here, nothing."""
         return {}
 
     def yields(self) -> bool:
-        """Return False: it has its place for good."""
+        """Return False: a plain claim does not give up its place."""
         return False
 
     def too_large(self) -> list[Want]:
@@ -147,7 +147,7 @@ class Claim(Waiter):
         ]
 
     def enter(self, wait: bool = True) -> bool:
-        """Take the locks if it is this claim's turn at once, else wait in line for them.
+        """Take the locks if it is this claim's turn now; otherwise wait in line for them.
 
         :param wait: whether to stay in line if it is not granted.
         :returns: whether it holds its locks now.
@@ -163,7 +163,7 @@ class Claim(Waiter):
         return self.state is HELD
 
     def enter_line(self) -> None:
-        """Wait in line without asking again, right after it was found not to be its turn."""
+        """Wait in line without asking again, right after it turned out not to be this claim's turn."""
         if self.ancestors:
             self._find_pools()
         self.state = WAITING
@@ -178,11 +178,11 @@ class Claim(Waiter):
         line.join(self)
 
     def _find_pools(self) -> None:
-        # where the units for each want come from now
+        # where the units for each want now come from
         self.pools = {want.pool(self.ancestors): want for want in self.wants}
 
     def end(self) -> None:
-        """Give back what the claim holds, or leave the line. Done again, it does nothing."""
+        """Give back what the claim holds, or leave the line. A second call does nothing."""
         if self.state is WAITING:
             self._leave()
             self.serve()
@@ -190,7 +190,7 @@ class Claim(Waiter):
             self.let_go()
 
     def let_go(self, lock: Lock | None = None) -> None:
-        """Give back one lock of those that the claim holds, or all of them."""
+        """Give back one of the locks that the claim holds, or all of them."""
         if self.state is not HELD:
             return
         released = self.holdings
@@ -199,10 +199,10 @@ class Claim(Waiter):
             kept = [h for h in released if h.pool.lock is not lock]
             released = [h for h in released if h not in kept]
         freed: list[Pool] = []
-        moved: Sequence[Claim] = ()  # which waited in what is given back
-        kept_out: Sequence[Claim] = ()  # for which there may be nothing now
+        moved: Sequence[Claim] = ()  # those that waited in a holding that is given back
+        kept_out: Sequence[Claim] = ()  # those that may never have enough units now
         for holding in released:
-            pool: Any = holding.pool  # it may be a lane, which can do more
+            pool: Any = holding.pool  # a lane is a pool with more methods
             if holding.inside:
                 moved = [
                     *moved,
@@ -229,16 +229,16 @@ class Claim(Waiter):
             holdings.append(pool.take(self, want.exclusive, want.units))
 
     def granted(self) -> None:
-        """Called when it is granted after a wait; ``enter`` returns it otherwise."""
+        """Called when the claim is granted after a wait; otherwise ``enter`` returns True."""
 
     def hopeless(self, want: Want) -> None:
-        """Called when it has ended, because it could never have this any more.
+        """Called when the claim has ended because there will never be enough units for a want.
 
         The holding around it has ended, or its lock has fewer units now.
         """
 
     def too_many(self, want: Want) -> Exception:
-        """Return the error that says that this is more than there will ever be."""
+        """Return the error which says that a want is more than there will ever be."""
         return ValueError('more units are wanted than there are')
 
     def _leave(self) -> None:
@@ -255,7 +255,7 @@ class Claim(Waiter):
             self.drain()
 
     def stand_at(self, place: tuple[Any, ...]) -> None:
-        """Wait at another place in line; what can be granted now is granted."""
+        """Wait at another place in line, and grant what can be granted now."""
         left = self.pools
         self.place = place
         self._move()
@@ -263,9 +263,9 @@ class Claim(Waiter):
 
 
 def end_hopeless(claims: Iterable[Claim], pools: Sequence[Pool]) -> None:
-    """End the hopeless ones of some claims, and grant what can be granted.
+    """End those of some claims that are hopeless, and grant what can be granted.
 
-    :param pools: where units have become free, or are more or fewer now.
+    :param pools: where units have become free, or where the number of units has changed.
     """
     hopeless = [(claim, wants[0]) for claim in claims if (wants := claim.too_large())]
     for claim, _ in hopeless:

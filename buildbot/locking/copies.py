@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the copies that there are of a lock: one, one for each worker, or one for each branch.
+"""New: the copies of a lock: one, one for each worker, or one for each branch.
 
 A lock and each of its copies live as long as something refers to them: a configuration, or an owner
-that holds or waits for a copy. Names that are rendered, and branches, leave nothing behind.
+that holds or waits for a copy. Rendered names and branches leave nothing behind.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class LocksInUse(service.SharedService):
 
     :ivar tell: called with a copy and what has happened to it, one of ``locking.copy.NEWS``; None
         if nobody is to be told.
-    :ivar record: called with a use of a copy that has ended; None if nobody keeps them.
-    :ivar long_waits: told of each wait, see ``InUse``; None if nobody wants to hear of long ones.
+    :ivar record: called with a use of a copy that has ended; None if uses are not kept.
+    :ivar long_waits: told of each wait, see ``InUse``; None if long waits are not reported.
     :ivar judge: called with a copy and the owner that has released it; None if nobody judges.
-    :ivar tell_people: called with a copy, a word for what people are told of it, and a sentence
-        without its name; None if nobody tells them.
+    :ivar tell_people: called with a copy, a word for the kind of message, and a sentence without
+        the name of the copy; None if nobody tells people.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class LocksInUse(service.SharedService):
         self.tell_people: Callable[[BaseLock, str, str], Any] | None = None
 
     def by_name(self) -> list[Any]:
-        """Return the locks, in the order of their names."""
+        """Return the locks, sorted by name."""
         return sorted(self.locks.values(), key=lambda lock: lock.lockName)
 
     def announce(self, lock: BaseLock, news: str) -> None:
@@ -57,36 +57,36 @@ class LocksInUse(service.SharedService):
         if self.tell is not None:
             try:
                 self.tell(lock, news)
-            except Exception as e:  # who claims or releases it must not suffer from that
+            except Exception as e:  # the owner that claims or releases it must not suffer from that
                 log.err(e, f'while telling what happens to {lock}')
 
     def report(self, lock: BaseLock, what: str, text: str) -> None:
-        """Tell people of a copy, or only the log if nobody does.
+        """Tell people about a copy; write to the log if nobody does.
 
-        :param what: a word for what is told.
-        :param text: a sentence, without the name of the copy and its full stop.
+        :param what: a word for the kind of message.
+        :param text: a sentence, without the name of the copy and without a full stop.
         """
         if self.tell_people is None:
             log.msg(f'{lock}: {one_line(text)}')
             return
         try:
             self.tell_people(lock, what, text)
-        except Exception as e:  # who waits for it or holds it must not suffer from that
+        except Exception as e:  # the owner that waits for it or holds it must not suffer from that
             log.err(e, f'while people were told of {lock}: {text}')
 
 
 def lock_of(copy: BaseLock) -> Any:
-    """Return the lock that something is a copy of."""
+    """Return the lock that a copy belongs to."""
     return copy if copy.family is None else copy.family
 
 
 def definition_of(copy: BaseLock) -> Any:
-    """Return what the configuration says of the lock of a copy; None if it says nothing (yet)."""
+    """Return what the configuration says about the lock of a copy; None if it says nothing (yet)."""
     return getattr(lock_of(copy), 'lockid', None)
 
 
 class FoundByName:
-    """A lock of which there is one with its name, as long as something refers to it."""
+    """A lock that exists once under its name, for as long as something refers to it."""
 
     in_use: InUse | None = None
 
@@ -167,7 +167,7 @@ class RealWorkerLock(FoundByName):
         return list(self.locks.values())
 
     def scope_of(self, copy: BaseLock) -> dict[str, str | None]:
-        """Say whose copy one is."""
+        """Say which worker a copy is for."""
         return {'scope': 'worker', 'worker': copy.key}
 
     def copy_on(self, workername: str) -> BaseLock | None:
@@ -186,7 +186,7 @@ class RealWorkerLock(FoundByName):
         return lock
 
     def updateFromLockId(self, lockid: Any, config_version: int) -> None:
-        """Take over the limits of a newer configuration, for the copies in use too."""
+        """Take over the limits of a newer configuration, also for the copies in use."""
         assert self.lockName == lockid.name
         self.config_version = config_version
         self.lockid = lockid
@@ -225,9 +225,9 @@ class RealBranchLock(FoundByName):
     def locks_for_sources(self, sources: Sequence[SourceStampModel]) -> list[BaseLock]:
         """Return the copies that a build of these sources takes: one for each codebase.
 
-        :param sources: source stamps with ``codebase`` and ``branch``; none at all count as one
+        :param sources: source stamps with ``codebase`` and ``branch``; no sources count as one
             without a branch.
-        :raises LockError: the lock is for one codebase, of which there is no source.
+        :raises LockError: the lock is for one codebase, and none of the sources is of it.
         """
         assert self.lockid is not None
         codebase = self.lockid.codebase
@@ -243,7 +243,7 @@ class RealBranchLock(FoundByName):
         return [self.copy_for(codebase, branch or default) for codebase, branch in pairs]
 
     def lock_for_key(self, key: Any) -> BaseLock:
-        """Return the copy for what the lock's ``key`` was rendered to."""
+        """Return the copy for the value that the lock's ``key`` was rendered to."""
         return self.copy_for('', key if key is None else str(key))
 
     def all_copies(self) -> list[BaseLock]:
@@ -251,18 +251,18 @@ class RealBranchLock(FoundByName):
         return list(self.copies.values())
 
     def scope_of(self, copy: BaseLock) -> dict[str, str | None]:
-        """Say whose copy one is."""
+        """Say which codebase and branch, or which key, a copy is for."""
         codebase, of = copy.key
         if self.lockid is not None and self.lockid.key is not None:
             return {'scope': 'key', 'key': of}
         return {'scope': 'branch', 'codebase': codebase, 'branch': of}
 
     def copy_for(self, codebase: str, branch: str | None) -> BaseLock:
-        """Return the copy for a branch, or for what the lock's ``key`` was rendered to."""
+        """Return the copy for a branch, or for the value that the lock's ``key`` was rendered to."""
         lock = self.copies.get((codebase, branch))
         if lock is None:
             of = f'{codebase}:{branch}' if codebase else f'{branch}'
-            # it may be held by hand before a configuration defines it
+            # a person may hold the copy before a configuration defines the lock
             limit = self.lockid.max_count_for(branch) if self.lockid is not None else 0
             lock = BaseLock(self.lockName, limit, of, self)
             lock.in_use, lock.key = self.in_use, (codebase, branch)
@@ -270,7 +270,7 @@ class RealBranchLock(FoundByName):
         return lock
 
     def updateFromLockId(self, lockid: Any, config_version: int) -> None:
-        """Take over the limits of a newer configuration, for the copies in use too."""
+        """Take over the limits of a newer configuration, also for the copies in use."""
         assert self.lockName == lockid.name
         self.config_version = config_version
         self.lockid = lockid

@@ -48,41 +48,41 @@ class Access(Protocol):
     def count(self) -> int: ...
 
 
-#: what can happen to a copy: units of it are claimed or released; somebody begins to wait for it,
-#: or waits no longer and has not got it; it has more or fewer units; a person has changed the order
-#: of those who wait, a hold by hand, or whether it is in use
+#: what can happen to a copy: units are claimed or released; somebody begins to wait, or stops
+#: waiting without being granted; the number of units changes; a person has changed the order of the
+#: queue, a hold by hand, or whether the copy is in use
 NEWS = CLAIMED, RELEASED, WAITING, LEFT, LIMIT, CHANGED = (
     *('claimed', 'released', 'waiting', 'left', 'limit', 'changed'),
 )
 
 
 class InUse(Protocol):
-    """Those who want to know what happens to copies of locks.
+    """Receives the news of copies of locks. It does not change them.
 
-    :ivar record: called with a use of a copy that has ended; None if nobody keeps them.
-    :ivar long_waits: its ``begin`` is called when an owner waits, and ``end`` when that is over;
-        None if nobody wants to hear of long waits.
+    :ivar record: called with a use of a copy that has ended; None if uses are not kept.
+    :ivar long_waits: its ``begin`` is called when an owner begins to wait, and ``end`` when the
+        wait is over; None if long waits are not reported.
     """
 
     record: Callable[[Any], Any] | None
     long_waits: Any
 
     def announce(self, lock: BaseLock, news: str) -> None:
-        """Tell them.
+        """Tell that something has happened to a copy.
 
         :param news: what has happened, one of ``NEWS``.
         """
 
     def report(self, lock: BaseLock, what: str, text: str) -> None:
-        """Tell people of a copy.
+        """Tell people about a copy.
 
-        :param what: a word for what is told.
+        :param what: a word for the kind of message.
         :param text: a sentence.
         """
 
 
 class LockError(Exception):
-    """A lock cannot be had as it is asked for, now or ever; the text says which and why."""
+    """A lock cannot be taken as it is asked for, now or ever; the text says which and why."""
 
 
 class UnitsError(LockError):
@@ -90,11 +90,11 @@ class UnitsError(LockError):
 
 
 class CircleError(LockError):
-    """A wait could never end, because of those who wait for one another.
+    """A wait could never end, because owners wait for one another.
 
-    :param waits: for each of them who waits for what, and who has it.
-    :param lock: a copy for which that wait would be; None if it is for none.
-    :param what: what is said of them.
+    :param waits: for each of these owners, what it waits for and who holds that.
+    :param lock: the copy that would be waited for; None if it is none.
+    :param what: what the text says about these waits.
     """
 
     def __init__(
@@ -111,11 +111,11 @@ class CircleError(LockError):
 class LockClaim(Claim):
     """One owner's claim of some copies of locks, with a Deferred for its wait.
 
-    It is the only handle on what is held: its owner keeps it, and ends it. It is no access, which
-    says only how a lock is to be taken.
+    It is the only handle on what is held: its owner keeps it, and ends it. It is not an access,
+    which only says how a lock is to be taken.
 
-    :param owner: who is to hold them.
-    :param accesses: pairs of copy and access, each copy once; of a count of 0 nothing is taken.
+    :param owner: who is to hold the copies.
+    :param accesses: pairs of copy and access, each copy once; an access with count 0 takes nothing.
     :ivar deferred: fires when the wait is over; None if nothing waits for that.
     :raises UnitsError: more units of a copy are wanted than it has.
     """
@@ -126,13 +126,13 @@ class LockClaim(Claim):
         self.deferred: defer.Deferred[BaseLock | None] | None = None
         wants = []
         for lock, access in accesses:
-            if access.count:  # of an exclusive access it is 1
+            if access.count:  # the count of an exclusive access is 1
                 wants.append(lock.want_of(access))
             else:
                 accesses = [pair for pair in accesses if pair[1].count]
         self.accesses = accesses
         key = key_of(owner)
-        # the claims of its owner and of the owners around that, among which it is while it waits
+        # while it waits, it is among the claims of its owner and of the owners around it
         self._listed_in: Sequence[dict[Claim, None]] = ()
         if isinstance(owner, LockOwner):
             ancestors = [key_of(thing) for thing in owners_around(owner)]
@@ -144,7 +144,7 @@ class LockClaim(Claim):
             Claim.__init__(self, key, wants)
 
     def take_at_once(self) -> bool:
-        """Hold the copies if it is the owner's turn, and do not wait otherwise.
+        """Hold the copies if it is the owner's turn; otherwise do not wait.
 
         :returns: whether they are held.
         """
@@ -162,18 +162,18 @@ class LockClaim(Claim):
         :param news: one of ``NEWS``.
         """
         for lock, _ in self.accesses:
-            if lock.in_use is not None:  # else a call for nothing at each hand-over
+            if lock.in_use is not None:  # avoids a call for nothing each time units change hands
                 lock.announce(news)
 
     def wait(self) -> defer.Deferred[BaseLock | None]:
-        """Wait in line, right after it was found that not all of the copies were available.
+        """Wait in line, right after it turned out that not all of the copies were available.
 
-        When it is the owner's turn they are held before anybody else can ask; the owner hears of it
-        a turn of the reactor later.
+        When it is the owner's turn, the copies are held before anybody else can ask; the owner
+        hears of it one turn of the reactor later.
 
         :returns: Deferred that fires when the wait is over: the copies are held, or the claim has
             been ended. It fails with ``LockError`` if there are too few units from now on.
-        :raises CircleError: it would be one of those who wait for one another for ever.
+        :raises CircleError: owners would wait for one another for ever.
         """
         d = self.deferred = defer.Deferred()
         self.enter_line()
@@ -183,12 +183,12 @@ class LockClaim(Claim):
                 claims[self] = None
             if self._keeps_others() or self.thing.keeps_place or self.may_be_in_front():
                 self.check_circle(is_new=True)
-            # else nothing waits for its owner, so it closes no circle
+            # otherwise nothing waits for its owner, so it closes no circle
         self.announce(WAITING)
         return d
 
     def _keeps_others(self) -> bool:
-        # whether its owner, or one around it, holds what somebody waits for
+        # whether its owner, or an owner around that, holds what somebody waits for
         held = [c for claims in self._listed_in for c in claims if c.holds]
         return any(want.lock.busy for c in held for want in c.wants)
 
@@ -196,7 +196,7 @@ class LockClaim(Claim):
         """Wait in front of all others, or at its own place again.
 
         :param moved_at: when a person moved it to the front, in seconds of the master's clock; None
-            if it is to have its own place.
+            to give it its own place again.
         """
         own = self.place_of_its_own
         self.stand_at(own if moved_at is None else place_in_front(moved_at, own))
@@ -204,11 +204,11 @@ class LockClaim(Claim):
 
     @property
     def thing(self) -> Any:
-        """Its owner itself, not the key that stands for it."""
+        """The owner itself, not the key that stands for it."""
         return thing_of(self.owner)
 
     def join_quarantine(self) -> None:
-        """Wait inside the quarantine that has begun to hold one of its copies, if it may."""
+        """Wait inside the quarantine that has begun to hold one of its copies, if its owner may."""
         around = [key_of(thing) for thing in owners_around(self.thing)]
         self.ancestors = [*around, *quarantines_open_to(self.thing, self.accesses)]
         self.stand_at(self.place)
@@ -218,17 +218,17 @@ class LockClaim(Claim):
         return [lock for lock, _ in self.accesses if not self.could_have(lock._rule)]
 
     def as_wait(self) -> Any:
-        """Return the wait that it is a way to end; its own, if it is not one of several."""
+        """Return the wait that this claim may end; its own, unless it is one way of several."""
         thing = thing_of(self.owner)
         wait = thing.lock_wait if isinstance(thing, LockOwner) else None
         return self if wait is None else wait
 
     def check_circle(self, is_new: bool = False) -> None:
-        """End it if it closes a circle that no owner in it can break by yielding its place.
+        """End the claim if it closes a circle that no owner in it can break by yielding its place.
 
         :param is_new: whether it has just entered the line, so that nobody was refused because of
-            it: to ask others to try again could go round and round among those in a circle.
-        :raises CircleError: it does.
+            it: asking others to try again could go on for ever among those in a circle.
+        :raises CircleError: it closes one.
         """
         own = self.as_wait()
         circle = find_deadlock(own, waits_of)
@@ -245,21 +245,21 @@ class LockClaim(Claim):
             raise error
 
     def error_of(self, circle: Iterable[Any]) -> CircleError:
-        """Return the error that says that its wait is in a circle.
+        """Return the error which says that its wait is in a circle.
 
         :param circle: the waits in it.
         """
         return CircleError(words_of(circle), (self.refused() or [self.accesses[0][0]])[0])
 
     def fail(self, error: LockError) -> None:
-        """End it, because of an error that its owner is told of."""
+        """End the claim because of an error, which its owner is told."""
         d, self.deferred = self.deferred, None
         self.end()
         if d is not None:
             d.errback(error)
 
     def yields(self) -> bool:
-        """Leave the line if its owner may. It is not worse off, for it only asks again later."""
+        """Leave the line if its owner may. The owner is not worse off: it only asks again later."""
         thing = thing_of(self.owner)
         if not getattr(thing, 'lock_may_yield', False):
             return False
@@ -274,7 +274,7 @@ class LockClaim(Claim):
         return f'{self.owner!r}{where} waits for {self.describe_locks()}'
 
     def describe_locks(self) -> str:
-        """Name its copies, and for each of them who holds it."""
+        """Name its copies, and who holds each of them."""
         held = [
             f'{lock} held by {" and ".join(map(repr, lock._rule.held)) or "nobody"}'
             for lock, _ in self.accesses
@@ -282,7 +282,7 @@ class LockClaim(Claim):
         return ', '.join(held)
 
     def end(self) -> None:
-        """Give back what is held, or leave the line. Done again, it does nothing."""
+        """Give back what is held, or leave the line. A second call does nothing."""
         was_held = self.holds
         if was_held or self.waiting:
             self.announce(RELEASED if was_held else LEFT)
@@ -302,13 +302,13 @@ class LockClaim(Claim):
             lock.announce_release()
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Any, d: defer.Deferred) -> None:
-        """End it. So Buildbot's methods end a wait, as if it were for one lock."""
+        """End the claim. Buildbot's methods use this to end a wait, as if it were for one lock."""
         self.end()
 
     def fail_in_circle(self) -> None:
-        """Let ``deferred`` fail if its owner keeps others, in a circle, from going on."""
+        """Let ``deferred`` fail if, in a circle, its owner keeps others from going on."""
         if not self._keeps_others():
-            return  # a circle that it is in has another one in this line that does
+            return  # another wait in this line is in the same circle and fails
         d = self.deferred
         try:
             self.check_circle()
@@ -321,7 +321,7 @@ class LockClaim(Claim):
             for claims in self._listed_in[1:]:
                 claims.pop(self, None)
         if len(self.accesses) > 1:
-            self._announce_releases()  # one that drained for it may have units left
+            self._announce_releases()  # a claim that drained for it may leave units over
         self.announce(CLAIMED)
         eventually(self._fire)
 
@@ -360,7 +360,8 @@ class LockClaim(Claim):
             claims.pop(self, None)
 
     def _announce_releases(self) -> None:
-        # an owner that was refused because of this claim, and does not wait in line, may ask again
+        # an owner that was refused because of this claim, and that does not wait in line, may ask
+        # again
         for lock, _ in self.accesses:
             lock.announce_release()
 
@@ -372,19 +373,19 @@ class LockClaim(Claim):
 
 
 class BaseLock:
-    """One copy of a lock, with the interface that Buildbot's has. It is not the lock.
+    """One copy of a lock, with the interface of Buildbot's class of this name. It is not the lock.
 
-    Owners are compared by identity. One that is nested in a holder (see ``LockOwner``) shares what
-    that holds.
+    Owners are compared by identity. An owner that is nested in a holder (see ``LockOwner``) shares
+    what the holder has.
 
     :param name: of the lock.
     :param maxCount: its number of units.
-    :param of: the worker, branch or key whose copy it is; None if there is but one copy.
+    :param of: the worker, branch or key whose copy it is; None if there is only one copy.
     :param family: the lock that it is a copy of, if there are several.
     :cvar kind: what the configuration calls such a lock.
-    :ivar label: its name; in messages stands what it is as a string, whatever is in the name.
+    :ivar label: its name; messages use it as one line of plain text.
     :ivar in_use: told of what happens to this copy; None if nobody is.
-    :ivar key: that by which its family knows it.
+    :ivar key: identifies the copy in its family.
     :ivar by_hand: the owners that are people, whether they hold it or wait.
     :ivar quarantine: the owner that keeps it out of use; None if it is in use.
     """
@@ -400,10 +401,10 @@ class BaseLock:
         super().__init__()
         self.lockName = name
         self.label = name if of is None else f'{name}[{of}]'
-        self.family = family  # which lives as long as one of its copies
+        self.family = family  # keeps the family alive as long as one of its copies
         self.in_use: InUse | None = None
         self._rule = Lock(maxCount)
-        # claims made by waitUntilMaybeAvailable, by what stands for the owner
+        # claims made by waitUntilMaybeAvailable, by the key of the owner
         self._asked: dict[Any, LockClaim] = {}
         self.release_subs = subscription.SubscriptionPoint(f'releases of lock {self}')
 
@@ -431,7 +432,7 @@ class BaseLock:
         return max(self.maxCount, 1) if self.is_held_exclusively else self._rule.used
 
     def units_of(self, exclusive: bool, units: int) -> int:
-        """Return how many units are taken; of an exclusive one, all that there are."""
+        """Return how many units an access takes; an exclusive one takes all of them."""
         return self.maxCount if exclusive else units
 
     @property
@@ -450,33 +451,33 @@ class BaseLock:
                 yield from line
 
     def holdings(self) -> list[Holding]:
-        """Return what is held of it, in the order in which it was granted."""
+        """Return its holdings, in the order in which they were granted."""
         return [holding for held in self._rule.held.values() for holding in held]
 
     def free_resources(self) -> list[Resource]:
-        """Return the resources that nobody has; none, but of a resource pool."""
+        """Return the resources that nobody has; none if this is not a resource pool."""
         return []
 
     @property
     def owners(self) -> list[Any]:
-        """Who holds it or has just been granted it, in the order in which they were."""
+        """The owners that hold it or have just been granted it, in the order of the grants."""
         return [thing_of(key) for key in self._rule.held]
 
     @property
     def waiting(self) -> list[Any]:
-        """Who waits for it."""
+        """The owners that wait for it."""
         return [thing_of(claim.owner) for claim in self._rule.claims()]
 
     def describe_holders(self, requester: Any) -> str:
-        """Say which owners kept it from another one: three, and how many others.
+        """Say which owners kept the copy from another one: three names, and how many others.
 
-        It is in the past tense, since a message is not kept true. Of holders nested in one another
-        only the outermost are named, as the other owner sees them.
+        It is in the past tense, since a message is not kept up to date. Of holders nested in one
+        another only the outermost is named, as the other owner sees them.
         """
         return f'{self}, {self.who_was_in_the_way(requester)}'
 
     def who_was_in_the_way(self, requester: Any) -> str:
-        """Say the same without its name."""
+        """Say the same without the name of the copy."""
         held = self.holders_in_the_way(requester)
         if not held:
             return 'for which others waited'
@@ -487,8 +488,8 @@ class BaseLock:
     def holders_in_the_way(self, requester: Any) -> list[Any]:
         """Return the owners that hold units which another owner could get.
 
-        Of holders nested in one another only the outermost are named, as the other owner sees them;
-        those that it is nested in are not in its way.
+        Of holders nested in one another only the outermost is returned, as the other owner sees
+        them; holders that the other owner is nested in are not in its way.
         """
         found, inner = [], None
         for pool in self._rule.pool_for(map(key_of, owners_around(requester))).around():
@@ -497,11 +498,11 @@ class BaseLock:
         return [thing_of(holding.owner) for holding in found]
 
     def resources_of(self, owner: Any) -> list[Resource]:
-        """Return the resources that an owner holds of it, if its units have names."""
+        """Return the resources of this copy that an owner holds, if its units have names."""
         return [each for h in self._rule.held.get(key_of(owner), ()) for each in h.resources]
 
     def is_shared_with(self, owner: Any) -> bool:
-        """Tell whether an owner that this one is nested in holds it."""
+        """Tell whether the copy is held by an owner that this one is nested in."""
         return any(key_of(around) in self._rule.held for around in owners_around(owner))
 
     def line(self) -> list[LockClaim]:
@@ -509,7 +510,7 @@ class BaseLock:
         return self._rule.claims()
 
     def line_behind(self) -> list[LockClaim]:
-        """Return the claims that may wait for who holds it, in order."""
+        """Return the claims that may have to wait for its holders, in order."""
         return self.line()
 
     def never(self, access: Access) -> str:
@@ -523,7 +524,7 @@ class BaseLock:
         return Want(self._rule, False, access.count)
 
     def setMaxCount(self, count: int) -> None:
-        """Change the number of units. Claims that wait for more than that fail."""
+        """Change the number of units. Claims that wait for more units than that fail."""
         before = self._rule.capacity
         if before and before != count:
             log.msg(f'{self} has {in_units(count)} now; it had {before}')
@@ -545,7 +546,7 @@ class BaseLock:
             return True
         granted = self._claim_of(key, access)
         if granted is not None and granted.deferred is not None:
-            return True  # of which it hears in a moment
+            return True  # the owner is about to be told
         want = self.want_of(access)
         if not isinstance(requester, LockOwner):
             return is_available(want)
@@ -561,7 +562,7 @@ class BaseLock:
         )
 
     def claim(self, owner: Any, access: Access) -> None:
-        """Claim it; it must be available."""
+        """Claim the copy, which must be available."""
         assert owner is not None, 'a lock needs an owner'
         key = key_of(owner)
         if self._has_granted(key, access):
@@ -576,7 +577,7 @@ class BaseLock:
         self._forget_asked(key)
 
     def _has_granted(self, key: Any, access: Access) -> bool:
-        # whether the owner has waited with this access, and has not taken yet what it was granted
+        # whether the owner has waited with this access, and has not yet taken what it was granted
         asked = self._asked.get(key)
         if asked is None or asked.state is not HELD:
             return False
@@ -599,11 +600,11 @@ class BaseLock:
         return None
 
     def subscribeToReleases(self, callback: Any) -> subscription.Subscription:
-        """Call back, without arguments, when it is released or somebody waits no longer."""
+        """Call back, without arguments, when the copy is released or somebody stops waiting."""
         return self.release_subs.subscribe(callback)
 
     def announce(self, news: str) -> None:
-        """Tell what has happened to it.
+        """Tell what has happened to the copy.
 
         :param news: one of ``NEWS``.
         """
@@ -611,30 +612,30 @@ class BaseLock:
             self.in_use.announce(self, news)
 
     def report(self, what: str, text: str) -> None:
-        """Tell people of it.
+        """Tell people about the copy.
 
-        :param what: a word for what is told.
+        :param what: a word for the kind of message.
         :param text: a sentence.
         """
         if self.in_use is not None:
             self.in_use.report(self, what, text)
 
     def announce_release(self) -> None:
-        """Tell the subscribers that an owner that was refused may ask again."""
+        """Tell the subscribers that owners that were refused may ask again."""
         if self.release_subs.subscriptions:
             self.release_subs.deliver()
 
     def release(self, owner: Any, access: Access) -> None:
-        """Release what was claimed with this access; if it was not, nothing happens."""
+        """Release what was claimed with this access; do nothing if nothing was."""
         claim = self._claim_of(key_of(owner), access)
         if claim is not None:
             claim.give_back(self)
 
     def waitUntilMaybeAvailable(self, owner: Any, access: Access) -> defer.Deferred:
-        """Wait in line for it.
+        """Wait in line for the copy.
 
-        :returns: Deferred that fires when the owner may claim it, which must then be done, or
-            ``stopWaitingUntilAvailable`` be called.
+        :returns: Deferred that fires when the owner may claim it. The owner must then do so, or
+            call ``stopWaitingUntilAvailable``.
         """
         claim = LockClaim(owner, ((self, access),))
         key = claim.owner
@@ -650,7 +651,7 @@ class BaseLock:
         return d
 
     def stopWaitingUntilAvailable(self, owner: Any, access: Access, d: defer.Deferred) -> None:
-        """Wait no longer.
+        """Stop waiting.
 
         :param d: the Deferred of ``waitUntilMaybeAvailable``. It fires now if it has not before.
         """
@@ -661,19 +662,19 @@ class BaseLock:
         claim.end()
 
     def isOwner(self, owner: Any, access: Access) -> bool:
-        """Tell whether the owner has claimed it with this access, and not released it."""
+        """Tell whether the owner has claimed the copy with this access, and not released it."""
         return self._claim_of(key_of(owner), access) is not None
 
 
 def quarantines_open_to(owner: LockOwner, accesses: Iterable[tuple[BaseLock, Access]]) -> list[Any]:
-    """Return the keys of the quarantines of copies in which an owner may hold them all the same."""
+    """Return the keys of the quarantines of these copies inside which an owner may hold them all."""
     closed = [lock.quarantine for lock, _ in accesses if lock.quarantine is not None]
     return [key_of(quarantine) for quarantine in closed if quarantine.lets_in(owner)]
 
 
 def words_of(circle: Iterable[Any]) -> list[str]:
-    """Say of each wait in a circle who waits for what, and who has it."""
-    # what keeps no claims is in the way, but nobody can do anything about it
+    """Say for each wait in a circle who waits for what, and who has it."""
+    # an owner that keeps no claims is in the way, but nobody can do anything about it
     return [
         wait.describe()
         for wait in circle
@@ -715,10 +716,10 @@ def problem_of_access(access: Access) -> str | None:
 
 
 def is_number_of_units(value: Any) -> bool:
-    """Tell whether there can be so many units."""
+    """Tell whether a value is a possible number of units."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def in_units(count: int) -> str:
-    """Say how many units these are."""
+    """Return this number of units in words."""
     return f'{count} unit' if count == 1 else f'{count} units'

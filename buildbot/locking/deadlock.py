@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """New: waits that cannot end, whatever ends elsewhere.
 
-There is one graph of all waits. A wait may have several ways to end, of which one is enough, and a
-way has needs, all of which must be met: units of locks, a place on a worker. Who waits lets go of
-what it has only when that wait is over. So the question is that of R. C. Holt ("Some deadlock
+All waits form one graph. A wait may have several ways to end, one of which is enough. A way has
+needs, all of which must be met: units of locks, a place on a worker. An owner that waits lets go of
+what it has only when its wait is over. So the question is that of R. C. Holt ("Some deadlock
 properties of computer systems", 1972), who reduces such a graph: suppose that everybody who need
-not wait goes on and lets go; whose needs can be met then; and so on, until nobody's can. Those who
-are left wait for ever. If each had but one way and one need they would be a circle; with several
-units and ways they are what Holt calls a knot, and those who wait for it.
+not wait goes on and lets go; find those whose needs can then be met; repeat until there are none.
+Those who are left wait for ever. If each of them had only one way and one need, they would be a
+circle; with several units and ways they are what Holt calls a knot, and those who wait for it.
 
-A wait is looked at again only when one has ended that it depends on. So a look costs in proportion
-to the waits that can be reached from the one that is looked at, and what these depend on.
+A wait is looked at again only when a wait that it depends on has ended. So a look costs in
+proportion to the waits that can be reached from the wait that is looked at, and to what these
+depend on.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from buildbot.locking.fronts import Fronts
 from buildbot.locking.pool import Holding
 from buildbot.locking.pool import Want
 
-#: takes an owner; returns the waits of it and of owners nested in it
+#: takes an owner; returns its waits and those of owners nested in it
 WaitsOf = Callable[[Any], Iterable['Wait']]
 
 
 class Need(Protocol):
-    """Something that a wait may end with, such as units of locks. It is no wait itself."""
+    """Something that a way to end a wait depends on, such as units of locks. It is not a wait."""
 
     def can_be_met(self, stuck: Container[Any]) -> bool:
         """Tell whether it could be met if only the stuck owners held anything."""
@@ -41,29 +42,29 @@ class Need(Protocol):
         """Return the owners that may have to let go for it to be met."""
 
     def ahead(self, fronts: Fronts, left: Container[Wait] | None) -> Iterable[Wait]:
-        """Return waits that must be over first, or none if none is left of them.
+        """Return waits that must be over first; none if no such wait is left.
 
-        :param fronts: of the lines that were met with in this search before.
+        :param fronts: of the lines that this search has already met.
         :param left: the waits that matter; None stands for all.
         """
 
 
 class Wait(Protocol):
-    """Somebody's wait. There is one value for each, also under ``==``.
+    """Somebody's wait. Each wait is one value, also under ``==``.
 
-    :ivar waiting: whether it is not over.
+    :ivar waiting: whether the wait is not over.
     """
 
     @property
     def waiting(self) -> bool: ...
 
     def keeps(self) -> Iterable[Any]:
-        """Return the owners that let go of nothing before it is over."""
+        """Return the owners that let go of nothing before the wait is over."""
 
     def ways(self, hopeful: bool) -> Sequence[Sequence[Need]]:
-        """Return for each way in which it can end the needs of that.
+        """Return, for each way in which it can end, the needs of that way.
 
-        :param hopeful: whether what is away now, such as a worker, is taken to come back.
+        :param hopeful: whether to assume that what is away now, such as a worker, comes back.
         """
 
     def yields(self) -> bool:
@@ -77,9 +78,9 @@ def find_deadlock(wait: Wait, waits_of: WaitsOf, hopeful: bool = True) -> list[A
     """Find the knot of waits that this wait is in, or waits for.
 
     A knot is closed by the last of its waits to begin, or to lose a way. So it is found if each
-    wait is looked at when it begins, and when a way of it is lost.
+    wait is looked at when it begins, and whenever it loses a way.
 
-    :param hopeful: whether what is away now, such as a worker, is taken to come back.
+    :param hopeful: whether to assume that what is away now, such as a worker, comes back.
     :returns: waits that wait for one another, this one first, each behind one that waits for it;
         none if this wait can end.
     """
@@ -95,7 +96,7 @@ def find_deadlock(wait: Wait, waits_of: WaitsOf, hopeful: bool = True) -> list[A
     def is_met(need: Need, wait: Wait) -> bool:
         ahead = [o for o in need.ahead(fronts, left) if o in left and o != wait]
         for other in ahead:
-            # it may not have been the one to wait for until now
+            # until now it may not have been the wait that comes first
             wanted_by.setdefault(other, {})[wait] = None
         return not ahead and need.can_be_met(stuck)
 
@@ -118,7 +119,7 @@ def reachable(
 ) -> dict[Wait, dict[Wait, None]]:
     """Return this wait, the waits that it waits for, those that these wait for, and so on.
 
-    :returns: for each of them the waits that it may directly have to wait for.
+    :returns: for each of them, the waits that it may directly have to wait for.
     """
     found: dict[Wait, dict[Wait, None]] = {}
     todo = [wait]
@@ -136,7 +137,7 @@ def reachable(
 
 
 def in_order(wait: Wait, graph: dict[Wait, dict[Wait, None]], left: Container[Wait]) -> list[Wait]:
-    """Return those of the graph that are left, each behind one that waits for it."""
+    """Return the waits of the graph that are left, each behind one that waits for it."""
     found: dict[Wait, None] = {}
     todo = [wait]
     while todo:
@@ -148,7 +149,7 @@ def in_order(wait: Wait, graph: dict[Wait, dict[Wait, None]], left: Container[Wa
 
 
 def fits(pool: Any, want: Want, stuck: Container[Any]) -> bool:
-    """Tell whether a want of a pool would fit if only the stuck owners held anything."""
+    """Tell whether a want would fit into a pool if only the stuck owners held anything."""
     if pool.is_lane:
         return pool.can(pool.left_by(pool.lock.holdings, stuck), stuck)
     inner: Holding | None = None
@@ -178,8 +179,8 @@ def is_whole(holding: Holding, stuck: Container[Any]) -> bool:
 
 
 def nested(holding: Holding, stuck: Container[Any]) -> list[Holding]:
-    """Return a holding and those of the stuck in it, each behind the one that it is nested in."""
+    """Return a holding and the stuck holdings in it, each behind the one that it is nested in."""
     found = [holding]
-    for one in found:  # grows as it goes
+    for one in found:  # the list grows meanwhile
         found += [h for h in one.inside.holdings if h.owner in stuck] if one.inside else []
     return found

@@ -23,23 +23,23 @@ WORD = re.compile(r'[\w.:/][\w.:/@+-]*')
 
 
 class Expression:
-    """What a resource must be to be meant. Equal ones mean the same; it knows no resource."""
+    """What a resource must be to be meant. Equal expressions mean the same; they know no resource."""
 
     @property
     def text(self) -> str:
-        """What it is written as; parsed, it gives an equal one."""
+        """The expression as text; parsed, it gives an equal expression."""
         raise NotImplementedError
 
     def fits(self, labels: AbstractSet[str], properties: Mapping[str, Any]) -> bool:
         """Tell whether a resource is meant.
 
-        :param labels: of the resource, its name among them.
+        :param labels: of the resource, including its name.
         :param properties: of the resource.
         """
         raise NotImplementedError
 
     def within(self) -> str:
-        """Return what it is written as inside of a larger one."""
+        """Return the expression as text inside a larger one."""
         return self.text
 
 
@@ -59,8 +59,10 @@ class Label(Expression):
 
 @dataclass(frozen=True)
 class Comparison(Expression):
-    """What a property of the resource must be. One that it has not got, or that is of another kind
-    than what it is compared with, is neither less nor more, and one it has not got is not unlike.
+    """What a property of the resource must be.
+
+    A property that the resource does not have, or that is of another kind than the value it is
+    compared with, is neither less nor more. One that it does not have is not unequal, either.
     """
 
     name: str
@@ -98,7 +100,7 @@ class Not(Expression):
 
 @dataclass(frozen=True)
 class Several(Expression):
-    """Some expressions that stand in a row. It does not say what they are together."""
+    """Some expressions in a row. It does not say how they are combined."""
 
     sign: ClassVar[str]
     parts: tuple[Expression, ...]
@@ -112,7 +114,7 @@ class Several(Expression):
 
 
 class Every(Several):
-    """All that the resource must be."""
+    """Expressions all of which the resource must fit."""
 
     sign = '&'
 
@@ -121,7 +123,7 @@ class Every(Several):
 
 
 class Either(Several):
-    """What the resource must be one of."""
+    """Expressions one of which the resource must fit."""
 
     sign = '|'
 

@@ -11,16 +11,16 @@ from buildbot.locking.labels import parse
 from buildbot.locking.matching import set_of
 from buildbot.locking.resource import Resource
 
-#: how many expressions and families are remembered; a configuration has fewer, though what is
-#: rendered may be anything
+#: how many expressions and families are remembered; a configuration has fewer, but rendered ones
+#: may be anything
 REMEMBERED = 1000
 
 
 class Kinds:
-    """What is known of the resources that there are. It does not know who has them.
+    """What is known about the resources of a pool. It does not know who has them.
 
     :param resources: by the bit of each.
-    :ivar all: all of them.
+    :ivar all: the set of all of them.
     """
 
     def __init__(self, resources: Mapping[int, Resource]) -> None:
@@ -30,7 +30,7 @@ class Kinds:
         self.families = lru_cache(REMEMBERED)(self._families)
 
     def of_worker(self, worker: str | None) -> int:
-        """Return those that can be used on a worker; None stands for any."""
+        """Return the resources that can be used on a worker; None stands for any worker."""
         if worker is None:
             return self.all
         return self._those(lambda r: r.workers is None or worker in r.workers)
@@ -39,17 +39,17 @@ class Kinds:
         return set_of(bit for bit, resource in self._resources.items() if is_one(resource))
 
     def _fitting(self, labels: str | None) -> int:
-        """Return those that fit an expression over labels."""
+        """Return the resources that fit an expression over labels."""
         if labels is None:
             return self.all
         expression = parse(labels)
         return self._those(lambda r: expression.fits({r.name, *r.labels}, r.properties))
 
     def _families(self, same: str | None) -> list[int]:
-        """Return the sets of those that agree in a property, or in a label of a family.
+        """Return the sets of resources that agree in a property, or in a label of a family.
 
-        :param same: the name of a property, if any resource has it; else what the labels of the
-            family begin with, before a hyphen. None puts all in one set.
+        :param same: the name of a property, if any resource has it; otherwise what the labels of
+            the family begin with, before a hyphen. None puts all resources into one set.
         """
         if same is None:
             return [self.all]

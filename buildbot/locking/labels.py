@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: reads which resources of a pool are meant, as it is written in ``labels=``.
+"""New: reads the expression in ``labels=`` that says which resources of a pool are meant.
 
-The parser goes down by one method for each level of the grammar, as in chapter 2 of Wirth's
-"Compiler Construction" (1996)::
+The parser has one method for each level of the grammar, as in chapter 2 of Wirth's "Compiler
+Construction" (1996)::
 
     either     = every { '|' every }
     every      = part { '&' part }
@@ -30,28 +30,28 @@ from buildbot.locking.expressions import Label
 from buildbot.locking.expressions import Not
 
 INFINITE = float('inf')
-LONGEST = 80  # what is told of a text
-DEEPEST = 50  # brackets in brackets: what is deeper nobody has written by hand
+LONGEST = 80  # how much of a text a message quotes
+DEEPEST = 50  # nested brackets: nobody writes more by hand
 
-# so short that it is not slow
+# bounded, so that matching is never slow
 NUMBER = re.compile(r'-?[0-9]{1,99}(\.[0-9]{1,99})?(e[+-]?[0-9]{1,3})?')
 TOKEN = re.compile(rf""" *({WORD.pattern}|{NUMBER.pattern}|'[^']*'|"[^"]*"|[=!<>]=|[<>&|!()]|$)""")
 
 
 class LabelError(ValueError):
-    """The text is no expression over labels. It says where, in one sentence."""
+    """The text is not an expression over labels. One sentence says where it goes wrong."""
 
 
 def parse(text: str) -> Expression:
     """Return the expression that a text stands for.
 
-    :raises LabelError: it stands for none.
+    :raises LabelError: it is not an expression.
     """
     return _Reader(text).read()
 
 
 class _Reader:
-    """Reads one text from left to right."""
+    """Reads one text from left to right. It knows no resources."""
 
     def __init__(self, text: str) -> None:
         self.text = text

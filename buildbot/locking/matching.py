@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: which units go to which of several wishes, so that all of them are met if they can be.
+"""New: which units go to which of several wishes, so that all of them are met if possible.
 
-Units are the bits of a number. Who has wishes for several kinds of them is met by a matching in a
+Units are the bits of a number. Wishes for several kinds of units are met by a matching in a
 bipartite graph, which is enlarged by augmenting paths: H. W. Kuhn, "The Hungarian method for the
-assignment problem", 1955. A unit that is matched once stays so, though perhaps for another wish; so
-to try the units in the order in which they are preferred takes the best set that there is (J.
-Edmonds and D. R. Fulkerson, "Transversals and matroid partition", 1965, and the greedy algorithm).
+assignment problem", 1955. A unit that has been matched stays matched, though perhaps to another
+wish; so trying the units in order of preference takes the best possible set (J. Edmonds and D. R.
+Fulkerson, "Transversals and matroid partition", 1965, and the greedy algorithm).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Iterator
 from typing import Sequence
 from typing import Tuple
 
-#: how many units a wish is for, and sets of units, from one of which all of them must be
+#: how many units a wish is for, and sets of units, all of which must come from one of these sets
 Wish = Tuple[int, Sequence[int]]
 
 
@@ -26,7 +26,7 @@ def number_of(units: int) -> int:
 
 
 def set_of(units: Iterable[int]) -> int:
-    """Return the set of the units of these numbers."""
+    """Return the set of the units with these numbers."""
     return sum(1 << unit for unit in units)
 
 
@@ -49,7 +49,7 @@ def can_be_met(wishes: Sequence[Wish], units: int) -> bool:
 def choose(wishes: Sequence[Wish], order: Sequence[int]) -> list[list[int]] | None:
     """Choose units for some wishes.
 
-    :param order: the numbers of the units that there are, those first that are to be taken first.
+    :param order: the numbers of the available units, those first that are to be taken first.
     :returns: for each wish its units; None if not all wishes can be met.
     """
     place = {unit: i for i, unit in enumerate(order)}
@@ -64,7 +64,7 @@ def choose(wishes: Sequence[Wish], order: Sequence[int]) -> list[list[int]] | No
 
 
 def choices(wishes: Sequence[Wish], units: int) -> Iterator[tuple[tuple[int, int], ...]]:
-    """Yield each way to choose for every wish one of its sets, none of them too small."""
+    """Yield each way to choose one of its sets for every wish, none of them too small."""
     large = [
         [(count, one & units) for one in sets if number_of(one & units) >= count]
         for count, sets in wishes
@@ -73,7 +73,7 @@ def choices(wishes: Sequence[Wish], units: int) -> Iterator[tuple[tuple[int, int
 
 
 def match(wishes: Sequence[tuple[int, int]], order: Iterable[int]) -> list[list[int]] | None:
-    """Give units to wishes, so that the first ones of an order are used if that is possible.
+    """Give units to wishes, using the first units of an order where possible.
 
     :param wishes: pairs of how many units, and the set of those that will do.
     :returns: for each wish the numbers of its units; None if not all wishes can be met.
@@ -91,7 +91,7 @@ def match(wishes: Sequence[tuple[int, int]], order: Iterable[int]) -> list[list[
 def place(
     unit: int, wishes: Sequence[tuple[int, int]], given: list[list[int]], tried: set[int]
 ) -> bool:
-    """Give one more unit to a wish, if need be to one whose unit another wish can do with."""
+    """Give one more unit to a wish, possibly one whose unit another wish can take over."""
     for i, (count, units) in enumerate(wishes):
         if i in tried or not units >> unit & 1:
             continue

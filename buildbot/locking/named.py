@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """New: a lock whose units have names, and are not all alike.
 
-A unit is a bit of a number, so that sets of them are compared at once. What is nested in a holder
-stands above it on each unit that it takes of it, and only who is on top can let others have it.
+A unit is a bit of a number, so that whole sets are compared at once. An owner nested in a holder is
+above the holder on each of its units that it takes; only the one on top can let others have it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Unit:
     """One unit of a lock, by its resource. It does not say who may have it.
 
     :ivar stack: the holdings that have it, each nested in the one before it.
-    :ivar released: a number that is the higher, the later it was given back.
+    :ivar released: a number that is higher the later the unit was given back.
     """
 
     __slots__ = ('released', 'resource', 'stack')
@@ -54,9 +54,9 @@ class Unit:
 
 
 class NamedWant(Want):
-    """Some resources of a lock, or all of them, as a claim asks for them.
+    """Some resources of a lock, or all of them, as a claim asks for them. It holds none.
 
-    :param parts: what is wanted; of no meaning for an exclusive want.
+    :param parts: what is wanted; not used for an exclusive want.
     :param worker: the worker on which they are used; None if that does not matter.
     """
 
@@ -76,11 +76,11 @@ class NamedWant(Want):
 
 
 class NamedHolding(Holding):
-    """Resources that one owner has of one lock.
+    """Resources that one owner has of one lock. It is not the claim, which ends it.
 
-    :ivar units: how many they are.
+    :ivar units: how many there are.
     :ivar bits: the set of them.
-    :ivar resources: what they are, in the order of the parts of the want.
+    :ivar resources: the resources, in the order of the parts of the want.
     """
 
     __slots__ = ('bits', 'resources')
@@ -102,12 +102,12 @@ class NamedLock(Lock):
     """The resources of a pool, who holds them and who waits. It knows no configuration.
 
     :param name: of the pool, for messages.
-    :ivar units: by their bits; one that is there no more stays until it is given back.
+    :ivar units: by their bits; a unit that no longer exists stays until it is given back.
     :ivar kinds: which of them fit what.
-    :ivar offered: the set of those that are there still.
+    :ivar offered: the set of those that still exist.
     :ivar free: the set of those that nobody has.
-    :ivar on_top: for each owner the set of those that it has, and nobody nested in it.
-    :ivar pick: the user's order of what would do; None if there is none.
+    :ivar on_top: for each owner, the set of those that it has and that nobody nested in it has.
+    :ivar pick: the user's order of the units that would do; None if there is none.
     """
 
     __slots__ = (
@@ -127,7 +127,7 @@ class NamedLock(Lock):
         self._lanes: WeakValueDictionary[Any, Lane] = WeakValueDictionary()
 
     def offer(self, resources: Iterable[Resource]) -> None:
-        """Have these resources from now on; what is held of others stays so."""
+        """Have these resources from now on; holdings of other ones stay."""
         by_name = {resource.name: resource for resource in resources}
         self.capacity = len(by_name)
         self.offered = 0
@@ -143,7 +143,7 @@ class NamedLock(Lock):
         for resource in by_name.values():
             while bit in self.units:
                 bit += 1
-            # who holds all of them holds this one too
+            # an owner that holds all of them holds this one, too
             self.units[bit] = Unit(resource, [h for h in self.holdings if h.exclusive])
             self.used += bool(self.units[bit].stack)
             for holding in self.units[bit].stack:
@@ -168,7 +168,7 @@ class NamedLock(Lock):
         return NamedWant(self, False, parts, worker)
 
     def lane(self, want: NamedWant, ancestors: Sequence[Any]) -> Lane:
-        """Return where those wait who want the same."""
+        """Return the lane of those that want the same."""
         around = tuple(ancestors) if any(a in self.held for a in ancestors) else ()
         key = (want.exclusive, want.parts, want.worker, around)
         lane = self._lanes.get(key)
@@ -180,7 +180,7 @@ class NamedLock(Lock):
         return self.lane(self.whole, tuple(ancestors))
 
     def reach(self, ancestors: Iterable[Any]) -> int:
-        """Return the set of those that are free, or those around an owner have on top."""
+        """Return the set of units that are free, or that an owner around has on top."""
         units = self.free
         for ancestor in ancestors:
             units |= self.on_top.get(ancestor, 0)
@@ -234,10 +234,10 @@ class NamedLock(Lock):
 
 
 class Lane(Pool):
-    """Where those wait who want the same of a lock whose units have names.
+    """Where claims wait that want the same units of a lock whose units have names. It has no units.
 
     :param want: what they want.
-    :param ancestors: the owners around them, from the nearest out, if any of these holds the lock.
+    :param ancestors: the owners around them, innermost first, if any of these holds the lock.
     :ivar usable: the set of the units that would do for them.
     """
 
@@ -257,7 +257,7 @@ class Lane(Pool):
         self.look_up()
 
     def look_up(self) -> None:
-        """See which units would do, after they have changed."""
+        """Find out which units would do, after the resources have changed."""
         kinds, want = self.lock.kinds, self.want
         here = kinds.of_worker(want.worker)
         self._wishes = []
@@ -280,11 +280,11 @@ class Lane(Pool):
         return frozenset(a for a in self.ancestors if a in self.lock.held)
 
     def reach(self) -> int:
-        """Return the set of those units that would do, and that nobody else has."""
+        """Return the set of the units that would do and that nobody else has."""
         return self.lock.reach(self.ancestors) & self.usable
 
     def can(self, units: int, holders: Container[Any] | None = None) -> bool:
-        """Tell whether one of them could be granted what it wants of some units.
+        """Tell whether a claim in this lane could be granted what it wants from some units.
 
         :param holders: the owners that keep what they hold; None stands for all.
         """
@@ -292,7 +292,7 @@ class Lane(Pool):
             return can_be_met(self._wishes, units)
         if units != self.lock.kinds.all:
             return False
-        # who holds a pool of nothing for itself has no unit that others could miss
+        # an owner that holds an empty pool for itself has no unit that others could miss
         whole = (h.owner for h in self.lock.holdings if h.exclusive)
         others = (owner for owner in whole if owner not in self.ancestors)
         return not any(holders is None or owner in holders for owner in others)
@@ -308,9 +308,9 @@ class Lane(Pool):
         return self.want.units if self.can(units, NOBODY) else 0
 
     def left_by(self, holdings: Iterable[NamedHolding], stuck: Container[Any]) -> int:
-        """Return the set of the units that would do, if only the stuck owners held anything.
+        """Return the set of the units that would do if only the stuck owners held anything.
 
-        :param holdings: those that there are.
+        :param holdings: all holdings of the lock.
         """
         units = self.lock.kinds.all & self.usable
         for holding in holdings:
@@ -340,9 +340,9 @@ class Lane(Pool):
         self.lock.remove(holding)
 
     def left_behind(self, holding: NamedHolding) -> Iterator[Any]:
-        """Yield the claims that may be hopeless, now that what they are nested in has ended.
+        """Yield the claims that may be hopeless, now that the holding around them has ended.
 
-        :param holding: that; it had resources that are there no more for others.
+        :param holding: that holding; it had resources that no longer exist for others.
         """
         if holding.bits & ~self.lock.offered:
             for claim in self.lock.claims():
@@ -354,7 +354,7 @@ class Lane(Pool):
 
 
 def set_resources(lock: NamedLock, resources: Iterable[Resource]) -> None:
-    """Have other resources; what is held of those that are gone stays so until it is given back."""
+    """Have other resources; those that are gone stay with their holders until given back."""
     claims = lock.claims()
     lock.offer(resources)
     end_hopeless(claims, list(lock.busy))

@@ -14,11 +14,11 @@ from typing import Iterable
 class Order(Dict[Any, None]):
     """Claims, of which the first in line is known, by the ``place`` of each; it grants nothing.
 
-    Below is a heap, in which claims that have gone, or have another place now, stay until they are
-    on top of it, or more than half of it. So it is never larger than twice what there is and a bit,
-    and to add, to discard and to look at the first cost O(log n) for n claims, apart from the first
-    time that a claim is on top when it has gone, which is paid for when it goes. Each entry begins
-    with what the place is made of, for to compare one level of tuples costs half.
+    Underneath is a heap. Claims that have gone, or have another place now, stay in the heap until
+    they come to its top or make up more than half of it. So the heap is never much larger than
+    twice the number of claims. Adding, discarding and looking at the first cost O(log n) for n
+    claims; removing a claim that has gone from the top is paid for when it goes. Each entry begins
+    with the parts of the place, because comparing one level of tuples costs half as much.
     """
 
     __slots__ = ('_heap',)

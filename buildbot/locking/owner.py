@@ -12,13 +12,13 @@ from buildbot.locking.claim import Claim
 from buildbot.locking.plain import plain
 from buildbot.locking.resource import Resource
 
-BY_IDENTITY = object.__hash__  # of what has no == of its own
+BY_IDENTITY = object.__hash__  # of a class that has no == of its own
 
 
 class Since(Protocol):
-    """Since when an owner waits for its locks and holds them. It decides nothing.
+    """Since when an owner has waited for its locks and held them. It decides nothing.
 
-    :ivar waits_since: when it began to wait, also when it holds them; None if it did not wait.
+    :ivar waits_since: when it began to wait, also while it holds them; None if it did not wait.
     :ivar holds_since: when it began to hold them; None if it does not hold them yet.
     """
 
@@ -27,10 +27,10 @@ class Since(Protocol):
 
 
 class LockOwner:
-    """Who can hold locks, such as a build or a step. Owners nested in it share what it holds.
+    """An owner of locks, such as a build or a step. Owners nested in it share what it holds.
 
     :cvar lock_parent: the owner that this one is nested in, or None.
-    :cvar lock_priority: the higher, the further in front in line.
+    :cvar lock_priority: a higher number is further in front in line.
     :cvar lock_age: when it was made, in seconds of the master's clock; None if that is now.
     :cvar lock_choice: equal for owners only one of which is to hold its locks in the end; they do
         not hinder each other. None if there are no others.
@@ -57,32 +57,33 @@ class LockOwner:
         key.thing = self
         other.lock_key = None
 
-    #: what its claims are ways to end, such as a request's wait; None if each is a wait of its own
+    #: the wait that its claims may end, such as a request's; None if each claim is a wait of its
+    #: own
     lock_wait: Any = None
 
     @property
     def lock_worker(self) -> str | None:
-        """The name of the worker that it is on, or of the build's; None if it is on none."""
+        """The name of the worker that it, or its build, is on; None if it is on none."""
         return None
 
     @property
     def keeps_place(self) -> bool:
-        """Whether another wait may be for more than its locks, such as for its worker."""
+        """Whether others may wait for more than its locks, such as for its worker."""
         return False
 
     def other_waits(self) -> Iterable[Any]:
-        """Return the waits that it, or an owner nested in it, waits for besides those of claims."""
+        """Return the waits, other than those of claims, that it or an owner nested in it waits for."""
         return ()
 
     @property
     def waiting_claim(self) -> Any:
-        """Its claim that waits in line; None if none does."""
+        """The claim of this owner that waits in line; None if none does."""
         key = self.lock_key
         claims = key.claims if key is not None else ()
         return next((claim for claim in claims if claim.waiting and claim.owner is key), None)
 
     def pools(self) -> list[str]:
-        """Return the names of the pools of which it, or one around it, has got resources."""
+        """Return the names of the pools of which this owner, or one around it, has resources."""
         found: dict[str, None] = {}
         for owner in (self, *owners_around(self)):
             for claim in claims_of(owner.lock_key) or ():
@@ -91,7 +92,7 @@ class LockOwner:
         return list(found)
 
     def resources(self, pool: str) -> list[Resource]:
-        """Return what it has got of a pool, or else what the nearest owner around it has.
+        """Return what it has of a pool; if it has nothing, what the nearest owner around it has.
 
         :param pool: the name of the pool.
         :returns: resources in the order in which they were asked for; none if nobody has any.
@@ -104,21 +105,21 @@ class LockOwner:
         return []
 
     def lock_name(self) -> str:
-        """Return the name of this owner for messages."""
+        """The name of this owner for messages."""
         return str(self)
 
     def short_name(self) -> str:
-        """Return the name of this owner where there is little room."""
+        """The name of this owner where there is little room."""
         return self.lock_name()
 
 
 class _Key:
-    """Stands for an owner in its claims, and is compared in its stead; it is no owner.
+    """Stands for an owner in its claims and is compared in its stead. It is not an owner.
 
     Two steps of one factory are equal, but are two owners.
 
-    :ivar claims: those of the owner that wait or are held, and those that wait of owners nested in
-        it.
+    :ivar claims: the claims of the owner that wait or are held, and the waiting claims of owners
+        nested in it.
     """
 
     __slots__ = ('claims', 'thing')
@@ -133,7 +134,7 @@ class _Key:
 
 
 class _KeyOfEqual(_Key):
-    """The key of an owner that is no ``LockOwner`` and has an ``==`` of its own."""
+    """The key of an owner that is not a ``LockOwner`` and has an ``==`` of its own."""
 
     __slots__ = ()
 
@@ -158,7 +159,7 @@ def thing_of(key: Any) -> Any:
 
 
 def claims_of(key: Any) -> dict[Any, None] | None:
-    """Return the claims of an owner; None if it comes from outside, and keeps none."""
+    """Return the claims of an owner; None if it is a foreign object that keeps none."""
     return key.claims if type(key) is _Key else None
 
 
@@ -190,7 +191,7 @@ def name_of_request(brid: int, builder_name: str) -> str:
 
 
 def owner_around_all(owners: list[LockOwner]) -> LockOwner | None:
-    """Return the nearest owner that several are nested in; None if there is none."""
+    """Return the nearest owner that all of these are nested in; None if there is none."""
     common = [{key_of(around) for around in owners_around(owner)} for owner in owners[1:]]
     for around in owners_around(owners[0]):
         if all(key_of(around) in keys for keys in common):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: which of several resources that would do are taken first."""
+"""New: which of the suitable resources are taken first."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from buildbot.locking.matching import each
 def in_order(lane: Any, free: int) -> list[int]:
     """Return the units that would do, those first that are to be taken first.
 
-    What an owner around has goes first. Else it is the one that the fewest of those who wait could
-    use, and then the one that was given back longest ago; or the order is the user's.
+    What an owner around has goes first. After that comes the unit that the fewest waiting claims
+    could use, then the one that was given back longest ago; or the user's function sets the order.
 
-    :param free: the set of those that can be had.
+    :param free: the set of the units that can be taken.
     """
     lock, units = lane.lock, list(each(free))
     if len(units) < 2 or len(units) == lane.want.units:
@@ -40,14 +40,14 @@ def in_order(lane: Any, free: int) -> list[int]:
 
 
 def in_order_of_user(lock: Any, units: list[int]) -> list[int]:
-    """Return some units in the order that the user's function has put their resources in."""
+    """Return some units in the order in which the user's function puts their resources."""
     by_name = {lock.units[unit].resource.name: unit for unit in units}
     try:
         names = [r.name for r in lock.pick([lock.units[unit].resource for unit in units])]
         assert sorted(names) == sorted(by_name), (
             'it must return each resource that it was given once'
         )
-    except Exception as e:  # who is next must not suffer from that
+    except Exception as e:  # an error here must not keep anybody waiting
         log.err(e, f'lock {lock.name!r}: its function pick failed, and is ignored this time')
         return units
     return [by_name[name] for name in names]

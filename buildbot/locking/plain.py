@@ -8,12 +8,12 @@ import unicodedata
 #: the most characters of a name that are shown
 LONGEST = 200
 
-#: categories of characters that would change the text around them, or could not be seen
+#: categories of characters that would change the text around them, or would be invisible
 UNSEEN = ('Cc', 'Cf', 'Co', 'Cs', 'Zl', 'Zp')
 
 
 def plain(text: str) -> str:
-    """Return a name as text of one line, whatever is in it."""
+    """Return a name as one line of plain text, whatever it contains."""
     text = text[: LONGEST + 1]
     if not text.isprintable():
         text = one_line(text)
@@ -21,12 +21,12 @@ def plain(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text of any length as one line in which nothing acts on what is around it."""
+    """Return a text of any length as one line in which nothing acts on the text around it."""
     return ''.join(map(seen, text))
 
 
 def lines_of(text: str) -> str:
-    """Return a text of any length in which nothing acts on what is around it but ends of lines."""
+    """Return a text of any length in which nothing but line ends acts on the text around it."""
     return '\n'.join(map(one_line, text.splitlines()))
 
 

@@ -16,7 +16,7 @@ class Want:
 
     :param lock: which lock.
     :param exclusive: whether nobody else may hold it.
-    :param units: how many, at least 1; of no meaning for an exclusive want.
+    :param units: how many, at least 1; not used for an exclusive want.
     """
 
     __slots__ = ('exclusive', 'lock', 'units')
@@ -27,7 +27,7 @@ class Want:
         self.units = units
 
     def pool(self, ancestors: Sequence[Any]) -> Pool:
-        """Return where the units for it come from, for an owner with these around it."""
+        """Return where the units come from, for an owner with these ancestors."""
         lock = self.lock
         return lock.pool_for(ancestors) if ancestors else lock
 
@@ -35,18 +35,20 @@ class Want:
 class Pool:
     """Units that holders share: a lock's own, or a holding's, which owners nested in it share.
 
+    It does not decide whose turn it is.
+
     :ivar lock: the lock whose units they are.
     :ivar holding: the holding that gives them, or None for the lock's own.
-    :ivar holdings: who holds some of them; a dict for its order.
-    :ivar used: units of counting holdings, and what nested holdings use beyond theirs.
-    :ivar held_whole: whether an exclusive holding is in it, itself or nested in a counting one.
+    :ivar holdings: the holdings of these units; a dict for its order.
+    :ivar used: units of counting holdings, and what nested holdings use beyond them.
+    :ivar held_whole: whether it contains an exclusive holding, itself or nested in a counting one.
     :ivar alone: the line of the claims that wait for this pool only; None before the first.
     :ivar lines: the lines that are not empty, by the set of pools that their claims wait for.
     :ivar heads: the first claim of each line, in order; the line itself if there is only one.
     :ivar draining: the claims that nobody may overtake any more.
     """
 
-    is_lane = False  # whether all who wait there want the same of units that have names
+    is_lane = False  # whether all that wait here want the same named units
 
     __slots__ = (
         'alone',
@@ -73,18 +75,18 @@ class Pool:
 
     @property
     def is_nested(self) -> bool:
-        """Whether who waits there wants units of a holding, which its owner is nested in."""
+        """Whether its waiters want units of a holding that their owner is nested in."""
         return self.holding is not None
 
     def in_the_way(self) -> Iterator[Holding]:
-        """Yield the holdings of units that who waits there could get."""
+        """Yield the holdings of units that its waiters could get."""
         for pool in self.around():
             yield from pool.holdings
 
     def most(self) -> int:
         """Return the most units that one claim could ever have here.
 
-        A holding keeps its units when the capacity is lowered, so this may be more than that.
+        A holding keeps its units when the capacity is lowered, so this may exceed the capacity.
         """
         holding = self.holding
         own = 0 if holding is None or holding.exclusive else holding.units
@@ -93,7 +95,7 @@ class Pool:
     def fits(self, exclusive: bool, units: int) -> bool:
         """Tell whether one more holding would be within capacity. The queue is not looked at."""
         pool: Pool = self
-        chain = 0  # how many holdings of the pool are not others, but around the new one
+        chain = 0  # how many holdings of the pool are around the new one
         while True:
             if pool.held_whole or (exclusive and len(pool.holdings) > chain):
                 return False
@@ -101,7 +103,7 @@ class Pool:
             if holding is None or holding.exclusive:
                 return exclusive or pool.used + units <= pool.lock.capacity
             if not exclusive:
-                # only what goes beyond the units held around is taken from further out
+                # only what goes beyond the units held around it is taken from further out
                 units = max(holding.units, pool.used + units) - max(holding.units, pool.used)
                 if not units:
                     return True
@@ -175,16 +177,16 @@ class Pool:
 
 
 class Holding:
-    """Units that one owner has of one lock. It is part of a claim, which ends it.
+    """Units that one owner has of one lock. It belongs to a claim, which ends it.
 
     :ivar claim: the claim with which it is held.
     :ivar pool: where its units come from.
-    :ivar inside: the pool of owners nested in this one; None until one of them asks.
+    :ivar inside: the pool of the owners nested in this one; None until one of them asks.
     """
 
     __slots__ = ('claim', 'exclusive', 'inside', 'pool', 'units')
 
-    resources: Any = ()  # what they are, a list, if they have names
+    resources: Any = ()  # a list of them if the units have names
 
     def __init__(self, claim: Any, pool: Pool, exclusive: bool, units: int) -> None:
         self.claim = claim
@@ -204,7 +206,7 @@ class Holding:
         return self.pool.holding is not None
 
     def footprint(self) -> int:
-        """Units that it and all nested in it use of the pool around, counted once."""
+        """Units that it and everything nested in it use of the pool around, counted once."""
         if self.exclusive:
             return 0
         return max(self.units, self.inside.used) if self.inside else self.units
@@ -218,12 +220,12 @@ class Holding:
 class Lock(Pool):
     """The units of one copy of a lock, its holdings and its queue. It knows no configuration.
 
-    :param capacity: units there are.
+    :param capacity: its number of units.
     :ivar held: what each owner holds of it.
     :ivar whole: the want of all of it.
-    :ivar busy: the pools of it in which somebody waits.
-    :ivar clock: the highest arrival number that a claim of it has had.
-    :ivar latest: the highest age that a claim of it has had.
+    :ivar busy: those of its pools in which somebody waits.
+    :ivar clock: the highest arrival number that any of its claims has had.
+    :ivar latest: the highest age that any of its claims has had.
     :ivar last: the hindmost place in line since the queue was last empty.
     """
 

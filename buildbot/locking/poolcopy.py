@@ -40,7 +40,7 @@ class RealPool(BaseLock, FoundByName):
         return self
 
     def copy_on(self, workername: str) -> RealPool:
-        """Return the copy for builds on a worker: there is but one."""
+        """Return the copy for builds on a worker: the only one."""
         return self
 
     def updateFromLockId(self, lockid: Any, config_version: int) -> None:
@@ -75,33 +75,33 @@ class RealPool(BaseLock, FoundByName):
         return f'{wanted} of {self} can never be granted{where}: there are too few such resources'
 
     def resource(self, name: str) -> Resource | None:
-        """Return the resource of a name that the configuration has; None if there is none."""
+        """Return the resource with a name; None if the configuration has none."""
         units = self._rule.units
         offered = (u.resource for bit, u in units.items() if self._rule.offered >> bit & 1)
         return next((resource for resource in offered if resource.name == name), None)
 
     def copy_for(self, name: str) -> ResourceCopy:
-        """Return one of its resources, there or not, as a copy."""
+        """Return one of its resources as a copy, whether the configuration has it or not."""
         copy = self.copies.get(name)
         if copy is None:
             copy = self.copies[name] = ResourceCopy(self, name)
         return copy
 
     def all_copies(self) -> list[BaseLock]:
-        """Return it as a whole, and then each of its resources, and what is kept out of use."""
+        """Return the pool as a whole, then each of its resources and what is kept out of use."""
         names = [unit.resource.name for unit in self._rule.units.values()]
         kept = [name for name, copy in self.copies.items() if copy.quarantine is not None]
         names += [name for name in sorted(kept) if name not in names]
         return [self, *map(self.copy_for, names)]
 
     def scope_of(self, copy: BaseLock) -> dict[str, Any]:
-        """Say which resource one is, and what is said of it."""
+        """Say which resource a copy is, and what the configuration says about it."""
         resource = self.resource(copy.key)
         labels = [] if resource is None else sorted(resource.labels)
         return {'scope': 'resource', 'key': copy.key, 'labels': labels}
 
     def expect(self, name: str) -> None:
-        """Have a resource that is held by hand before a configuration has said what there is."""
+        """Have a resource that a person holds before a configuration has said what there is."""
         if self.lockid is None and self.resource(name) is None:
             known = [unit.resource for unit in self._rule.units.values()]
             set_resources(self._rule, [*known, Resource(name)])
@@ -124,4 +124,4 @@ def parts_and_worker(access: Any) -> tuple[Sequence[Part], str | None]:
     """Return what an access wants of a pool, and on which worker."""
     if hasattr(access, 'parts'):
         return access.parts, access.worker
-    return (Part(access.count),), None  # a person says only how many
+    return (Part(access.count),), None  # a person only says how many

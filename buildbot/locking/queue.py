@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the queue of a lock: who waits for its units, in which order, and who is next."""
+"""New: the queue of a lock: the claims that wait for its units, their order, and who is next."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Waiter:
     :ivar wants: units, each of another lock.
     :ivar pools: where its units come from, with the want of each.
     :ivar place: its place in line; the lowest goes first.
-    :ivar choice: equal for claims of which one will do; None if there are no others.
+    :ivar choice: equal for claims of which only one is needed; None if there are no others.
     :ivar line: where it waits; None if it does not.
     :ivar passed: how often claims behind it have been granted before it.
     """
@@ -57,13 +57,13 @@ class Waiter:
 
     @property
     def is_nested(self) -> bool:
-        """Whether it wants units of a holding, which its owner is nested in."""
+        """Whether it wants units of a holding that its owner is nested in."""
         return any(pool.is_nested for pool in self.pools)
 
     def ahead(self, fronts: Fronts, left: Container[Any] | None) -> Iterator[Any]:
-        """Yield waits that must be over before this one; of a line in which it waits, the last.
+        """Yield waits that must be over before this one; of each line that it waits in, the last.
 
-        :param fronts: of the lines that were met with in a search before.
+        :param fronts: of the lines that this search has already met.
         :param left: the waits that matter; None stands for all.
         """
         for pool in self.pools:
@@ -84,19 +84,19 @@ class Waiter:
                         yield from (other.as_wait() for other in line)
 
     def as_wait(self) -> Any:
-        """Return the wait that is over when it is granted: its own, if that is all it is for."""
+        """Return the wait that is over when this is granted: its own, or one with several ways."""
         return self
 
     def is_of(self, choice: Any) -> bool:
-        """Tell whether it belongs to a choice, so that it does not hinder the others of it."""
+        """Tell whether it belongs to a choice, and so does not hinder the others in it."""
         return choice is not None and self.choice == choice
 
     def may_be_in_front(self) -> bool:
-        """Tell whether it may have joined in front of somebody."""
+        """Tell whether it may have entered the line in front of somebody."""
         return any(pool.lock.last > self.place for pool in self.pools)
 
     def could_have(self, lock: Lock) -> bool:
-        """Tell whether one lock of several, for which it waits, would be granted by itself."""
+        """Tell whether one of the locks that it waits for would be granted by itself."""
         for pool, want in self.pools.items():
             if want.lock is lock:
                 return has_turn(pool, want, self.place, self.choice)
@@ -111,7 +111,7 @@ class Waiter:
         """Have the place right before another claim, when this one enters the line."""
         priority, age, number = other.place[:3]
         own = self.place_of_its_own if priority == -math.inf else self.place[2]
-        self.place = (priority, age, number - 0.5, own)  # of several, the last comes last
+        self.place = (priority, age, number - 0.5, own)  # if several do so, the last one comes last
 
     def serve(self) -> None:
         """Grant all that can be granted, to any claim, where this one waits."""
@@ -125,7 +125,7 @@ class Waiter:
         self.serve()
 
     def may_be_granted(self) -> bool:
-        """Tell whether it is its turn, and there are enough units."""
+        """Tell whether it is its turn and there are enough units."""
         for pool, want in self.pools.items():
             if not has_turn(pool, want, self.place, self.choice):
                 return False
@@ -149,7 +149,7 @@ class Waiter:
 
 
 def place_in_front(moved_at: float, own: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the place in front of all that were not moved there after this time.
+    """Return the place in front of all claims that were not moved there after this time.
 
     :param own: the place that the claim has otherwise.
     """
@@ -213,7 +213,7 @@ class Line(Order):
 
 
 def has_turn(pool: Pool, want: Want, place: Any, choice: Any = None) -> bool:
-    """Tell whether a claim at a place in line could be granted a want there.
+    """Tell whether a claim at a place in line could be granted what it wants of a pool.
 
     :param choice: that of the claim.
     """
@@ -225,7 +225,7 @@ def has_turn(pool: Pool, want: Want, place: Any, choice: Any = None) -> bool:
 
 
 def is_closed(pool: Pool, place: Any, choice: Any = None) -> bool:
-    """Tell whether a claim at a place in line has to wait at a pool for one ahead of it.
+    """Tell whether a claim at a place in line has to wait at a pool for a claim ahead of it.
 
     :param choice: that of the claim.
     """
@@ -251,7 +251,7 @@ def is_available(
     choice: Any = None,
     moved_at: float | None = None,
 ) -> bool:
-    """Tell whether a claim of this alone would be granted at once."""
+    """Tell whether a claim of this want alone would be granted at once."""
     place: tuple[float, ...] = (-priority, math.inf if age is None else age, math.inf)
     if moved_at is not None:
         place = (-math.inf, -moved_at, math.inf)
@@ -300,7 +300,7 @@ def serve(pools: Sequence[Pool]) -> None:
     """
     pool = pools[0] if len(pools) == 1 else None
     if pool and pool.alone and len(pool.lines) == len(pool.lock.busy) == 1:
-        granted = serve_alone(pool)  # the usual case: all who wait want it alone
+        granted = serve_alone(pool)  # the usual case: all that wait want this pool alone
     else:
         granted = serve_around([outer for p in pools if p.lock.busy for outer in p.around()])
     for claim in granted:
@@ -308,9 +308,10 @@ def serve(pools: Sequence[Pool]) -> None:
 
 
 def serve_around(todo: list[Pool]) -> list[Waiter]:
-    """Grant all that can be granted, in order, at some pools and those nested in them; return it.
+    """Grant all that can be granted, in order, at some pools and those nested in them.
 
     :param todo: where that may be; it is used up.
+    :returns: the claims that were granted.
     """
     granted: list[Waiter] = []
     while todo:
@@ -335,7 +336,7 @@ def serve_around(todo: list[Pool]) -> list[Waiter]:
 
 
 def serve_alone(pool: Pool) -> list[Waiter]:
-    """Grant all that can be granted, in order, where nobody waits for anything else too."""
+    """Grant all that can be granted, in order, where nobody waits for anything else as well."""
     granted: list[Waiter] = []
     line = pool.alone
     while line:
@@ -350,9 +351,12 @@ def serve_alone(pool: Pool) -> list[Waiter]:
 
 
 def serve_pool(pool: Pool) -> list[Waiter]:
-    """Grant all that can be granted at a pool, in order; return it."""
+    """Grant all that can be granted at a pool, in order.
+
+    :returns: the claims that were granted.
+    """
     granted: list[Waiter] = []
-    gone_past: list[Waiter] = []  # those that others may go past
+    gone_past: list[Waiter] = []  # claims that others may go past
     lines, busy = pool.lines, pool.lock.busy
     while lines:
         claim = pool.heads.first()
@@ -360,18 +364,18 @@ def serve_pool(pool: Pool) -> list[Waiter]:
             break
         several = len(lines) > 1
         if several and not pool.fits(False, 1) and not pool.fits(True, 1):
-            break  # nobody fits, so nobody needs to be tried
+            break  # nothing fits, so no claim needs to be tried
         if (several or len(busy) > 1) and is_closed(pool, claim.place, claim.choice):
             break
         passed: dict[Waiter, None] | None = None
         if len(claim.pools) == 1:
             want = claim.pools[pool]
             if not pool.fits(want.exclusive, want.units):
-                break  # nobody goes past who waits for this pool alone
+                break  # a claim that waits for this pool alone is not passed
         elif claim.may_be_granted():
             passed = overtaken((p for p in claim.pools if p is not pool), claim)
         elif pool.heads is claim.line:
-            break  # nobody is there to go past
+            break  # there is no claim to go past it
         else:
             pool.heads.discard(claim)
             gone_past.append(claim)

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class Resource:
-    """What is said of one thing of a pool. It does not know who has it.
+    """What the configuration says about one thing in a pool. It does not know who has it.
 
     :param name: of the resource; no other one of the configuration may have it.
-    :param labels: what it is, for those who want one that fits an expression.
-    :param properties: what is to be known by those who have got it, by name.
+    :param labels: what it is, for claims that want a resource that fits an expression.
+    :param properties: facts for those who get it, by name.
     :param workers: the names of the workers on which it can be used; None stands for all.
     """
 
@@ -27,7 +27,7 @@ class Resource:
     workers: Iterable[str] | None = None
 
     def __post_init__(self) -> None:
-        # what is no list stays as it is, for the pool to refuse
+        # a value that is not a collection stays as it is, and the pool refuses it
         for name, kind in (('labels', frozenset), ('workers', tuple)):
             value = getattr(self, name)
             if isinstance(value, (list, tuple, set, frozenset)):
@@ -40,11 +40,11 @@ class Resource:
 
 
 class Part(NamedTuple):
-    """Some resources of a pool, as a claim asks for them. It has none.
+    """Some resources of a pool, as a claim asks for them. It holds none.
 
     :param units: how many, at least 1.
     :param labels: the expression that each of them fits; None if any will do.
-    :param same: the property, or else the family of labels, that all of them agree in; None if
+    :param same: the property, or the family of labels, in which all of them must agree; None if
         they need not.
     """
 
@@ -54,7 +54,7 @@ class Part(NamedTuple):
 
     @property
     def words(self) -> str:
-        """What it asks for, for people."""
+        """What it asks for, in words for people."""
         words = f'{self.units}'
         if self.labels is not None:
             words += f' that {"fits" if self.units == 1 else "fit"} {self.labels!r}'

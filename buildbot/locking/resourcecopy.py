@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: one resource of a pool, as what people hold by hand and take out of use."""
+"""New: one resource of a pool, as something that people hold by hand and take out of use."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class ResourceCopy(BaseLock):
-    """A copy of which there is one unit, the resource. It has no line of its own.
+    """A copy with a single unit, the resource. It has no line of its own.
 
-    Whoever claims it stands in the line of the pool, and asks there for what has its name.
+    Its claims wait in the line of the pool, and ask there for the resource with its name.
 
-    :param pool: the copy of the pool of which it is a resource.
+    :param pool: the copy of the pool that the resource belongs to.
     :param name: of the resource.
     """
 
@@ -38,7 +38,7 @@ class ResourceCopy(BaseLock):
 
     @property
     def maxCount(self) -> int:
-        """1, or 0 if the configuration has no such resource any more."""
+        """1, or 0 if the configuration no longer has this resource."""
         return int(self._pool.resource(self.key) is not None)
 
     @property
@@ -67,7 +67,7 @@ class ResourceCopy(BaseLock):
         return f'{self} can never be granted: {self._pool} has no such resource'
 
     def holdings(self) -> list[Holding]:
-        """Return what is held of it: that of its holder, and of those nested in that."""
+        """Return the holding of its holder, and those nested in it."""
         return [h for h in super().holdings() if any(r.name == self.key for r in h.resources)]
 
     @property
@@ -75,7 +75,7 @@ class ResourceCopy(BaseLock):
         return [thing_of(holding.owner) for holding in self.holdings()]
 
     def unsorted_line(self) -> Iterator[LockClaim]:
-        """Yield the claims that wait for this very one."""
+        """Yield the claims that wait for this very resource."""
         for claim in super().unsorted_line():
             if any(lock is self for lock, _ in claim.accesses):
                 yield claim

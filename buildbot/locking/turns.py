@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: whose turn it is at a lock whose units have names, of those who want unlike ones of them.
+"""New: whose turn it is at a lock with named units, among claims that want different ones.
 
-Those who want the same stand in one lane, and a claim goes past another one only with units that
-the other could not use. So in each lane the order is that of any lock, and what somebody waits for
-is kept for him, whoever else wants one of them. What is nested in a holder goes first, since that
-keeps what it has until it has ended; and it shares that with nobody but what is nested there too.
+Claims that want the same units wait in one lane. A claim goes past another only with units that the
+other could not use. So the order in each lane is that of any lock, and what a claim waits for is
+kept for it, whoever else wants it. Claims nested in a holder go first, since the holder keeps what
+it has until it has ended; and it shares that only with what is nested in it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Iterator
 
 
 def kept(lane: Any, place: Any, choice: Any = None) -> int:
-    """Return the set of the units that are kept for claims ahead of one, at its place in a lane.
+    """Return the set of the units that are kept for claims ahead of a place in a lane.
 
     :param choice: that of the claim.
     """
@@ -49,12 +49,12 @@ def is_ahead(other: Any, around: Any, place: Any, choice: Any) -> bool:
 
 
 def is_pressing(lane: Any) -> bool:
-    """Tell whether those in a lane who are nested in a holder keep what they can from outsiders."""
+    """Tell whether claims of a lane, nested in a holder, keep what they can from outsiders."""
     return bool(lane.alone or lane.draining) or not lane.can(lane.reach())
 
 
 def has_turn(lane: Any, place: Any, choice: Any = None) -> bool:
-    """Tell whether a claim could be granted what it wants without what is kept for others."""
+    """Tell whether a claim could be granted what it wants without the units kept for others."""
     units = lane.reach()
     if units and lane.lock.busy:
         units &= ~kept(lane, place, choice)
@@ -62,7 +62,7 @@ def has_turn(lane: Any, place: Any, choice: Any = None) -> bool:
 
 
 def overtaken(lane: Any, claim: Any) -> Iterator[Any]:
-    """Yield the claims that one overtakes at a lane: those who wait for something else too."""
+    """Yield the claims that a claim overtakes at a lane: those that also wait for something else."""
     around = lane.holders_around()
     for other in lane.lock.busy:
         first = other.heads.first()
@@ -73,7 +73,10 @@ def overtaken(lane: Any, claim: Any) -> Iterator[Any]:
 
 
 class Kept:
-    """The units that are kept for those who go first, while others are granted what they want."""
+    """The units that are kept for those that go first, while others are granted what they want.
+
+    It grants nothing.
+    """
 
     def __init__(self) -> None:
         self._by: dict[Any, int] = {}
@@ -83,7 +86,7 @@ class Kept:
     def keep(self, claim: Any, around: Any, units: int, from_siblings: bool = True) -> None:
         """Keep units for a claim.
 
-        :param from_siblings: whether also from those inside the same holders.
+        :param from_siblings: whether to keep them also from those inside the same holders.
         """
         key = (around, claim.choice, from_siblings)
         self._by[key] = self._by.get(key, 0) | units
@@ -91,7 +94,7 @@ class Kept:
         self._all |= units
 
     def from_claim(self, claim: Any, around: Any) -> int:
-        """Return the set of those that a claim cannot have."""
+        """Return the set of the units that a claim cannot have."""
         if not around and (claim.choice is None or claim.choice not in self._choices):
             return self._all
         units = 0
@@ -105,7 +108,10 @@ class Kept:
 
 
 def serve(lock: Any) -> list[Any]:
-    """Grant all that can be granted at a lock, in order; return it."""
+    """Grant all that can be granted at a lock, in order.
+
+    :returns: the claims that were granted.
+    """
     granted: list[Any] = []
     kept = Kept()
     gone_past: list[tuple[Any, Any, Any]] = []
@@ -123,7 +129,7 @@ def serve(lock: Any) -> list[Any]:
         is_alone = len(claim.pools) == 1
         reach = lane.reach()
         if lane.can(reach & ~kept.from_claim(claim, around)):
-            # what is kept may be more by now than it was at the turn of those it is kept for
+            # more may be kept now than at the turn of those that it is kept for
             if claim.may_be_granted():
                 passed = {
                     other: None
@@ -155,14 +161,14 @@ def serve(lock: Any) -> list[Any]:
 
 
 def ahead(lane: Any, claim: Any, fronts: Any, left: Container[Any] | None) -> Iterator[Any]:
-    """Yield waits that must be over before one, of those who want one of the same units.
+    """Yield waits that must be over before a claim, among those that want one of the same units.
 
     :param fronts: of the search, see ``deadlock``.
     :param left: the waits that matter; None stands for all.
     """
     if left is not None and lane.alone:
         nearest = fronts.of(lane.alone).nearest(claim, left)
-        if nearest is not None:  # which keeps all that would do, whatever others keep
+        if nearest is not None:  # it keeps all that would do, whatever others keep
             yield nearest
             return
     around = lane.holders_around()
