@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Replaced wholly: what a configuration says about locks. A lock may have a copy for each branch."""
+"""Replaced wholly: what a configuration says about locks, which may have a copy for each branch."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what a configuration says of resource pools: locks whose units have names and labels."""
+"""New: what a configuration says about resource pools: locks whose units have names and labels."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from buildbot.locks import LockAccess
 
 
 class PoolAccess(LockAccess):
-    """One way to take resources of a pool.
+    """One way to take resources of a pool. It is not a claim, and holds nothing.
 
     :param lockid: a ``ResourcePool``.
-    :param parts: what is wanted, all of it or nothing; of no meaning for exclusive access.
+    :param parts: what is wanted, all of it or nothing; not used for exclusive access.
     :param exclusive: whether all of the pool is wanted.
     :param worker: the worker on which they are used; None if that does not matter.
-    :raises ConfigErrors: it cannot be taken like this.
+    :raises ConfigErrors: the pool cannot be taken like this.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = (*LockAccess.compare_attrs, 'parts', 'worker')
@@ -94,16 +94,16 @@ class PoolAccess(LockAccess):
 
 
 class ResourcePool(BaseLockId):
-    """A lock whose units are things that have names, such as the boards on a bench.
+    """A lock whose units are things with names, such as the boards on a bench. It is not its copy.
 
     :param name: of the pool; no other lock of the configuration may have it.
-    :param resources: a list of ``Resource``, each of another name.
+    :param resources: a list of ``Resource``, each with another name.
     :param pick: a function that takes a list of resources that would do, and returns it in the
-        order in which they are to be taken. Without it that is the one that the fewest of those
-        who wait could use, and then the one that was given back longest ago.
-    :param rules: what else is said of it; see ``RULES`` of ``buildbot.locks``.
+        order in which they are to be taken. Without it, the resource that the fewest waiting claims
+        could use goes first, then the one that was given back longest ago.
+    :param rules: what else the configuration says about it; see ``RULES`` of ``buildbot.locks``.
     :ivar depends_on_worker: whether there are workers on which not all of them can be used.
-    :raises ConfigErrors: one of these is not what it must be.
+    :raises ConfigErrors: one of the arguments is not valid.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = ('name', 'resources', 'pick', '_rules')
@@ -137,7 +137,7 @@ class ResourcePool(BaseLockId):
                 problems.append(f'it has two resources named {resource.name!r}')
             names.add(resource.name if isinstance(resource.name, str) else None)
         if problems:
-            # to go on would be to look for what is not there
+            # what follows would use resources that do not exist
             raise config.ConfigErrors([self._sentence(problem) for problem in problems])
         self.depends_on_worker = any(r.workers is not None for r in self.resources)
         self._take_rules(rules)
@@ -148,7 +148,7 @@ class ResourcePool(BaseLockId):
         return f'ResourcePool({self.name!r}, [{names}{more}])'
 
     def unused(self) -> NamedLock:
-        """Return its resources as nobody has any of them."""
+        """Return its resources as they are when nobody has any of them."""
         lock = NamedLock()
         lock.offer(self.resources)
         return lock
@@ -179,9 +179,9 @@ class ResourcePool(BaseLockId):
         :param labels: an expression over labels and properties that each of them fits, such as
             ``'stm32 & !hw-a'``; None if any will do.
         :param same: what all of them agree in: the property of that name if a resource has it,
-            else the label that begins with it and a hyphen: ``'hw'`` for ``hw-a`` or ``hw-c``.
-        :param exclusive: whether the whole pool is wanted for oneself.
-        :raises ConfigErrors: one of these is not what it must be.
+            otherwise the label that begins with it and a hyphen: ``'hw'`` for ``hw-a`` or ``hw-c``.
+        :param exclusive: whether the whole pool is wanted, and nobody else may have any of it.
+        :raises ConfigErrors: one of the arguments is not valid.
         """
         problem = None
         if not isinstance(exclusive, bool):
@@ -215,7 +215,7 @@ class ResourcePool(BaseLockId):
 
 
 def can_be_had(lock: NamedLock, parts: Sequence[Part], worker: str | None = None) -> bool:
-    """Tell whether some parts can be had of a pool of which nobody has anything.
+    """Tell whether a pool that nobody uses can give some parts.
 
     :param worker: the worker on which they are used; None if it may be any.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A builder may be written with the words of Buildbot 0.8."""
+"""A builder may be configured with the words of Buildbot 0.8."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ upstream = release(__name__)
 
 
 class BuilderConfig(upstream.BuilderConfig):
-    """A builder.
+    """A builder, as it is configured.
 
     :param slavename: the old word for ``workername``.
     :param slavenames: the old word for ``workernames``.
     :param slavebuilddir: the old word for ``workerbuilddir``.
-    :param category: the old word for ``tags``, of which there was one.
-    :param nextSlave: refused, since what it was called with is no more.
-    :param mergeRequests: the old word for ``collapseRequests``; a function is refused, since what
-        it was called with is no more.
+    :param category: the old word for ``tags``; there was only one.
+    :param nextSlave: refused, since its arguments no longer exist.
+    :param mergeRequests: the old word for ``collapseRequests``; a function is refused, since its
+        arguments no longer exist.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ _OURS = ('buildbot', 'buildbot_overlay', 'buildslave')
 
 
 class FileLine(NamedTuple):
-    """A line of a configuration, or of a module that it imports; none of Buildbot's.
+    """A line of a configuration, or of a module that it imports; never one of Buildbot's.
 
     :param file: its path.
     :param number: its number, from 1.
@@ -25,7 +25,7 @@ class FileLine(NamedTuple):
 
 
 def line_that_runs() -> FileLine | None:
-    """Return the line of the configuration that runs; None if no configuration is being read.
+    """Return the line of the configuration that is running; None if no configuration is being read.
 
     It may be in a module that the configuration imports: it is the innermost line that is not
     Buildbot's.
@@ -33,7 +33,7 @@ def line_that_runs() -> FileLine | None:
     found = None
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        module = str(frame.f_globals.get('__name__'))  # a configuration file has none
+        module = str(frame.f_globals.get('__name__'))  # a configuration file has no module name
         if module == 'buildbot.config.master' and frame.f_code.co_name == 'loadConfigDict':
             return found
         if found is None and module.partition('.')[0] not in _OURS:
@@ -43,5 +43,5 @@ def line_that_runs() -> FileLine | None:
 
 
 def at(line: FileLine | None) -> str:
-    """Return the line in brackets, to come behind a sentence; empty for None."""
+    """Return the line in brackets, to follow a sentence; empty for None."""
     return f' ({line})' if line is not None else ''

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the locks that a configuration names, and what is wrong with them without a build."""
+"""New: the locks that a configuration names, and their faults that can be found without a build."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def problems_of(accesses: Any, in_build: bool = True, workers: Sequence[str] = (
     """Return a sentence for each fault of a list of locks.
 
     :param accesses: what the user wrote for ``locks=``; a renderable can only be judged later.
-    :param in_build: whether it is known of which build they are, so that a ``BranchLock`` and
-        renderables may stand in it.
+    :param in_build: whether the locks are those of a build, so that ``BranchLock`` and renderables
+        are allowed.
     :param workers: the names of the workers of the build; none if they are not known.
     """
     return list(dict.fromkeys(_problems(accesses, in_build, workers)))
@@ -74,7 +74,7 @@ def _problems(accesses: Any, in_build: bool, workers: Sequence[str]) -> Iterator
 
 
 def locks_of_builder(builder: BuilderConfig, steps: Iterable[Any]) -> Iterator[Mention]:
-    """Yield the locks of a builder, its steps and groups, each with where it stands, for ``str()``.
+    """Yield the locks of a builder, its steps and groups, each with its place, for ``str()``.
 
     :param steps: the steps of the builder, as ``steps_of_builder`` gives them.
     """
@@ -84,7 +84,7 @@ def locks_of_builder(builder: BuilderConfig, steps: Iterable[Any]) -> Iterator[M
 
 
 def locks_of_worker(worker: AbstractWorker) -> Iterator[Mention]:
-    """Yield the locks of a worker, each with where it stands."""
+    """Yield the locks of a worker, each with its place in the configuration."""
     yield from _lock_ids(worker.access, f'worker {worker.name!r}')
 
 
@@ -98,7 +98,7 @@ def _lock_ids(accesses: Any, where: object) -> Iterator[Mention]:
 
 
 def unlike_locks(mentions: Iterable[Mention]) -> Iterator[str]:
-    """Yield a sentence for each lock that has the name of an unlike one before it."""
+    """Yield a sentence for each lock that has the same name as a different one before it."""
     known: dict[str, Mention] = {}
     for lockid, where in mentions:
         first, first_where = known.setdefault(lockid.name, (lockid, where))
@@ -111,11 +111,11 @@ def unlike_locks(mentions: Iterable[Mention]) -> Iterator[str]:
 
 
 def problems_beside(mentions: Iterable[Mention], workers: Collection[str]) -> Iterator[str]:
-    """Yield a sentence for each fault of a lock among all that a configuration has.
+    """Yield a sentence for each fault of a lock among all locks of a configuration.
 
     :param workers: the names of all workers.
     """
-    known: dict[str, BaseLockId] = {}  # unlike ones of one name are told of elsewhere
+    known: dict[str, BaseLockId] = {}  # different locks of one name are reported elsewhere
     for lockid, _ in mentions:
         if lockid.name not in known:
             yield from lockid.problems_beside([*known.values()], workers)
@@ -123,7 +123,7 @@ def problems_beside(mentions: Iterable[Mention], workers: Collection[str]) -> It
 
 
 def missing_repairs(mentions: Iterable[Mention], builders: Collection[str]) -> Iterator[str]:
-    """Yield a sentence for each lock whose copies a builder repairs that there is not."""
+    """Yield a sentence for each lock whose repair builder does not exist."""
     for lockid, _ in mentions:
         name = lockid.repairBuilder
         if name is not None and name not in builders:
@@ -132,10 +132,10 @@ def missing_repairs(mentions: Iterable[Mention], builders: Collection[str]) -> I
 
 
 def warn_of_workers(lockids: Iterable[BaseLockId], workers: Iterable[str]) -> None:
-    """Warn of limits for workers that there are not.
+    """Warn of limits for workers that do not exist.
 
-    They do no harm, as one file of locks may serve several masters. But it may be that a name is
-    misspelt, or that a worker has another one today.
+    They do no harm, as one file of locks may serve several masters. But a name may be misspelt, or
+    a worker may have been renamed.
     """
     known = set(workers)
     names = set()
@@ -147,5 +147,5 @@ def warn_of_workers(lockids: Iterable[BaseLockId], workers: Iterable[str]) -> No
         if others:
             text = f'maxCountForWorker names {others}, and there is no such worker'
             file, number = lockid.written_at or ('the configuration', 0)
-            # without a registry, so that each reconfig tells it again
+            # without a registry, so that each reconfig warns again
             warnings.warn_explicit(f'lock {lockid.name!r}: {text}', ConfigWarning, file, number)

@@ -37,19 +37,20 @@ class MasterConfig(upstream.MasterConfig):
     #: whether a request waits for a worker on which its steps would not only wait for their locks
     lateBinding = True
 
-    #: whether a build that only waits for a child lets it use its place on the worker
+    #: whether a build that only waits for a child lets the child use its place on the worker
     parentLendsPlace = True
 
-    #: where in line people stand who want to hold a lock by hand: among builds of this priority
+    #: the priority, among builds in line, of people who want to hold a lock by hand
     holdPriority = 0
 
-    #: after how many seconds it is looked again whether locks are held by what has ended; or None
+    #: seconds between two looks for locks that are held by owners that have ended; None: never
     lockSweep: float | None = 60
 
-    #: after how many seconds a build ends that holds a lock and waits for what is away; or None
+    #: seconds after which a build ends that holds a lock and waits for something absent; None:
+    #: never
     stuckAfter: float | None = 600
 
-    #: whether who has not logged in may do by hand what those may who have
+    #: whether people who have not logged in may act by hand like those who have
     handForAnonymous = False
 
     _known_config_keys = upstream.MasterConfig._known_config_keys | {
@@ -82,10 +83,10 @@ class MasterConfig(upstream.MasterConfig):
         super().load_global(filename, config_dict)
 
     def check_locks(self) -> None:
-        """Report lists of locks that are wrong in themselves, and names that mean unlike locks.
+        """Report lists of locks that are wrong in themselves, and names that mean different locks.
 
-        The steps with their groups, which are walked for it, are checked as well. If all is well,
-        it is warned of orders in which builds can come to wait for one another for ever.
+        The steps and groups that this finds are checked as well. If nothing is wrong, warn of
+        orders of locks in which builds can come to wait for one another for ever.
         """
         problems: list[str] = []
         mentions: list[tuple[BaseLockId, object]] = []
@@ -109,7 +110,7 @@ class MasterConfig(upstream.MasterConfig):
         workers = {worker.name for worker in self.workers}
         problems += problems_beside(mentions, workers)
         problems += missing_repairs(mentions, {builder.name for builder in self.builders})
-        for problem in dict.fromkeys(problems):  # a step may stand in several builders
+        for problem in dict.fromkeys(problems):  # several builders may have the same step
             error(problem)
         warn_of_workers([lockid for lockid, _ in mentions], workers)
         if not problems:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the words of Buildbot 0.8 that a configuration may still use, told once for each word."""
+"""New: the words of Buildbot 0.8 that a configuration may still use; each is reported once."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ _met: ContextVar[dict[str, tuple[str, list[str]]] | None] = ContextVar('old word
 
 
 def old_word(word: str, today: str, where: str | None = None) -> None:
-    """Note that a configuration uses a word of Buildbot 0.8, to be told when it has been read.
+    """Note that a configuration uses a word of Buildbot 0.8, to be reported once it has been read.
 
-    Nothing is told of words that are met at another time, as in a test of a user's own.
+    Words that are met at another time, as in a user's own tests, are not reported.
 
     :param word: the old word.
     :param today: what is written today.
-    :param where: where it stands, such as ``builder 'lab'``, unless there is but one place for it.
+    :param where: where it is used, such as ``builder 'lab'``, unless there is only one place for
+        it.
     """
     met = _met.get()
     if met is None:
@@ -36,7 +37,7 @@ def old_word(word: str, today: str, where: str | None = None) -> None:
 
 @contextmanager
 def warned_once(filename: str) -> Iterator[None]:
-    """Gather the old words that are met inside, and warn of each of them once.
+    """Collect the old words that are met inside, and warn of each of them once.
 
     :param filename: of the configuration that is read inside.
     """
@@ -61,12 +62,12 @@ def _warn(filename: str, word: str, today: str, mentions: list[str]) -> None:
         shown.append(f'and {len(mentions) - 3} more')
     where = f' ({" ".join(shown)})' if shown else ''
     text = f'[0.9.0 and later] {word} is {today} today{where}'
-    # without a registry, so that each reconfig tells it again
+    # without a registry, so that each reconfig warns again
     warnings.warn_explicit(text, DeprecatedApiWarning, filename, _first_line(filename, word))
 
 
 def _first_line(filename: str, word: str) -> int:
-    # 0 if it is not in the file itself, but in a module that this one imports
+    # 0 if the word is not in the file itself, but in a module that it imports
     name = re.compile(rf'\b{re.findall("[a-zA-Z]+", word)[-1]}\b')
     try:
         with open(filename, encoding='utf-8') as lines:
@@ -74,14 +75,14 @@ def _first_line(filename: str, word: str) -> int:
                 if name.search(line.partition('#')[0]):
                     return number
     except (OSError, UnicodeDecodeError):
-        pass  # a configuration that is no file
+        pass  # the configuration is not a file
     return 0
 
 
 def with_todays_keys(config_dict: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration's dictionary without the keys of Buildbot 0.8.
 
-    :param config_dict: ``BuildmasterConfig``; it stays as it is.
+    :param config_dict: ``BuildmasterConfig``; it is not changed.
     """
     translated = dict(config_dict)
     for old, new, example, value_of in (
@@ -97,7 +98,7 @@ def with_todays_keys(config_dict: dict[str, Any]) -> dict[str, Any]:
             continue
         if old == 'slavePortnum' and not isinstance(value, (int, str, type(None))):
             error(f"c['slavePortnum'] must be a port or an endpoint's description, not {value!r}")
-            value = 0  # or another error would say that there is none
+            value = 0  # without a value, another error would say that it is missing
         old_word(f"c['{old}']", f"c['{new}']{example}")
         translated[new] = value_of(value)
     return translated

@@ -26,7 +26,7 @@ from buildbot.config.standstill import in_demand
 from buildbot.config.steps import steps_of_builder
 from buildbot.warnings import ConfigWarning
 
-#: how many states are looked at: for one pair of locks, and for a whole configuration
+#: how many states are examined for one pair of locks, and for a whole configuration
 LOOKS, ALL_LOOKS = 500, 3000
 
 _is_strict: ContextVar[bool] = ContextVar('a circle is an error', default=False)
@@ -36,7 +36,7 @@ class Circle(NamedTuple):
     """Places of a configuration at which builds may wait for one another for ever.
 
     :param text: a sentence that names them.
-    :param line: the line of the configuration where the first is written; None if it is not known.
+    :param line: the line of the configuration that has the first of them; None if it is not known.
     """
 
     text: str
@@ -55,7 +55,7 @@ def circles_of(config: Any) -> list[str]:
 
 @contextmanager
 def strict_orders(is_strict: bool) -> Iterator[None]:
-    """Have what is read inside refused, and not only warned of, for a circle."""
+    """Make a circle in a configuration that is read inside an error instead of a warning."""
     with ExitStack() as at_the_end:
         at_the_end.callback(_is_strict.reset, _is_strict.set(is_strict))
         yield
@@ -71,7 +71,7 @@ def warn_of_orders(config: Any, steps_of: Callable[[Any], Iterable[Any]]) -> Non
             error(circle.text + at(circle.line))
         else:
             file, number = circle.line or ('the configuration', 0)
-            # without a registry, so that each reconfig tells it again
+            # without a registry, so that each reconfig warns again
             warnings.warn_explicit(circle.text, ConfigWarning, file, number)
 
 
@@ -80,7 +80,7 @@ def find_circles(
 ) -> Iterator[Circle]:
     """Yield the circles that the locks of a configuration can close.
 
-    Every two locks of which one may be wanted while the other is held are in one circle at most.
+    Any two locks, one of which may be wanted while the other is held, are in at most one circle.
     """
     places = [place for place in places_of(config, steps_of) if place.may_wait]
     edges = edges_of(places)
@@ -118,10 +118,10 @@ def edges_of(places: Iterable[Place]) -> dict[str, dict[str, list[Place]]]:
 
 
 def components(edges: dict[str, dict[str, Any]]) -> dict[str, int]:
-    """Return a number for each lock; two locks that lie in a common circle have the same.
+    """Return a number for each lock; two locks in a common circle have the same number.
 
-    It is the way of S. R. Kosaraju to find strongly connected components: the second walk goes
-    against the edges, first from where the first walk came back last.
+    This is S. R. Kosaraju's algorithm for strongly connected components: the second walk goes
+    against the edges, and starts where the first walk came back last.
     """
     against: dict[str, list[str]] = {name: [] for name in edges}
     for name, wanted in edges.items():
@@ -137,9 +137,9 @@ def components(edges: dict[str, dict[str, Any]]) -> dict[str, int]:
 
 
 def walk(first: str, edges: Any, left: dict[str, int], number: int) -> None:
-    """Walk to all that can be reached from one lock, and number each when the walk leaves it.
+    """Walk to everything that can be reached from one lock, and number each lock on the way back.
 
-    :param left: the numbers; what has one is not walked to any more.
+    :param left: the numbers; the walk does not enter a lock that has one.
     """
     if first in left:
         return
@@ -157,14 +157,14 @@ def walk(first: str, edges: Any, left: dict[str, int], number: int) -> None:
 
 
 def links_of(stand: Stand, stands: list[Stand]) -> Iterator[tuple[str, str]]:
-    """Yield what it holds and others want, with what it wants."""
+    """Yield each lock that it holds and others want, with each lock that it wants."""
     for name in in_demand(stand, stands):
         for copy in stand.wants:
             yield name, copy.name
 
 
 def circle_of(stands: list[Stand]) -> Circle:
-    """Tell of builds of which none can go on."""
+    """Describe builds none of which can go on."""
     by_place: dict[Place, list[Stand]] = {}
     for stand in stands:
         by_place.setdefault(stand.place, []).append(stand)

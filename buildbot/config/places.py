@@ -21,7 +21,7 @@ from buildbot.process.groups.step import StepGroup
 from buildbot.schedulers.triggerable import Triggerable
 from buildbot.steps.trigger import Trigger
 
-#: how many builds one inside the other are followed: a build, those that it triggers, and so on
+#: how many nested builds are followed: a build, those that it triggers, and so on
 DEPTH = 4
 
 #: how many ways to trigger a build are followed in all
@@ -29,7 +29,7 @@ WAYS = 1000
 
 
 class Place:
-    """A builder, group or step, in the builds of one way to get there. It is no build.
+    """A builder, group or step, in the builds of one way to reach it. It is not a build.
 
     :param builder: the configuration of its builder.
     :param step: as it was found in the configuration.
@@ -37,12 +37,13 @@ class Place:
     :param around: the place that it is in: a group, the builder, or for a triggered builder the
         step that waits for it; None if it is in none.
     :ivar step: the step or group; None for the builder itself.
-    :ivar accesses: what it claims, as far as it is known without a build; none of a count of 0.
+    :ivar accesses: what it claims, as far as known without a build; accesses with count 0 are left
+        out.
     :ivar names: the locks that it may claim: these, and for a builder those of its workers.
     :ivar held: the names of the locks that may be held around it.
-    :ivar way: the places around it, from the outside in, and it itself at last.
+    :ivar way: the places around it, from the outside in, and then itself.
     :ivar builds: those of them that stand for a whole build.
-    :ivar width: how many of the places directly in it may be worked at at one time.
+    :ivar width: how many of the places directly in it may be active at one time.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Place:
         own = [access.lockid.name for access in self.accesses]
         self.names = dict.fromkeys([*own, *of_workers])
         self.held: dict[str, None] = around.names_within if around is not None else {}
-        #: the names of those that may be held in it
+        #: the names of the locks that may be held in it
         self.names_within: dict[str, None] = (
             {**self.held, **self.names} if self.names else self.held
         )
@@ -93,7 +94,7 @@ class Place:
 
     @property
     def may_wait(self) -> bool:
-        """Whether somebody may wait there, who does not leave the line for others' sake."""
+        """Whether somebody may wait there without leaving the line for the sake of others."""
         return self.around is not None and bool(self.names)
 
     @property
@@ -110,12 +111,12 @@ class Place:
         return islice(self.inside_out(), 1, None)
 
     def shares(self, access: LockAccess) -> bool:
-        """Tell whether what is wanted here is held around already, and nobody else can have it."""
+        """Tell whether what is wanted is already held around, where nobody else can take it."""
         of_build = True
         for inner, place in zip(self.inside_out(), self.around_it()):
             of_build = of_build and not inner.is_build
             if place.width > 1:
-                return False  # those beside it may have it
+                return False  # places beside it may have it
             for held in place.accesses:
                 if held.lockid.name == access.lockid.name and is_within(access, held):
                     # a triggered build may have another worker
@@ -141,7 +142,7 @@ def is_within(access: LockAccess, held: LockAccess) -> bool:
 
 
 def places_of(config: Any, steps_of: Callable[[Any], Iterable[FoundStep]]) -> Iterator[Place]:
-    """Yield all places of a configuration, a place around others before them.
+    """Yield all places of a configuration, each after the places around it.
 
     :param config: a ``MasterConfig``.
     :param steps_of: takes the configuration of a builder, and returns its steps.
@@ -205,8 +206,8 @@ def triggered_by(step: Any, schedulers: dict[str, Any]) -> Sequence[str]:
 
 
 def may_be_in(builder: Any, place: Place) -> bool:
-    # a build that triggers itself has no end anyway; and where nothing is held around, a triggered
-    # build is like any other
+    # a build that triggers itself never ends anyway; and where nothing is held around it, a
+    # triggered build is like any other
     if builder is None:
         return False
     if len(place.builds) >= DEPTH or any(each.builder is builder for each in place.builds):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what is wrong with what is said of a resource of a pool."""
+"""New: what is wrong with the definition of a resource of a pool."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from buildbot.locking.resource import Resource
 
 
 def problems_of(resource: Resource) -> list[str]:
-    """Return what is wrong with what is said of a resource, without its name."""
+    """Return what is wrong with the definition of a resource, without its name."""
     problems = []
     texts: Sequence[tuple[str, Any, bool]] = (
         ('its name', resource.name, False),

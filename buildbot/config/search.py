@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: looks for a standstill, in states of a few builds at places of a configuration."""
+"""New: searches for a standstill, in states of a few builds at places of a configuration."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from buildbot.config.standstill import may_be
 from buildbot.config.standstill import who_goes_on
 from buildbot.locks import BranchLock
 
-#: how many unlike kinds of builds a standstill may be made of
+#: how many different kinds of builds a standstill may consist of
 KINDS = 4
 
-#: how many places that claim the same are looked at, and how many idle workers of a builder
+#: how many places with the same claims are examined, and how many idle workers of a builder
 ALIKE = 3
 
-#: how many builds at one place are thought of
+#: how many builds at one place are considered
 MOST = 50
 
 
 def could_close(place: Place, stands: Sequence[Stand], held: str) -> bool:
-    """Tell whether one more build may be all that is missing: it waits, and the lock is wanted."""
+    """Tell whether one more build may complete a standstill: it waits, and the lock is wanted."""
     copies = [copy for stand in stands for copy in (*stand.wants, *stand.holds())]
     if not any(copy.name in place.names for copy in copies):
         return False
@@ -39,12 +39,12 @@ def could_close(place: Place, stands: Sequence[Stand], held: str) -> bool:
 
 
 class Search:
-    """Looks for standstills among the places of a configuration.
+    """Searches for standstills among the places of a configuration. It knows no running build.
 
-    :param places: those where something is claimed, but for builders that nobody triggers: a
+    :param places: the places where something is claimed, without builders that nothing triggers: a
         request that would keep others waiting for ever leaves the line.
     :param workers: their configurations.
-    :ivar looks: how many more states it looks at.
+    :ivar looks: how many more states it examines.
     """
 
     def __init__(self, places: Iterable[Place], workers: Iterable[Any]) -> None:
@@ -60,12 +60,12 @@ class Search:
             for name in place.held:
                 self._holding.setdefault(name, AlikePlaces()).add(place)
             if len(place.names) == 1:
-                # who waits for several locks lets others have those that are free
+                # a claim for several locks lets others have those that are free
                 (name,) = place.names
                 self._wanting.setdefault(name, AlikePlaces()).add(place)
 
     def standstill_at(self, place: Place, held: str) -> list[Stand]:
-        """Return builds of which none can go on, and all could without any one of them.
+        """Return builds none of which can go on, while all could if any one of them were missing.
 
         :param place: where the first of them is.
         :param held: the name of a lock that it holds, and that others of them want.
@@ -80,7 +80,7 @@ class Search:
         return []
 
     def _search(self, stands: list[Stand], kinds: int, held: str) -> list[Stand]:
-        # the same builds come together in every order
+        # the search reaches the same builds in every order
         state = (kinds, stands[0].key, frozenset(stand.key for stand in stands))
         if state in self._seen:
             return []
@@ -108,7 +108,7 @@ class Search:
         return []
 
     def _fill(self, stands: list[Stand], going: Stand, place: Place) -> list[Stand]:
-        # as many builds at the place as it takes to have one wait
+        # as many builds at the place as are needed to make one wait
         for _ in range(MOST):
             self.looks -= 1
             more = next(self._stands_at(place, stands), None)
@@ -127,7 +127,7 @@ class Search:
         for copy in stand.wants:
             for index in (self._holding, self._wanting):
                 found.update(dict.fromkeys(index.get(copy.name, ())))
-        # those that may be worked at in the same build
+        # places that may be active in the same build
         root = (stand.around or [stand.owner])[0].place
         found.update(dict.fromkeys(self._by_root.get(root, ())))
         return list(found)
@@ -142,7 +142,7 @@ class Search:
     def _runs_to_share(
         self, builds: Sequence[Place], others: Sequence[Stand]
     ) -> Iterator[Sequence[Run]]:
-        # the builds of others that this one may be in, where things are done at one time
+        # the builds of others that this one may be in, where several things happen at one time
         seen = set()
         for other in others:
             theirs = other.place.builds
@@ -178,7 +178,7 @@ class Search:
         idle = [name for name in builder.workernames if name not in names]
         if len(idle) > ALIKE:
             idle = [idle[0], idle[-1]]
-        # a builder runs once on a worker
+        # a builder runs only one build on a worker
         taken = {run.worker.name for run in used if run.builder.name == builder.name}
         busy = [name for name in names if name in builder.workernames and name not in taken]
         return [self._hosts[name] for name in (*busy, *idle) if name in self._hosts]
@@ -189,7 +189,7 @@ def is_of_branch(place: Place) -> bool:
 
 
 class AlikePlaces:
-    """Some of many places: of those where the same is claimed by the same workers, a few."""
+    """A few of many places: only some of those with the same claims by the same workers."""
 
     def __init__(self) -> None:
         self._places: dict[Any, list[Place]] = {}

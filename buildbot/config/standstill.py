@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """New: a standstill of builds that wait for one another at places of a configuration.
 
-Whether some builds can go on is asked of the rule that decides it when they run: their claims are
-made, and then it is seen whether any of those that wait could be granted. So what nested owners
-share, counts that fit and the order in line mean here what they mean there.
+Whether a build can go on is decided by the same rule as when builds run: their claims are made, and
+then each waiting claim is asked whether it could be granted. So what nested owners share, counts
+that fit and the order in line mean the same here as there.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from buildbot.locks import WorkerLock
 
 
 class Host:
-    """A worker, with what is claimed on it at the places of a configuration. It is no copy.
+    """A worker, with what is claimed on it at the places of a configuration. It is not a copy.
 
     :param worker: its configuration.
     """
@@ -53,7 +53,7 @@ class Host:
         if isinstance(lockid, WorkerLock):
             return Copy(lockid.name, self.name, lockid.units_on(self.name))
         if isinstance(lockid, BranchLock):
-            # which branch that is nobody knows
+            # nobody knows which branch that is
             return Copy(lockid.name, branch, lockid.maxCount or lockid.most_units())
         return Copy(lockid.name, None, lockid.maxCount)
 
@@ -61,7 +61,7 @@ class Host:
 class Run:
     """A build that a configuration allows: of a builder, on a worker, for a branch.
 
-    :param branch: a number; two builds of one number are for one branch.
+    :param branch: a number; two builds with the same number are for one branch.
     :param parent: the build that waits for this one; None if there is none.
     """
 
@@ -78,9 +78,9 @@ class Run:
 
 
 class Copy(NamedTuple):
-    """A copy of a lock. It is no lock of a configuration.
+    """A copy of a lock. It is not a lock of a configuration.
 
-    :param of: the worker or branch whose copy it is; None if there is but one.
+    :param of: the worker or branch whose copy it is; None if there is only one.
     :param units: how many it has.
     """
 
@@ -90,7 +90,7 @@ class Copy(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """A place of a build: who claims there."""
+    """A place in a build, as an owner of claims. It is not the build."""
 
     run: Run
     place: Place
@@ -107,8 +107,8 @@ class Stand:
     :param runs: the builds in which that is, from the outside in.
     :ivar around: the owners around it, from the outside in.
     :ivar owner: who waits.
-    :ivar wants: what for.
-    :ivar key: equal for stands at the same place of builds that are alike.
+    :ivar wants: what it waits for.
+    :ivar key: equal for stands at the same place of similar builds.
     """
 
     def __init__(self, place: Place, runs: Sequence[Run]) -> None:
@@ -126,7 +126,7 @@ class Stand:
         self._holds: dict[Copy, Owner] | None = None
 
     def holds(self) -> dict[Copy, Owner]:
-        """Return the copies that are held around it, each with the outermost owner that does."""
+        """Return the copies that are held around it, each with its outermost holder."""
         if self._holds is None:
             self._holds = {}
             for owner in self.around:
@@ -136,10 +136,10 @@ class Stand:
 
 
 def may_be(stands: Sequence[Stand]) -> bool:
-    """Tell whether builds can have come to these places at one time, apart from their locks."""
+    """Tell whether builds can be at these places at one time, apart from their locks."""
     runs = {run: None for stand in stands for run in stand.runs}
     if len({(run.builder.name, run.worker.name) for run in runs}) < len(runs):
-        return False  # a builder runs once on a worker
+        return False  # a builder runs only one build on a worker
     workers = {run.worker.name: run.worker for run in runs}
     for name, count in Counter(run.worker.name for run in runs if run.takes_place).items():
         if workers[name].max_builds and count > workers[name].max_builds:
@@ -156,7 +156,7 @@ def may_be(stands: Sequence[Stand]) -> bool:
 
 
 def who_goes_on(stands: Sequence[Stand]) -> list[Stand] | None:
-    """Return those of some builds that need not wait; None if they cannot hold all they hold."""
+    """Return those of some builds that need not wait; None if they cannot hold what they hold."""
     locks: dict[Copy, Lock] = {}
     held: set[Owner] = set()
 
@@ -178,7 +178,7 @@ def who_goes_on(stands: Sequence[Stand]) -> list[Stand] | None:
                         return None
         going = list(stands)
         while going:
-            # whoever still goes on may have come last
+            # any build that still goes on may have come last
             claims = {s: claim_of(s.owner, s.wants, s.around[::-1]) for s in going}
             waiting = [stand for stand in going if not claims[stand].may_be_granted()]
             if not waiting:
@@ -187,12 +187,12 @@ def who_goes_on(stands: Sequence[Stand]) -> list[Stand] | None:
                 claims[stand].enter_line()
                 going.remove(stand)
     except ValueError:
-        return None  # one of them wants more than there ever is
+        return None  # one of them wants more units than there are
     return going
 
 
 def is_smallest(stands: Sequence[Stand]) -> bool:
-    """Tell whether some of those who cannot go on could if any one of them were not there."""
+    """Tell whether some of the builds that cannot go on could if any one of them were missing."""
     return all(who_goes_on([s for s in stands if s is not stand]) != [] for stand in stands)
 
 

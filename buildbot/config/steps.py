@@ -22,10 +22,10 @@ from buildbot.process.groups.step import StepGroup
 
 
 class FoundStep(NamedTuple):
-    """A step of a configuration, and where it stands. It belongs to no build.
+    """A step of a configuration, and where it is. It belongs to no build.
 
     :param step: the step, made as it would be for a build.
-    :param path: its name, behind those of the groups around it; None if one of them is rendered.
+    :param path: its name, after those of the groups around it; None if one of them is rendered.
     :param builder: the configuration of its builder.
     :param group: the group that it is in; None if it is in none.
     """
@@ -51,17 +51,17 @@ class FoundStep(NamedTuple):
 
     @property
     def is_nested(self) -> bool:
-        """Whether it stands in a group."""
+        """Whether it is in a group."""
         return self.group is not None
 
     @property
     def line(self) -> FileLine | None:
-        """The line of the configuration where the step is written; None if it is not known."""
+        """The line of the configuration that has the step; None if it is not known."""
         return self.step._factory.written_at
 
 
 class _Standing(NamedTuple):
-    """A step factory that is still to be looked at."""
+    """A step factory that is yet to be examined. It is not a step."""
 
     factory: Any
     prefix: str | None
@@ -71,11 +71,11 @@ class _Standing(NamedTuple):
 def steps_of_builder(
     builder: Any, report: Callable[[str], Any] = lambda what_is_wrong: None
 ) -> Iterator[FoundStep]:
-    """Yield the steps of a builder, and behind each group those in it.
+    """Yield the steps of a builder, and after each group those in it.
 
-    What a user's own kind of factory makes is not known without a build.
+    What a user's own factory class makes is not known without a build.
 
-    :param report: called with a sentence for each step that cannot be looked at.
+    :param report: called with a sentence for each step that cannot be examined.
     """
     factories = getattr(builder.factory, 'steps', ())
     names: dict[str, int] = {}
@@ -114,7 +114,7 @@ def _make(factory: _BuildStepFactory) -> BuildStep:
 
 
 def _unique(path: str, names: dict[str, int]) -> str:
-    # as a build does it
+    # as a build does
     if path not in names:
         names[path] = 0
         return path
@@ -123,7 +123,7 @@ def _unique(path: str, names: dict[str, int]) -> str:
 
 
 def workers_of(builder: Any) -> Sequence[str]:
-    """Return the names of the workers of a builder; none if it is not made as Buildbot's are."""
+    """Return the names of the workers of a builder; none if it has another form than Buildbot's."""
     names = builder.workernames
     return names if isinstance(names, (list, tuple)) else ()
 
@@ -132,10 +132,10 @@ def check_steps(builder: Any, report: Callable[[str], Any]) -> list[FoundStep]:
     """Report what is wrong with the steps of a builder: their locks, arguments of groups, paths.
 
     :param report: called with a sentence for each fault.
-    :returns: the steps, all of which have been looked at.
+    :returns: the steps, all of which have been examined.
     """
     found_steps = []
-    too_long = ''  # paths inside of it are too long as well
+    too_long = ''  # paths inside it are too long as well
     for found in steps_of_builder(builder, report):
         found_steps.append(found)
         problems = problems_of(found.step.locks, workers=workers_of(builder))
@@ -157,7 +157,7 @@ def _lack_of_steps(group: StepGroup) -> list[str]:
 def _length_of_path(found: FoundStep) -> list[str]:
     limit = model_config.step_name_length
     if len(str(found.step.name)) > limit:
-        return []  # this was told when it was made
+        return []  # this was reported when it was made
     return [
         f'its path {found.path!r} is longer than the {limit} characters that the name of a step'
         ' may have'

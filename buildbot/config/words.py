@@ -10,7 +10,7 @@ from buildbot.locking.plain import plain
 
 
 def words_for(thing: Any) -> str:
-    """Return words for a value that is not what it must be, however large it is."""
+    """Return words for a value that is not valid, however large it is."""
     if inspect.isfunction(thing):
         return f'the function {thing.__name__!r}'
     if inspect.isgenerator(thing):
@@ -22,14 +22,14 @@ def words_for(thing: Any) -> str:
 
 
 def hint(thing: Any) -> str:
-    """Return advice for a wrong value where a renderable may stand; empty if there is none."""
+    """Return advice for a wrong value where a renderable is allowed; empty if there is none."""
     if inspect.isfunction(thing):
         return '; to have it called for each build, make it a renderable with @util.renderer'
     return ''
 
 
 def why_unwritable(text: str) -> str | None:
-    """Say what a text has that not every log, file and database can have; None if it is fine."""
+    """Say what a text has that not every log, file and database can store; None if it is fine."""
     if '\0' in text:
         return 'a null character, which cannot be stored'
     try:

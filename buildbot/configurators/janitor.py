@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The janitor deletes old uses of locks, too."""
+"""The janitor also deletes old uses of locks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ upstream = release(__name__)
 
 
 class LockHistoryJanitor(BuildStep):
-    """Deletes uses of locks and what was done by hand from before the horizon, and ids left over.
+    """Deletes uses of locks and actions by hand from before the horizon, and unused ids.
+
+    It does not delete logs.
 
     :param lock_history_horizon: a ``timedelta``.
     """
@@ -46,9 +48,9 @@ class LockHistoryJanitor(BuildStep):
 
 
 class JanitorConfigurator(upstream.JanitorConfigurator):
-    """Adds a builder that deletes what is old, and what starts it.
+    """Adds a builder that deletes old data, and a scheduler that starts it.
 
-    :param lock_history_horizon: for how long uses of locks are kept, and what was done by hand, a
+    :param lock_history_horizon: for how long uses of locks and actions by hand are kept, a
         ``timedelta``; None leaves that to the master.
     """
 
@@ -77,7 +79,7 @@ class JanitorConfigurator(upstream.JanitorConfigurator):
         if not steps:
             return
         ConfiguratorBase.configure(self, config_dict)
-        name = JANITOR_NAME  # which people may have changed
+        name = JANITOR_NAME  # the user may have changed its name
         times = ('minute', 'dayOfMonth', 'month', 'dayOfWeek')
         when = {key: self.kwargs[key] for key in times if key in self.kwargs}
         self.schedulers += [

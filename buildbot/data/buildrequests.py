@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A request whose priority is changed tells so, and stands elsewhere in the line."""
+"""A request whose priority has changed sends an event, and moves to its new place in line."""
 
 from __future__ import annotations
 

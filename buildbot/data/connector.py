@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The data API knows locks, and why something waits; a number that no id can be leads nowhere."""
+"""The data API knows locks, and why something waits; a number too large for an id finds nothing."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ upstream = release(__name__)
 
 
 def number(text: Any) -> int:
-    """Return a number of a path.
+    """Return a number from a path.
 
-    :raises ValueError: it is none that a database can be asked for.
+    :raises ValueError: it is not a number that a database can be asked for.
     """
     found = int(text)
     if abs(found) > LARGEST:
@@ -25,7 +25,7 @@ def number(text: Any) -> int:
 
 
 class Matcher(pathmatch.Matcher):
-    """Finds the endpoint of a path; there is none for a number that no id can be."""
+    """Finds the endpoint of a path; there is none for a number that cannot be an id."""
 
     type_fns = {**pathmatch.Matcher.type_fns, 'n': number}
 
@@ -44,9 +44,9 @@ class DataConnector(upstream.DataConnector):
         self.matcher = Matcher()
 
     def resultspec_from_jsonapi(self, req_args: Any, entityType: Any, is_collection: bool) -> Any:
-        """Return what the query of an address asks for.
+        """Return what the query part of an address asks for.
 
-        :raises InvalidQueryParameter: it asks for what there cannot be.
+        :raises InvalidQueryParameter: it asks for something impossible.
         """
         rspec = super().resultspec_from_jsonapi(req_args, entityType, is_collection)
         for name, value in (('limit', rspec.limit), ('offset', rspec.offset)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what people did with locks, and what came of it."""
+"""New: what people did with locks, and what resulted from it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from buildbot.util import epoch2datetime
 
 
 class ActionsEndpoint(HistoryMixin, base.Endpoint):
+    """What was done with a lock or one of its copies, the past only."""
+
     kind = base.EndpointKind.COLLECTION
     pathPatterns = ['/locks/n:lockid/actions', '/copies/n:copyid/actions']
 
@@ -39,6 +41,8 @@ class ActionsEndpoint(HistoryMixin, base.Endpoint):
 
 
 class LockAction(base.ResourceType):
+    """Something that a person did with a copy of a lock, or that resulted. It is not a hold."""
+
     name = 'lockaction'
     plural = 'lockactions'
     endpoints = [ActionsEndpoint]
@@ -60,7 +64,7 @@ class LockAction(base.ResourceType):
 
     @base.updateMethod
     def announce_lock_action(self, actionid: int, lock: str, columns: dict[str, Any]) -> None:
-        """Produce the event that something was done with a copy, or came of it.
+        """Produce the event that something was done with a copy, or resulted from it.
 
         :param actionid: its id in the history; 0 if it could not be written there.
         :param columns: those of its row.

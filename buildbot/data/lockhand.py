@@ -21,7 +21,7 @@ from buildbot.process.hand.wishes import Refused
 from buildbot.process.hand.wishes import check_text
 from buildbot.www.authz import Forbidden
 
-#: what each action does, and the names of the parameters that it takes
+#: what each action calls, and the names of the parameters that it takes
 ACTIONS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     'hold': (Hand.hold, ('until', 'mode', 'units')),
     'extend': (Hand.extend, ('holdid', 'until')),
@@ -34,24 +34,27 @@ ACTIONS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     'restore': (Hand.restore_copy, ()),
 }
 
-#: parameters that need not be given
+#: parameters that may be left out
 OPTIONAL = {'mode': 'exclusive', 'units': None}
 
-#: parameters of any action: the last is set by the web server, those before name a copy
+#: parameters of any action: the web server sets the last one, the others name a copy
 COMMON = ('version', 'reason', 'of', 'codebase', 'owner')
 
 
 class ControlMixin:
-    """Does what a person asks for with a copy: the control methods of locks and copies."""
+    """Does what a person asks for with a copy: the control methods of locks and copies.
+
+    It has no rows.
+    """
 
     master: Any
 
     @defer.inlineCallbacks
     def control(self, action: str, args: dict[str, Any], kwargs: dict[str, Any]) -> Any:
-        """Do it.
+        """Carry out an action.
 
-        :returns: Deferred of a dictionary with the copy's ``copyid`` and ``version`` after it, and
-            ``holdid`` and ``state`` of a hold.
+        :returns: Deferred of a dictionary with the ``copyid`` and the new ``version`` of the copy,
+            and for a hold its ``holdid`` and ``state``.
         :raises InvalidQueryParameter: it is refused; the text says why.
         :raises Forbidden: the person has not logged in.
         """
@@ -65,7 +68,7 @@ class ControlMixin:
         try:
             copy = yield self.copy_to_act_on(kwargs, args)
             reason = (args.get('reason') or '').strip()
-            if reason:  # also where none is needed
+            if reason:  # also for actions that need none
                 check_text(copy, 'the reason', reason)
             by = By(who, reason, args.get('version'))
             words = {name: args.get(name, OPTIONAL.get(name)) for name in names}
@@ -81,9 +84,9 @@ class ControlMixin:
 
         :returns: Deferred of the copy, which may be one that nobody uses.
         :raises InvalidPathError: no lock or copy has this id.
-        :raises LockError: the lock can have no such copy.
+        :raises LockError: the lock cannot have such a copy.
         """
-        endpoint: Any = self  # of locks, which is not to be known here
+        endpoint: Any = self  # it is mixed into those of locks, which this module does not import
         if 'copyid' in kwargs:
             return (yield endpoint.copy_with_id(kwargs['copyid']))
         lock = yield endpoint.lock_with_id(kwargs['lockid'])
@@ -101,9 +104,10 @@ class ControlMixin:
 
 
 def check_parameters(action: str, args: dict[str, Any], names: tuple[str, ...]) -> None:
-    """Check that an action is given what it takes.
+    """Check the parameters of an action.
 
-    :raises InvalidQueryParameter: something is missing, unknown, or no text where it must be one.
+    :raises InvalidQueryParameter: something is missing or unknown, or is not a text although it
+        must be one.
     """
     for name in names:
         if name not in args and name not in OPTIONAL:

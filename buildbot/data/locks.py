@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the locks of this master, their copies, who holds these and who waits for them."""
+"""New: the locks of this master, their copies, holders and waiters."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from buildbot.process.eye.rows import waiter_row
 from buildbot.process.hand.version import version_of
 from buildbot.util import epoch2datetime
 
-#: when a waiter is likely to have its turn, and between what times
+#: when a waiter is likely to have its turn, and the earliest and latest time
 ESTIMATE = ('estimate_at', 'estimate_from', 'estimate_until')
 
 
@@ -42,11 +42,11 @@ def id_of_worker(master: Any, name: str | None) -> int | None:
 
 
 class UserEntity(types.Entity):
-    """What is told of who holds a copy, waits for it, or has done so."""
+    """The fields of an owner that holds a copy, waits for it, or has done so."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        # Buildbot's takes no field of a base class
+        # Buildbot's class does not take fields from a base class
         every = [vars(kind) for kind in reversed(type(self).__mro__)]
         pairs = [pair for fields in every for pair in fields.items()]
         self.fields = {name: field for name, field in pairs if isinstance(field, types.Type)}
@@ -71,7 +71,7 @@ class UserEntity(types.Entity):
 
 
 class OwnerEntity(UserEntity):
-    """What a holder and a waiter have in common."""
+    """The fields that a holder and a waiter have in common."""
 
     number = types.NoneOk(types.Integer())
     step_number = types.NoneOk(types.Integer())
@@ -87,7 +87,7 @@ class OwnerEntity(UserEntity):
 
 
 class Number(types.Instance):
-    """A number that need not be whole."""
+    """A number that need not be an integer."""
 
     name = 'number'
     types = (float, int)
@@ -105,7 +105,7 @@ class ResourceRow(types.JsonObject):
 
 
 class LocksMixin:
-    """Finds locks and copies by their ids."""
+    """Finds locks and copies by their ids. It makes no rows."""
 
     master: Any
 
@@ -124,7 +124,7 @@ class LocksMixin:
 
     @defer.inlineCallbacks
     def find_lock(self, lockid: int) -> Any:
-        """Return the lock with an id; None if none in use has it."""
+        """Return the lock with an id; None if no lock in use has it."""
         for lock, known in (yield self.all_locks()):
             if known == lockid:
                 return lock
@@ -135,7 +135,7 @@ class LocksMixin:
         """Return the copies that a path names.
 
         :param kwargs: ``lockid`` or ``copyid`` of the path.
-        :returns: Deferred of a list of pairs of copy and ids, which are those of lock and copy.
+        :returns: Deferred of a list of pairs of a copy and two ids: the lock's and the copy's.
         :raises InvalidPathError: no lock or copy in use has this id.
         """
         if 'lockid' in kwargs:
@@ -168,21 +168,21 @@ class LocksMixin:
 
     @defer.inlineCallbacks
     def find_copy(self, copyid: int) -> Any:
-        """Return the copy with an id; None if none in use has it."""
+        """Return the copy with an id; None if no copy in use has it."""
         ids = yield LockIds.getService(self.master.botmaster)
         if ids.copy(copyid) is None:
-            # an id of before a restart, say, of a copy that nobody has asked for since
+            # an id from before a restart, say, of a copy that nobody has asked for since
             for lock, _ in (yield self.all_locks()):
                 copies = copies_to_see(lock)
                 yield ids.learn(copies)
-                for copy in copies:  # nothing else may keep a resource of a pool
+                for copy in copies:  # nothing else may keep a resource of a pool alive
                     if ids.of(copy)[1] == copyid:
                         return copy
         return ids.copy(copyid)
 
     @defer.inlineCallbacks
     def ids_by_hand(self, found: Iterable[tuple[BaseLock, tuple[int, int]]]) -> Any:
-        """Return the ids of the resources of pools with which people do something.
+        """Return the ids of the resources of pools that people act on.
 
         :param found: as ``find_copies`` returns them.
         :returns: Deferred of a dict of ids by copy.
@@ -215,6 +215,8 @@ class LocksMixin:
 
 
 class LockEndpoint(ControlMixin, LocksMixin, base.Endpoint):
+    """One lock, by its id. People also act on it here."""
+
     kind = base.EndpointKind.SINGLE
     pathPatterns = ['/locks/n:lockid']
 
@@ -225,6 +227,8 @@ class LockEndpoint(ControlMixin, LocksMixin, base.Endpoint):
 
 
 class LocksEndpoint(LocksMixin, base.Endpoint):
+    """All locks in use."""
+
     kind = base.EndpointKind.COLLECTION
     rootLinkName = 'locks'
     pathPatterns = ['/locks']
@@ -235,6 +239,8 @@ class LocksEndpoint(LocksMixin, base.Endpoint):
 
 
 class Lock(base.ResourceType):
+    """A lock in use, with the sums of its copies."""
+
     name = 'lock'
     plural = 'locks'
     endpoints = [LockEndpoint, LocksEndpoint]
@@ -255,6 +261,8 @@ class Lock(base.ResourceType):
 
 
 class CopyEndpoint(ControlMixin, LocksMixin, base.Endpoint):
+    """One copy, by its id. People also act on it here."""
+
     rtype: Copy
     kind = base.EndpointKind.SINGLE
     pathPatterns = ['/copies/n:copyid']
@@ -269,6 +277,8 @@ class CopyEndpoint(ControlMixin, LocksMixin, base.Endpoint):
 
 
 class CopiesEndpoint(LocksMixin, base.Endpoint):
+    """The copies of a lock that are in use."""
+
     rtype: Copy
     kind = base.EndpointKind.COLLECTION
     pathPatterns = ['/locks/n:lockid/copies']
@@ -284,6 +294,8 @@ class CopiesEndpoint(LocksMixin, base.Endpoint):
 
 
 class Copy(base.ResourceType):
+    """A copy of a lock in use. Its holders and waiters have rows of their own."""
+
     name = 'copy'
     plural = 'copies'
     endpoints = [CopyEndpoint, CopiesEndpoint]
@@ -316,7 +328,7 @@ class Copy(base.ResourceType):
     entityType = EntityType(name)
 
     def row(self, copy: BaseLock, ids: tuple[int, int]) -> dict[str, Any]:
-        """Return a copy as those who look on see it.
+        """Return the row of a copy.
 
         :param ids: of the lock and of the copy.
         """
@@ -332,12 +344,12 @@ class Copy(base.ResourceType):
         :param news: some of ``buildbot.locking.copy.NEWS``.
         """
         heard = [each for each in news if self._is_heard(ids, each)]
-        row = self.row(copy, ids) if heard else {}  # which is to walk along the line
+        row = self.row(copy, ids) if heard else {}  # making a row means walking along the line
         for each in heard:
             self.produceEvent({**row}, each)
 
     def _is_heard(self, ids: tuple[int, int], news: str) -> bool:
-        # what other masters consume is not known here
+        # it is not known here what other masters consume
         mq = self.master.mq
         queue = mq.impl if isinstance(mq, MQConnector) else mq
         key = ('locks', str(ids[0]), 'copies', str(ids[1]), news)
@@ -345,6 +357,8 @@ class Copy(base.ResourceType):
 
 
 class HoldersEndpoint(LocksMixin, base.Endpoint):
+    """The holders of one copy, or of all copies of a lock."""
+
     kind = base.EndpointKind.COLLECTION
     pathPatterns = ['/copies/n:copyid/holders', '/locks/n:lockid/holders']
 
@@ -358,7 +372,7 @@ class HoldersEndpoint(LocksMixin, base.Endpoint):
 
 
 class OwnHoldersEndpoint(LocksMixin, base.Endpoint):
-    """What a build and its steps, or one step, hold."""
+    """What a build and its steps hold, or what one step holds."""
 
     kind = base.EndpointKind.COLLECTION
     pathPatterns = ['/builds/n:buildid/holders', '/steps/n:stepid/holders']
@@ -378,6 +392,8 @@ class OwnHoldersEndpoint(LocksMixin, base.Endpoint):
 
 
 class Holder(base.ResourceType):
+    """An owner that holds a copy now."""
+
     name = 'holder'
     plural = 'holders'
     endpoints = [HoldersEndpoint, OwnHoldersEndpoint]
@@ -390,6 +406,8 @@ class Holder(base.ResourceType):
 
 
 class WaitersEndpoint(LocksMixin, base.Endpoint):
+    """The waiters for one copy, or for all copies of a lock."""
+
     kind = base.EndpointKind.COLLECTION
     pathPatterns = ['/copies/n:copyid/waiters', '/locks/n:lockid/waiters']
 
@@ -422,6 +440,8 @@ class WaitersEndpoint(LocksMixin, base.Endpoint):
 
 
 class Waiter(base.ResourceType):
+    """An owner that waits in the line of a copy. A request without a claim is not one."""
+
     name = 'waiter'
     plural = 'waiters'
     endpoints = [WaitersEndpoint]
@@ -439,7 +459,7 @@ class Waiter(base.ResourceType):
 
 @defer.inlineCallbacks
 def page(result_spec: Any, things: list[Any], rows_of: Any) -> Any:
-    """Make rows of things; if only a page of them in their order is wanted, of those only.
+    """Make rows of things; if only a page of them in their order is wanted, of that page only.
 
     :param rows_of: takes some of the things, and returns their rows, or a Deferred of them.
     """
@@ -457,7 +477,7 @@ def page(result_spec: Any, things: list[Any], rows_of: Any) -> Any:
 
 
 def select_fields(rows: base.ListResult, result_spec: Any) -> None:
-    """Leave only the fields that are wanted, as is to be done with rows that are a page already."""
+    """Leave only the wanted fields; rows that are already a page need this."""
     if result_spec.fields:
         fields, result_spec.fields = result_spec.fields, []
         rows[:] = [{name: row[name] for name in fields} for row in rows]

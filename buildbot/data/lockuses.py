@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what locks were used for, how much at what time, and what that cost."""
+"""New: what locks were used for, how much of them at what time, and what that cost."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ MOST_DAYS = 366
 
 
 class HistoryMixin(LocksMixin):
-    """Finds what is known of the past of locks, in use or not."""
+    """Finds what is known of past locks and copies, in use or not. It has no rows of its own."""
 
     @defer.inlineCallbacks
     def settle(self) -> Any:
-        """Write down what has ended until now."""
+        """Write to the database what has ended until now."""
         history = yield History.getService(self.master.botmaster)
         yield history.write()
 
     @defer.inlineCallbacks
     def names_of(self, kwargs: dict[str, Any]) -> Any:
-        """Return the name of the lock of a path, and that of the copy, which may be None.
+        """Return the names of the lock and of the copy in a path; the copy's may be None.
 
         :returns: Deferred of a pair of names.
-        :raises InvalidPathError: there neither is nor was such a lock or copy.
+        :raises InvalidPathError: there is no such lock or copy, and never was.
         """
         uses = self.master.db.lock_uses
         if 'lockid' in kwargs:
@@ -60,9 +60,9 @@ class HistoryMixin(LocksMixin):
 
 
 def number_of(kwargs: dict[str, Any], what: str, most: int) -> int:
-    """Return the number of hours or days of a path.
+    """Return the number of hours or days in a path.
 
-    :raises InvalidPathError: there are too few or too many of them.
+    :raises InvalidPathError: it is too small or too large.
     """
     number = kwargs[what]
     if not 1 <= number <= most:
@@ -71,6 +71,8 @@ def number_of(kwargs: dict[str, Any], what: str, most: int) -> int:
 
 
 class UsesEndpoint(HistoryMixin, base.Endpoint):
+    """The past uses of a lock or of a copy."""
+
     kind = base.EndpointKind.COLLECTION
     pathPatterns = ['/locks/n:lockid/uses', '/copies/n:copyid/uses']
 
@@ -102,6 +104,8 @@ class UsesEndpoint(HistoryMixin, base.Endpoint):
 
 
 class Use(base.ResourceType):
+    """A use of a copy that has ended: a wait, a holding, or both."""
+
     name = 'use'
     plural = 'uses'
     endpoints = [UsesEndpoint]
@@ -117,6 +121,8 @@ class Use(base.ResourceType):
 
 
 class TimelineEndpoint(HistoryMixin, base.Endpoint):
+    """How much of a lock was used and waited for, over the last hours."""
+
     kind = base.EndpointKind.COLLECTION
     pathPatterns = ['/locks/n:lockid/timeline/n:hours']
 
@@ -142,7 +148,7 @@ class TimelineEndpoint(HistoryMixin, base.Endpoint):
 
 
 def spans_of_now(copies: list[Any], now: float) -> list[Span]:
-    """Return what is held of copies, and who waits for them, as if that ended now."""
+    """Return the present holdings of copies and waits for them, as if they ended now."""
     spans = []
     waiting: dict[str, float] = {}
     for copy in copies:
@@ -155,12 +161,14 @@ def spans_of_now(copies: list[Any], now: float) -> list[Span]:
         for claim in copy.unsorted_line():
             thing = claim.thing
             since = waits_since(thing)
-            if since is not None:  # who would have any of several waits once
+            if since is not None:  # an owner that needs only one of several waits once
                 waiting[facts_of(thing).name] = since
     return spans + [Span(since, None, now, 0) for since in waiting.values()]
 
 
 class Point(base.ResourceType):
+    """One point of a lock's timeline. It is not a use."""
+
     name = 'point'
     plural = 'points'
     endpoints = [TimelineEndpoint]
@@ -175,6 +183,8 @@ class Point(base.ResourceType):
 
 
 class CostsEndpoint(HistoryMixin, base.Endpoint):
+    """What the locks cost, by builder, over the last days."""
+
     kind = base.EndpointKind.COLLECTION
     pathPatterns = ['/lockcosts/n:days']
 
@@ -187,6 +197,8 @@ class CostsEndpoint(HistoryMixin, base.Endpoint):
 
 
 class Cost(base.ResourceType):
+    """What one lock cost one builder."""
+
     name = 'cost'
     plural = 'costs'
     endpoints = [CostsEndpoint]

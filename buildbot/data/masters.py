@@ -23,7 +23,7 @@ class Master(upstream.Master):
 
     @defer.inlineCallbacks
     def _mark_interrupted(self, masterid: int) -> Any:
-        # what they said was true until the master went, so it must not stay there for ever
+        # their text was true until the master went; it must not stay for ever
         of_master = resultspec.Filter('masterid', 'eq', [masterid])
         builds = yield self.master.data.get(
             ('builds',), [of_master, resultspec.Filter('complete', 'eq', [False])]
@@ -41,5 +41,5 @@ class Master(upstream.Master):
 
 
 def without_holds(summary: str) -> str:
-    """Return what the row of a step group said of its steps, without the locks that it held."""
+    """Return the text of a step group's row about its steps, without the locks that it held."""
     return summary.rpartition(' (holds ')[0] or summary

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the data API tells why a build request, a step, a build or those of a builder wait."""
+"""New: the data API tells why a build request, a step, a build or a builder's requests wait."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ReasonsEndpoint(base.Endpoint):
-    """What the endpoints of reasons have in common."""
+    """What the endpoints of reasons have in common. It answers no path itself."""
 
     kind = base.EndpointKind.COLLECTION
 
@@ -35,7 +35,7 @@ class ReasonsEndpoint(base.Endpoint):
 
     @defer.inlineCallbacks
     def rows(self, found: list[Told]) -> Any:
-        """Return reasons as the data API gives them, numbered from 1.
+        """Return reasons as rows of the data API, numbered from 1.
 
         :returns: Deferred of a list of dicts.
         """
@@ -58,7 +58,7 @@ class ReasonsEndpoint(base.Endpoint):
     def pending(self, builderid: int, brids: list[int]) -> Any:
         """Return why requests of a builder do not start.
 
-        :param brids: the ids of requests that are pending.
+        :param brids: the ids of pending requests.
         """
         builder = self.master.botmaster.getBuilderById(builderid)
         if builder is None:
@@ -69,7 +69,7 @@ class ReasonsEndpoint(base.Endpoint):
 
     @defer.inlineCallbacks
     def running(self, buildid: int) -> Any:
-        """Return a build that runs on this master; None if there is none with this id."""
+        """Return a build that runs on this master; None if none with this id does."""
         running = yield RunningBuilds.getService(self.master.botmaster)
         return next((build for build in running.builds if build.buildid == buildid), None)
 
@@ -91,6 +91,8 @@ def row(number: int, reason: Told, ids: LockIds) -> dict[str, Any]:
 
 
 class BuildRequestReasonsEndpoint(ReasonsEndpoint):
+    """Why a build request waits."""
+
     kind = ReasonsEndpoint.kind
     pathPatterns = ['/buildrequests/n:buildrequestid/reasons']
 
@@ -104,6 +106,8 @@ class BuildRequestReasonsEndpoint(ReasonsEndpoint):
 
 
 class BuilderReasonsEndpoint(ReasonsEndpoint):
+    """Why the pending requests of a builder wait."""
+
     kind = ReasonsEndpoint.kind
     pathPatterns = ['/builders/n:builderid/reasons']
 
@@ -121,6 +125,8 @@ class BuilderReasonsEndpoint(ReasonsEndpoint):
 
 
 class BuildReasonsEndpoint(ReasonsEndpoint):
+    """Why a build or its steps wait."""
+
     kind = ReasonsEndpoint.kind
     pathPatterns = ['/builds/n:buildid/reasons']
 
@@ -134,6 +140,8 @@ class BuildReasonsEndpoint(ReasonsEndpoint):
 
 
 class StepReasonsEndpoint(ReasonsEndpoint):
+    """Why a step waits."""
+
     kind = ReasonsEndpoint.kind
     pathPatterns = ['/steps/n:stepid/reasons']
 
@@ -152,6 +160,8 @@ class StepReasonsEndpoint(ReasonsEndpoint):
 
 
 class Reason(base.ResourceType):
+    """A reason why something waits now. It is not a log of the past."""
+
     name = 'reason'
     plural = 'reasons'
     endpoints = [

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A filter fails on no value: a time is compared as seconds, and what cannot be never matches."""
+"""No value makes a filter fail: times compare as seconds, an impossible value never matches."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ LARGEST = 2**63 - 1
 
 
 class Filter(upstream.Filter):
-    """Which rows are wanted, by the values of one field.
+    """Which rows are wanted, by the values of one field. It does not sort them.
 
-    A time is what is told of it: whole seconds since the epoch. None, and what cannot be compared
-    with a value that is given, is neither more nor less than it, and contains nothing.
+    A time is compared as the data API gives it: in whole seconds since the epoch. None, and
+    anything that cannot be compared with a given value, is neither more nor less than it, and
+    contains nothing.
     """
 
     def getOperator(self, sqlMode: bool = False) -> Callable[[Any, Any], Any]:
-        """Return what compares a field, or its column, with the values.
+        """Return the function that compares a field, or its column, with the values.
 
         :param sqlMode: whether it is a column.
         :raises KeyError: no column can be compared with the values, but the rows can.

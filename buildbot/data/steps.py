@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Rows of steps that begin at once, and the row of a step that is hidden when it has long ended."""
+"""Steps that begin together get their rows in turn; a step that ended long ago can be hidden."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ upstream = release(__name__)
 class Step(upstream.Step):
     def __init__(self, master: Any) -> None:
         super().__init__(master)
-        # who adds a row to a build now, by the id of the build
+        # by the id of a build, a lock for adding a row to it
         self._adding: WeakValueDictionary[int, defer.DeferredLock] = WeakValueDictionary()
 
     @base.updateMethod
     @defer.inlineCallbacks
     def addStep(self, buildid: int, name: str) -> Any:
-        # the row has the next number that is free; of two at once the database refuses one
+        # a row gets the next free number; of two at once, the database refuses one
         adding = self._adding.setdefault(buildid, defer.DeferredLock())
         yield adding.acquire()
         try:
@@ -35,7 +35,7 @@ class Step(upstream.Step):
     @base.updateMethod
     @defer.inlineCallbacks
     def hide_step(self, stepid: int) -> Any:
-        """Hide the row of a step, and tell those who show it.
+        """Hide the row of a step, and send an event to those that show it.
 
         :param stepid: id of the step.
         """

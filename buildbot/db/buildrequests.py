@@ -17,13 +17,13 @@ class BuildRequestsConnectorComponent(upstream.BuildRequestsConnectorComponent):
         """Change the priority of build requests that are not complete.
 
         :param brids: their ids.
-        :returns: Deferred that fires when it is done. It fails with ``NotClaimedError`` if one of
+        :returns: Deferred that fires when it is done. It fails with ``NotClaimedError`` if any of
             them is complete or unknown; then none is changed.
         """
 
         def change(conn: Any) -> None:
             requests = self.db.model.buildrequests
-            for batch in self.doBatch(brids, 100):  # a statement takes only so many parameters
+            for batch in self.doBatch(brids, 100):  # a statement has few parameters
                 chosen = requests.c.id.in_(batch) & (requests.c.complete != 1)
                 done = conn.execute(requests.update().where(chosen).values(priority=priority))
                 if done.rowcount != len(batch):

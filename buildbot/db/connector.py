@@ -31,7 +31,7 @@ class DBConnector(upstream.DBConnector):
     def setup(self, check_version: bool = True, verbose: bool = True) -> Any:
         yield super().setup(check_version, verbose)
         if check_version:
-            # They are new tables, of which Buildbot knows nothing, so nobody needs to be warned.
+            # These are new tables that Buildbot does not know, so nobody needs a warning.
             try:
                 yield self.model.upgrade_own()
             except Exception as e:

@@ -15,17 +15,19 @@ from buildbot.util import epoch2datetime
 
 
 class LockHandConnectorComponent(base.DBConnectorComponent):
+    """Reads and writes holds by hand, quarantines and actions. It takes no lock."""
+
     def is_there(self) -> defer.Deferred[bool]:
-        """Tell whether there are the tables; a master that may not make them runs without."""
+        """Tell whether the tables exist; a master that may not make them runs without them."""
         model = self.db.model
         return self.db.pool.do(lambda conn: model.table_exists(conn, model.lock_holds.name))
 
     def can_keep(self, name: str) -> bool:
-        """Tell whether the database keeps a name as it is, so that it is known after a restart."""
+        """Tell whether the database keeps a name unchanged, so that it is found after a restart."""
         return kept(name, self.db.pool.engine.dialect) == name
 
     def holds_of(self, masterid: int) -> defer.Deferred[list[Any]]:
-        """Return the rows of the holds of a master, those that were granted first in front."""
+        """Return the rows of the holds of a master, in the order in which they were granted."""
         holds = self.db.model.lock_holds
         order = (holds.c.held_since.is_(None), holds.c.held_since, holds.c.asked_at, holds.c.id)
         return self._rows(holds.select().where(holds.c.masterid == masterid).order_by(*order))
@@ -33,7 +35,7 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
     def add_hold(self, **columns: Any) -> defer.Deferred[int]:
         """Add a hold.
 
-        :param columns: of ``lock_holds``, but its id.
+        :param columns: of ``lock_holds``, except its id.
         :returns: Deferred of the id.
         """
         return self._add(self.db.model.lock_holds, columns)
@@ -56,7 +58,7 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
     def add_quarantine(self, **columns: Any) -> defer.Deferred[int]:
         """Add a quarantine.
 
-        :param columns: of ``lock_quarantines``, but its id.
+        :param columns: of ``lock_quarantines``, except its id.
         :returns: Deferred of the id.
         """
         return self._add(self.db.model.lock_quarantines, columns)
@@ -76,10 +78,10 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
         return self._do(rows.delete().where(*same))
 
     def add_action(self, lock: str, **columns: Any) -> defer.Deferred[int]:
-        """Add something that was done with a copy, or that came of it.
+        """Add something that was done with a copy, or that resulted from it.
 
         :param lock: name of the lock.
-        :param columns: of ``lock_actions``, but its id.
+        :param columns: of ``lock_actions``, except its id.
         :returns: Deferred of the id.
         """
         columns.update(lock=lock, lock_hash=self.hashColumns(lock))
@@ -88,10 +90,10 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
     def actions_of(
         self, lock: str, copy: str | None = None, result_spec: Any = None
     ) -> defer.Deferred[list[dict[str, Any]]]:
-        """Return what was done with a lock, as the data API has it.
+        """Return what was done with a lock, as rows of the data API.
 
         :param copy: name of the copy; None for all of them.
-        :param result_spec: which of them, and in which order.
+        :param result_spec: which rows, and in which order.
         """
         rows = self.db.model.lock_actions
         query = rows.select().where(rows.c.lock_hash == self.hashColumns(lock))
@@ -106,14 +108,14 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
         return self.db.pool.do(get)
 
     def is_known(self, person: str) -> defer.Deferred[bool]:
-        """Tell whether somebody of this name has ever done anything by hand."""
+        """Tell whether somebody with this name has ever done anything by hand."""
         rows = self.db.model.lock_actions
         same = (self._is(column, person) for column in (rows.c.who, rows.c.person))
         query = sa.select(rows.c.id).where(sa.or_(*same))
         return self.db.pool.do(lambda conn: conn.execute(query.limit(1)).first() is not None)
 
     def delete_before(self, time: float, masterid: int | None = None) -> defer.Deferred[int]:
-        """Delete what was done before a time; return how much that was.
+        """Delete what was done before a time; return how many rows that was.
 
         :param masterid: of the master where it was done; None stands for any.
         """

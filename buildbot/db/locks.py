@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: ids of locks and of their copies, which are the same after a restart."""
+"""New: ids of locks and of their copies, which stay the same after a restart."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from buildbot.db import base
 
 
 class LocksConnectorComponent(base.DBConnectorComponent):
+    """Gives ids to locks and copies, and deletes unused ones. It knows no lock in use."""
+
     def find_lock_id(self, name: str) -> defer.Deferred[int]:
-        """Return the id of the lock with a name; it is given one if it has none."""
+        """Return the id of the lock with a name; it gets one if it has none."""
         locks = self.db.model.locks
         name_hash = self.hashColumns(name)
         return self.findSomethingId(
@@ -25,7 +27,7 @@ class LocksConnectorComponent(base.DBConnectorComponent):
 
     @defer.inlineCallbacks
     def find_copy_ids(self, lockid: int, names: Iterable[str]) -> Any:
-        """Return the ids of copies of a lock; each is given one if it has none.
+        """Return the ids of copies of a lock; each gets one if it has none.
 
         :param lockid: id of the lock.
         :param names: of the copies.
@@ -64,13 +66,13 @@ class LocksConnectorComponent(base.DBConnectorComponent):
     def delete_unused(self, lockids: set[int], copyids: set[int]) -> defer.Deferred[int]:
         """Delete the ids of copies that no use refers to, and then of locks that have no copies.
 
-        An id is never given again: some databases take the one behind the largest that there is, so
-        that one stays. Another master that is active may go on with an id; while there is one
-        nothing is deleted.
+        An id is never given again: some databases take the one after the largest that exists, so
+        the largest one stays. Another active master may still use an id, so nothing is deleted
+        while there is one.
 
         :param lockids: of locks that are to stay.
         :param copyids: of copies that are to stay.
-        :returns: Deferred of the number of rows that are deleted.
+        :returns: Deferred of the number of deleted rows.
         """
         assert self.db.master is not None
         model, masterid = self.db.model, self.db.master.masterid

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the history of the waits for locks and of what was held."""
+"""New: the history of waits for locks and of holdings."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from buildbot.util import epoch2datetime
 
 
 class Span(NamedTuple):
-    """The times of a use of a lock, and how much of it was used; all of them are in seconds.
+    """The times of a use of a lock, in seconds, and how many units it had. It has no owner.
 
     :param waiting_since: None if it did not wait.
     :param held_since: None if it never got the lock.
-    :param units: how many units; those of a use that is nested in another one are not counted.
+    :param units: how many units; 0 for a use that is nested in another one.
     """
 
     waiting_since: float | None
@@ -31,10 +31,12 @@ class Span(NamedTuple):
 
 
 class LockUsesConnectorComponent(base.DBConnectorComponent):
+    """Reads and writes uses of locks that have ended. It knows no present holding."""
+
     def add(self, uses: Sequence[dict[str, Any]]) -> defer.Deferred[None]:
         """Add rows to the history, in one statement.
 
-        :param uses: for each, the columns of ``lock_uses`` but its id.
+        :param uses: for each row, the columns of ``lock_uses`` except its id.
         """
 
         def add(conn: Any) -> None:
@@ -58,13 +60,14 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
         return self.db.pool.do_with_transaction(delete)
 
     def name_of_lock(self, lockid: int) -> defer.Deferred[str | None]:
-        """Return the name of a lock with an id, in use or not; None if there never was one."""
+        """Return the name of the lock with an id, in use or not; None if there never was one."""
         locks = self.db.model.locks
         return self._first(sa.select(locks.c.name).where(locks.c.id == lockid))
 
     def names_of_copy(self, copyid: int) -> defer.Deferred[tuple[str | None, str | None]]:
-        """Return the names of the lock and of a copy with an id, in use or not; None for both if
-        there never was one.
+        """Return the names of the lock and of the copy with an id, in use or not.
+
+        :returns: Deferred of a pair of names; None for both if there never was such a copy.
         """
         locks, copies = self.db.model.locks, self.db.model.lock_copies
         query = sa.select(locks.c.name, copies.c.name)
@@ -85,9 +88,9 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
         copyid: int | None = None,
         result_spec: Any = None,
     ) -> defer.Deferred[list[dict[str, Any]]]:
-        """Return the uses of a lock or of a copy, as the data API has them.
+        """Return the uses of a lock or of a copy, as rows of the data API.
 
-        :param result_spec: which of them, and in which order.
+        :param result_spec: which rows, and in which order.
         """
         model = self.db.model
         uses, copies, builders = model.lock_uses, model.lock_copies, model.builders
@@ -116,7 +119,7 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
     ) -> defer.Deferred[Any]:
         """Let a function read the uses of a lock that ended after a time, in the database's thread.
 
-        :param take: takes the uses, and returns what this is to return.
+        :param take: takes the uses; its result is returned.
         """
         model = self.db.model
         uses, copies = model.lock_uses, model.lock_copies
@@ -131,7 +134,7 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
     def newest(self, count: int, take: Callable[[Iterable[Any]], Any]) -> defer.Deferred[Any]:
         """Let a function read the newest uses, the newest first, in the database's thread.
 
-        :param take: takes the rows, and returns what this is to return.
+        :param take: takes the rows; its result is returned.
         """
         model = self.db.model
         uses, copies, locks, builders = (
@@ -163,9 +166,9 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
     def since(self, time: float, take: Callable[..., Any]) -> defer.Deferred[Any]:
         """Let a function read the uses that ended after a time, in the database's thread.
 
-        :param take: takes the rows, as tuples of ids of lock and builder, the three times and
-            whether it is nested; and dicts of the names of locks and builders by these ids. It
-            returns what this is to return.
+        :param take: takes the rows, as tuples of the ids of lock and builder, the three times and
+            whether the use is nested; and dicts of the names of locks and builders by these ids.
+            Its result is returned.
         """
         model = self.db.model
         uses, copies = model.lock_uses, model.lock_copies
@@ -187,7 +190,7 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
 
 
 def row_of(row: Any) -> dict[str, Any]:
-    """Return a use as the data API has it."""
+    """Return a use as a row of the data API."""
     found = dict(row._mapping)
     found['useid'] = found.pop('id')
     found['nested'] = bool(found['nested'])

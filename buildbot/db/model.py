@@ -19,13 +19,13 @@ from buildbot_overlay import release
 
 upstream = release(__name__)
 
-#: says which of our revisions a database has. Buildbot's own table of that kind is left alone,
-#: so Buildbot can use the database with our tables in it, and without. For the same reason no
-#: row of these refers to one of Buildbot's, which it must be able to delete.
+#: says which of our revisions a database has. Buildbot's own table of that kind is left alone, so
+#: Buildbot can use the database with or without our tables. For the same reason none of our rows
+#: refers to one of Buildbot's, which Buildbot must be able to delete.
 VERSION_TABLE = 'alembic_version_locks'
 
 
-#: ours, each before those that it refers to
+#: our tables, each before those that it refers to
 OWN_TABLES = (
     *('lock_uses', 'lock_copies', 'locks'),
     *('lock_holds', 'lock_quarantines', 'lock_actions'),
@@ -33,7 +33,7 @@ OWN_TABLES = (
 
 
 class Model(upstream.Model):
-    # The id of a lock is that of its name, as those of builders are.
+    # The id of a lock is found by its name, like that of a builder.
     locks = sautils.Table(
         'locks',
         upstream.Model.metadata,
@@ -43,7 +43,7 @@ class Model(upstream.Model):
         sa.Index('lock_name_hash', 'name_hash', unique=True),
     )
 
-    # What can be held: one for the master, for a worker, for a branch.
+    # What can be held: one for the master, for each worker, or for each branch.
     lock_copies = sautils.Table(
         'lock_copies',
         upstream.Model.metadata,
@@ -56,7 +56,7 @@ class Model(upstream.Model):
         sa.Index('lock_copies_lockid_name_hash', 'lockid', 'name_hash', unique=True),
     )
 
-    # A wait for a copy, and the holding that came of it. Times are in seconds.
+    # A wait for a copy, and the holding that resulted. Times are in seconds.
     lock_uses = sautils.Table(
         'lock_uses',
         upstream.Model.metadata,
@@ -88,8 +88,8 @@ class Model(upstream.Model):
         sa.Index('lock_uses_until', 'until'),
     )
 
-    # What people hold by hand now, or wait for. A copy is named, for nobody may have used it yet;
-    # by these names copies and people are found again, so they are kept as they are.
+    # What people hold by hand now, or wait for. A copy is named, since nobody may have used it yet.
+    # These names find copies and people again, so they are kept unchanged.
     lock_holds = sautils.Table(
         'lock_holds',
         upstream.Model.metadata,
@@ -107,7 +107,7 @@ class Model(upstream.Model):
         sa.Column('held_since', sa.Float(53), nullable=True),
         sa.Column('until', sa.Float(53), nullable=False),
         sa.Column('told', sa.String(10), nullable=False),
-        # the id of a hold that has ended is not that of another one
+        # the id of a hold that has ended is never used again
         sqlite_autoincrement=True,
     )
 
@@ -154,7 +154,7 @@ class Model(upstream.Model):
 
     @property
     def _own_scripts(self) -> ScriptDirectory:
-        """Buildbot's revisions, and ours, which come behind them."""
+        """Buildbot's revisions, followed by ours."""
         theirs = self.alembic_get_scripts()
         own = util.sibpath(__spec__.origin, 'migrations/versions')  # __file__ is Buildbot's
         return ScriptDirectory(theirs.dir, version_locations=[theirs.versions, own])
@@ -195,12 +195,12 @@ class Model(upstream.Model):
                     conn.rollback()
                     if not self.table_exists(conn, 'lock_actions'):
                         raise
-                    # another master, which starts at the same time, was first
+                    # another master, which started at the same time, was first
 
         return self.db.pool.do(upgrade)
 
     def drop_own(self) -> defer.Deferred[None]:
-        """Drop our tables with all that is in them, as before the fork is uninstalled for good."""
+        """Drop our tables with everything in them, before the fork is uninstalled for good."""
 
         def drop(conn: Any) -> None:
             for table in (*OWN_TABLES, VERSION_TABLE):

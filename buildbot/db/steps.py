@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The row of a step can be hidden when the step has long ended."""
+"""The row of a step can be hidden long after the step has ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ upstream = release(__name__)
 
 class StepsConnectorComponent(upstream.StepsConnectorComponent):
     def hide_step(self, stepid: int) -> defer.Deferred[None]:
-        """Hide the row of a step; when it ended stays as it is.
+        """Hide the row of a step; the time of its end does not change.
 
         :param stepid: id of the step.
         """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: texts that others have chosen, as each database can keep them."""
+"""New: texts that others have chosen, in a form that each database can keep."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-#: dialects of databases with which Buildbot talks in three bytes for a character
+#: dialects in which Buildbot stores a character in at most three bytes
 NARROW = ('mysql', 'mariadb')
 
-#: characters that have no place in these
+#: characters that they cannot store
 WIDE = re.compile('[\U00010000-\U0010ffff]')
 
-#: the most bytes of a text there
+#: the most bytes of a text in them
 MOST = 2**16 - 1
 
 
 class KeptText(sa.types.TypeDecorator):
-    """A text for people to read. What the database cannot keep of it is replaced by U+FFFD, or cut.
+    """A text for people to read. What the database cannot keep is replaced by U+FFFD, or cut.
 
-    What must be found again by its name is found by the hash of that, or is no such text.
+    A name by which something is found again is not such a text, or is found by its hash.
     """
 
     impl = sa.Text
@@ -34,7 +34,7 @@ class KeptText(sa.types.TypeDecorator):
 def kept(text: str, dialect: Any) -> str:
     """Return what the database keeps of a text.
 
-    :param dialect: the one of SQLAlchemy for the database.
+    :param dialect: SQLAlchemy's dialect for the database.
     """
     if dialect.name not in NARROW:
         return text
@@ -42,11 +42,11 @@ def kept(text: str, dialect: Any) -> str:
 
 
 def exactly(column: Any, value: Any, dialect: Any) -> Any:
-    """Return the condition that a column is a text, and no other one that sorts as it does.
+    """Return the condition that a column is exactly a text, and not one that only sorts alike.
 
-    :param value: the text, or what else the column may be.
+    :param value: the text, or another value that the column may have.
     """
     if dialect.name not in NARROW or not isinstance(value, str):
         return column == value
-    # there, 'Main' and 'main ' are equal to 'main'
+    # these databases take 'Main' and 'main ' for equal to 'main'
     return sa.cast(column, sa.LargeBinary) == kept(value, dialect).encode()

@@ -23,10 +23,10 @@ class WorkersConnectorComponent(upstream.WorkersConnectorComponent):
         paused: Any = None,
         graceful: Any = None,
     ) -> defer.Deferred[list[Any]]:
-        """Return the workers of which all that is given is true.
+        """Return the workers that meet all given conditions.
 
-        :param masterid: they are configured there; what is told of other masters is left out.
-        :param builderid: they build for it; what is told of other builders is left out.
+        :param masterid: they are configured there; what is known of other masters is left out.
+        :param builderid: they build for it; what is known of other builders is left out.
         :returns: Deferred of a list of ``WorkerModel``.
         """
         model = self.db.model
@@ -75,7 +75,7 @@ class WorkersConnectorComponent(upstream.WorkersConnectorComponent):
 
 
 def conditions(*values: tuple[Any, Any]) -> list[Any]:
-    """Return the conditions that columns have values; None stands for any value."""
+    """Return the conditions that columns have these values; None stands for any value."""
     return [
         column == (int(value) if isinstance(value, bool) else value)
         for column, value in values

@@ -115,7 +115,7 @@ class Claim(Waiter):
         return self.state is HELD
 
     def keeps(self) -> Sequence[Any]:
-        """Return the owners that let go of nothing while this waits: its own, and those around it."""
+        """Return the owners that let go of nothing while this waits: its own and those around."""
         return (self.owner, *self.ancestors)
 
     def ways(self, hopeful: bool) -> Sequence[Sequence[Claim]]:
@@ -163,7 +163,7 @@ class Claim(Waiter):
         return self.state is HELD
 
     def enter_line(self) -> None:
-        """Wait in line without asking again, right after it turned out not to be this claim's turn."""
+        """Wait in line without asking again, right after it proved not to be its turn."""
         if self.ancestors:
             self._find_pools()
         self.state = WAITING

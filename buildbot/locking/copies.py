@@ -81,7 +81,7 @@ def lock_of(copy: BaseLock) -> Any:
 
 
 def definition_of(copy: BaseLock) -> Any:
-    """Return what the configuration says about the lock of a copy; None if it says nothing (yet)."""
+    """Return what the configuration says about a copy's lock; None if nothing (yet)."""
     return getattr(lock_of(copy), 'lockid', None)
 
 
@@ -258,7 +258,7 @@ class RealBranchLock(FoundByName):
         return {'scope': 'branch', 'codebase': codebase, 'branch': of}
 
     def copy_for(self, codebase: str, branch: str | None) -> BaseLock:
-        """Return the copy for a branch, or for the value that the lock's ``key`` was rendered to."""
+        """Return the copy for a branch, or for what the lock's ``key`` was rendered to."""
         lock = self.copies.get((codebase, branch))
         if lock is None:
             of = f'{codebase}:{branch}' if codebase else f'{branch}'

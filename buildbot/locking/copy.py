@@ -667,7 +667,7 @@ class BaseLock:
 
 
 def quarantines_open_to(owner: LockOwner, accesses: Iterable[tuple[BaseLock, Access]]) -> list[Any]:
-    """Return the keys of the quarantines of these copies inside which an owner may hold them all."""
+    """Return the keys of the copies' quarantines inside which an owner may hold them all."""
     closed = [lock.quarantine for lock, _ in accesses if lock.quarantine is not None]
     return [key_of(quarantine) for quarantine in closed if quarantine.lets_in(owner)]
 

@@ -23,7 +23,7 @@ WORD = re.compile(r'[\w.:/][\w.:/@+-]*')
 
 
 class Expression:
-    """What a resource must be to be meant. Equal expressions mean the same; they know no resource."""
+    """What a resource must be to be meant. Equal ones mean the same; they know no resource."""
 
     @property
     def text(self) -> str:

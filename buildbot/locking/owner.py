@@ -72,7 +72,7 @@ class LockOwner:
         return False
 
     def other_waits(self) -> Iterable[Any]:
-        """Return the waits, other than those of claims, that it or an owner nested in it waits for."""
+        """Return the waits, besides those of claims, that it or an owner in it waits for."""
         return ()
 
     @property

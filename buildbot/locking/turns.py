@@ -62,7 +62,7 @@ def has_turn(lane: Any, place: Any, choice: Any = None) -> bool:
 
 
 def overtaken(lane: Any, claim: Any) -> Iterator[Any]:
-    """Yield the claims that a claim overtakes at a lane: those that also wait for something else."""
+    """Yield the claims that one overtakes at a lane: those that also wait for something else."""
     around = lane.holders_around()
     for other in lane.lock.busy:
         first = other.heads.first()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: who consumes messages, found by how a message begins."""
+"""New: the consumers of messages, found by how a message's key begins."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Sequence
 
 
 class Consumers:
-    """Those who consume messages, in the order in which they came. It delivers none.
+    """The consumers of messages, in the order in which they came. It delivers no message.
 
-    Each worker consumes the commands for it. So those of a message are not looked for among all,
-    but among those whose filter has as many words, and begins with the same one.
+    Each worker consumes the commands for it. So the consumers of a message are not searched for
+    among all, but among those whose filter has as many words and the same first word.
     """
 
     def __init__(self) -> None:
         self._number = count()
-        # by how their filters begin, with the number of each
+        # the consumers by the beginning of their filters, each with its number
         self._known: dict[tuple[Any, ...], dict[Any, int]] = {}
 
     def __iter__(self) -> Iterator[Any]:
@@ -42,7 +42,7 @@ class Consumers:
             del self._known[begin]
 
     def may_want(self, key: Sequence[str]) -> list[Any]:
-        """Return those whose filters may match the key of a message."""
+        """Return the consumers whose filters may match the key of a message."""
         some = self._known.get(beginning(key), {})
         of_any = self._known.get((len(key), None))
         if not of_any:
@@ -52,5 +52,5 @@ class Consumers:
 
 
 def beginning(words: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the number of the words of a filter or key, and the first."""
+    """Return the number of words of a filter or key, and the first word."""
     return (len(words), *words[:1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A message is not compared with the filters of all consumers, and can be left out if unheard."""
+"""A message is compared with few filters, and need not be made if nobody would hear it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SimpleMQ(upstream.SimpleMQ):
         self.qrefs = Consumers()
 
     def is_heard(self, routingKey: tuple[str, ...]) -> bool:
-        """Tell whether somebody consumes messages of a key, or they are logged."""
+        """Tell whether anybody consumes messages with a key, or they are logged."""
         consumers = self.qrefs.may_want(routingKey)
         return self.debug or any(matchTuple(routingKey, c.filter) for c in consumers)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the messages that tell people of locks."""
+"""New: the messages that tell people about locks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from buildbot.locking.plain import lines_of
 from buildbot.locking.plain import one_line
 from buildbot.reporters.message import MessageFormatterBaseJinja
 
-#: what people can be told of, and the words for it in a subject
+#: the events that people can be told of, and their words in a subject
 EVENTS = {
     'hold': 'somebody wants to hold it',
     'held': 'it is held by hand',
@@ -56,7 +56,7 @@ TEMPLATES = {'plain': PLAIN, 'html': HTML}
 
 
 class LockMessageFormatter(MessageFormatterBaseJinja):
-    """Makes the message of one thing that is told of a lock.
+    """Makes the message of one event about a lock. It does not send it.
 
     Templates are given ``copy``, ``lock``, ``action`` (a name of ``EVENTS``), its ``words``, the
     sentence ``text``, ``who``, ``reason``, ``person``, ``at``, ``until_at``, ``url``,
@@ -65,9 +65,9 @@ class LockMessageFormatter(MessageFormatterBaseJinja):
     :param template: of the body, for Jinja.
     :param subject: template of the subject.
     :param template_type: ``plain`` or ``html``.
-    :param extra_info_cb: as of Buildbot's ``MessageFormatter``.
+    :param extra_info_cb: like that of Buildbot's ``MessageFormatter``.
     :param kwargs: what each formatter of Buildbot takes, such as ``ctx``.
-    :raises ConfigErrors: one of these is not what it must be.
+    :raises ConfigErrors: one of the arguments is not valid.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class LockMessageFormatter(MessageFormatterBaseJinja):
                 refuse(f'{name} must be a string, not {text!r}')
         try:
             super().__init__(body, line, template_type, extra_info_cb, **kwargs)
-            # names are what others have chosen
+            # others have chosen the names, which may contain markup
             self.body_template = jinja2.Template(body, autoescape=template_type == 'html')
         except jinja2.TemplateSyntaxError as e:
             refuse(f'a template cannot be read: {e.message} (line {e.lineno} of it)')
@@ -100,7 +100,7 @@ class LockMessageFormatter(MessageFormatterBaseJinja):
         :returns: Deferred of a dictionary with ``body``, ``subject``, ``type``, ``extra_info``.
         """
         url = master.config.buildbotURL
-        # what others have chosen makes no lines of its own, and a reason may have several
+        # texts that others have chosen get no lines of their own; only a reason may have several
         texts = ('copy', 'text', 'who', 'person')
         context = {
             **action,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what Prometheus can be told of locks and of pending requests."""
+"""New: metrics of locks and of pending requests for Prometheus."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ with suppress(ImportError):
     prometheus_client = import_module('prometheus_client')
     from prometheus_client.core import GaugeMetricFamily
 
-#: the most locks that have metrics of their own; the others are summed
+#: the most locks that have metrics of their own; the others are added up
 MOST = 500
 
-#: stands for the others
+#: the label of the others
 OTHERS = '(others)'
 
 #: bounds of the buckets of waits and holds, in seconds
@@ -48,7 +48,7 @@ BUCKETS = (1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 
 
 class LockMetrics(BuildbotService):
-    """Serves metrics under ``/metrics`` for Prometheus to fetch.
+    """Serves metrics under ``/metrics``, for Prometheus to fetch. It sends nothing by itself.
 
     :param port: a number, or an endpoint such as ``tcp:9101:interface=127.0.0.1``.
     """
@@ -60,8 +60,7 @@ class LockMetrics(BuildbotService):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._names = Labels()
-        # without the library the configuration is refused
-        # None if there is no prometheus_client, of which checkConfig tells
+        # None without prometheus_client; checkConfig then refuses the configuration
         self._counted: Any = Times(self._names) if prometheus_client is not None else None
 
     def checkConfig(self, port: Any = 9101) -> None:
@@ -129,7 +128,7 @@ class LockMetrics(BuildbotService):
 
 
 class Metrics(resource.Resource):
-    """What Prometheus fetches. It is made in the thread of the reactor, where nothing changes."""
+    """The page that Prometheus fetches, made in the reactor's thread, where nothing changes."""
 
     isLeaf = True
 
@@ -143,13 +142,13 @@ class Metrics(resource.Resource):
 
 
 class Labels:
-    """The names of locks that are labels. There is no end of the names that are rendered."""
+    """The names of locks that are labels: a limited number, since rendered names have no end."""
 
     def __init__(self) -> None:
         self._known: set[str] = set()
 
     def label(self, lock: str) -> str:
-        """Return the label of a lock, which may be that of many."""
+        """Return the label of a lock, which other locks may share."""
         name = plain(lock)
         if name not in self._known:
             if len(self._known) >= MOST:
@@ -159,7 +158,7 @@ class Labels:
 
 
 class Times:
-    """Counts how long was waited for locks, how long they were held, and what was left of that."""
+    """Counts waits, holds, deadlocks and leftovers by lock. It knows no present use."""
 
     def __init__(self, labels: Labels) -> None:
         self._labels = labels
@@ -190,11 +189,11 @@ class Times:
         registry.register(self._deadlocks)
 
     def hear_of_leftover(self, leftover: Leftover) -> None:
-        """Count what had no living owner."""
+        """Count a holding or wait without a living owner."""
         self._leftovers.labels(self._labels.label(leftover.copy.lockName)).inc()
 
     def hear_of_deadlock(self, owner: Any, error: CircleError) -> None:
-        """Count a wait that was ended, for a lock that it kept from others or waited for."""
+        """Count a wait that was ended, for a lock that its owner kept from others or waited for."""
         lock = '' if error.lock is None else self._labels.label(error.lock.lockName)
         self._deadlocks.labels(lock).inc()
 
@@ -208,7 +207,7 @@ class Times:
 
 
 class Gauges:
-    """How locks are used, and why requests pend, at the moment when that is asked."""
+    """How locks are used and why requests are pending at the moment. It counts nothing."""
 
     def __init__(self, master: Any, labels: Labels) -> None:
         self._master = master
@@ -283,7 +282,7 @@ class Gauges:
 
 
 def is_port(port: Any) -> bool:
-    """Tell whether it can be listened there, as far as that is known without trying."""
+    """Tell whether the master can listen there, as far as that is known without trying."""
     if isinstance(port, int) and not isinstance(port, bool):
         return 0 < port < 65536
     try:

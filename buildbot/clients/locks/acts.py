@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what each sub command of ``buildbot locks`` does to a copy, and says when it is done."""
+"""New: what each sub command of ``buildbot locks`` does to a copy, and what it says afterwards."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from buildbot.clients.locks.until import end_at
 from buildbot.clients.locks.until import moment
 from buildbot.process.eye.words import plain
 
-#: how many of those who wait are shown before it is asked whether to go on
+#: how many waiting owners are shown before the question whether to go on
 SHOWN = 5
 
 
 class Act(NamedTuple):
-    """What is to be done.
+    """What is to be done. It does nothing itself.
 
     :param words: parameters for the master.
     :param wish: what it is, for the question.
-    :param done: takes what the master answers, and returns what has been done.
+    :param done: takes the master's answer, and returns what has been done.
     """
 
     words: dict[str, Any]
@@ -118,7 +118,7 @@ ACTS = {
 
 
 async def do(asked: Asked, config: Any) -> None:
-    """Do what a sub command says, if the copy is as the user has seen it.
+    """Do what a sub command says, if the copy is still as the user has seen it.
 
     :raises NoAnswer: it is not done; the text says why.
     """
@@ -133,7 +133,7 @@ async def do(asked: Asked, config: Any) -> None:
         question = f'{name}: {act.wish}; continue? [y/N] '
         if not await asked.agree(state_of(asked, copy, users), question):
             raise NoAnswer('nothing was done')
-    # the version is older than what was read after it, so what was shown is never the older one
+    # the version is older than what was read after it, so the user never saw an older state
     answer = await asked.api.do(
         f'locks/{copy.lock["lockid"]}',
         config.name,
@@ -151,7 +151,7 @@ async def do(asked: Asked, config: Any) -> None:
 
 
 def state_of(asked: Asked, copy: Copy, users: Users) -> list[str]:
-    """Say what a copy is now."""
+    """Say what state a copy is in now."""
     if copy.row is None:
         return headed(f'{plain(copy.name)}: ', 'nobody uses it', asked.look)
     shown = users.waiters[:SHOWN]

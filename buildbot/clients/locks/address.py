@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: addresses of a master and of its pages, as people have them from their browser."""
+"""New: addresses of a master and of its pages, as people copy them from their browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 from urllib.parse import urlsplit
 
-#: the id of what can wait
+#: the name of the id of each kind that can wait
 IDS = {
     'builders': 'builderid',
     'buildrequests': 'buildrequestid',
@@ -20,7 +20,7 @@ IDS = {
 def master_url(text: str) -> str:
     """Return the address of a master's web page, with a slash at the end.
 
-    :raises ValueError: it is none; the text says why.
+    :raises ValueError: the text is not such an address; the message says why.
     """
     text = text.partition('#')[0]
     if '://' not in text:
@@ -40,11 +40,11 @@ def master_url(text: str) -> str:
 
 
 class Thing(NamedTuple):
-    """What a user asks about.
+    """What a user asks about. It is not the answer.
 
     :param master: the address of its master; None if only an id was given.
     :param path: of its row in the data API.
-    :param kind: of that row, in plural.
+    :param kind: of that row, in the plural.
     """
 
     master: str | None
@@ -61,7 +61,7 @@ def thing_at(text: str) -> Thing:
     """Return what is shown at an address of the web page or of the data API.
 
     :param text: may be only the id of a build request.
-    :raises ValueError: it is nothing that can wait; the text says so.
+    :raises ValueError: nothing there can wait; the message says so.
     """
     if re.fullmatch(r'[0-9]{1,18}', text):
         return Thing(None, f'buildrequests/{text}', 'buildrequests')

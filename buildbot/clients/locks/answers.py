@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what each sub command of ``buildbot locks`` asks, and writes."""
+"""New: what each sub command of ``buildbot locks`` asks the master, and what it writes."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from buildbot.clients.locks.texts import news_text
 from buildbot.clients.locks.texts import reasons_text
 from buildbot.process.eye.words import plain
 
-#: how many copies are shown before what happens to them
+#: how many copies are shown before a watch begins
 COPIES = 20
 
-#: how many of the things that were done by hand are shown
+#: how many actions by hand are shown
 ACTIONS = 5
 
 HINT = '; --limit 0 shows all'
@@ -46,9 +46,9 @@ async def show_all(asked: Asked) -> None:
 
 
 async def show(asked: Asked, name: str, limit: int) -> None:
-    """Show a lock with its copies, who holds these and who waits.
+    """Show a lock with its copies, their holders and who waits.
 
-    :param limit: of copies, and of who waits for one; 0 stands for none.
+    :param limit: of copies, and of waiting owners for each; 0 stands for no limit.
     """
     api = asked.api
     lock, one = await find_lock(api, name)
@@ -58,13 +58,13 @@ async def show(asked: Asked, name: str, limit: int) -> None:
         copies = [copy for copy in copies if is_copy(copy, one)]
         if not copies:
             raise NoAnswer(f'nobody uses a copy named {plain(one)}')
-    # those first who keep somebody waiting for long
+    # copies with the longest waits come first
     copies.sort(key=lambda c: (c['oldest_wait_at'] or api.now, -c['used'], c['name']))
     shown = copies[:limit] if limit else copies
     holders = await api.rows('holders', f'{path}/holders')
     waiters: dict[
         Any, Any
-    ] = {}  # and how many there are; that may be others than when the copies were asked for
+    ] = {}  # with how many there are, which may have changed since the copies were read
     for copy in shown:
         waiters[copy['copyid']] = ([], 0)
         at = f'copies/{copy["copyid"]}/waiters'
@@ -93,15 +93,15 @@ async def show(asked: Asked, name: str, limit: int) -> None:
 
 
 async def last_actions(api: Api, path: str) -> list[Any]:
-    """Return what was done by hand last, with a lock or a copy."""
+    """Return the last actions by hand on a lock or a copy."""
     try:
         return await api.rows('lockactions', f'{path}/actions', order='-at', limit=ACTIONS)
-    except NotThere:  # nobody uses the copy any more, or the master knows of no such thing
+    except NotThere:  # nobody uses the copy any more, or the master has no such history
         return []
 
 
 async def tell_why(asked: Asked, thing: Thing) -> None:
-    """Tell why something waits; of a request that has builds, why these do."""
+    """Tell why something waits; for a request that has builds, why these wait."""
     api = asked.api
     try:
         [row] = await api.rows(thing.kind, thing.path)
@@ -118,7 +118,7 @@ async def tell_why(asked: Asked, thing: Thing) -> None:
         try:
             reasons += await api.rows('reasons', at)
         except NotThere:
-            await all_locks(api)  # is it a Buildbot that knows no reasons?
+            await all_locks(api)  # does this Buildbot know no reasons?
             raise
     if asked.is_json:
         asked.write_json({'reasons': reasons})
@@ -160,11 +160,11 @@ async def show_costs(asked: Asked, days: int, limit: int) -> None:
 
 
 async def watch(asked: Asked, name: str | None) -> None:
-    """Show what is, and then what happens to locks, until the master ends it."""
+    """Show the present state and then what happens to locks, until the master ends it."""
     api = asked.api
     lock, one = (None, None) if name is None else await find_lock(api, name)
     if lock is None:
-        await all_locks(api)  # a master without locks does not say that it tells no events of them
+        await all_locks(api)  # a master without locks sends no events, and does not say so
     events = f'locks/{"*" if lock is None else lock["lockid"]}/copies/*/*'
     stream = await api.listen(events, 'lockactions/*/*')
     if not asked.is_json:

@@ -26,15 +26,15 @@ from buildbot.clients.locks.stream import Lost
 from buildbot.clients.locks.stream import Stream
 from buildbot.process.eye.words import plain
 
-#: after how many seconds it is said that the master has not answered
+#: seconds after which the user is told that the master has not answered
 SLOW = 2
 
-#: after how many seconds it is not waited for any longer
+#: seconds after which the command stops waiting for an answer
 PATIENCE = 60
 
 
 class NoAnswer(Exception):
-    """The master does not say what it was asked; the text says why."""
+    """The master does not give the answer; the text says why."""
 
 
 class NotThere(NoAnswer):
@@ -42,6 +42,8 @@ class NotThere(NoAnswer):
 
 
 class Credentials(NamedTuple):
+    """A user name and a password. It does not say whether the master accepts them."""
+
     user: str
     password: str
 
@@ -52,24 +54,26 @@ class Credentials(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A log-in that a browser has done: what the master's cookie says of it."""
+    """A log-in made in a browser: the contents of the master's cookie. It is no password."""
 
     text: str
 
     @property
     def cookie(self) -> str:
-        # the second name is for a master that talks TLS itself
+        # the second name is for a master that serves TLS itself
         return f'TWISTED_SESSION={self.text}; TWISTED_SECURE_SESSION={self.text}'
 
 
 class Answer(NamedTuple):
+    """A master's answer to one HTTP request. It may be a refusal."""
+
     code: int
     headers: Headers
     body: bytes
 
     @property
     def content(self) -> Any:
-        """What the JSON in it says; None if there is none."""
+        """The JSON in the answer; None if there is none."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -81,11 +85,11 @@ class Answer(NamedTuple):
 
 
 class Api:
-    """The data API of a master.
+    """The data API of a master, as a client uses it. It is not the command, and prints nothing.
 
     :param url: of its web page, with a slash at the end.
-    :param credentials: for its log-in, and a password for a proxy in front of it, too.
-    :param say: is called with words for somebody who waits.
+    :param credentials: for its log-in; a password is also for a proxy in front of it.
+    :param say: called with words for a user who waits.
     """
 
     def __init__(
@@ -104,14 +108,14 @@ class Api:
         self._headers = Headers({'Accept': ['application/json']})
         self._credentials = credentials
         self._streams: list[Stream] = []
-        #: the time of the master's clock, when it answered last
+        #: the time of the master's clock when it last answered
         self.now = time.time()
 
     async def log_in(self) -> None:
-        """Have the master know the user, if there are credentials.
+        """Log the user in, if there are credentials.
 
-        A proxy in front of it takes these with each request. The master takes them once, and gives
-        a cookie, unless it has no log-in with a password.
+        A proxy in front of the master takes the credentials with each request. The master takes
+        them once, and gives a cookie, unless it has no log-in with a password.
         """
         if self._credentials is None:
             return
@@ -130,10 +134,10 @@ class Api:
     async def rows(self, kind: str, path: str, **query: Any) -> list[Any]:
         """Return rows of the data API.
 
-        :param kind: of the rows, in plural.
+        :param kind: of the rows, in the plural.
         :param query: filters, order and limit.
-        :raises NotThere: it has nothing at this path.
-        :raises NoAnswer: it does not answer, or something else.
+        :raises NotThere: there is nothing at this path.
+        :raises NoAnswer: the master does not answer, or not with such rows.
         """
         rows, _ = await self.page(kind, path, **query)
         return rows
@@ -150,7 +154,7 @@ class Api:
         return rows, content.get('meta', {}).get('total', len(rows))
 
     async def name_of_user(self) -> str:
-        """Return by which name the master knows who asks."""
+        """Return the name by which the master knows the user."""
         content = self._check(await self._ask('config'))
         user = content.get('user') or {}
         for key in ('email', 'username', 'full_name'):
@@ -159,12 +163,12 @@ class Api:
         return 'anonymous'
 
     async def do(self, path: str, action: str, words: dict[str, Any]) -> Any:
-        """Have something done.
+        """Have the master do something.
 
         :param path: of the data API.
-        :param action: of it.
+        :param action: one of those that the path has.
         :param words: parameters.
-        :returns: what the master says of it.
+        :returns: the master's answer.
         :raises NoAnswer: it is refused, or it is not known whether it was done.
         """
         call = {'jsonrpc': '2.0', 'method': action, 'params': words, 'id': 1}
@@ -234,7 +238,7 @@ class Api:
         return stream
 
     def stop(self) -> None:
-        """Hear no more events."""
+        """Stop listening for events."""
         for stream in self._streams:
             stream.stop()
 
@@ -246,7 +250,7 @@ class Api:
             try:
                 self.now = parsedate_to_datetime(said[0]).timestamp()
             except (TypeError, ValueError):
-                pass  # some proxy's
+                pass  # a proxy's page, say
         return answer
 
     async def _read(self, response: Any) -> Answer:
@@ -274,7 +278,7 @@ class Api:
             if not isinstance(cause, defer.CancelledError):
                 words = harmless(cause).strip().rstrip('.')[:300] or type(cause).__name__
                 raise NoAnswer(f'no master answers at {self._url}: {words}') from None
-            if late.active():  # it was somebody else who did not want to wait
+            if late.active():  # it was cancelled by somebody else
                 raise cause from None
             raise NoAnswer(f'{self._url} has not answered for {PATIENCE} s') from None
         finally:
@@ -284,6 +288,6 @@ class Api:
 
 
 def cause_of(e: BaseException) -> BaseException:
-    """Return what is behind an exception of the HTTP client."""
+    """Return the cause of an exception of the HTTP client."""
     reasons = getattr(e, 'reasons', None)
     return cause_of(reasons[-1].value) if reasons else e

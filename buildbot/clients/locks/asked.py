@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: one call of ``buildbot locks``: whom it asks, and where it writes."""
+"""New: one call of ``buildbot locks``: which master it asks, and where it writes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from buildbot.clients.locks.look import Look
 
 
 class Asked(NamedTuple):
-    """One call of the command.
+    """One call of the command. It does not know what is asked.
 
     :param api: of the master.
     :param write: takes lines of the answer.
-    :param say: takes words for somebody who waits.
-    :param agree: takes lines and a question, and returns whether the user says yes to it.
+    :param say: takes words for a user who waits.
+    :param agree: takes lines and a question, and returns whether the user says yes.
     :param is_json: whether the answer is to be JSON.
     """
 

@@ -27,9 +27,9 @@ async def run(reactor: Any, config: Any, out: Any, err: Any, source: Any = None)
     """Do what the command says, and return its exit status.
 
     :param config: options of the sub command.
-    :param out: where the answer is written to.
-    :param err: where all else is said.
-    :param source: from where a question is answered.
+    :param out: where the answer is written.
+    :param err: where everything else is written.
+    :param source: where the answer to a question is read.
     """
 
     def say(words: str) -> None:
@@ -80,5 +80,5 @@ def locks(config: Any) -> NoReturn:
     finally:
         try:
             sys.stdout.flush()
-        except BrokenPipeError:  # or the interpreter says so when it ends
+        except BrokenPipeError:  # otherwise the interpreter reports it when it ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

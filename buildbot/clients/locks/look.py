@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: how text looks on a terminal: how wide it is there, where it is broken, its colours."""
+"""New: how text looks on a terminal: its width, its line breaks, its colours."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 from buildbot.locking.plain import seen
 
-#: the columns of what is no terminal
+#: the width of output that is not a terminal
 UNLIMITED = 10_000
 
-#: less than that is not a terminal that can be read
+#: a narrower terminal cannot be read
 NARROWEST = 20
 
 
 def harmless(text: Any) -> str:
-    """Return text of any length in which nothing can move, colour or reverse what is around it."""
+    """Return a text in which nothing can move, colour or reverse the text around it."""
     return ''.join(map(seen, str(text)))
 
 
@@ -45,15 +45,15 @@ def head(text: str, width: int) -> str:
 
 
 def cut(text: str, width: int) -> str:
-    """Return a text that fits, with dots if there was more of it."""
+    """Return a text that fits, with dots if something was cut off."""
     return text if width_of(text) <= width else f'{head(text, width - 3)}...'
 
 
 def wrap(text: str, width: int, first: str = '', rest: str = '') -> list[str]:
-    """Break a text into lines between its words, and a word that is too long anywhere.
+    """Break a text into lines between its words; a word that is too long is broken anywhere.
 
     :param first: what the first line begins with.
-    :param rest: what the others begin with.
+    :param rest: what the other lines begin with.
     """
     lines = []
     line, is_empty = first, True
@@ -74,10 +74,10 @@ def wrap(text: str, width: int, first: str = '', rest: str = '') -> list[str]:
 
 
 class Look(NamedTuple):
-    """How it is to look.
+    """How text is to look. It contains no text.
 
     :param width: in columns.
-    :param colours: whether escape sequences for them are allowed.
+    :param colours: whether escape sequences for colours are allowed.
     """
 
     width: int = UNLIMITED
@@ -94,7 +94,7 @@ class Look(NamedTuple):
 
 
 def look_of(out: Any, environment: Any = os.environ) -> Look:
-    """Return how text is to look that is written to a file or terminal."""
+    """Return how text that is written to a file or terminal is to look."""
     is_terminal = out.isatty()
     width = shutil.get_terminal_size((80 if is_terminal else UNLIMITED, 24)).columns
     if not is_terminal and not environment.get('COLUMNS', '').isdigit():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what a user means: a lock, a copy of it, and who holds that or waits for it."""
+"""New: what a user means: a lock, one of its copies, and its holders and waiters."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Row = dict
 #: the version of a copy that nobody uses
 UNUSED = '0-0-0'
 
-#: how the copy of a lock is named, by kind of the lock
+#: which option names a copy, by kind of the lock
 NAMED_BY = {'master': '', 'worker': '--worker', 'branch': '--branch', 'pool': ''}
 
-#: what those do whose id has a name, and what others do not
+#: what the owner with such an id does, and what another one does not do
 DOES = {'holderid': ('holds', 'does not hold'), 'waiterid': ('waits for', 'does not wait for')}
 
-#: how many of several that may be meant are named
+#: how many of several possible meanings are named
 NAMED = 5
 
 
 async def all_locks(api: Api) -> list[Row]:
     """Return the rows of all locks.
 
-    :raises NoAnswer: the master knows nothing of locks, or does not answer.
+    :raises NoAnswer: the master does not know locks, or does not answer.
     """
     try:
         return await api.rows('locks', 'locks')
@@ -42,7 +42,8 @@ async def all_locks(api: Api) -> list[Row]:
 async def find_lock(api: Api, name: str) -> tuple[Row, str | None]:
     """Return the row of a lock, and the name of the copy if one of its copies is meant.
 
-    :param name: of the lock or the copy, also as it is shown; or the id of the lock.
+    :param name: of the lock or the copy, also in the form in which it is shown; or the id of the
+        lock.
     """
     locks = await all_locks(api)
     ways: list[Callable[[Any], bool]] = [
@@ -65,9 +66,9 @@ def is_copy(copy: Row, name: str) -> bool:
 
 
 class Of(NamedTuple):
-    """Whose copy of a lock is meant, beside the name of the lock.
+    """Which copy of a lock is meant. It does not name the lock.
 
-    :param option: that says so; empty if none does.
+    :param option: the option that says so; empty if none does.
     :param name: the worker, branch or key; None for the copy of a master lock.
     """
 
@@ -77,7 +78,7 @@ class Of(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """A copy of a lock, in use or not.
+    """A copy of a lock, in use or not, as the client knows it.
 
     :param lock: its row.
     :param row: of the copy; None if nobody uses it.
@@ -138,13 +139,13 @@ def copy_of(lock: Row, copies: Sequence[Row], of: Of) -> Copy:
 
 
 def of_brackets(lock: Row, name: str) -> Of:
-    """Return whose copy one is that nobody uses, by its name: ``jtag[board-1]``."""
+    """Return which copy is meant by a name such as ``jtag[board-1]``, if nobody uses it."""
     option = NAMED_BY[lock['kind']]
     of = name.partition('[')[2]
     if lock['kind'] == 'pool':
         raise NoAnswer(f'{plain(lock["name"])} has no resource {plain(of[:-1])}')
     if name.count('[') == 1 and of.endswith(']') and len(of) > 1:
-        # of a branch lock, what is before a colon might be a codebase
+        # in the name of a branch lock's copy, the text before a colon might be a codebase
         if option == '--worker' or (option and ':' not in of):
             return Of(option, of[:-1])
     how = f'; to use a new one, name it with {option}' if option else ''
@@ -167,7 +168,7 @@ def words_of(of: str | None, codebase: str | None) -> dict[str, str]:
 
 
 class Users(NamedTuple):
-    """Who holds a copy and who waits for it, as rows, and how many wait in all."""
+    """The holders of a copy and the first of its waiters, as rows, and how many wait in all."""
 
     holders: list[Row]
     waiters: list[Row]
@@ -175,7 +176,7 @@ class Users(NamedTuple):
 
 
 async def users_of(api: Api, copy: Copy) -> Users:
-    """Return who holds a copy, and who waits for it."""
+    """Return the holders and the waiters of a copy."""
     if copy.row is None:
         return Users([], [], 0)
     at = f'copies/{copy.row["copyid"]}'
@@ -188,10 +189,9 @@ async def users_of(api: Api, copy: Copy) -> Users:
 
 
 def find_user(rows: Sequence[Row], who: str, idname: str) -> Row:
-    """Return the row of somebody who holds a copy or waits for it.
+    """Return the row of a holder or waiter of a copy.
 
-    :param who: its name as it is shown, or the beginning of that, or its id; empty for the only
-        one.
+    :param who: its name as shown, or the beginning of that, or its id; empty if there is only one.
     :param idname: the name of the id: ``holderid`` or ``waiterid``.
     """
     rows = [row for row in rows if row['kind'] != 'quarantine']
@@ -213,12 +213,12 @@ def find_user(rows: Sequence[Row], who: str, idname: str) -> Row:
 
 
 def is_begun(name: str, who: str) -> bool:
-    """Tell whether a name begins with what is said, and goes on with another word."""
+    """Tell whether a name begins with what is said, and another word follows."""
     return name.startswith((f'{who} ', f'{who},')) or plain(name).startswith((f'{who} ', f'{who},'))
 
 
 def one_of_build(rows: list[Row]) -> list[Row]:
-    """Return the first of several that belong to one build: who ends one of them ends all."""
+    """Return the first row if all belong to one build: ending one of them ends all."""
     builds = {row['buildid'] for row in rows}
     return rows[:1] if len(builds) == 1 and None not in builds else rows
 
@@ -226,7 +226,7 @@ def one_of_build(rows: list[Row]) -> list[Row]:
 async def own_hold(api: Api, users: Users, number: int | None) -> int:
     """Return the id of the hold that is meant.
 
-    :param number: it, if the user says it.
+    :param number: the id, if the user gives it.
     """
     if number is not None:
         return number

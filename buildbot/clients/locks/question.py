@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: a question on a terminal, and what is answered."""
+"""New: a question on a terminal, and its answer."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-#: the most bytes of an answer that are looked at
+#: how many bytes of an answer are looked at
 LONGEST = 1000
 
 
 @implementer(IReadDescriptor)
 class Answer:
-    """The next line that somebody types.
+    """The next line that somebody types. It does not say whether that is a yes.
 
-    The reactor reads it, so that Ctrl-C comes through meanwhile.
+    The reactor reads it, so that Ctrl-C works meanwhile.
 
-    :param source: of lines, which has a ``fileno``.
-    :ivar line: Deferred of the line as bytes, empty if there is none; to cancel it is to read no
-        more.
+    :param source: of lines, with a ``fileno``.
+    :ivar line: Deferred of the line as bytes, empty at the end of input; cancelling it stops
+        reading.
     """
 
     def __init__(self, reactor: Any, source: Any) -> None:
@@ -52,6 +52,6 @@ class Answer:
 
 
 async def is_yes(reactor: Any, source: Any) -> bool:
-    """Return whether the next line says yes; anything else, and no line, says no."""
+    """Return whether the next line says yes; anything else, and no line, means no."""
     line = await Answer(reactor, source).line
     return line.strip().lower() in (b'y', b'yes')

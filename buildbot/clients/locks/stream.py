@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the events that a master sends, as they come."""
+"""New: the events that a master sends, one after the other."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from twisted.python.failure import Failure
 
 
 class Lost(Exception):
-    """The master sends no more."""
+    """The master sends no more events."""
 
 
 def data_of(block: bytes, kind: bytes) -> Iterator[bytes]:
-    """Yield the data of a block of the stream, if it is of a kind.
+    """Yield the data of a block of the stream, if it is of this kind.
 
-    :param block: lines, without the empty one at their end.
+    :param block: lines, without the empty one at the end.
     """
     fields: dict[bytes, list[bytes]] = {}
     for line in block.split(b'\n'):
@@ -36,15 +36,15 @@ def events_of(block: bytes) -> Iterator[Any]:
 
 
 class Stream(protocol.Protocol):
-    """Events in the order in which they came, for one who asks for the next each time."""
+    """Events in the order in which they came, for one reader that asks for the next one."""
 
     def __init__(self) -> None:
         self._begun = b''
         self._waiting: list[Any] = []
         self._asked: defer.Deferred[Any] | None = None
         self._is_lost = False
-        #: fires when the master hears us, so that no event from then on is missed, with the name
-        #: by which it knows this stream
+        #: fires when the master has accepted the stream, with the name by which it knows it; no
+        #: later event is missed
         self.is_heard: defer.Deferred[str] = defer.Deferred()
 
     def dataReceived(self, data: bytes) -> None:
@@ -79,6 +79,6 @@ class Stream(protocol.Protocol):
             asked.errback(Lost())
 
     def stop(self) -> None:
-        """Hear no more."""
+        """Stop listening."""
         if self.transport is not None and not self._is_lost:
             self.transport.loseConnection()

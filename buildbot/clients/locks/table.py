@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: rows under one another, and on a narrow terminal each row as a paragraph."""
+"""New: rows in columns, or on a narrow terminal each row as a paragraph."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from buildbot.clients.locks.look import wrap
 
 GAP = 2
 
-#: to what a column of names may be narrowed
+#: the least width to which a column of names is narrowed
 NARROW = 16
 
 
 class Column(NamedTuple):
-    """What is the same for all rows.
+    """What is the same for all rows. It has no value.
 
     :param title: above the column.
     :param word: before the value in a paragraph; without it the value speaks for itself.
-    :param is_number: it is aligned to the right.
-    :param is_name: it may be cut, and begins a paragraph.
-    :param warns: a value that is not 0 catches the eye.
+    :param is_number: the column is aligned to the right.
+    :param is_name: the value may be cut, and begins a paragraph.
+    :param warns: a value other than 0 is highlighted.
     """
 
     title: str
@@ -62,7 +62,7 @@ def table(columns: Sequence[Column], rows: Rows, look: Look, margin: str = '') -
 
 
 def fit(columns: Sequence[Column], rows: Rows, width: int) -> list[int] | None:
-    """Return how wide each column is; None if they do not fit beside one another."""
+    """Return the width of each column; None if they do not fit beside one another."""
     widths = [max(map(width_of, (c.title, *values))) for c, *values in zip(columns, *rows)]
     excess = sum(widths) + GAP * (len(widths) - 1) - width
     names = [i for i, c in enumerate(columns) if c.is_name]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the words for what a master says of its locks."""
+"""New: the words for a master's answers about its locks."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def since(at: float | None, now: float) -> str:
 
 
 def clock(at: float, now: float) -> str:
-    """Say when something is, in the time of where the command runs."""
+    """Say when something is, in the local time of the command."""
     when, today = time.localtime(at), time.localtime(now)
     return time.strftime('%H:%M' if when[:3] == today[:3] else '%a %H:%M', when)
 
@@ -128,7 +128,7 @@ def locks_text(locks: Sequence[Row], now: float, look: Look) -> list[str]:
 
 
 def lock_text(lock: Row, now: float, look: Look) -> list[str]:
-    """Say what a lock is, in a line or two."""
+    """Describe a lock in a line or two."""
     name = f'{plain(lock["name"])}: '
     text = f'{lock["kind"]} lock {lock["lockid"]}, {count(lock["copies"], "copy")}, '
     text = text.replace('copys', 'copies') + use_of(lock, now)
@@ -190,7 +190,7 @@ def owner(row: Row, state: str, now: float) -> tuple[str, ...]:
 
 
 def end(row: Row, now: float) -> str:
-    """Say when a hold by hand ends, or was to end."""
+    """Say when a hold by hand ends, or was due to end."""
     if row.get('until_at') is None:
         return ''
     when = moment(row['until_at'], now)
@@ -198,7 +198,7 @@ def end(row: Row, now: float) -> str:
 
 
 def actions_text(actions: Sequence[Row], now: float, look: Look) -> list[str]:
-    """Say what was done by hand last, and what came of it."""
+    """Say what was done by hand last, and with what result."""
     rows = [
         (moment(row['at'], now), plain(row['copy']), plain(row['text']), plain(row['reason']))
         for row in actions
@@ -207,7 +207,7 @@ def actions_text(actions: Sequence[Row], now: float, look: Look) -> list[str]:
 
 
 def estimate(row: Row, now: float) -> str:
-    """Say when it is likely the turn of one who waits: ``14:32 (14:20 to 15:10)``."""
+    """Say when it is likely to be a waiter's turn: ``14:32 (14:20 to 15:10)``."""
     if row.get('estimate_at') is None:
         return ''
     words = clock(row['estimate_at'], now)
@@ -234,7 +234,7 @@ def reasons_text(what: str, reasons: Sequence[Row], now: float, look: Look) -> l
 
 
 def more_of(reason: Row, now: float) -> list[str]:
-    """Say what the sentence of a reason does not."""
+    """Say what the sentence of a reason leaves out."""
     more = []
     if reason['since_at'] is not None:
         more.append(f'for {since(reason["since_at"], now)}')
@@ -254,7 +254,7 @@ def more_of(reason: Row, now: float) -> list[str]:
 def costs_text(costs: Sequence[Row], total: int, days: int, look: Look) -> list[str]:
     """Say what locks cost.
 
-    :param total: of how many rows these are the first.
+    :param total: how many rows there are, of which these are the first.
     """
     if not costs:
         return [f'nobody waited for a lock or held one in {count(days, "day")}']
@@ -281,13 +281,13 @@ def costs_text(costs: Sequence[Row], total: int, days: int, look: Look) -> list[
 def news_text(what: str, copy: Row, now: float, look: Look) -> list[str]:
     """Say what has happened to a copy.
 
-    :param what: the last word of the event.
+    :param what: the last word of the event's key.
     """
     return at_time(f'{harmless(what):8}  {plain(copy["name"])}: {use_of(copy, now)}', now, look)
 
 
 def deed_text(action: Row, now: float, look: Look) -> list[str]:
-    """Say what was done by hand, or came of it."""
+    """Say what was done by hand, or what resulted from it."""
     what, copy = harmless(action['action']), plain(action['copy'])
     why = f' ({plain(action["reason"])})' if action['reason'] else ''
     return at_time(f'{what:8}  {copy}: {plain(action["text"])}{why}', now, look)

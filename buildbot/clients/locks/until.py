@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the end of a hold, as people write it and as they read it, in the time of where they are."""
+"""New: the end of a hold, as people write and read it, in their local time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOMENTS = ('%Y-%m-%d %H:%M', '%Y-%m-%d %H:%M:%S')
 
 
 def end_at(text: str, now: float) -> float:
-    """Return when something ends, in seconds of the clock.
+    """Return when something ends, in seconds since the epoch.
 
     :param text: a span from now, the next such time of day, or a date with a time.
     :raises ValueError: it is none of these.

@@ -21,7 +21,7 @@ from buildbot.process.results import SUCCESS
 from buildbot.reporters.lockmessage import EVENTS
 from buildbot.reporters.lockmessage import LockMessageFormatter
 
-#: what is told if nothing else is asked for
+#: what is reported unless the user says otherwise
 USUAL = (
     'held',
     'aside',
@@ -40,16 +40,15 @@ USUAL = (
 
 @implementer(interfaces.IReportGenerator)
 class LockGenerator(util.ComparableMixin):
-    """Makes a report of each thing that is told of a lock, for any reporter.
+    """Makes a report of each event about a lock, for any reporter. It does not send it.
 
-    :param locks: names of the locks that are told of; None stands for all.
-    :param events: what is told, names of ``EVENTS``.
+    :param locks: names of the locks to report on; None stands for all.
+    :param events: what is reported, names of ``EVENTS``.
     :param message_formatter: has ``format_message_for_lock``, as ``LockMessageFormatter`` has.
-    :param to_person: whether a report goes to the person whom it concerns, too.
-    :param wait_over: seconds. Each wait that lasts longer is told of, once, whatever limits its
+    :param to_person: whether a report also goes to the person whom it concerns.
+    :param wait_over: seconds. Each wait that lasts longer is reported once, whatever limits its
         locks have.
-    :cvar answers_within: seconds after which the usual message takes the place of one that is not
-        there yet.
+    :cvar answers_within: seconds after which the usual message replaces one that is not ready.
     """
 
     compare_attrs: ClassVar[Sequence[str]] = (
@@ -77,14 +76,14 @@ class LockGenerator(util.ComparableMixin):
 
     @property
     def wanted_event_keys(self) -> list[tuple[str | None, ...]]:
-        """The routing keys of the events of which there are reports."""
+        """The routing keys of the events that are reported."""
         keys: list[tuple[str | None, ...]] = [('lockactions', None, None)]
         if self.wait_over is not None:
             keys.append(key_of_long_wait(self.wait_over))
         return keys
 
     def check(self) -> None:
-        """Report what is wrong with the arguments, a sentence each."""
+        """Report what is wrong with the arguments, one sentence for each fault."""
         if self.locks is not None and not are_names(self.locks):
             complain(f'locks must be a list of names of locks, or None, not {self.locks!r}')
         if not are_names(self.events):
@@ -133,9 +132,9 @@ class LockGenerator(util.ComparableMixin):
         users = yield self._find_users(master, action)
         return {
             'body': message['body'],
-            'subject': ' '.join(message['subject'].split()),  # a mail's is one line
+            'subject': ' '.join(message['subject'].split()),  # the subject of a mail is one line
             'type': message['type'],
-            'results': SUCCESS,  # some reporters cannot do without one
+            'results': SUCCESS,  # some reporters need results
             'builds': None,
             'buildset': None,
             'users': users,
@@ -146,7 +145,7 @@ class LockGenerator(util.ComparableMixin):
 
     @defer.inlineCallbacks
     def _format(self, master: Any, action: Any) -> Any:
-        # a user's formatter may fail, or never answer, and people are to be told all the same
+        # a user's formatter may fail or never answer, but people must be told all the same
         formatter = self.formatter
         usual = yield LockMessageFormatter().format_message_for_lock(master, action)
         try:
@@ -182,7 +181,7 @@ class LockGenerator(util.ComparableMixin):
 
 
 def key_of_long_wait(seconds: float) -> tuple[str, ...]:
-    """Return the routing key of the events of waits that last longer than this."""
+    """Return the routing key of the events about waits that last longer than this."""
     return ('lockwaits', f'{seconds}', 'long_wait')
 
 
@@ -199,9 +198,9 @@ def joined(names: Any) -> str:
 
 
 def check_message(message: dict[str, Any]) -> None:
-    """Check that there can be a report with a message.
+    """Check that a message can be reported.
 
-    :raises TypeError: there cannot.
+    :raises TypeError: it cannot.
     """
     kind, body = message['type'], message['body']
     if kind not in ('plain', 'html', 'json'):
@@ -213,10 +212,10 @@ def check_message(message: dict[str, Any]) -> None:
 
 
 def in_time(clock: Any, seconds: float, ask: Callable[[], Any]) -> defer.Deferred[Any]:
-    """Return the answer to a question that may be late, or never answered.
+    """Return the answer to a question that may be answered late or never.
 
-    :returns: Deferred of the answer. It fails with ``TimeoutError`` after this time; what is
-        answered then is of no use any more, and an error is logged.
+    :returns: Deferred of the answer. It fails with ``TimeoutError`` after this time; a later answer
+        is dropped, and a later error is logged.
     """
     asked: defer.Deferred[Any] = defer.Deferred()
     late = clock.callLater(
