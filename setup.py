@@ -17,10 +17,10 @@ def read(path):
 
 
 class build_py_with_start(build_py):
-    """Also write the files that activate the overlay when an interpreter starts.
+    """Builds the tree and the files that activate the overlay when an interpreter starts.
 
-    ``.start`` is the successor of the code lines of ``.pth`` (PEP 829); a Python that knows it lets
-    the ``.pth`` of the same name be.
+    ``.start`` is the successor of the code lines of ``.pth`` (PEP 829); a Python that knows it
+    ignores the ``.pth`` of the same name.
     """
 
     start_files = {
@@ -31,7 +31,7 @@ class build_py_with_start(build_py):
     def run(self):
         super().run()
         if not self.editable_mode:
-            # VERSION is what the release's web server reads of each of its plugins
+            # Buildbot's web server reads VERSION from each of its plugins
             page = {'buildbot_locks_view/VERSION': self.distribution.get_version()}
             for name, text in {**self.start_files, **page}.items():
                 with open(os.path.join(self.build_lib, name), 'w', encoding='utf-8') as f:
@@ -39,7 +39,7 @@ class build_py_with_start(build_py):
 
 
 tree = ['buildbot', *('buildbot.' + package for package in find_packages('buildbot'))]
-# of a machine that is only a worker, too
+# also for a machine that is only a worker
 slave = ['buildbot-worker >=4.3,<4.4', 'fissix >=24.4.24']
 test = [
     *slave,

@@ -10,17 +10,17 @@ from buildbot.worker import Worker
 
 
 class BuildSlave(Worker):
-    """A worker, with the arguments of Buildbot 0.8 in their order.
+    """A worker with the arguments of Buildbot 0.8 in their order. It runs on the master.
 
-    Builds on it have the property ``slavename`` besides ``workername``.
+    Builds on it have the property ``slavename`` as well as ``workername``.
 
     :param name: of the worker.
-    :param password: with which it comes.
+    :param password: with which it connects.
     :param max_builds: how many builds may run on it at a time; None for no limit.
-    :param notify_on_missing: addresses that hear of it when it is missing.
-    :param missing_timeout: seconds after which it is.
+    :param notify_on_missing: addresses that get a mail when it is missing.
+    :param missing_timeout: seconds after which it counts as missing.
     :param properties: of each build on it.
-    :param locks: which a build on it holds.
+    :param locks: that each build on it holds.
     :param keepalive_interval: seconds between two signs of life.
     :param today: other arguments of a ``Worker``.
     """

@@ -14,22 +14,22 @@ from buildslave.gone import no_longer_there
 
 
 class BuildSlave(Worker):
-    """A worker that is made with the arguments of buildbot-slave 0.8.
+    """A worker that takes the arguments of buildbot-slave 0.8. It is not what a master configures.
 
     :param buildmaster_host: the master's host.
     :param port: the port on which the master listens for workers.
     :param name: of the worker.
-    :param passwd: that the master has for it.
+    :param passwd: the password that the master has for it.
     :param basedir: its directory.
     :param keepalive: seconds between two messages that keep the connection open; 0 for none.
-    :param usePTY: ignored, and said so if true.
+    :param usePTY: ignored, with a message if it is true.
     :param keepaliveTimeout: ignored, as by 0.8.
     :param umask: of the process, or None.
-    :param maxdelay: ignored, and said so if it is not the 300 that 0.8 wrote itself.
+    :param maxdelay: ignored, with a message unless it is the 300 that 0.8 wrote itself.
     :param unicode_encoding: of file names and output; None for that of the system.
-    :param allow_shutdown: ``signal`` (SIGHUP), ``file`` (``shutdown.stamp``) or None: what asks the
-        master to let it end after the builds that run.
-    :raises NotADirectoryError: ``basedir`` is none, as when it was moved.
+    :param allow_shutdown: what asks the master to let the worker stop after its running builds:
+        ``signal`` (SIGHUP), ``file`` (``shutdown.stamp``) or None.
+    :raises NotADirectoryError: ``basedir`` is not a directory, for example because it was moved.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a slave had or needs and is not there, each in one sentence."""
+"""What a slave had or needs and what no longer exists, each in one sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NEEDED = {'buildbot_worker': 'buildbot-worker>=4.3,<4.4', 'fissix': 'fissix'}
 
 
 class Missing:
-    """An import finder that knows no module, but why there is none."""
+    """An import finder that finds no module, but says why a module does not exist."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
         if name in NEEDED:
@@ -29,7 +29,7 @@ def no_longer_there(name: str) -> NoReturn:
 
 
 def ignored(usepty: Any = 0, maxdelay: Any = 300) -> list[str]:
-    """Return a sentence for each setting of a slave that means nothing any more.
+    """Return a sentence for each setting of a slave that no longer has a meaning.
 
     :param usepty: whether commands ran in a pseudo-terminal when the master did not say.
     :param maxdelay: most seconds between two attempts to connect; 300 is what 0.8 wrote itself.

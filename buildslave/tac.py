@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The ``buildbot.tac`` of a slave, and what it needs to run on today's Python."""
+"""The ``buildbot.tac`` of a slave, and what it needs to run with today's Python."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from typing import Iterable
 
 from buildslave.gone import ignored
 
-# what 0.8 knew its directories by, and what buildbot-worker knows its own by
+# how 0.8 recognised its directories, and how buildbot-worker recognises its own
 MARK = re.compile(r"""Application\(\s*(['"])(buildslave|buildbot-worker)\1""")
-# the encoding that a file names in one of its first two lines
+# the encoding that a file declares in one of its first two lines
 CODING = re.compile(r'\A((?:.*\n)?[ \t]*#.*?coding[:=][ \t]*)([-\w.]+)')
-# what only Python 2 has and is found at run time only; a file with it is Python 3 to look at
+# what only Python 2 has and fails only at run time; a file with it looks like Python 3
 FIXERS = ('execfile', 'has_key', 'imports', 'urllib')
-# the same, of which nobody can tell whether to mend it is right
+# the same, but nobody can tell whether replacing it is right
 NAMES = {
     'basestring': 'str',
     'execfile': 'exec(open(...).read())',
@@ -34,14 +34,14 @@ NAMES = {
 
 
 class BadDirectory(Exception):
-    """A directory is none of a slave, or its slave cannot be started; the text says why."""
+    """The directory is not a slave's, or its slave cannot be started; the text says why."""
 
 
 class Tac:
-    """The file that says what a slave is.
+    """The file that says what a slave is. It is not the running slave.
 
     :param basedir: the slave's directory.
-    :raises BadDirectory: there is none, or it is none of a slave.
+    :raises BadDirectory: the directory does not exist, or is not a slave's.
     """
 
     def __init__(self, basedir: str) -> None:
@@ -51,7 +51,7 @@ class Tac:
             self._encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
             self._encoding = self._encoding.replace('-sig', '')  # its mark is seen below
             self.text = source.decode(self._encoding)
-            # twistd does not look at the encoding that a file names
+            # twistd ignores the encoding that a file declares
             self._as_utf_8 = self.text.encode() == source
         except OSError as e:
             raise BadDirectory(
@@ -67,7 +67,7 @@ class Tac:
             )
 
     def why_not(self) -> str | None:
-        """Return what keeps it from being run, as ``line 3: invalid syntax``; or None."""
+        """Return why it cannot be run, such as ``line 3: invalid syntax``; None if it can."""
         if not self._as_utf_8:
             return f'it is {self._encoding}, and not UTF-8'
         return self._not_python()
@@ -82,15 +82,15 @@ class Tac:
         return None
 
     def upgrade(self) -> tuple[list[str], Path | None]:
-        """Mend what does not run any more.
+        """Mend what no longer runs.
 
-        :returns: the lines that are changed, as a difference; and where the copy of the file as it
-            was is: None if nothing had to be changed.
-        :raises BadDirectory: it is beyond mending; it is left as it was.
+        :returns: the changed lines, as a diff; and where the copy of the original file is: None if
+            nothing had to be changed.
+        :raises BadDirectory: it cannot be mended; the file is left as it was.
         """
         before = self.text
-        self.text = self.text.removeprefix('\ufeff')  # of an editor; twistd does not know it
-        # where 0.7 had it
+        self.text = self.text.removeprefix('\ufeff')  # from an editor; twistd does not know it
+        # its place in 0.7
         self.text = re.sub(r'\bbuildbot\.slave\.bot\b', 'buildslave.bot', self.text)
         if self._not_python() is None:
             self.text = from_python_2(self.text, FIXERS)
@@ -107,7 +107,7 @@ class Tac:
         if self.text == before:
             return [], None
         try:
-            with open(self.path, 'r+b') as f:  # before there is a copy of what cannot be written
+            with open(self.path, 'r+b') as f:  # fails before a copy is made
                 copy = self._keep_copy()
                 f.write(self.text.encode())
                 f.truncate()
@@ -118,8 +118,8 @@ class Tac:
         return list(difference)[2:], copy
 
     def _keep_copy(self) -> Path:
-        # Never over a copy that is there: the first one is the file as 0.8 had it. Nobody else may
-        # read it meanwhile: it has a password in it.
+        # Never overwrites a copy: the first one is the file as 0.8 had it. Nobody else may read it
+        # meanwhile, since it contains a password.
         for number in itertools.count(1):
             copy = self.path.with_name(f'buildbot.tac.old{number}')
             try:
@@ -175,7 +175,7 @@ class Tac:
 
 
 def from_python_2(text: str, names: Iterable[str] | None = None) -> str:
-    """Return Python 3 that does what this Python 2 does, or the text as it is if it is neither.
+    """Return Python 3 that does the same as this Python 2; the text unchanged if it is neither.
 
     :param text: the program.
     :param names: of the fixers of ``fissix`` that are used; None for all of them.
@@ -188,7 +188,7 @@ def from_python_2(text: str, names: Iterable[str] | None = None) -> str:
         fixers = refactor.get_fixers_from_package('fissix.fixes')
     else:
         fixers = [f'fissix.fixes.fix_{name}' for name in names]
-    end = '' if text.endswith('\n') else '\n'  # its grammar wants one
+    end = '' if text.endswith('\n') else '\n'  # the grammar of fissix needs one
     try:
         mended = str(refactor.RefactoringTool(fixers).refactor_string(text + end, 'buildbot.tac'))
     except (ParseError, TokenError):

@@ -9,7 +9,7 @@ version = release = re.search(r"^__version__ = '(.+)'", source, re.MULTILINE).gr
 extensions = ['sphinx.ext.autodoc']
 exclude_patterns = ['_build']
 html_theme = 'alabaster'
-# a line of an example has up to 100 characters
+# lines of examples have up to 100 characters
 html_theme_options = {
     'page_width': '1180px',
     'body_max_width': '920px',

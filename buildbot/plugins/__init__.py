@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``buildslave`` is a name of ``worker`` as Buildbot 0.8 had it."""
+"""``buildslave`` is another name for ``worker``, as in Buildbot 0.8."""
 
 from buildbot_overlay import extend
 

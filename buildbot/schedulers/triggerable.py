@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Who waits for what could not be asked for, or ended at once, hears of it, and waits no longer."""
+"""A waiter is told if its builds could not be requested, or ended at once, and waits no longer."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ upstream = release(__name__)
 class Triggerable(upstream.Triggerable):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: ids of buildsets that may have ended before their ends were subscribed to
+        #: ids of buildsets that may have ended before the scheduler subscribed to their ends
         self._unread: set[int] = set()
 
     def trigger(self, *args: Any, **kwargs: Any) -> Any:
-        """Ask for builds.
+        """Request builds.
 
-        :returns: a Deferred of the ids of what is asked for, and one of its results. Both fail if
-            it could not be asked for; that of results also if the scheduler has stopped meanwhile.
+        :returns: a Deferred of the ids of what was requested, and one of its results. Both fail if
+            it could not be requested; the one of results also fails if the scheduler has stopped
+            meanwhile.
         """
         triggered = super().trigger(*args, **kwargs)
         made, results = triggered
@@ -44,7 +45,7 @@ class Triggerable(upstream.Triggerable):
     def _expect(self, ids: tuple[int, dict[int, int]]) -> Any:
         bsid = ids[0]
         if self._updateWaiters.stopped:
-            # nobody is left who would tell of its end
+            # nothing is left that would tell of its end
             results, _ = self._waiters.pop(bsid)
             results.errback(RuntimeError(f'Triggerable scheduler {self.name!r} has stopped'))
         else:
@@ -54,7 +55,7 @@ class Triggerable(upstream.Triggerable):
     @debounce.method(wait=0)
     @defer.inlineCallbacks
     def _updateWaiters(self) -> Any:
-        """Be subscribed to ends while anybody waits for one, and tell of those from before that."""
+        """Be subscribed to ends while anybody waits for one, and report earlier ends."""
         if not self._waiters:
             consumer, self._buildset_complete_consumer = self._buildset_complete_consumer, None
             self._unread.clear()
@@ -65,7 +66,7 @@ class Triggerable(upstream.Triggerable):
             ends = ('buildsets', None, 'complete')
             heard = self._buildset_complete_cb
             self._buildset_complete_consumer = yield self.master.mq.startConsuming(heard, ends)
-        # a request that is merged into another one has ended as soon as it is asked for
+        # a request that is merged into another one has ended as soon as it is made
         for bsid in sorted(self._unread):
             try:
                 buildset = yield self.master.data.get(('buildsets', bsid))

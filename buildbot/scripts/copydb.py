@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``buildbot copy-db`` copies the tables for locks, too."""
+"""``buildbot copy-db`` also copies the tables for locks."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from buildbot_overlay import release
 
 upstream = release(__name__)
 
-#: ours, each behind those that it refers to
+#: our tables, each after those that it refers to
 TABLES = OWN_TABLES[::-1]
 
-# Buildbot gives up if there is a table that it does not copy, so it sees a model without ours.
+# Buildbot gives up if there is a table that it does not copy, so it gets a model without ours.
 model = SimpleNamespace(
     Model=SimpleNamespace(
         buildsets=Model.buildsets,

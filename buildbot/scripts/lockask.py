@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what any sub command of ``buildbot locks`` is told: which master it is, and who asks."""
+"""New: what every sub command of ``buildbot locks`` is told: which master to ask, and who asks."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ PARAMETERS = [
 
 
 def token() -> str | None:
-    """Return the token of the environment; an empty one is as good as none."""
+    """Return the token from the environment; an empty one counts as none."""
     return os.environ.get('BUILDBOT_LOCKS_TOKEN') or None
 
 
 class AskOptions(base.SubcommandOptions):
-    """What all sub commands have in common.
+    """What all sub commands have in common. It is not a command itself.
 
     :cvar name: of the sub command.
-    :cvar arguments: as they are written in its usage.
-    :cvar takes: what they are.
-    :cvar may_take: what else, and what it is if it is not given.
+    :cvar arguments: as the usage text shows them.
+    :cvar takes: their names.
+    :cvar may_take: optional arguments, with their defaults.
     """
 
     name = ''
@@ -54,7 +54,7 @@ class AskOptions(base.SubcommandOptions):
         return f'Usage:    buildbot locks {self.name} [options] {self.arguments}'.rstrip()
 
     def parseOptions(self, options: Any = None) -> None:
-        """Take options behind arguments, too: ``show jtag --json``."""
+        """Accept options after arguments, too: ``show jtag --json``."""
         try:
             given, arguments = getopt.gnu_getopt(options, self.shortOpt, self.longOpt)
         except getopt.error as e:
@@ -81,13 +81,13 @@ class AskOptions(base.SubcommandOptions):
         self['credentials'] = self._credentials()
 
     def find_master(self, is_told: bool) -> None:
-        """Look whether the arguments, too, say which master it is.
+        """Find out whether the arguments also say which master it is.
 
         :param is_told: whether the options do.
         """
 
     def setting(self, name: str) -> str | None:
-        """Return what the user has set; an empty word is as good as none."""
+        """Return what the user has set; an empty word counts as nothing."""
         return (
             self[name]
             or self.parent[name]
@@ -98,7 +98,7 @@ class AskOptions(base.SubcommandOptions):
 
     @property
     def _options_file(self) -> dict[str, Any]:
-        with contextlib.redirect_stdout(sys.stderr):  # what it says must not get into the answer
+        with contextlib.redirect_stdout(sys.stderr):  # its output must not get into the answer
             return self.loadOptionsFile()
 
     def _address(self, text: str) -> str:
@@ -108,7 +108,7 @@ class AskOptions(base.SubcommandOptions):
             raise usage.UsageError(str(e)) from None
 
     def _credentials(self) -> Any:
-        api = namedAny('buildbot.clients.locks.api')  # which no other command needs
+        api = namedAny('buildbot.clients.locks.api')  # no other command needs it
         user = self['user']
         if user is None:
             text = token()

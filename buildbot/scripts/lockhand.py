@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what those sub commands of ``buildbot locks`` are told that do something to a copy."""
+"""New: the options of those sub commands of ``buildbot locks`` that change something."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 YES = ['yes', 'y', 'Do not ask; act on the copy whatever its state is']
 
-#: whose copy it is, where that is not said by its name
+#: says which copy is meant, if its name does not
 WHOSE = [
     ['worker', 'w', None, 'The copy of this worker'],
     ['branch', 'b', None, 'The copy of this branch'],
@@ -46,9 +46,9 @@ WHO = """WHO is a name as 'buildbot locks show' prints it, its beginning ('fw #1
 
 
 class ActOptions(AskOptions):
-    """What those have in common that do something.
+    """What the sub commands that change something have in common. It is not a command itself.
 
-    :cvar needs_reason: whether it must be said why.
+    :cvar needs_reason: whether the user must give a reason.
     """
 
     arguments = 'COPY'
@@ -89,7 +89,7 @@ class ActOptions(AskOptions):
         return of() if codebase is None else of('--codebase', None, codebase)
 
     def check_until(self) -> None:
-        """Check that the end of a hold is one."""
+        """Check that the end of a hold is a valid one."""
         if self['until'] is None:
             raise usage.UsageError('--until must say when it ends')
         try:
@@ -103,6 +103,8 @@ class ActOptions(AskOptions):
 
 
 class HoldOptions(ActOptions):
+    """Options of ``hold``, which holds a copy by hand."""
+
     name = 'hold'
     needs_reason = True
     optParameters = [UNTIL, ['units', 'U', None, 'Hold this many units, not all of the copy']]
@@ -114,6 +116,8 @@ class HoldOptions(ActOptions):
 
 
 class ExtendOptions(ActOptions):
+    """Options of ``extend``, which moves the end of a hold."""
+
     name = 'extend'
     optParameters = [UNTIL, HOLD]
 
@@ -124,6 +128,8 @@ class ExtendOptions(ActOptions):
 
 
 class ReleaseOptions(ActOptions):
+    """Options of ``release``, which ends a hold."""
+
     name = 'release'
     optParameters = [HOLD]
 
@@ -133,12 +139,16 @@ class ReleaseOptions(ActOptions):
 
 
 class HandoverOptions(ReleaseOptions):
+    """Options of ``handover``, which gives a hold to another person."""
+
     name = 'handover'
     arguments = 'COPY PERSON'
     takes = ('lock', 'person')
 
 
 class BackOptions(ActOptions):
+    """Options of ``back``, which returns a waiter to its own place in line."""
+
     name = 'back'
     arguments = 'COPY [WHO]'
     may_take = MappingProxyType({'who': ''})
@@ -146,22 +156,30 @@ class BackOptions(ActOptions):
 
 
 class FirstOptions(BackOptions):
+    """Options of ``first``, which moves a waiter to the front."""
+
     name = 'first'
     needs_reason = True
 
 
 class KickOptions(BackOptions):
+    """Options of ``kick``, which stops the build or ends the hold of a holder."""
+
     name = 'kick'
     needs_reason = True
     longdesc = f'{LONGDESC} {WHO} Without WHO, it is the only one who holds the copy.'
 
 
 class QuarantineOptions(ActOptions):
+    """Options of ``quarantine``, which takes a copy out of use."""
+
     name = 'quarantine'
     needs_reason = True
 
 
 class RestoreOptions(ActOptions):
+    """Options of ``restore``, which puts a copy back into use."""
+
     name = 'restore'
     needs_reason = True
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: what ``buildbot locks`` is told: by its options, the environment and the options file."""
+"""New: what ``buildbot locks`` is told by its options, the environment and the options file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from buildbot.scripts.lockask import AskOptions
 from buildbot.scripts.lockask import token
 from buildbot.scripts.lockhand import COMMANDS
 
-#: exit status of a command that is used in a wrong way
+#: exit status of a command that is used wrongly
 WRONG_USE = 2
 
 LIMIT = ['limit', 'n', 20, 'How many to show at most; 0 shows all']
@@ -31,11 +31,15 @@ Exit status: 0 if it was answered or done, 1 if not, 2 if the command was used w
 
 
 class ListOptions(AskOptions):
+    """Options of ``list``, which shows all locks."""
+
     name = 'list'
     optParameters = [*PARAMETERS]
 
 
 class ShowOptions(AskOptions):
+    """Options of ``show``, which shows one lock with its copies."""
+
     name = 'show'
     arguments = 'LOCK'
     takes = ('lock',)
@@ -48,6 +52,8 @@ class ShowOptions(AskOptions):
 
 
 class WhyOptions(AskOptions):
+    """Options of ``why``, which tells why something waits."""
+
     name = 'why'
     arguments = 'URL|REQUEST-ID'
     takes = ('thing',)
@@ -71,12 +77,14 @@ class WhyOptions(AskOptions):
                 f'{there} is not the master {self["master"]}; name only one of them'
             )
         if self['user'] is not None or token() is not None:
-            # whoever sends somebody a link must not get his password or token by it
+            # somebody who sends a user a link must not get the user's password or token
             raise usage.UsageError(f'to log in there, give it yourself: --master {there}')
         self['master'] = there
 
 
 class WatchOptions(AskOptions):
+    """Options of ``watch``, which shows what happens to locks."""
+
     name = 'watch'
     arguments = '[LOCK]'
     may_take = MappingProxyType({'lock': None})
@@ -85,6 +93,8 @@ class WatchOptions(AskOptions):
 
 
 class TopOptions(AskOptions):
+    """Options of ``top``, which shows what locks cost."""
+
     name = 'top'
     optParameters = [*PARAMETERS, LIMIT, ['days', 'd', 7, 'How many days to look back']]
 
@@ -95,6 +105,8 @@ class TopOptions(AskOptions):
 
 
 class LocksOptions(base.SubcommandOptions):
+    """Options of ``buildbot locks``. Its sub commands have options of their own."""
+
     subcommandFunction = 'buildbot.clients.locks.command.locks'
     optFlags = FLAGS
     optParameters = [*PARAMETERS]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: ``buildbot drop-lock-tables`` removes from the database what only the fork has put there."""
+"""New: ``buildbot drop-lock-tables`` removes from the database what only the fork has added."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def drop_lock_tables(config: dict[str, Any]) -> Any:
 
 @defer.inlineCallbacks
 def drop(config: dict[str, Any]) -> Any:
-    """Do what the command is to do, in a reactor that runs."""
+    """Carry out the command, in a running reactor."""
     if not base.checkBasedir(config):
         return 1
     basedir = config['basedir'] = os.path.abspath(config['basedir'])

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``buildbot --version`` says that the fork is on; two commands are about locks, and one looks for
-locks that lock up."""
+"""``buildbot --version`` tells of the fork; two commands are about locks, one checks orders."""
 
 from __future__ import annotations
 
@@ -13,6 +12,8 @@ upstream = release(__name__)
 
 
 class DropLockTablesOptions(base.BasedirMixin, base.SubcommandOptions):
+    """Options of ``drop-lock-tables``, which removes the fork's tables."""
+
     subcommandFunction = 'buildbot.scripts.locktables.drop_lock_tables'
     optFlags = [['quiet', 'q', 'Print errors only']]
     longdesc = """

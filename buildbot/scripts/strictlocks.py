@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: ``buildbot checkconfig``, which may fail for an order of locks in which builds lock up."""
+"""New: ``buildbot checkconfig``, which may reject orders of locks that can cause a deadlock."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def checkconfig(config: dict[str, Any]) -> int:
 
     :param config: the options; with ``strict-locks`` such an order is an error.
     """
-    command = namedAny('buildbot.scripts.checkconfig.checkconfig')  # as Buildbot finds it
+    command = namedAny('buildbot.scripts.checkconfig.checkconfig')  # found as Buildbot finds it
     with strict_orders(bool(config.get('strict-locks'))):
         return command._orig(config)

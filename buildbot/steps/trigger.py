@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A step that triggers builds tells its build of them, and leaves none behind if it is stopped."""
+"""A step that triggers builds tells its build about them, and leaves none behind if stopped."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ upstream = release(__name__)
 class Trigger(upstream.Trigger):
     @property
     def waits_for_builds(self) -> bool:
-        # those that began last mostly end last
+        # the builds that began last usually end last
         return any(map(self.master.botmaster.awaited.is_to_end, reversed(self.brids)))
 
     def interrupt(self, reason: str | Failure) -> Any:
-        """Cancel the builds that it has triggered. Done again, it does not wait for them either."""
+        """Cancel the builds that it has triggered. A second call does not wait for them, either."""
         if not self.running:
-            return BuildStep.interrupt(self, reason)  # there is nothing yet to be taken back
+            return BuildStep.interrupt(self, reason)  # there is nothing to cancel yet
         for brid in self.brids:
             self._cancel(brid, 'parent build was interrupted')
         was_ended, self.ended = self.ended, True
@@ -42,16 +42,16 @@ class Trigger(upstream.Trigger):
         return None
 
     def wait_in_vain(self, brids: Iterable[int], why: str, text: str) -> None:
-        """Wait no longer for builds that can never begin, and fail when the others have ended.
+        """Stop waiting for builds that can never begin, and fail when the others have ended.
 
         :param brids: ids of their requests, which are cancelled.
-        :param why: which its row says.
-        :param text: its log ``deadlock``.
+        :param why: the text of its row.
+        :param text: the text of its log ``deadlock``.
         """
         self.fail_in_deadlock(why)
         d = self.addCompleteLog(DEADLOCK, text)
         d.addErrback(log.err, f'step {self.name!r}: while writing that {why}')
-        # its scheduler must have subscribed to the end of a request before that comes
+        # its scheduler must have subscribed to the end of a request before that ends
         subscribed = fireEventually()
         for brid in brids:
             subscribed.addCallback(lambda _, brid: self._cancel(brid, why), brid)
@@ -62,7 +62,7 @@ class Trigger(upstream.Trigger):
 
     @defer.inlineCallbacks
     def run(self) -> Any:
-        # how many requests it knew when it was stopped; one may have been in the making
+        # how many requests it knew when it was stopped; one more may have been in the making
         self._known_when_stopped = 0
         try:
             results = yield super().run()
@@ -70,7 +70,7 @@ class Trigger(upstream.Trigger):
             if isinstance(self.build, LockOwner):
                 self.build.awaits_no_more(self.brids)
         if self.ended:
-            # Its scheduler must have subscribed to the end of a request before that comes.
+            # Its scheduler must have subscribed to the end of a request before that ends.
             yield fireEventually()
             for brid in self.brids[self._known_when_stopped :]:
                 yield self._cancel(brid, 'its parent build was stopped')
@@ -83,5 +83,5 @@ class Trigger(upstream.Trigger):
         try:
             yield super()._add_results(brid)
         except Exception as e:
-            # nobody waits for it: the summary is without these results
+            # nobody waits for this: the summary just lacks these results
             log.err(e, f'step {self.name!r}: of the results of build request {brid}')

@@ -31,27 +31,28 @@ upstream = release(__name__)
 
 
 class AbstractWorker(upstream.AbstractWorker):
-    # what canStartBuild has said; None if it has to be asked
+    # the last answer of canStartBuild; None if it must be asked again
     _is_open: bool | None = None
-    # the attributes that this depends on
+    # the attributes that the answer depends on
     _graceful = Watched()
     _paused = Watched()
     max_builds = Watched()
     quarantine_timer = Watched()
     workerforbuilders = Watched()
-    #: whether all of these are; a subclass may have something else instead of one
+    #: whether all of these are watched; a subclass may have replaced one
     is_watched = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # for each builder, how many lanes the worker is told of besides the builder itself
+        # for each builder, how many lanes the worker knows besides the builder itself
         self._lanes: dict[str, int] = {}
-        #: the builds that have begun on it and not ended
+        #: the builds that have begun on the worker and not ended
         self.builds: dict[Any, None] = {}
-        #: the locks that each of them holds
+        #: the locks that each build on the worker holds
         self.locks: Demand = []
         self._room = SubscriptionPoint(f'room on worker {self.name}')
-        # how many places more there are while it is asked whether one of them can be lent
+        # how many more places there are while canStartBuild is asked whether one of them can be
+        # lent
         self._lent = 0
 
     def __init_subclass__(cls, **words: Any) -> None:
@@ -60,7 +61,7 @@ class AbstractWorker(upstream.AbstractWorker):
         cls.is_watched = all(type(getattr(cls, name)) is Watched for name in watched)
 
     def __eq__(self, them: object) -> bool:
-        # most are of another name, which is found out faster than all that they are made of
+        # most workers have another name, which is found out faster than all their other attributes
         if self is them:
             return True
         if isinstance(them, AbstractWorker) and self.name != them.name:
@@ -71,10 +72,10 @@ class AbstractWorker(upstream.AbstractWorker):
 
     @property
     def is_open(self) -> bool:
-        """What ``canStartBuild`` says; it is asked if anything may have changed since then.
+        """The answer of ``canStartBuild``; it is asked again if anything may have changed.
 
-        If anybody but this class has a say in that, or a build on it waits for others, it is asked
-        each time.
+        It is asked each time if anything but this class affects the answer, or if a build on the
+        worker waits for others.
         """
         is_lent = self.max_builds and any(build.awaited for build in self.builds)
         if is_lent or not follows_rule(self):
@@ -84,9 +85,9 @@ class AbstractWorker(upstream.AbstractWorker):
         return self._is_open
 
     def canStartBuild(self) -> bool:
-        """Tell whether it takes another build: nothing has closed it, and there is a place left.
+        """Tell whether the worker takes another build: nothing has closed it, and a place is free.
 
-        A build that waits and one that uses its place take one together.
+        A build that waits and the build that uses its place count as one.
         """
         if self._graceful or self._paused or self.quarantine_timer:
             return False
@@ -95,7 +96,7 @@ class AbstractWorker(upstream.AbstractWorker):
         return self.locksAvailable()
 
     def lends_place_of(self, build: Any) -> bool:
-        """Tell whether it takes a build on the place of one that waits for it.
+        """Tell whether the worker takes a build on the place of one that waits for it.
 
         :param build: the one that waits.
         """
@@ -104,15 +105,15 @@ class AbstractWorker(upstream.AbstractWorker):
             return False
         self._lent = 1
         try:
-            return self.canStartBuild()  # which may be a subclass's, and say no for its own reasons
+            return self.canStartBuild()  # a subclass may refuse for reasons of its own
         finally:
             self._lent = 0
 
     def announce_wait(self, build: Any, brids: Collection[int]) -> None:
-        """Have those builders looked at that can use the place of a build.
+        """Wake the builders that can use the place of a build.
 
-        :param build: one on it that may only wait for others from now on.
-        :param brids: the requests that it waits for, as far as they may start only now.
+        :param build: one on this worker that may only wait for others from now on.
+        :param brids: the requests that it waits for and that can start only now.
         """
         if self.botmaster is None or not self.max_builds or not build.only_waits:
             return
@@ -156,7 +157,7 @@ class AbstractWorker(upstream.AbstractWorker):
 
     @defer.inlineCallbacks
     def sendBuilderList(self) -> Any:
-        # a worker ends the commands of a builder that it is to know no longer
+        # a worker ends the commands of a builder that it is told to forget
         former = {b.builder.name: b.builder for b in self.builds if self._is_left_over(b)}
         configured = {b.name: b for b in self.botmaster.getBuildersForWorker(self.name)}
         wanted = [
@@ -175,7 +176,7 @@ class AbstractWorker(upstream.AbstractWorker):
             )
 
     def _is_left_over(self, build: Any) -> bool:
-        # whether a reconfig has taken from here the builder whose build it is
+        # whether a reconfig has taken the build's builder away from this worker
         builder = self.botmaster.builders.get(build.builder.name)
         is_configured = builder is build.builder and build.workerforbuilder in builder.workers
         return not is_configured and build.workerforbuilder.worker is self
@@ -187,7 +188,7 @@ class AbstractWorker(upstream.AbstractWorker):
         if self.max_builds != most:
             self.botmaster.maybeStartBuildsForWorker(self.name)
         if self.access != before:
-            # requests that wait for the old locks may start under the new ones
+            # requests that wait for the old locks may start with the new ones
             for builder in self.botmaster.getBuildersForWorker(self.name):
                 builder.reconsider()
 
@@ -208,7 +209,7 @@ class AbstractWorker(upstream.AbstractWorker):
         return self._room.subscribe(callback)
 
     def announce_room(self) -> None:
-        """Tell the subscribers that a build on it may need some of its locks no more."""
+        """Tell the subscribers that a build on the worker may no longer need some of its locks."""
         self._room.deliver()
 
     def pause(self, reason: Any) -> None:
@@ -221,15 +222,15 @@ class AbstractWorker(upstream.AbstractWorker):
 
     def putInQuarantine(self) -> None:
         if self.master is None:
-            return  # it has been removed
+            return  # the worker has been removed
         super().putInQuarantine()
         self.announce_occupied()
 
     def announce_occupied(self, by: Any = None) -> None:
-        """Tell its builders that it has another build, or takes none for now.
+        """Tell its builders that the worker has another build, or takes none for now.
 
-        :param by: the builder of that build. As long as the worker takes more, the others hear of
-            it only if the worker locks of their steps may have become contended.
+        :param by: the builder of that build. As long as the worker takes more builds, the other
+            builders are told only if the worker locks of their steps may now be contended.
         """
         takes_more = by is not None and self.is_open
         for workerforbuilder in list(self.workerforbuilders.values()):
@@ -238,7 +239,7 @@ class AbstractWorker(upstream.AbstractWorker):
                 builder.worker_occupied(self)
 
     def buildFinished(self, wfb: Any) -> None:
-        if self.botmaster is not None:  # else it has been removed
+        if self.botmaster is not None:  # otherwise the worker has been removed
             super().buildFinished(wfb)
 
     @defer.inlineCallbacks
@@ -249,7 +250,7 @@ class AbstractWorker(upstream.AbstractWorker):
             is_attached = True
         finally:
             if not is_attached and conn is self.conn:
-                # no builder would ever have it; when it is lost it connects again
+                # no builder would ever get this worker; it reconnects after the connection is lost
                 conn.loseConnection()
 
     @defer.inlineCallbacks
@@ -272,7 +273,7 @@ class AbstractWorker(upstream.AbstractWorker):
 
     @defer.inlineCallbacks
     def add_build(self, build: Any) -> Any:
-        """Take note of a build that begins on it, until it has ended."""
+        """Take note of a build that begins on the worker, until it has ended."""
         self.builds[build] = None
         try:
             self.announce_occupied(build.builder)
@@ -289,17 +290,18 @@ class AbstractWorker(upstream.AbstractWorker):
             self.builds.pop(build, None)
 
     def _drop(self, wfb: Any) -> None:
-        # a latent worker is given to a builder that has come back only if it knows none of its name
+        # a latent worker is given to a builder that has come back only if it knows none of that
+        # name
         if self.workerforbuilders.get(wfb.builder_name) is wfb:
             self.removeWorkerForBuilder(wfb)
 
     @defer.inlineCallbacks
     def _forget_builder_of(self, build: Any) -> Any:
         self._drop(build.workerforbuilder)
-        self._old_builder_list = None  # what the worker knows is to be looked at anew
+        self._old_builder_list = None  # makes the worker compare its list of builders again
         try:
             yield self.updateWorker()
-        except Exception as e:  # most often it has gone meanwhile, with its last build
+        except Exception as e:  # usually the worker has gone meanwhile, with its last build
             log.msg(
                 f'worker {self.name!r} could not be told that it builds for'
                 f' {build.builder.name!r} no longer, and is told when it is connected again: {e!r}'
@@ -309,9 +311,9 @@ class AbstractWorker(upstream.AbstractWorker):
 
     @defer.inlineCallbacks
     def updateLocks(self) -> Any:
-        """Find the locks that each build on it holds.
+        """Find the locks that each build on the worker holds.
 
-        Who waits for one stands in its line and is told, so the worker need not be.
+        Waiting owners stand in the lines of these locks and are told, so the worker need not be.
         """
         found = yield self.botmaster.getLockFromLockAccesses(self.access, self.config_version)
         self.locks = [
@@ -319,19 +321,19 @@ class AbstractWorker(upstream.AbstractWorker):
         ]
 
     def locksAvailable(self) -> bool:
-        """Return True: whether its locks are free is asked for each request, by the builder.
+        """Return True: the builder asks for each request whether the worker's locks are free.
 
-        The answer is not the same for all requests. A build that another one waits for shares what
-        that one holds.
+        The answer differs between requests: a build that another one waits for shares the locks of
+        that one.
         """
         return True
 
     def acquireLocks(self) -> bool:
-        """Return True: the build that begins on this worker has claimed its locks already."""
+        """Return True: the build that begins on this worker has already claimed its locks."""
         return True
 
     def releaseLocks(self) -> None:
-        """Do nothing: each build releases what it has claimed, when it ends."""
+        """Do nothing: each build releases its own claims when it ends."""
 
 
 class Worker(upstream.Worker, AbstractWorker):
@@ -343,7 +345,7 @@ RULE = (AbstractWorker.canStartBuild, AbstractWorker.locksAvailable)
 
 
 def follows_rule(worker: AbstractWorker) -> bool:
-    """Tell whether nobody but the classes of this module decides if a worker takes builds."""
+    """Tell whether only the classes of this module decide if a worker takes builds."""
     kind, own = type(worker), vars(worker)
     return (
         kind.is_watched

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """New: lanes, in which a worker runs several commands of one build at a time.
 
-A worker runs one command at a time for each builder it knows: with PB, and if it is a local one, it
-drops a command that runs when another one for its builder comes. So to the worker each lane but the
-first is a builder of its own, with a name of its own and the directory of the first. This takes
-nothing that a released worker does not have.
+A worker runs one command at a time for each builder that it knows: a PB or local worker drops the
+running command when another one for the same builder comes. So for the worker each lane except the
+first is a builder of its own, with its own name and the directory of the first. This works with the
+workers of plain Buildbot.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def name_in_lane(builder_name: str, lane: int) -> str:
 
 
 class Lanes:
-    """The numbers of the lanes that a build uses, besides lane 0. It tells no worker."""
+    """The numbers of the lanes that a build uses, besides lane 0. It tells the worker nothing."""
 
     def __init__(self) -> None:
         self._free: list[int] = []
@@ -47,7 +47,7 @@ class Lanes:
 
 
 class LaneConnection:
-    """A connection to a worker for the commands of one lane. It connects nothing itself.
+    """A connection to a worker for the commands of one lane. It makes no connection itself.
 
     :param connection: the worker's connection, to which everything else is passed on.
     :param lane: number of the lane, at least 1.

@@ -2,11 +2,12 @@
 """New: the places on a worker, and the builds that lend theirs to one that they wait for.
 
 A build that only waits for builds that it has triggered does nothing on its worker. So it lends its
-place there to one of them at a time, or to one that these wait for: ``max_builds`` counts one of
-the two. Nobody else can have the place, for when the other has ended it is needed again.
+place there to one of them at a time, or to one that these wait for: ``max_builds`` counts only one
+of the two. Nobody else can have the place, because the lender needs it again when the other build
+has ended.
 
-The count is worked out from what runs; nothing is kept that could be wrong. That takes time in
-proportion to the builds on the worker, and only while any of them waits for builds.
+The count is worked out from the running builds; nothing is stored that could be wrong. This takes
+time in proportion to the builds on the worker, and only while any of them waits for builds.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def places_taken(worker: Any) -> int:
 
 
 def lenders_on(worker: Any) -> list[Any]:
-    """Return the builds on a worker that do nothing there but lend their place to another."""
+    """Return the builds on a worker that do nothing there but lend their place to another one."""
     if not may_lend(worker):
         return []
     served = served_on(worker)
@@ -32,7 +33,7 @@ def lenders_on(worker: Any) -> list[Any]:
 
 
 def lends(worker: Any, build: Any) -> bool:
-    """Tell whether a build has a place on a worker to lend, and lends it to nobody yet."""
+    """Tell whether a build has a place on a worker to lend, and has not lent it yet."""
     if not may_lend(worker) or build not in builds_on(worker):
         return False
     return build.only_waits and build not in served_on(worker)
@@ -45,14 +46,14 @@ def may_lend(worker: Any) -> bool:
 
 
 def served_on(worker: Any) -> set[Any]:
-    """Return the builds that wait for one that runs on a worker."""
+    """Return the builds that wait for a build that runs on a worker."""
     around = worker.botmaster.awaited.around
     requests = (request for build in builds_on(worker) for request in build.requests)
     return {build for request in requests for build in around(request.id)}
 
 
 def builds_on(worker: Any) -> list[Any]:
-    # one that has just ended may still be known when the next one of its builder has begun
+    # a build that has just ended may still be known when its builder's next one has begun
     latest = {build.workerforbuilder: build for build in worker.builds}
     return [latest[busy] for busy in busy_on(worker) if busy in latest]
 
@@ -65,8 +66,8 @@ class Place:
     """A place on a worker, as what a build waits for; see ``deadlock.Need``. It reserves none.
 
     :param worker: the worker.
-    :param workerforbuilder: of the build's builder, which has one build there at a time.
-    :param parents: builds that wait for the build, and lend it their place there if they have one.
+    :param workerforbuilder: of the build's builder, which runs one build there at a time.
+    :param parents: builds that wait for the build, and lend it their places there.
     """
 
     def __init__(self, worker: Any, workerforbuilder: Any, parents: Iterable[Any]) -> None:
@@ -95,10 +96,10 @@ class Place:
         return [key_of(build) for build in builds_on(self._worker)]
 
     def ahead(self, fronts: Any, left: Any) -> tuple[()]:
-        """Return nothing: who gets a place when it is free is decided then."""
+        """Return nothing: who gets a place is decided when it becomes free."""
         return ()
 
     def describe(self) -> str:
-        """Name the worker, and the builds there."""
+        """Name the worker and the builds on it."""
         names = ' and '.join(build.lock_name() for build in builds_on(self._worker))
         return f'worker {self._worker.workername}, taken by {names}'

@@ -7,9 +7,9 @@ from typing import Any
 
 
 class Watched:
-    """An attribute that calls ``doubt()`` of its owner after each time that it is set or deleted.
+    """An attribute that calls ``doubt()`` of its owner each time it is set or deleted.
 
-    It is None until it is set. A change inside of its value is not seen.
+    It is None until it is set. It does not notice changes inside its value.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The commands of ``buildslave``; what they do to processes is ``buildbot-worker``'s."""
+"""The commands of ``buildslave``; ``buildbot-worker`` does the work on processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def create_slave(config: Any) -> int:
 
 
 def upgrade_slave(config: Any) -> int:
-    """Make the directory of a 0.8 slave one that can be started, and say what that took."""
+    """Make the directory of a 0.8 slave ready to start, and say what that took."""
     tac = Tac(config['basedir'])
     difference, copy = tac.upgrade()
     if copy is None:
@@ -42,7 +42,7 @@ def upgrade_slave(config: Any) -> int:
 
 
 def unreadable_infos(directory: Path) -> list[str]:
-    # the worker leaves out what it cannot decode, and only its log says so
+    # the worker skips what it cannot decode, and only its log says so
     sentences = []
     for path in sorted(directory.glob('*')):
         try:
@@ -88,6 +88,6 @@ def stop(config: Any, when_it_does_not_run: str = 'the slave is not running') ->
 
 
 def restart(config: Any) -> int:
-    check(config['basedir'])  # or it would be stopped and not started
+    check(config['basedir'])  # otherwise it would be stopped and not started
     not_stopped = stop(config, 'the slave was not running')
     return not_stopped or start(config)

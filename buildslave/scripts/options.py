@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The command line of ``buildslave``: that of 0.8, and what ``buildbot-worker`` has besides."""
+"""The command line of ``buildslave``: that of 0.8, and the additions of ``buildbot-worker``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import buildslave
 
 
 class CreateSlaveOptions(runner.CreateWorkerOptions):
+    """Options of ``create-slave``."""
+
     subcommandFunction = 'buildslave.scripts.commands.create_slave'
     optParameters = [['usepty', None, 0, 'ignored today; see usePTY of the steps']]
     longdesc = 'Make the directory of a slave; <master> is HOST or HOST:PORT (9989 otherwise).'
@@ -27,11 +29,13 @@ class CreateSlaveOptions(runner.CreateWorkerOptions):
         if re.fullmatch('0o.*[89].*', self['umask']):
             raise usage.UsageError('umask must be an octal number, such as 022, or None')
         if re.fullmatch('0+[0-7]+', self['umask']):
-            self['umask'] = '0o' + self['umask'].lstrip('0').zfill(1)  # so octal is spelt today
+            self['umask'] = '0o' + self['umask'].lstrip('0').zfill(1)  # today's octal
         super().postOptions()
 
 
 class UpgradeSlaveOptions(runner.MakerBase):
+    """Options of ``upgrade-slave``, which makes the directory of a 0.8 slave ready to start."""
+
     subcommandFunction = 'buildslave.scripts.commands.upgrade_slave'
     longdesc = 'Mend the buildbot.tac of a slave, and keep a copy of it; say what was changed.'
 
@@ -40,6 +44,8 @@ class UpgradeSlaveOptions(runner.MakerBase):
 
 
 class StartOptions(runner.StartOptions):
+    """Options of ``start``."""
+
     subcommandFunction = 'buildslave.scripts.commands.start'
 
     def getSynopsis(self) -> str:
@@ -47,6 +53,8 @@ class StartOptions(runner.StartOptions):
 
 
 class StopOptions(runner.StopOptions):
+    """Options of ``stop``."""
+
     subcommandFunction = 'buildslave.scripts.commands.stop'
 
     def getSynopsis(self) -> str:
@@ -54,6 +62,8 @@ class StopOptions(runner.StopOptions):
 
 
 class RestartOptions(runner.RestartOptions):
+    """Options of ``restart``."""
+
     subcommandFunction = 'buildslave.scripts.commands.restart'
 
     def getSynopsis(self) -> str:
@@ -61,6 +71,8 @@ class RestartOptions(runner.RestartOptions):
 
 
 class Options(runner.Options):
+    """The command line as a whole. Each command has options of its own."""
+
     synopsis = 'Usage:    buildslave <command> [command options]'
 
     subCommands = [

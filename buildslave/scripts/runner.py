@@ -8,7 +8,7 @@ from typing import NoReturn
 
 
 def run() -> NoReturn:
-    """Do what the command line says, and exit with 0 if that went well."""
+    """Do what the command line says, and exit with 0 if that succeeded."""
     try:
         from twisted.python.reflect import namedAny
         from twisted.python.usage import UsageError

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The page as a package of its own, built by Buildbot's tools."""
+"""The page as a package of its own, built with Buildbot's tools."""
 
 from buildbot_pkg import setup_www_plugin
 

@@ -17,9 +17,9 @@ from buildbot.www.authz.endpointmatchers import Match
 
 
 class LockMatch(Match):
-    """That a rule is about what somebody wants to do with a lock.
+    """Says that a rule matches what somebody wants to do with a lock. It allows nothing yet.
 
-    :param person: who holds by hand what it is about, and so is its owner; None if nobody does.
+    :param person: who holds the lock by hand, and so is the owner; None if nobody does.
     """
 
     def __init__(self, master: Any, person: str | None = None, build: Any = None) -> None:
@@ -33,14 +33,14 @@ class LockMatch(Match):
 
 
 class LockEndpointMatcher(EndpointMatcherBase):
-    """A rule for what people do with locks by hand.
+    """A rule for what people do with locks by hand. It does not concern what they see.
 
     For a role from an owner (``RolesFromOwner``), the owner of a hold is the person who holds, and
-    that of what holds a lock is that of its build.
+    the owner of any other holding is that of its build.
 
-    :param lock: name of the lock, or a pattern as all rules take them; None stands for all locks.
-    :param action: one of the actions, ``hold`` say; None stands for all.
-    :param role: who may.
+    :param lock: name of the lock, or a pattern as in all rules; None stands for all locks.
+    :param action: one of the actions, such as ``hold``; None stands for all.
+    :param role: who may act.
     :raises ConfigErrors: there is no such action.
     """
 
@@ -54,7 +54,7 @@ class LockEndpointMatcher(EndpointMatcherBase):
 
     @defer.inlineCallbacks
     def match(self, ep: Any, action: str = 'get', options: dict[str, Any] | None = None) -> Any:
-        """Tell whether the rule is about this.
+        """Tell whether the rule applies to an action.
 
         :returns: Deferred of a ``Match``, or of None.
         """
@@ -88,7 +88,7 @@ class LockEndpointMatcher(EndpointMatcherBase):
         return LockMatch(self.master, person, build)
 
     def _build_of(self, holderid: Any, lock: Any) -> int | None:
-        # the id of the build of who holds a copy of the lock, as in the rows of those who hold
+        # the id of the build of an owner that holds a copy of the lock, as in the rows of holders
         owners = [owner for copy in copies_in_use(lock) for owner in copy.owners]
         holders = map(known_facts, owners)
         return next((facts.buildid for facts in holders if facts.name == holderid), None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What ``checkconfig`` says of locks before it looks into steps, and before people hold any."""
+"""What ``checkconfig`` says about locks before it examines steps, and before people hold any."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The janitor before there is anything that was done by hand."""
+"""The janitor before anything is done by hand."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the data API has of locks before people do anything with them."""
+"""What the data API has about locks before people act on them."""
 
 from __future__ import annotations
 

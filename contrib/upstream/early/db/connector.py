@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The database before it keeps what people do with locks."""
+"""The database before it stores what people do with locks."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The commands as they are in Buildbot, where no tables are to be dropped."""
+"""The commands as in Buildbot, before there are tables to drop."""
 
 from __future__ import annotations
 

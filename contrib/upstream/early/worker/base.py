@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A worker before it knows of the builds on it, whose own its locks are."""
+"""A worker before it knows the builds on it, which own its locks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ upstream = release(__name__)
 class AbstractWorker(upstream.AbstractWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # for each builder, how many lanes the worker is told of besides the builder itself
+        # for each builder, how many lanes the worker knows besides the builder itself
         self._lanes: dict[str, int] = {}
 
     @defer.inlineCallbacks
