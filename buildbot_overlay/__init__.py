@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Put a sparse package tree in front of the release it changes.
+"""Puts a sparse package tree in front of the Buildbot that it changes, the *release*.
 
 The calls, in the order in which they happen:
 
-``activate``      at interpreter start, from ``.pth`` or ``.start`` file: a path on ``sys.path``;
-``extend``        in every ``__init__`` of the tree: what is not there is looked up in the release;
-``extend_below``  in the ``__init__`` of the tests: all packages below it are extended at once;
-``release``       in every module that stands in for one of the release's: its names, to build on.
+``activate``      at interpreter start, from a ``.pth`` or ``.start`` file: adds to ``sys.path``;
+``extend``        in every ``__init__`` of the tree: what it lacks is looked up in the release;
+``extend_below``  in the ``__init__`` of the tests: extends all packages below it at once;
+``release``       in every module that replaces one of the release's: gives its names, to build on.
 
-Every interpreter of the environment runs ``activate``, so this module imports nothing that an
-interpreter has not loaded by then; what costs more is imported by who needs it.
+Every interpreter of the environment runs ``activate``, so this module imports only what an
+interpreter has already loaded by then; callers import what costs more.
 """
 
 import os
@@ -24,7 +24,7 @@ __version__ = '4.3.0.1'
 
 DISTRIBUTION = 'buildbot-interlock'
 PACKAGE = 'buildbot'
-SUPPORTED = ('4.3', '4.4')  # from the first, up to but without the second
+SUPPORTED = ('4.3', '4.4')  # from the first, up to but excluding the second
 SWITCH = 'BUILDBOT_INTERLOCK'
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -32,13 +32,13 @@ TREE = os.path.join(HERE, 'tree')
 
 
 class UnsupportedRelease(ImportError):
-    """The overlay and what it lies over do not fit; the text says what to do."""
+    """The overlay and the Buildbot under it do not fit; the text says what to do."""
 
 
 class Sentence:
-    """An ``excepthook`` that prints the sentence of a refusal alone.
+    """An ``excepthook`` that prints only the sentence of a refusal. Other errors are not its own.
 
-    The frames above it are of imports, and say nothing.
+    The frames above the refusal are those of imports, and say nothing.
 
     :param otherwise: what prints all other errors.
     """
@@ -56,7 +56,7 @@ class Sentence:
 def refusal(why: str) -> BaseException:
     """Make the error that ends an import of the package.
 
-    :returns: an ``ImportError``, for who catches it; in a ``.tac`` file the end of the program,
+    :returns: an ``ImportError``, which callers can catch; in a ``.tac`` file an end of the program,
         because twistd would print frames of its own.
     """
     if not isinstance(sys.excepthook, Sentence):
@@ -74,7 +74,7 @@ def is_in_tac() -> bool:
 class Refusal:
     """An import finder that turns every import of the package into one clear error.
 
-    It lets the interpreter start, whatever is wrong, and still never lets a half overlay run.
+    It lets the interpreter start, whatever is wrong, and never lets half an overlay run.
 
     :param why: the sentence of the error.
     """
@@ -105,8 +105,8 @@ def half_installed(what: str) -> str:
 def activate() -> None:
     """Put the tree in front of everything on ``sys.path``, unless the switch says off.
 
-    Called again, it changes nothing. It never raises: what is wrong is told by the first
-    ``import`` of the package.
+    A second call changes nothing. It never raises: the first ``import`` of the package reports what
+    is wrong.
     """
     switch = os.environ.get(SWITCH) or 'on'
     if switch == 'off' or TREE in sys.path:
@@ -125,11 +125,11 @@ def refuse(why: str) -> None:
 
 
 def extend(name: str) -> None:
-    """Let the package of the tree also hold all that the release's package of this name holds.
+    """Make the tree's package also contain everything in the release's package of this name.
 
     :param name: ``__name__`` of the package.
-    :raises UnsupportedRelease: for the outermost package: no release is found, it is of a version
-        outside ``SUPPORTED``, or a seam of it is gone or changed.
+    :raises UnsupportedRelease: for the outermost package: no release is found, its version is
+        outside ``SUPPORTED``, or one of its seams is gone or changed.
     """
     package = sys.modules[name]
     parent, _, leaf = name.rpartition('.')
@@ -149,8 +149,8 @@ def extend(name: str) -> None:
 def extend_below(name: str) -> None:
     """Import the packages of the tree below one, so that each of them is extended.
 
-    For who lists modules without importing packages, as trial does: to them, a package that has
-    not been imported is the tree's directory alone.
+    This is for programs such as trial that list modules without importing packages: for them, a
+    package that has not been imported is only the tree's directory.
 
     :param name: of a package that has been extended.
     """
@@ -164,10 +164,10 @@ def extend_below(name: str) -> None:
 
 
 def find_release(ours: str) -> str:
-    """Find the release's directory behind that of the overlay.
+    """Find the release's directory after the overlay's.
 
     :param ours: directory of the overlay's package.
-    :returns: the directory of the first package of the same name that is not an overlay.
+    :returns: the directory of the first package with the same name that is not an overlay.
     :raises UnsupportedRelease: there is none.
     """
     from importlib.machinery import PathFinder
@@ -188,22 +188,22 @@ def find_release(ours: str) -> str:
 
 
 def is_overlay(directory: str) -> bool:
-    # only an overlay says which names of a release it leans on
+    # only an overlay lists the names of a release that it depends on
     return os.path.isfile(os.path.join(directory, 'seams.txt'))
 
 
 def release(name: str) -> 'SimpleNamespace':
-    """Run the release's module in the namespace of the one that stands in for it.
+    """Run the release's module in the namespace of the module that replaces it.
 
-    Only one module object of the name exists then: functions of the release see the names of the
-    overlay, and patching a name of the module patches it for both. ``__file__`` is the release's
-    from here on, because its functions look for their data files beside it; ``__spec__.origin`` is
+    Then there is only one module object with this name: functions of the release see the names of
+    the overlay, and patching a name of the module patches it for both. From here on ``__file__`` is
+    the release's, because its functions look for their data files beside it; ``__spec__.origin`` is
     the overlay's.
 
     :param name: ``__name__`` of the module.
-    :returns: the names that the release's module bound.
-    :raises UnsupportedRelease: one of them is a name that the overlay's module has bound to another
-        thing before.
+    :returns: the names that the release's module has bound.
+    :raises UnsupportedRelease: the overlay's module has already bound one of them to something
+        else.
     """
     from importlib.machinery import SourceFileLoader
     from types import SimpleNamespace
@@ -217,7 +217,7 @@ def release(name: str) -> 'SimpleNamespace':
     known = dict(module.__dict__)
     doc, module.__file__ = module.__doc__, filename
     code = SourceFileLoader(name, filename).get_code(name)
-    assert code is not None  # a source file that could be read has code
+    assert code is not None  # a readable source file has code
     exec(code, module.__dict__)
     module.__doc__ = doc
     for key, value in known.items():

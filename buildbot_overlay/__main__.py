@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``python -m buildbot_overlay``: is it on, and does it fit? Exit status 0 only when both.
+"""``python -m buildbot_overlay``: is the overlay on, and does it fit? Exit status 0 only if both.
 
 ``python -m buildbot_overlay seams`` writes the installed release's fingerprints into the
 ``seams.txt`` of the working directory's tree.
@@ -28,11 +28,11 @@ def main(arguments: list[str]) -> int:
 
 
 def tell(text: str) -> None:
-    """Print a text, as much as is wanted by who reads it (``head``, say)."""
+    """Print a text, or as much as its reader (``head``, say) wants."""
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        # what is left is written once more when the interpreter ends
+        # the rest is written again when the interpreter ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -55,7 +55,7 @@ def write_seams() -> int:
 
 
 def status() -> tuple[list[str], bool]:
-    """Describe what an ``import`` of the package gives in this interpreter.
+    """Describe the effect of an ``import`` of the package in this interpreter.
 
     :returns: lines to print; whether the overlay is on and sound.
     """
@@ -89,7 +89,7 @@ def status() -> tuple[list[str], bool]:
 
 
 def installed_copies() -> list[str]:
-    # a checkout of the overlay as working directory is none
+    # a checkout of the overlay as working directory does not count
     entries = dict.fromkeys(os.path.realpath(entry) for entry in sys.path if entry)
     entries.pop(os.path.realpath('.'), None)
     found = [os.path.join(entry, overlay.__name__) for entry in entries]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Whether the overlay and the release under it fit together."""
+"""Tells whether the overlay and the release under it fit together."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def check(package: ModuleType) -> None:
     """Refuse a release that the overlay was not made for.
 
     :param package: the outermost package of the tree, extended by the release.
-    :raises UnsupportedRelease: with one sentence that names version, seams and ways out.
+    :raises UnsupportedRelease: with one sentence that names the version, the seams and the ways
+        out.
     """
     try:
         halves = ', '.join(missing_modules(package))
@@ -46,7 +47,7 @@ def check(package: ModuleType) -> None:
 
 
 def supported(version: str) -> bool:
-    """Tell whether a version lies in the supported range."""
+    """Tell whether a version is in the supported range."""
     low, high = (numbers(bound) for bound in overlay.SUPPORTED)
     return low <= numbers(version) < high
 
@@ -62,12 +63,12 @@ def seams_file(package: ModuleType) -> str:
 
 
 def seam_states(package: ModuleType) -> list[tuple[seams.Seam, str]]:
-    """Each seam with ``same``, ``changed`` or ``gone``."""
+    """Return each seam with ``same``, ``changed`` or ``gone``."""
     return list(seams.compare(seams.read(seams_file(package)), package.__path__[-1]))
 
 
 def missing_seams(package: ModuleType) -> list[str]:
-    """Name the seams that the release no longer has as the overlay knows them.
+    """Name the seams that the release does not have as the overlay knows them.
 
     :returns: such as ``buildbot.process.builder.Builder.maybeStartBuild (changed)``.
     """
@@ -75,7 +76,7 @@ def missing_seams(package: ModuleType) -> list[str]:
 
 
 def overlaid_modules(package: ModuleType) -> list[str]:
-    """Dotted names of the release's modules that the tree stands in for."""
+    """Return the dotted names of the release's modules that the tree replaces."""
     return modules(package, 'overlays')
 
 
@@ -93,9 +94,9 @@ def missing_modules(package: ModuleType) -> Iterator[str]:
 
 
 def stale_bases(name: str) -> list[str]:
-    """Name the classes that still inherit a class of the release which the tree replaces.
+    """Name the classes that still inherit from a class of the release which the tree replaces.
 
-    Such a class would go its own way without what the tree adds to its base.
+    Such a class would lack what the tree adds to its base.
 
     :param name: dotted name of a module of the tree that has been imported.
     :returns: such as ``RealMasterLock <- BaseLock``.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The names of the release that the overlay leans on, and what their source was.
+"""The names of the release that the overlay depends on, and fingerprints of their source.
 
 ``seams.txt`` beside the overlay's outermost ``__init__`` lists them::
 
@@ -7,12 +7,12 @@
         Builder.maybeStartBuild <fingerprint>
 
 An unindented line names a module and what the tree does with it: it *overlays* one of the
-release's, *calls* one that it leaves as it is, or *adds* one. An indented line names a class,
-function, method or variable of the release in that module. The file's own fingerprint is there
-for speed only: a file that is the one the overlay was written against needs no further look.
+release's, *calls* one that it leaves unchanged, or *adds* one. An indented line names a class,
+function, method or variable of the release in that module. The fingerprint of the file only saves
+time: a file that is the same as the overlay's authors had needs no further look.
 
-A fingerprint is of what the source *does*: comments, docstrings, formatting and the annotations of
-functions do not count, and it is the same whichever Python computes it.
+A fingerprint covers what the source *does*: comments, docstrings, formatting and annotations of
+functions do not count, and every version of Python computes the same one.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ from typing import Sequence
 
 KINDS = ('overlays', 'calls', 'adds')
 END = '# end'
-LENGTH = 16  # hexadecimal digits of SHA-256; chance, not malice, is what changes a release
+LENGTH = 16  # hexadecimal digits of SHA-256; a release changes by chance, not malice
 
 
 class Seam(NamedTuple):
-    """One name the overlay leans on.
+    """One name that the overlay depends on. It does not say what the release has now.
 
     :param kind: ``overlays``, ``calls`` or ``adds``.
     :param module: dotted name of a module.
     :param name: qualified name in it; empty for the file itself.
-    :param fingerprint: of the release's source it was written against; empty: not known yet.
+    :param fingerprint: of the release's source that the overlay was written for; empty if not
+        known.
     """
 
     kind: str
@@ -50,7 +51,7 @@ class Seam(NamedTuple):
 def read(path: str) -> list[Seam]:
     """Read ``seams.txt``.
 
-    :raises ValueError: naming a line that is not of its form; or the end is missing.
+    :raises ValueError: a line, which the text names, is not well-formed; or the end is missing.
     """
     seams = []
     kind = module = line = ''
@@ -103,7 +104,7 @@ def rewrite(path: str, release: str) -> None:
 
 
 def compare(seams: list[Seam], release: str) -> Iterator[tuple[Seam, str]]:
-    """Say of each seam what became of it: ``same``, ``changed`` or ``gone``.
+    """Yield each seam with what became of it: ``same``, ``changed`` or ``gone``.
 
     :param seams: as ``read`` returns them.
     :param release: directory of the release's outermost package.
@@ -146,7 +147,7 @@ def file_fingerprint(source: bytes) -> str:
 def fingerprints(source: bytes) -> dict[str, str]:
     """Fingerprint every class, function, method and variable that a module binds.
 
-    Of a name that is bound twice (in two branches of an ``if``, say) both count.
+    If a name is bound twice (in two branches of an ``if``, say), both count.
 
     :param source: of the module.
     :returns: fingerprint by qualified name.
@@ -165,7 +166,7 @@ def fingerprints(source: bytes) -> dict[str, str]:
     try:
         walk(ast.parse(source).body, '')
     except SyntaxError:
-        return {}  # nothing in it is what it was
+        return {}  # so nothing in it is the same
     return {
         name: hashlib.sha256(repr([meaning(n) for n in nodes]).encode()).hexdigest()[:LENGTH]
         for name, nodes in found.items()
@@ -185,14 +186,14 @@ def bound_names(node: ast.AST) -> list[str]:
 
 
 def meaning(node: object) -> object:
-    """Reduce a syntax tree to what counts, spelled alike by every version of Python."""
+    """Reduce a syntax tree to what counts, in the same form for every version of Python."""
     if isinstance(node, list):
         return [meaning(child) for child in node]
     if not isinstance(node, ast.AST):
         return node
     left_out = {'ctx', 'kind', 'type_comment', 'returns', 'annotation', 'type_params'}
     if isinstance(node, ast.AnnAssign):
-        left_out.remove('annotation')  # of a variable it can be what the code does: dataclasses
+        left_out.remove('annotation')  # a variable's annotation can matter: dataclasses
     fields = []
     for field, value in ast.iter_fields(node):
         if field == 'body' and isinstance(value, list) and ast_docstring(node):

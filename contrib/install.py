@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Install with pip, and tell it in one line; what pip says is shown only if it fails.
+"""Install with pip, and report it in one line; pip's output is shown only if it fails.
 
 Usage: python install.py WHAT REQUIREMENT...
 """

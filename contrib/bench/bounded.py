@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is left of branches that come and go.
+"""What is left after branches that come and go.
 
 Usage: python bounded.py [BRANCHES], with the Python of an environment that has the wheel installed.
 10,000 branches take half an hour.
 
-Each branch has one build, each tenth has two that exclude each other. A build takes the copy of a
-``BranchLock`` and a master lock whose name is rendered with the branch, and its step a worker lock
-with such a name. After each tenth of the branches it is counted what the master has in
-memory and in its tables of locks; and at last 31 days later, when the history has been deleted.
+Each branch has one build; every tenth has two that exclude each other. A build takes the copy of a
+``BranchLock`` and a master lock whose name is rendered with the branch, and its step takes a worker
+lock with such a name. After each tenth of the branches, the script counts what the master has in
+memory and in its tables of locks; it does so again 31 days later, when the history has been
+deleted.
 """
 
 from __future__ import annotations

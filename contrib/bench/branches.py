@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A lock per branch: how long builds take of which no two of one branch may run at a time.
+"""A lock per branch: how long builds take if no two of one branch may run at a time.
 
 Usage: python branches.py [--seeds N] [--all] [--png FILE], with the Python of an environment that
 has the wheel installed. With one seed, and without ``--all``, it takes four minutes on two
 processors.
 
-200 builds of 8 branches, of which the k-th has 1/k times as many as the first (Zipf's law), take
-about 10 minutes each. They want one master lock for all, a master lock whose name is rendered with
-the branch, or a ``BranchLock``, at builder level. The lower bound is that of the busiest branch, or
-of the workers. Plain Buildbot runs in processes of its own, with the overlay switched off.
+There are 200 builds of about 10 minutes each, of 8 branches; the k-th branch has 1/k times as many
+builds as the first (Zipf's law). They want one master lock for all, a master lock whose name is
+rendered with the branch, or a ``BranchLock``, at builder level. The lower bound is that of the
+busiest branch, or of the workers. Plain Buildbot runs in processes of its own, with the overlay
+switched off.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ KINDS = (
 
 
 def make_builds(seed: int) -> list[tuple[str, float]]:
-    """Return branch and seconds of each build."""
+    """Return the branch and the seconds of each build."""
     rng = random.Random(seed)
     names = [f'branch{k}' for k in range(1, BRANCHES + 1)]
     branches = rng.choices(names, [1 / k for k in range(1, BRANCHES + 1)], k=BUILDS)
@@ -49,7 +50,7 @@ def lower_bound(builds: list[tuple[str, float]], workers: int) -> float:
 
 
 def run_lab(kind: str, seed: int, workers: int, builders: int) -> dict[str, float]:
-    """Run one lab in this process; see ``Simulation.run_out`` for what is returned."""
+    """Run one lab in this process; it returns what ``Simulation.run_out`` does."""
     from simulation import Work
     from simulation import simulate
     from twisted.internet import defer

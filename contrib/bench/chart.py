@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Curves and bars in a PNG, one panel beside the other."""
+"""Curves and bars in a PNG, one panel next to another."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Sequence
 
 
 class Panel(NamedTuple):
-    """One set of axes.
+    """One set of axes. It is not drawn yet.
 
-    :param title: what the curves are of.
+    :param title: what the curves show.
     :param xlabel: what the points are.
     :param points: their labels, in order.
     :param curves: by name, a value for each point; None where there is none.
-    :param is_log: whether the points are a scale, and the values are drawn by their order of
-        magnitude, as curves; else they are things beside one another, and drawn as bars.
+    :param is_log: whether the points form a scale, and the values are drawn as curves on a
+        logarithmic axis; otherwise the points are separate things, and the values are drawn as
+        bars.
     """
 
     title: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Measures in processes of their own, some at a time, with a line that says how far it is."""
+"""Measures in separate processes, several at a time, with a line that shows the progress."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import Sequence
 
 
 class Child(NamedTuple):
-    """One thing to be measured.
+    """One thing to be measured. It is not the process.
 
-    :param words: that the script is given behind ``--child``; it prints a JSON object for them.
-    :param plain: whether on plain Buildbot, with the overlay switched off.
+    :param words: arguments of the script after ``--child``; it prints a JSON object for them.
+    :param plain: whether to use plain Buildbot, with the overlay switched off.
     """
 
     words: tuple[Any, ...]
@@ -25,15 +25,15 @@ class Child(NamedTuple):
 
 
 def measure(script: str, children: Sequence[Child], at_once: int = 0) -> dict[Child, Any]:
-    """Let a script measure each of some things.
+    """Let a script measure several things.
 
-    :param at_once: how many at a time; 0 stands for one a processor.
+    :param at_once: how many at a time; 0 stands for one per processor.
     :returns: what was printed for each of them.
     :raises SystemExit: one of them failed.
     """
     todo, running = list(children), dict[Child, Any]()
     found: dict[Child, Any] = {}
-    with tempfile.TemporaryDirectory() as directory:  # which the masters in memory write into
+    with tempfile.TemporaryDirectory() as directory:  # the masters in memory write into it
         while todo or running:
             while todo and len(running) < (at_once or os.cpu_count() or 1):
                 child = todo.pop(0)

@@ -20,7 +20,7 @@ ALL_SHAPES = ((4, 4), (4, 16), (16, 4), (16, 16))
 
 
 class Column(NamedTuple):
-    """What is said of a lab besides its makespan.
+    """What is shown of a lab besides its makespan. It has no figures.
 
     :param title: of the panel.
     :param value: takes what the lab measured, and returns a number.
@@ -46,7 +46,7 @@ def compare(
     bound: Callable[[int, int], float],
     column: Column,
 ) -> None:
-    """Measure labs of each kind, shape and seed, and print and draw them.
+    """Measure labs of each kind, shape and seed, and print and draw the results.
 
     :param kinds: whether it is on plain Buildbot, and its name.
     :param settings: what each lab is given besides kind, seed, workers and builders.

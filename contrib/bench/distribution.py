@@ -2,15 +2,16 @@
 """What it takes to start one build, by the number of builders, workers and pending requests.
 
 Usage: python distribution.py [--all] [--png FILE], with the Python of an environment that has the
-wheel installed. It takes three minutes, and with --all, which adds the largest lab, six.
+wheel installed. It takes three minutes, or six with --all, which adds the largest lab.
 
-All requests want one exclusive master lock of their builders. Counted are the statements that the
-database is given, the questions whether a request can start (``Builder.canStartBuild`` and
-``Reservations.reserve``), the questions whether a worker is idle (``isAvailable``) and the seconds
-of CPU, for each build from its start to the start of the next one; and the seconds of CPU of the
-start-up and of a reconfig in the end that changes nothing. The workers are in the same process, but
-what they do at the start-up, to make a directory for each builder and to write a log, is counted by
-itself. Plain Buildbot runs in a process of its own, with the overlay switched off.
+All requests want one exclusive master lock of their builders. The script counts, for each build
+from its start to the start of the next one: the statements that the database executes, the
+questions whether a request can start (``Builder.canStartBuild`` and ``Reservations.reserve``), the
+questions whether a worker is idle (``isAvailable``) and the seconds of CPU. It also measures the
+seconds of CPU of the start-up, and of a final reconfig that changes nothing. The workers are in the
+same process, but their work at the start-up, which is to make a directory for each builder and to
+write a log, is counted separately. Plain Buildbot runs in a process of its own, with the overlay
+switched off.
 
 One lab alone, of 50 builders, 20 workers and 300 requests, over 10 builds:
 python distribution.py --child 50 20 300 10.
@@ -63,6 +64,8 @@ def run_lab(builders: int, workers: int, requests: int, starts: int) -> dict[str
     counts = {'statements': 0, 'questions': 0, 'availabilities': 0}
 
     class Waits(BuildStep):
+        """A step that ends when the lab says so."""
+
         def run(self) -> Any:
             d: defer.Deferred[int] = defer.Deferred()
             running.append(d)
@@ -156,7 +159,7 @@ def main() -> None:
         for shape in shapes
         for plain in (True, False)
     }
-    # one at a time: the CPU that one takes depends on who else is there
+    # one at a time: the CPU time of one depends on what else runs
     measured = measure(__file__, list(children.values()), at_once=1)
     found = {key: measured[child] for key, child in children.items()}
     print(f'{"":26}{"statements":>16}{"questions":>16}', end='')

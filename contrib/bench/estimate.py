@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Simulated labs: how often it is right what those who wait are told of when they have their turn.
+"""Simulated labs: how often the predicted times of waiting builds are right.
 
 Usage: python estimate.py [--seeds N], with the Python of an environment that has the wheel
 installed. It takes two minutes for each seed.
 
-Twenty builders ask for a lock at random times, so that it is busy for nine tenths of the time. Each
-holds it for a time of its own, 2 to 20 minutes, times a random factor (lognormal, of which the
-middle two thirds are between 1 / S and S, S being 1.5). When 100 builds are done, each new place in
-line is asked once for its estimate every five minutes, and compared with the true time later.
+Twenty builders ask for a lock at random times, so that it is busy nine tenths of the time. Each
+holds it for a time of its own, 2 to 20 minutes, times a random factor (lognormal: the middle two
+thirds are between 1 / S and S, where S is 1.5). When 100 builds are done, each new place in line is
+asked for its estimate once every five minutes, which is later compared with the true time.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ LABS = ('one unit', 'three units', 'boards')
 def run_lab(lab: str, seed: int) -> list[tuple[int, float, float, float, float]]:
     """Return, for each estimate, the place, how far ahead it was asked, and the three times.
 
-    :returns: place; seconds until the true time; and those until the time that was told, and the
-        earliest and the latest.
+    :returns: the place; the seconds until the true time; and the seconds until the predicted time,
+        its earliest and its latest value.
     """
     from simulation import Work
     from simulation import simulate
@@ -40,7 +40,7 @@ def run_lab(lab: str, seed: int) -> list[tuple[int, float, float, float, float]]
     rng = random.Random(seed)
     means = [rng.uniform(120, 1200) for _ in range(BUILDERS)]
     units = {'one unit': 1, 'three units': 3, 'boards': WORKERS}[lab]
-    # the mean of a lognormal is above its median
+    # the mean of a lognormal distribution is above its median
     each = statistics.mean(means) * math.exp(math.log(SPREAD) ** 2 / 2)
 
     def words(mean: float) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What it costs the master to be asked who waits, by the number of those who wait.
+"""What it costs the master to be asked who waits, by the number of waiting owners.
 
 Usage: python eye.py, with the Python of an environment that has the wheel installed. It takes a
-minute. For each question the milliseconds of CPU are printed, the median of five.
+minute. For each question it prints the milliseconds of CPU, the median of five.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WAITING, PENDING = 5000, 500
 
 
 def run_lab() -> dict[str, float]:
-    """Run a master with many who wait, in this process.
+    """Run a master with many waiting owners in this process.
 
     :returns: milliseconds of CPU by question.
     """

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Simulated labs: how long many builds take in all, as a multiple of the least they could.
+"""Simulated labs: how long many builds take in all, as a multiple of the lower bound.
 
 Usage: python labs.py [--seeds N] [--all] [--spread S] [--png FILE], with the Python of an
 environment that has the wheel installed. With one seed, and without ``--all``, it takes four
 minutes on two processors.
 
 Each of 200 builds checks out (1 minute), compiles under a worker's ``cpu`` lock (5 minutes), and
-tests in three parts under its ``jtag`` lock (6 minutes), or so: each takes between 1 - S and 1 + S
-times that, S being 0.5 unless it is given. The lower bound is that of the busiest resource, or the
-longest build. Plain Buildbot runs in processes of its own, with the overlay switched off.
+tests in three parts under its ``jtag`` lock (6 minutes). Each of these takes between 1 - S and 1 +
+S times as long; S is 0.5 unless it is given. The lower bound is that of the busiest resource, or
+the longest build. Plain Buildbot runs in processes of its own, with the overlay switched off.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Build = tuple[float, float, list[float]]
 
 
 def make_builds(seed: int, spread: float) -> list[Build]:
-    """Return seconds of checkout, compile and the three parts of the test, for each build."""
+    """Return the seconds of checkout, compile and the three parts of the test, for each build."""
     rng = random.Random(seed)
 
     def about(mean: float) -> float:
@@ -43,7 +43,7 @@ def lower_bound(builds: list[Build], workers: int) -> float:
     compiling = sum(compile_ for _, compile_, _ in builds) / workers
     testing = sum(sum(parts) for *_, parts in builds) / workers
     longest = max(checkout + compile_ + sum(parts) for checkout, compile_, parts in builds)
-    # nobody compiles before something is checked out, and the last one is tested yet, or so
+    # nobody compiles before the first checkout ends, and the last build is tested after it compiles
     first = min(checkout for checkout, *_ in builds)
     least_test = min(sum(parts) for *_, parts in builds)
     least_compile = min(compile_ for _, compile_, _ in builds)
@@ -51,7 +51,7 @@ def lower_bound(builds: list[Build], workers: int) -> float:
 
 
 def run_lab(kind: str, seed: int, spread: float, workers: int, builders: int) -> dict[str, float]:
-    """Run one lab in this process; see ``Simulation.run_out`` for what is returned."""
+    """Run one lab in this process; it returns what ``Simulation.run_out`` does."""
     from simulation import Work
     from simulation import simulate
     from twisted.internet import defer
@@ -70,7 +70,7 @@ def run_lab(kind: str, seed: int, spread: float, workers: int, builders: int) ->
             Work(lambda number: builds[number - 1][0], name='checkout'),
             Work(lambda number: builds[number - 1][1], name='compile', locks=of_compile),
         ]
-        if kind == 'three steps':  # as one, since plain Buildbot has no groups
+        if kind == 'three steps':  # as one step, since plain Buildbot has no groups
             whole = Work(lambda number: sum(builds[number - 1][2]), name='test', locks=[jtag])
             return [*steps, whole]
         parts = [part(i) for i in range(3)]

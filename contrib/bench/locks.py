@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a lock costs by the number of those who wait for it, beside plain Buildbot.
+"""What a lock costs by the number of waiting claims, compared with plain Buildbot.
 
 Usage: python locks.py, with the Python of an environment in which the wheel is installed.
 
 Both are driven through the same public interface (``waitUntilMaybeAvailable``, ``isAvailable``,
-``claim``, ``release``, ``setMaxCount``) by processes of their own, which take turns; the plain
-release is the installed one with the overlay switched off. Each figure is CPU time, and the median
-of ``TURNS``, so that other work on the machine matters little; but for draining and for raising the
-limit: they take plain Buildbot a minute, and are measured once.
+``claim``, ``release``, ``setMaxCount``) by processes of their own, which take turns; plain Buildbot
+is the installed one with the overlay switched off. Each figure is CPU time, and the median of
+``TURNS``, so that other work on the machine matters little. Draining and raising the limit take
+plain Buildbot a minute, and are measured only once.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ HOPS = 1000
 
 
 class Requester:
+    """Somebody who asks for the lock. It does nothing."""
+
     pass
 
 
@@ -66,7 +68,7 @@ class Bench:
 
 
 def hand_over(waiters: int, units: int = 1) -> float:
-    """Seconds for one release, the next one's claim, and a newcomer at the end of the line."""
+    """Return the seconds for one release, the next claim, and a newcomer at the end of the line."""
     bench = Bench(waiters, 'exclusive' if units == 1 else 'counting', units)
     begin = time.process_time()
     for _ in range(HOPS):
@@ -76,7 +78,7 @@ def hand_over(waiters: int, units: int = 1) -> float:
 
 
 def drain(waiters: int) -> float:
-    """Seconds until all who wait have had the lock."""
+    """Return the seconds until all waiting requesters have had the lock."""
     bench = Bench(waiters, 'exclusive')
     begin = time.process_time()
     for _ in range(waiters):
@@ -85,7 +87,7 @@ def drain(waiters: int) -> float:
 
 
 def raise_limit(waiters: int) -> float:
-    """Seconds until all who wait hold the lock, after its limit was raised for all of them."""
+    """Return the seconds until all waiting requesters hold the lock, once its limit allows it."""
     bench = Bench(waiters, 'counting')
     begin = time.process_time()
     bench.lock.setMaxCount(waiters + 1)
@@ -97,7 +99,7 @@ def raise_limit(waiters: int) -> float:
 
 
 def measure(turn: int) -> dict[str, float]:
-    hand_over(1)  # or the first figure would have in it that Python makes itself familiar with it
+    hand_over(1)  # so that the first figure does not include Python's warm-up
     found = {told(n, units): hand_over(n, units) for units in UNITS for n in LINES}
     if turn == 0:
         found['draining 10000'] = drain(10000)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a resource pool costs by the number of those who wait for it.
+"""What a resource pool costs by the number of waiting claims.
 
 Usage: python pools.py [--once], with the Python of an environment in which the wheel is installed.
 
-The pool has 200 resources, which wear some of twenty labels, and is wanted with fifty unlike
-expressions. A round is: one holder gives back what it has, the next in line are granted what they
+The pool has 200 resources with some of twenty labels each, and is wanted with fifty different
+expressions. In one round a holder gives back what it has, the next in line are granted what they
 want, and a newcomer waits. Each figure is CPU time in microseconds, and the median of ``TURNS``.
 ``--once`` does the rounds of 1,000 waiters once, for ``perf stat -e instructions:u``.
 """
@@ -63,6 +63,8 @@ class Bench:
         bench = self
 
         class Told(Claim):
+            """A claim that tells the bench when it is granted."""
+
             def granted(self) -> None:
                 bench.holding[self] = None
                 bench.line -= 1
@@ -84,7 +86,7 @@ class Bench:
 
 
 def rounds(waiters: int) -> tuple[float, float, int]:
-    """Return seconds of a round, of the longest one, and how many claims were granted in all."""
+    """Return the seconds of a round and of the longest one, and how many claims were granted."""
     bench = Bench(waiters)
     first, worst = bench.number - bench.line, 0.0
     begin = time.process_time()

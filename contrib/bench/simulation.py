@@ -18,9 +18,10 @@ from buildbot.test.util.integration import RunFakeMasterTestCase
 
 
 class Work(BuildStep):
-    """A step that takes a while.
+    """A step that takes a while. It does no work.
 
-    :param seconds: takes the number of the build request, and returns how long; the first is 1.
+    :param seconds: takes the number of the build request, from 1, and returns how long the step
+        takes.
     """
 
     def __init__(self, seconds: Callable[[int], float], **kwargs: Any) -> None:
@@ -35,6 +36,8 @@ class Work(BuildStep):
 
 
 class Simulation(RunFakeMasterTestCase):
+    """A master with a simulated clock, run as a test case. It tests nothing."""
+
     timeout = 10000
     play: Callable[[Simulation], defer.Deferred[Any]]
     found: Any = None
@@ -47,8 +50,8 @@ class Simulation(RunFakeMasterTestCase):
     def start(self, builders: dict[str, dict[str, Any]], workers: int, **config: Any) -> Any:
         """Start the master.
 
-        :param builders: for each name, what ``BuilderConfig`` takes; ``steps`` stands for a factory
-            of these steps.
+        :param builders: for each name, the arguments of ``BuilderConfig``; ``steps`` stands for a
+            factory with these steps.
         :param workers: how many; each of them builds for all builders.
         """
         names = [f'w{i}' for i in range(workers)]
@@ -75,7 +78,7 @@ class Simulation(RunFakeMasterTestCase):
             self.ids[name] = yield self.master.data.updates.findBuilderId(name)
 
     def request(self, builder: str, branch: str | None = None) -> defer.Deferred[Any]:
-        """Ask for a build, of which the master hears when the clock goes on."""
+        """Request a build; the master hears of it when the clock goes on."""
         stamp: dict[str, Any] = dict.fromkeys(('codebase', 'repository', 'project'), '')
         stamp.update(branch=branch, revision=None)
         return self.master.data.updates.addBuildset(
@@ -86,8 +89,8 @@ class Simulation(RunFakeMasterTestCase):
     def run_out(self) -> Any:
         """Let all builds run.
 
-        :returns: Deferred of a dict: ``makespan`` in seconds; ``waiting``, the part of the time of
-            builds on workers in which a step waited for locks; ``held``, the seconds of workers
+        :returns: Deferred of a dict: ``makespan`` in seconds; ``waiting``, the fraction of the time
+            of builds on workers in which a step waited for locks; ``held``, the seconds of workers
             in which a build waited for the locks of its builder.
         """
         begin = self.reactor.seconds()
@@ -104,7 +107,7 @@ class Simulation(RunFakeMasterTestCase):
         for row in rows:
             occupied += (row.complete_at - row.started_at).total_seconds()
             for step in (yield self.master.db.steps.getSteps(row.id)):
-                if step.name == 'locks_acquire':  # Buildbot's own, of the builder's locks
+                if step.name == 'locks_acquire':  # Buildbot's own step for the builder's locks
                     held += (step.complete_at - step.started_at).total_seconds()
                 elif step.locks_acquired_at is not None:
                     waiting += (step.locks_acquired_at - step.started_at).total_seconds()
@@ -112,13 +115,13 @@ class Simulation(RunFakeMasterTestCase):
 
 
 def simulate(play: Callable[[Simulation], Any]) -> Any:
-    """Run what is to happen with a master.
+    """Run a scenario with a master.
 
-    :param play: takes the simulation, and returns a Deferred of what it has found in the end.
-    :returns: that.
-    :raises SystemExit: it came to grief; the text says how.
+    :param play: takes the simulation, and returns a Deferred of its result.
+    :returns: that result.
+    :raises SystemExit: it failed; the text says how.
     """
-    warnings.simplefilter('ignore')  # which Buildbot's tests turn into errors
+    warnings.simplefilter('ignore')  # Buildbot's tests turn them into errors
     simulation = Simulation()
     simulation.play = play
     result = TestResult()

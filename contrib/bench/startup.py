@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the overlay costs: at the start of any interpreter, and at the import of the master.
+"""What the overlay costs at the start of any interpreter, and at the import of the master.
 
 Usage: python startup.py, with the Python of an environment in which the wheel is installed.
 
-Each figure is the median of interpreters of their own. Those with the overlay and those without
-take turns, so that what else the machine does weighs on both alike.
+Each figure is the median of several interpreters. Those with and without the overlay take turns, so
+that other load on the machine affects both alike.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def seconds(code: str, **environment: str) -> float:
 
 
 def start() -> float:
-    """Seconds that an interpreter spends on the start-up file, as its own import clock tells."""
+    """Return the seconds that an interpreter spends on the start-up file, by its own timer."""
     for line in run('-X', 'importtime', '-c', '').stderr.splitlines():
         _, _, times = line.partition(':')
         if times.rpartition('|')[2].strip() == 'buildbot_overlay':

@@ -3,8 +3,8 @@
 
 Usage: python demo.py run|check [--dir DIR] [--port N] [--worker-port N]
 
-``run`` goes on until Ctrl-C, which is its good end. ``check`` ends when 12 builds are done, and
-judges them and what was told of them; its exit status tells. A port of 0 takes a free one.
+``run`` goes on until Ctrl-C, which is its normal end. ``check`` ends when 12 builds are done, and
+judges them and its own output; the exit status tells the result. A port of 0 takes a free one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HERE = Path(__file__).resolve().parent
 BIN = Path(sys.executable).parent
 BRANCHES = ('main', 'release/1.0', 'feature/probe')
 WORKERS = ('board-1', 'board-2')
-COMMITS = 2  # for each branch; two builders build each
+COMMITS = 2  # for each branch; two builders build each commit
 BUILDS = 2 * COMMITS * len(BRANCHES)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 POLL = {'run': 2, 'check': 15}  # seconds between two looks for commits
@@ -50,17 +50,17 @@ def say(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    with contextlib.suppress(OSError):  # nobody reads it any more; what runs must still be stopped
+    with contextlib.suppress(OSError):  # nobody reads it any more; services must still be stopped
         print(text, flush=True)
 
 
 def without_git() -> dict[str, str]:
-    """Return the environment without what would make git work on another repository."""
+    """Return the environment without variables that would make git use another repository."""
     return {k: v for k, v in os.environ.items() if not k.startswith('GIT_')}
 
 
 class Repository:
-    """A bare git repository, and a clone from which commits are pushed to it."""
+    """A bare git repository, and a clone from which commits are pushed to it. It builds nothing."""
 
     def __init__(self, base: Path) -> None:
         self.bare = base / 'repository.git'
@@ -82,7 +82,7 @@ class Repository:
         if complete.exists():
             say(f'reusing the repository {self.bare}')
             return
-        for directory in (self.bare, self.clone):  # what an interrupted run has left
+        for directory in (self.bare, self.clone):  # an interrupted run may have left them
             shutil.rmtree(directory, ignore_errors=True)
         say(f'making the repository {self.bare} with the branches {", ".join(BRANCHES)}')
         self.git('init', '--bare', '-b', BRANCHES[0], str(self.bare), cwd=self.bare.parent)
@@ -115,7 +115,7 @@ class Service:
 
     def __init__(self, directory: Path, lock: int) -> None:
         self.directory = directory
-        self.lock = lock  # held by all that run, so that nobody else runs there
+        self.lock = lock  # held by every running service, so that no other demo runs there
         self.process: subprocess.Popen[str] | None = None
 
     def create(self, *command: str) -> None:
@@ -137,7 +137,7 @@ class Service:
             stderr=subprocess.STDOUT,
             text=True,
             errors='replace',
-            start_new_session=True,  # Ctrl-C comes to us alone, and we stop it in order
+            start_new_session=True,  # Ctrl-C comes to us alone, and we stop the services in order
         )
 
     def lines(self) -> Iterator[str]:
@@ -150,9 +150,9 @@ class Service:
                 yield line.rstrip()
 
     def wait_for(self, text: str, times: int = 1) -> None:
-        """Read the log until a text has come so many times.
+        """Read the log until a text has appeared this many times.
 
-        :raises CannotRun: the process ended before, or was stopped because the text did not come.
+        :raises CannotRun: the process ended before, or was stopped because the text did not appear.
         """
         tail: list[str] = []
         deadline = threading.Timer(PATIENCE, self.terminate)
@@ -168,7 +168,7 @@ class Service:
         raise CannotRun('\n'.join([f'{self.directory.name} did not start:', *tail]))
 
     def follow(self, hear: Callable[[str], object] = str) -> None:
-        """Go on reading the log, so that the process never waits for a reader."""
+        """Keep reading the log, so that the process never waits for a reader."""
 
         def read() -> None:
             for line in self.lines():
@@ -205,9 +205,9 @@ def free_port(text: str, option: str) -> int:
 
 
 def prepare(base: Path) -> int:
-    """Look whether the demo can run in a directory.
+    """Check whether the demo can run in a directory.
 
-    :returns: file descriptor of a lock, which goes when the last process that has it ends.
+    :returns: file descriptor of a lock, which is released when the last process that has it ends.
     """
     if shutil.which('git') is None:
         raise CannotRun('there is no git; install it (on Debian: apt-get install git)')
@@ -227,7 +227,7 @@ def prepare(base: Path) -> int:
 
 
 def finished(url: str) -> Iterator[int]:
-    """Yield the count of firmware's builds finished from now on, as the event stream tells."""
+    """Yield the number of firmware builds that have finished from now on, from the event stream."""
     firmware = judge.builders(url)
     with judge.urlopen(f'{url}sse/listen/builds/*/finished') as stream:
         count = 0
@@ -257,7 +257,7 @@ def demo(options: argparse.Namespace) -> int:
     master.create('buildbot', 'create-master', '--no-logrotate', str(master.directory))
     shutil.copy(HERE / 'master.cfg', master.directory / 'master.cfg')
     for worker in workers:
-        if worker.directory.exists():  # it knows the port of the master from its creation
+        if worker.directory.exists():  # it has known the port of the master since it was created
             shutil.rmtree(worker.directory)
         arguments = [str(worker.directory), f'localhost:{pb}', worker.directory.name, 'secret']
         worker.create('buildbot-worker', 'create-worker', '--no-logrotate', *arguments)
@@ -289,9 +289,9 @@ def demo(options: argparse.Namespace) -> int:
         raise CannotRun(f'the master has ended; see {master.directory / "twistd.log"}')
     finally:
         for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)  # or a second one would leave services behind
+            signal.signal(number, signal.SIG_IGN)  # a second signal would leave services behind
         say('stopping')
-        for service in (master, *workers):  # the master first, which ends what runs on the workers
+        for service in (master, *workers):  # the master first: it ends what runs on the workers
             service.stop()
 
 
@@ -335,7 +335,7 @@ def main() -> int:
         say(f'{" ".join(map(str, e.cmd))}: {(e.stderr or b"").decode().strip()}')
         return 1
     except KeyboardInterrupt:
-        # make has been interrupted too, and says so with its own status
+        # make has been interrupted too, and reports that with its own status
         return 0 if options.what == 'run' else 130
 
 

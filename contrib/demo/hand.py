@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a person does with the demo's boards by hand, and whether builds then wait for that."""
+"""What a person does by hand with the demo's boards, and whether builds then wait for it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from urllib.request import build_opener
 
 import judge
 
-PATIENCE = 120  # seconds in which a build must have come to wait
+PATIENCE = 120  # for a build to begin to wait
 UNUSED = '0-0-0'  # the version of a copy that nobody uses
 
 
 class Person:
-    """Somebody who does things over HTTP.
+    """Somebody who does things over HTTP. It judges nothing.
 
     :param url: of the master, with a slash at the end.
-    :param name: the user, whose password it is, too; without it, somebody who does not log in.
+    :param name: of the user, which is also the password; without it, somebody who does not log in.
     """
 
     def __init__(self, url: str, name: str = '') -> None:
@@ -37,7 +37,7 @@ class Person:
             self.open(Request(f'{url}auth/login', headers={'Authorization': f'Basic {password}'}))
 
     def do(self, path: str, method: str, **words: Any) -> Any:
-        """Do something; return what the master says of it.
+        """Send a request; return the master's answer.
 
         :raises HTTPError: it is refused.
         """
@@ -61,11 +61,11 @@ def is_refused(do: Callable[[], Any]) -> bool:
 
 
 def judge_hand(url: str, boards: Sequence[str], push: Callable[[], object]) -> list[str]:
-    """Hold all boards by hand, have builds come, see them wait, and give the boards back.
+    """Hold all boards by hand, start builds, see them wait, and give the boards back.
 
     :param url: of the master, with a slash at the end.
-    :param push: has builds come.
-    :returns: what is wrong; nothing, if they wait for the person who holds.
+    :param push: makes builds start.
+    :returns: what is wrong; nothing if the builds wait for the person who holds.
     """
     lockid = lockid_of(url, 'jtag')
     path, ann = f'locks/{lockid}', Person(url, 'ann')

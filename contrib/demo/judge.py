@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Judge from the times in the REST API whether the demo's locks did their work.
+"""Judges from the times in the REST API whether the demo's locks did their work.
 
 All times are whole seconds, rounded down, so an interval may share its last second with the first
-of the next one.
+second of the next one.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import NamedTuple
 from urllib.request import ProxyHandler
 from urllib.request import build_opener
 
-ROUNDING = 1  # seconds that two times read off one clock may differ by rounding
-#: the radios and the worker that reaches each; a release has one of the newer ones
+ROUNDING = 1  # seconds by which two times from one clock may differ after rounding
+#: the radios and the worker that reaches each; a release build gets one of the newer ones
 RADIOS = {'radio-1': 'board-1', 'radio-2': 'board-1', 'radio-3': 'board-2', 'radio-4': 'board-2'}
 NEWER = ('radio-2', 'radio-4')
 
 
-#: what is asked is on this machine, whatever proxy the environment names
+#: the requests go to this machine, whatever proxy the environment names
 urlopen = build_opener(ProxyHandler({})).open
 
 
@@ -30,7 +30,7 @@ class Span(NamedTuple):
     """Something that a build did, from one second to another.
 
     :param build: such as ``firmware-debug #3``.
-    :param key: what no two may have at a time (a branch, a worker).
+    :param key: what no two builds may have at a time (a branch, a worker).
     """
 
     build: str
@@ -40,7 +40,7 @@ class Span(NamedTuple):
 
 
 class Build(NamedTuple):
-    """A finished build as the REST API tells of it, with its steps in order."""
+    """A finished build with its steps in order, from the REST API."""
 
     name: str
     branch: str
@@ -93,15 +93,16 @@ def overlaps(spans: list[Span]) -> Iterator[tuple[Span, Span]]:
 
 
 def judge(builds: list[Build], number: int) -> list[str]:
-    """Say what is wrong with the builds; nothing, if the locks did their work.
+    """Say what is wrong with the builds; nothing if the locks did their work.
 
-    :param number: of the builds that there should be.
+    :param number: how many builds there should be.
     """
     wrong = [f'{b.name} failed with result {b.results}' for b in builds if b.results != 0]
     if len(builds) != number:
         wrong.append(f'there are {len(builds)} builds, and should be {number}')
 
-    # 1. under `version` no two builds of one branch at a time, of unlike branches at least once
+    # 1. under `version` no two builds of one branch at a time; two of different branches at least
+    # once
     under_version = [build.span(build.branch) for build in builds]
     pairs = list(overlaps(under_version))
     for one, other in pairs:
@@ -110,7 +111,7 @@ def judge(builds: list[Build], number: int) -> list[str]:
     if not any(one.key != other.key for one, other in pairs):
         wrong.append('no two builds of different branches overlap')
 
-    # 2. nobody between the steps of a group, on one worker
+    # 2. no other build on the worker between the steps of a group
     for one, other in overlaps([build.span(build.worker, 'test/') for build in builds]):
         if one.key == other.key:
             wrong.append(f'{one.build} and {other.build} share the board of {one.key}')
@@ -132,7 +133,7 @@ def judge(builds: list[Build], number: int) -> list[str]:
 
 def judge_radios(builds: list[Build]) -> list[str]:
     """Say what is wrong with the radios that the builds had."""
-    # 3. each had one that fits, on its worker, and nobody else had it meanwhile
+    # 3. each build had a fitting radio on its worker, and no other build had it meanwhile
     wrong, spans = [], []
     for build in builds:
         told = [step['state_string'] for step in build.steps if step['name'] == 'range']

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What of the master's log the demo tells, and what it must have told to be a demo."""
+"""Which lines of the master's log the demo reports, and which it must have reported."""
 
 from __future__ import annotations
 
 import re
 from typing import Callable
 
-#: each kind of line that is told, and in which words
+#: each kind of line that is reported, and its words
 WORTH_TELLING = {
     'a build that begins': (
         re.compile(r"<Build (firmware-\w+) number.* begins on .*worker='([\w-]+)"),
@@ -41,12 +41,12 @@ WORTH_TELLING = {
         r'\1 #\2 finished: \3',
     ),
 }
-#: what is told, too, and should never be in the log
+#: is reported, too, and should never be in the log
 TROUBLE = re.compile(r'Traceback|Error')
 
 
 class Told:
-    """What has been told.
+    """Reports lines of the log, and remembers which kinds there were. It reads no file.
 
     :param tell: is called with each sentence.
     """
@@ -57,7 +57,7 @@ class Told:
         self.trouble: list[str] = []
 
     def hear(self, line: str) -> None:
-        """Tell a line of the log, if it is worth it."""
+        """Report a line of the log, if it is worth it."""
         if TROUBLE.search(line):
             self.trouble.append(line)
             self.tell(line)
@@ -68,7 +68,7 @@ class Told:
                 self.tell(match.expand(words))
 
     def wrong(self) -> list[str]:
-        """Say what was not to be seen and should have been, and the other way round."""
+        """Say which kinds of lines were missing, and which should not have been there."""
         missing = [
             f'nothing was told of {kind}' for kind in WORTH_TELLING if kind not in self.kinds
         ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A database that is locked, away or full for 30 seconds, under a master that goes on."""
+"""A database that is locked, missing or full for 30 seconds, under a master that keeps running."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OUTAGE = 30  # seconds
 
 
 class DatabaseCase(RealLab):
-    """A fault of the database: ``begin`` and ``end`` are the tests' own."""
+    """A fault of the database: subclasses define ``begin`` and ``end``. It has no test."""
 
     def begin(self) -> None:
         raise NotImplementedError
@@ -30,7 +30,7 @@ class DatabaseCase(RealLab):
 
 
 class Fails(DatabaseCase):
-    """Nothing can be written, or read, and each try is an error at once."""
+    """Nothing can be written or read, and each attempt fails at once."""
 
     def check(self) -> None:
         first, other, pending = self.fill()
@@ -143,7 +143,7 @@ class Locked(DatabaseCase):
         self.figure('the end of the outage, until the next step runs', ended_at)
         self.finish(brids)
 
-        # while nothing runs; who asks for a build has the answer when it can be written
+        # while nothing runs: a request for a build is answered as soon as it can be written
         self.begin()
         later = threading.Timer(OUTAGE, self.end)
         later.start()

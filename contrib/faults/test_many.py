@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Thousands of requests, and of branches, at once, for a master and workers that are processes."""
+"""Thousands of requests, and of branches, at once, for a master and workers in real processes."""
 
 from __future__ import annotations
 

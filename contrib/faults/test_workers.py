@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Workers that stand still for long, or are started again while they do, and what outlives them."""
+"""Workers that are frozen for long or restarted meanwhile, and what outlives them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class StandsStill(RealLab):
         self.figure(
             'a worker started in place of one that stands still, until it is let', started_at
         )
-        # its command still runs, which nobody but the frozen worker could end
+        # its command still runs; only the frozen worker could end it
         self.assertEqual(self.witness.running()[0].build, 'lab#1')
         self.flash.kill()
         frozen.kill()

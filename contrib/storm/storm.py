@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Tells random histories of a master in memory, and the shortest that fails as the first does.
+"""Runs random histories of a master in memory, and shrinks the first one that fails.
 
 python storm.py --seeds 1000        seeds 0 to 999
 python storm.py --seeds 200-300     these
@@ -31,15 +31,15 @@ from buildbot.test.util.storm.storm import StormCase
 
 FORK = multiprocessing.get_context('fork')
 
-#: for how many seconds a history may go on
+#: the most seconds that a history may take
 PATIENCE = 300
 
 
 class Problem(NamedTuple):
-    """How a history fails.
+    """How a history fails. It is not the history.
 
-    :ivar kind: what is the same of two that fail in the same way: the error and where it was found.
-    :ivar text: all that is told of it.
+    :ivar kind: equal for two that fail in the same way: the error and where it was found.
+    :ivar text: all that is reported.
     """
 
     kind: tuple[str, str]
@@ -47,9 +47,11 @@ class Problem(NamedTuple):
 
 
 def problem_of(history: History) -> Problem | None:
-    """Let a history happen; return how it fails, and None if it does not."""
+    """Run a history; return how it fails, or None if it does not."""
 
     class Told(StormCase):
+        """Runs one history as a test case, for a result that is read here."""
+
         timeout = 0.5  # nothing in it takes real time
 
         def runTest(self) -> Any:  # noqa: N802 - the name that unittest gives it
@@ -61,7 +63,7 @@ def problem_of(history: History) -> Problem | None:
 
 
 def problem_apart(history: History) -> Problem | None:
-    """Do that in a process of its own, so that nothing of it is left, and it can be ended."""
+    """Run it in a process of its own, so that it leaves nothing behind and can be ended."""
     reading, writing = multiprocessing.Pipe(duplex=False)
     child = FORK.Process(target=lambda: writing.send(problem_of(history)))
     child.start()
@@ -78,7 +80,7 @@ def problem_apart(history: History) -> Problem | None:
 
 
 class FirstProblem(TestResult):
-    """Keeps what has gone wrong first; what comes after it may come of it."""
+    """Keeps the first failure only; later ones may be its consequences."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +103,7 @@ class FirstProblem(TestResult):
 
 
 class Progress:
-    """Says on a terminal's line, or now and then, how far it is."""
+    """Shows the progress on a terminal's line, or from time to time. It runs nothing."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -109,7 +111,7 @@ class Progress:
 
     @property
     def seconds(self) -> float:
-        """For how long it goes on."""
+        """Seconds since the start."""
         return self._clock() - self._begin
 
     def say(self, seed: int, clean: int) -> None:
@@ -121,7 +123,7 @@ class Progress:
 
 
 def tell(seeds: Iterable[int], size: int, seconds: float | None, goes_on: bool) -> bool:
-    """Tell histories, and what is wrong with those that fail; return whether all are clean."""
+    """Run histories, and report those that fail; return whether all are clean."""
     progress, failed, clean = Progress(), [], 0
     for seed in seeds:
         if seconds is not None and progress.seconds >= seconds:
@@ -174,7 +176,7 @@ def main() -> int:
     log.startLoggingWithObserver(lambda event: None, setStdout=False)
     with tempfile.TemporaryDirectory(prefix='storm') as directory:
         os.chdir(directory)
-        problem_of(draw(0, 0))  # what is made once, each process has then
+        problem_of(draw(0, 0))  # makes once what every later process then has
         seeds = seeds_of(asked.seeds or None, asked.seconds)
         return 0 if tell(seeds, asked.size, asked.seconds, asked.go_on) else 1
 

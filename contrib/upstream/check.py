@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run the suite of an upstream checkout on the plain release and on the fork, and compare.
+"""Run the suite of an upstream checkout on plain Buildbot and on the fork, and compare.
 
 Usage: python check.py CHECKOUT WHEEL
 
 CHECKOUT is a checkout of Buildbot at the tag v4.3.0. It is installed in a virtual environment of
-its own (``check-upstream/`` in the working directory), with the versions that its own CI names.
-The suite runs there twice: as it is, and with WHEEL, the fork, installed. Exit status 0 only if
-trial finds each test of the release on the fork too, in each package by itself and in the whole,
-and every test had the same outcome, apart from those that ``deviations.txt`` names.
+its own (``check-upstream/`` in the working directory), with the versions that its own CI names. The
+suite runs there twice: as it is, and with WHEEL, the fork, installed. Exit status 0 only if trial
+finds every test of Buildbot on the fork too, in each package by itself and in the whole, and every
+test has the same outcome, apart from those that ``deviations.txt`` names.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def install(python: Path, checkout: Path) -> None:
 
 
 class Suite(NamedTuple):
-    """What trial makes of the suite.
+    """How trial sees and ends the suite. It does not compare.
 
     :param found: the ids of the tests that it finds, for each package by itself.
-    :param outcomes: what became of each test of the whole.
+    :param outcomes: the outcome of each test of the whole.
     """
 
     found: dict[str, set[str]]
@@ -99,7 +99,7 @@ def count(outcomes: dict[str, str]) -> str:
 
 
 def deviations() -> dict[str, str]:
-    """Read the tests that are meant to fail on the fork, with the reason of each."""
+    """Read which tests are meant to fail on the fork, with the reason for each."""
     found = {}
     for line in (HERE / 'deviations.txt').read_text(encoding='utf-8').splitlines():
         test, _, reason = line.partition(' ')
@@ -109,7 +109,7 @@ def deviations() -> dict[str, str]:
 
 
 def compare(plain: Suite, fork: Suite, meant: dict[str, str]) -> bool:
-    """Print each difference, and tell whether all of them are meant and still there."""
+    """Print each difference, and tell whether all of them are meant and still exist."""
     same = found_alike(plain.found, fork.found)
     return ended_alike(plain.outcomes, fork.outcomes, meant) and same
 
@@ -165,7 +165,7 @@ def main() -> int:
     subprocess.run([*pip, 'uninstall', '-y', 'buildbot-interlock'], check=True)
     packages = packages_of(checkout)
     plain = run(python, 'plain', base, packages)
-    # what the fork's own tests need besides; an older run may have left a venv without it
+    # what the fork's own tests also need; an older run may have left a venv without it
     subprocess.run([*pip, 'install', 'hypothesis', 'fissix', 'prometheus_client'], check=True)
     subprocess.run([*pip, 'install', '--no-deps', '--force-reinstall', str(wheel)], check=True)
     fork = run(python, 'fork', base, packages)

@@ -3,10 +3,10 @@
 
 Usage: python check_fixes.py CHECKOUT FOLDER PYTHON [NAME...]
 
-FOLDER has the patches that ``make fixes`` has made for CHECKOUT, and PYTHON is one that Buildbot's
-tests run with. Each patch must apply; with its test alone the test must fail; with all of it the
-test module must pass, and Buildbot's own linter must have nothing to say. CHECKOUT stays as it is.
-NAMEs of patches limit it to these.
+FOLDER has the patches that ``make fixes`` has made for CHECKOUT; Buildbot's tests can run with
+PYTHON. Each patch must apply; with its test alone the test must fail; with the whole patch the test
+module must pass, and Buildbot's own linter must not complain. CHECKOUT stays as it is. NAMEs of
+patches limit the run to these.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def must(*words: str | Path, cwd: Path) -> str:
 
 
 def files_of(patch: Path) -> list[str]:
-    """Return the modules of Python that a patch changes."""
+    """Return the Python modules that a patch changes."""
     found = re.findall(r'^\+\+\+ b/(.+\.py)$', patch.read_text(encoding='utf-8'), re.M)
     return [str(name) for name in found]
 
@@ -46,7 +46,7 @@ def module_of(file: str) -> str:
 
 
 def trial(python: Path, tree: Path, module: str) -> tuple[bool, str]:
-    """Run a test module of a checkout; tell whether it passed, and what trial says of it."""
+    """Run a test module of a checkout; return whether it passed, and trial's output."""
     paths = os.pathsep.join(str(tree / part) for part in ('master', 'worker', 'pkg'))
     with tempfile.TemporaryDirectory() as folder:
         done = run(python, '-m', 'twisted.trial', module, cwd=Path(folder), PYTHONPATH=paths)
@@ -101,7 +101,7 @@ def main() -> int:
         tree = Path(temporary) / 'tree'
         must('git', 'clone', '--quiet', '--shared', checkout, tree, cwd=Path(temporary))
         must('git', 'tag', 'BASE', cwd=tree)
-        # newer checkouts import it, and have it of their build
+        # newer checkouts import it, and their build makes it
         (tree / 'master/buildbot/_version.py').write_text("version = '0'\n", encoding='utf-8')
         python, ruff = Path(sys.argv[3]).absolute(), folder / 'tools' / 'bin' / 'ruff'
         good = [check(patch, tree, python, ruff) for patch in patches]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Write which tests trial finds in packages, one JSON line a package: its name, the ids.
+"""Write which tests trial finds in packages, one JSON line per package: its name, the ids.
 
 Usage: python found.py FILE PACKAGE...
 
-Each package is looked through in a process of its own, as by ``trial PACKAGE``: what has been
-imported before changes what is found.
+Each package is searched in a process of its own, as by ``trial PACKAGE``: modules that have been
+imported before change what is found.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def suite_of(*packages: str) -> Any:
 def cases_of(suite: Any) -> Iterator[Any]:
     try:
         inner = iter(suite)
-    except TypeError:  # a test case, or what stands for a module that could not be loaded
+    except TypeError:  # a test case, or a stand-in for a module that could not be loaded
         yield suite
     else:
         for case in inner:

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run tests with trial and write what became of each, one JSON line a test.
+"""Run tests with trial and write the outcome of each, one JSON line per test.
 
 Usage: python outcomes.py FILE SHARD SHARDS PACKAGE...
 
-Of the test modules of all PACKAGEs, this runs those whose turn it is: every SHARDS-th from SHARD
-on.
+Of the test modules of all PACKAGEs, this runs every SHARDS-th one, beginning with SHARD.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from twisted.trial import runner
 
 
 def modules_of(suite: Any) -> dict[str, list[Any]]:
-    """Group the test cases of a suite by the module they come from."""
+    """Group the test cases of a suite by module."""
     found: dict[str, list[Any]] = {}
     for case in cases_of(suite):
         found.setdefault(type(case).__module__, []).append(case)
@@ -28,7 +27,7 @@ def modules_of(suite: Any) -> dict[str, list[Any]]:
 
 
 class Outcomes(reporter.Reporter):
-    """Writes the worst outcome of each test to ``file`` when all have run."""
+    """Writes the worst outcome of each test to ``file`` when all have run. It prints nothing."""
 
     file = ''
     worst = ['success', 'skip', 'expected failure', 'unexpected success', 'failure', 'error']

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Makes of the fork's files what a patch to Buildbot itself would be."""
+"""Turns the fork's files into patches to Buildbot itself."""

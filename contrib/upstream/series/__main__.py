@@ -4,11 +4,11 @@
 Usage: python -m series tree|patches|types CHECKOUT FOLDER
        python -m series tests CHECKOUT FOLDER [--touched] [--help]
 
-CHECKOUT is a checkout of Buildbot without changes of its own. ``tree`` leaves the whole fork merged
-into its files, to be read; ``patches`` makes a branch ``interlock`` there with one commit for each
-feature, and writes the patches to FOLDER; ``types`` lets mypy look at each commit of that branch;
-``tests`` runs upstream's own tests and linter at each, in a clone.
-Tools in the versions that the checkout asks for are kept in FOLDER/tools.
+CHECKOUT is a checkout of Buildbot without changes of its own. ``tree`` merges the whole fork into
+its files, for reading; ``patches`` makes a branch ``interlock`` there with one commit for each
+feature, and writes the patches to FOLDER; ``types`` runs mypy on each commit of that branch;
+``tests`` runs upstream's own tests and linter on each, in a clone. Tools in the versions that the
+checkout asks for are kept in FOLDER/tools.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> int:
     if not is_tests and (len(words) != 2 or command not in ('tree', 'patches', 'types')):
         print(__doc__)
         return 2
-    # Trees of syntax have no circles and all are kept; to look for some is a fifth of a run.
+    # Syntax trees have no circles and all are kept; searching for circles takes a fifth of a run.
     gc.disable()
     try:
         series = Series(HERE / 'series.toml')

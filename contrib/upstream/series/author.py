@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Whose the patches are: of the person who makes them, as git knows that one."""
+"""The author of the patches: the person who makes them, as git knows them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .tree import Tree
 
 
 def check_author(tree: Tree) -> None:
-    """Raise Refusal if git does not know whose the commits in a checkout are."""
+    """Raise Refusal if git does not know the author of commits in a checkout."""
     try:
         tree.git('-c', 'user.useConfigOnly=true', 'var', 'GIT_AUTHOR_IDENT')
         tree.git('-c', 'user.useConfigOnly=true', 'var', 'GIT_COMMITTER_IDENT')

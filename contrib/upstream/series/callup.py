@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A method of the fork that calls up becomes the release's method with our lines around it.
+"""Merges a method of the fork that calls up into the release's method, with our lines around it.
 
-The call up must stand once, as a statement of its own, with the release's parameters. Where the
-release's method returns in its middle and ours goes on behind the call, there is no such method;
-then the release's is kept under a private name that the series gives it, and ours calls that.
+The call up must appear once, as a statement of its own, with the release's parameters. If the
+release's method returns in the middle and ours continues after the call, there is no such method;
+then the release's is kept under a private name from the series file, and ours calls that.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from .names import statements_of
 
 
 class _Call(NamedTuple):
-    # the line that calls up: what is done with the result, how it is waited for
+    # the line that calls up: what is done with the result, and how it is waited for
     line: cst.SimpleStatementLine
     call: cst.Call
     waits: str  # '', 'yield' or 'await'
-    is_last: bool  # nothing of ours runs behind it
+    is_last: bool  # nothing of ours runs after it
 
 
 def is_call_up(node: cst.CSTNode, owner: str | None, name: str) -> bool:
-    """Tell whether an expression calls the release's function or method of a name.
+    """Tell whether an expression calls the release's function or method with a name.
 
     :param owner: the class it is in; None for a function of the module.
     """
@@ -49,12 +49,13 @@ def is_call_up(node: cst.CSTNode, owner: str | None, name: str) -> bool:
 def splice(
     ours: Function, theirs: Function, owner: str | None, where: str, skips: bool = False
 ) -> Function:
-    """Return the release's method with the lines of ours around it.
+    """Return the release's method with our lines around its own.
 
-    :param ours: calls up.
+    :param ours: the method that calls up.
     :param where: file, class and method, for a refusal.
-    :param skips: whether what is behind the call up may be skipped if the release's returns early.
-    :raises Refusal: they cannot be made one.
+    :param skips: whether lines after the call up may be skipped if the release's method returns
+        early.
+    :raises Refusal: they cannot be merged.
     """
     found = _find(ours, owner, where)
     _check_arguments(found.call, ours, theirs, where)
@@ -88,7 +89,7 @@ def splice(
 
 
 def keep(ours: Function, theirs: Function, owner: str | None, name: str) -> list[Statement]:
-    """Return the release's by the private name it gets, and ours, which calls it by that."""
+    """Return the release's method under its private name, and ours, which calls that."""
 
     def renamed(call: cst.Call) -> cst.Call:
         target: cst.BaseExpression = cst.Name(name)
@@ -108,7 +109,7 @@ def keep(ours: Function, theirs: Function, owner: str | None, name: str) -> list
 
 
 def with_signature(ours: Function, theirs: Function) -> Function:
-    """Return ours with the parameters as the release spells them, as far as it has them."""
+    """Return our function with its parameters as the release writes them, as far as it has them."""
     known = {p.name.value: p for p in _all_params(theirs)}
     names = [p.name.value for p in _all_params(ours)]
     star = isinstance(ours.params.star_arg, cst.Param) and ours.params.star_arg.name.value
@@ -127,7 +128,7 @@ def with_signature(ours: Function, theirs: Function) -> Function:
     if returns is not None and code(returns.annotation) == 'None' and _returns(ours.body):
         returns = ours.returns
     if returns is not None and _kind(ours) == 'inlineCallbacks':
-        # that of the release may give the Deferred of another method
+        # the release's may return the Deferred of another method
         returns = returns.with_changes(annotation=_as_inline(returns.annotation))
     return ours.with_changes(params=params, returns=returns)
 
@@ -228,7 +229,7 @@ def _check_arguments(call: cst.Call, ours: Function, theirs: Function, where: st
         for arg in call.args
     ]  # fmt: skip
     if m.matches(call.func, m.Attribute(value=m.Call())) and wanted:
-        wanted = wanted[1:]  # super() hands over the first one
+        wanted = wanted[1:]  # super() passes the first one
     stars = [
         s + p.name.value for s, p in (('*', theirs.params.star_arg),) if isinstance(p, cst.Param)
     ]
@@ -273,7 +274,7 @@ def _check_names(ours: Function, theirs: Function, found: _Call, where: str) -> 
     ours.body.visit(whole)
     theirs.body.visit(release)
     both = set() if found.is_last else before.bound & release.names
-    # what ours assigns is a local name in all of the method
+    # a name that our method assigns is local in all of the method
     both |= (whole.bound & release.names) - release.bound
     both -= {p.name.value for p in _all_params(ours)}
     if both:
@@ -304,7 +305,7 @@ def _returns(body: cst.BaseSuite | Sequence[Statement]) -> int:
 def _give_result(
     body: list[Statement], found: _Call, waits: bool, skips: bool, where: str
 ) -> list[Statement]:
-    # the release's lines, the last of which gives its result to ours
+    # the release's lines, the last of which passes its result to ours
     last = only_small(body[-1]) if body else None
     does = found.line.body[0]
     early = _returns(body) - isinstance(last, cst.Return)
@@ -340,7 +341,7 @@ def _give_result(
 
 
 class _Replace(cst.CSTTransformer):
-    # puts the release's lines in the place of the call up; if they are many, apart from ours
+    # puts the release's lines in place of the call up; if there are many, set apart from ours
     def __init__(
         self, line: cst.SimpleStatementLine, body: Sequence[Statement], apart: bool
     ) -> None:

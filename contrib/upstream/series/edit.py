@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One small change of a module of the release, in a function or class that it names."""
+"""One small change to a module of the release, in a function or class that it names."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ INDENTS = range(0, 40, 4)
 
 
 class Edit(NamedTuple):
-    """One change of the release's source.
+    """One change to the release's source. It is not a patch.
 
     :param file: in the package ``buildbot``.
     :param inside: qualified name of the function or class that is changed (``Build.stopBuild``), or
-        nothing for the whole module.
-    :param old: what is replaced, which it has once: lines of code, as if they were not indented. Of
-        several the first that is there is replaced: a newer checkout may spell it otherwise.
-    :param new: what takes its place.
-    :param optional: whether there are checkouts that say nothing of the kind: marks for mypy, say.
+        empty for the whole module.
+    :param old: what is replaced; it must appear once: lines of code, without their indent. If there
+        are several texts, the first that appears is replaced: a newer checkout may have another
+        one.
+    :param new: what replaces it.
+    :param optional: whether some checkouts have nothing like it: marks for mypy, say.
     """
 
     file: str
@@ -34,7 +35,8 @@ class Edit(NamedTuple):
     def apply(self, source: str) -> str:
         """Return a module with the change.
 
-        :raises Refusal: there is no such function, or it has no such text, or has it twice.
+        :raises Refusal: there is no such function, or the text does not appear in it, or appears
+            twice.
         """
         lines = source.splitlines(keepends=True)
         start, end = span_of(source, self.inside, f'{self.file}: {self.inside}')
@@ -51,12 +53,12 @@ class Edit(NamedTuple):
 
 
 def span_of(source: str, name: str, where: str) -> tuple[int, int]:
-    """Return the lines of a function or class of a module, its decorators apart.
+    """Return the lines of a function or class of a module, without its decorators.
 
-    :param name: qualified; the whole module if it is empty.
+    :param name: qualified; empty for the whole module.
     :param where: for the refusal.
-    :returns: number of its first line, from 0, and that behind its last.
-    :raises Refusal: there is no such thing.
+    :returns: number of its first line, from 0, and that after its last.
+    :raises Refusal: it does not exist.
     """
     if not name:
         return 0, source.count('\n') + 1
@@ -69,7 +71,7 @@ def span_of(source: str, name: str, where: str) -> tuple[int, int]:
 
 
 def _indented(text: str, indent: int) -> str:
-    # as it stands in a line of which the indent is not part of it
+    # as it stands in a line whose indent is not part of it
     return textwrap.indent(text.lstrip('\n'), ' ' * indent).lstrip(' ')
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The fix of a defect of the release itself, which needs nothing of the fork.
+"""The fix of a defect in the release itself, which needs nothing of the fork.
 
 A fix is a folder of ``fixes/``: ``fix.toml`` says what is changed and why, and ``test.py`` has the
-test, written like a module of the overlay. Of the release's text there is no more than what is
+test, written like a module of the overlay. It contains no more of the release's text than what is
 replaced.
 """
 
@@ -32,19 +32,18 @@ TYPED_TEST = re.compile(r'^    def test_\w+\(.*\) -> ', re.M)
 
 
 class Fix(NamedTuple):
-    """What becomes one patch.
+    """What becomes one patch. It is not part of the series.
 
     :param name: of its folder, its newsfragment and its patch.
     :param title: first line of its message.
     :param message: what is wrong, when it shows, and what is done.
     :param news: the newsfragment.
-    :param fork: the module of the fork where the defect is mended.
+    :param fork: the module of the fork that mends the defect.
     :param edits: of the release's source.
     :param test: the file in ``buildbot/test`` that its test is merged into.
-    :param behind: the test of the release's that it is put behind, so that fixes do not meet there.
+    :param behind: the test of the release that it follows, so that fixes do not collide.
     :param source: of the test, a module that is merged like those of the overlay.
-    :param mended: by which change of upstream's it is mended in newer checkouts; '' if it is not
-        known to be.
+    :param mended: which change of upstream's mends it in newer checkouts; '' if none is known.
     """
 
     name: str
@@ -59,10 +58,10 @@ class Fix(NamedTuple):
     mended: str
 
     def texts(self, package: Path) -> dict[str, str]:
-        """Return what the modules of the release become that it changes, by file.
+        """Return the new texts of the release's modules that the fix changes, by file.
 
         :param package: the folder ``buildbot`` of a release.
-        :raises Refusal: it is not what the fix was written against.
+        :raises Refusal: it is not what the fix was written for.
         """
         texts: dict[str, str] = {}
         for edit in self.edits:
@@ -74,7 +73,7 @@ class Fix(NamedTuple):
 
     def with_test(self, theirs: str) -> str:
         """Return a test module of the release's with the test of the fix."""
-        # newer checkouts say the types in their tests, too
+        # newer checkouts have types in their tests, too
         ours = with_annotations(self.source) if TYPED_TEST.search(theirs) else self.source
         order = {name: [self.behind, *names] for name, names in order_of(ours).items()}
         return merge_module(ours, theirs, self.test, NO_WAYS, order)
@@ -82,7 +81,7 @@ class Fix(NamedTuple):
     def write_into(self, tree: Tree) -> None:
         """Change a checkout.
 
-        :raises Refusal: it is not what the fix was written against.
+        :raises Refusal: it is not what the fix was written for.
         """
         path = tree.package / 'test' / self.test
         if not path.is_file():
@@ -95,7 +94,7 @@ class Fix(NamedTuple):
 
 
 def read_fixes(folder: Path) -> list[Fix]:
-    """Return the fixes of a folder, in the order of their names."""
+    """Return the fixes of a folder, sorted by name."""
     return [_read(path.parent) for path in sorted(folder.glob('*/fix.toml'))]
 
 

@@ -4,7 +4,7 @@
 Usage: python -m series.fixes CHECKOUT FOLDER
 
 CHECKOUT is a checkout of Buildbot, which stays as it is. For each fix that it needs, FOLDER gets a
-patch upon the commit that is checked out.
+patch based on the commit that is checked out.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ FIXES = Path(__file__).resolve().parent.parent / 'fixes'
 def write_fixes(tree: Tree, fixes: Sequence[Fix], folder: Path) -> list[Path]:
     """Write the patch of each fix that a checkout needs, and leave the checkout as it is.
 
-    :param folder: for the patches; those of an earlier run go.
+    :param folder: for the patches; those of an earlier run are removed.
     :returns: the patches.
-    :raises Refusal: a fix does not fit and is not known to be mended, or git does not know whose
-        the patches are.
+    :raises Refusal: a fix does not fit and is not known to be mended, or git does not know the
+        author of the patches.
     """
     check_author(tree)
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def _write_patch(tree: Tree, fix: Fix, folder: Path) -> Path | None:
 
 
 def install_ruff(tree: Tree) -> None:
-    """Install the formatter in the version that a checkout asks for, if it is not there."""
+    """Install the formatter in the version that a checkout asks for, unless it is there."""
     if (tree.tools / 'bin' / 'ruff').is_file():
         return
     lines = (tree.root / 'requirements-ci.txt').read_text(encoding='utf-8').splitlines()

@@ -34,7 +34,7 @@ REPLACES = ('New: ', 'Replaced wholly: ')
 
 
 class Fork:
-    """The files of the fork, and what they become in a checkout."""
+    """The files of the fork, and what they become in a checkout. It makes no commits."""
 
     def __init__(self, root: Path, series: Series) -> None:
         self.root, self.series = root, series
@@ -47,7 +47,7 @@ class Fork:
         }
 
     def members(self) -> set[str]:
-        """Return what its classes have, as ``Class.member``."""
+        """Return the members of its classes, as ``Class.member``."""
         return {
             f'{statement.name}.{member}'
             for file, source in self.sources.items()
@@ -86,7 +86,7 @@ class Fork:
         self._extend_setup(tree, sorted(written), until)
 
     def picked(self, until: int) -> dict[str, str]:
-        """Return the modules of the fork as far as the first commits have them, by file.
+        """Return the modules of the fork, as far as the first commits have them, by file.
 
         :param until: number of the last commit that counts.
         """
@@ -100,7 +100,7 @@ class Fork:
         return {f: _without_idle_attributes(source, mentioned) for f, source in found.items()}
 
     def missing(self, tree: Tree) -> Missing:
-        """Return who finds in a commit what comes only with a later one."""
+        """Return a search for what a commit uses although a later one brings it."""
         paths = sorted(tree.package.rglob('*.py'))
         release = {
             path.relative_to(tree.package).as_posix(): source
@@ -152,7 +152,7 @@ class Fork:
         return merge_module(source, theirs, file, ways, self._orders[file])
 
     def _for(self, tree: Tree, source: str) -> str:
-        # names that the release has changed since
+        # names that the release has since changed
         for change in self.series.renamed:
             text = tree.original(tree.package / change['file']) or ''
             if re.search(rf'^    {change["new"]}\b', text, re.M):
@@ -173,7 +173,7 @@ def as_new(source: str, header: str) -> str:
 
 
 class _Mentioned(ast.NodeVisitor):
-    # the attributes that a module speaks of, their first assignments in __init__ apart
+    # finds the attributes that a module mentions, apart from their first assignments in __init__
     def __init__(self) -> None:
         self.names: set[str] = set()
 
@@ -216,7 +216,7 @@ def _names_mentioned(source: str) -> frozenset[str]:
 
 
 def _without_idle_attributes(source: str, mentioned: AbstractSet[str]) -> str:
-    # an attribute is set where nothing speaks of it yet: it comes with who does
+    # an attribute is set although nothing mentions it yet: it comes with the code that does
     if not is_overlaid(source):
         return source
     return _with_attributes(source, _names_set(source) & mentioned)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The imports of two modules become those of one.
+"""Merges the imports of two modules.
 
-What nobody needs any more is left to ruff, and so is the order.
+Ruff removes unused imports and sorts the rest.
 """
 
 from __future__ import annotations
@@ -66,15 +66,15 @@ def _source(statement: cst.SimpleStatementLine) -> str:
 
 
 def _place(source: str) -> str:
-    # typing has what collections.abc has, and newer checkouts take it from there
+    # typing has the names of collections.abc, and newer checkouts take them from there
     return source.replace('from collections.abc import', 'from typing import')
 
 
 def merge_imports(ours: cst.Module, body: Sequence[Statement], where: str) -> list[Statement]:
-    """Return the statements of the release's module with the imports of ours among them.
+    """Return the statements of the release's module, with our imports among them.
 
     :param ours: the module of the fork.
-    :param body: the statements of the release's.
+    :param body: the statements of the release's module.
     :param where: the file, for a refusal.
     :raises Refusal: a name is imported from two places.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A module of the fork and the release's module of that name become one."""
+"""Merges a module of the fork with the release's module of the same name."""
 
 from __future__ import annotations
 
@@ -32,31 +32,31 @@ from .names import statements_of
 from .setupfile import text_of
 from .setupfile import with_strings
 
-#: what a class says of itself is added by Twisted and Buildbot to what its bases say
+#: Twisted and Buildbot add these attributes of a class to those of its bases
 ACCUMULATED = ('compare_attrs', 'renderables')
 RELEASE = m.SimpleStatementLine(body=[m.Assign(targets=[m.AssignTarget(m.Name('upstream'))])])
 BLANK = cst.EmptyLine(indent=False)
 
 
 class Ways(NamedTuple):
-    """How methods of the release are merged that return in their middle, while ours goes on.
+    """How to merge methods of the release that return in the middle, while ours continue.
 
-    :param kept: by ``Class.method`` or name of a function, the private name by which the release's
-        goes on, and is called.
-    :param skipped: methods in which what is behind the release's lines is skipped then.
+    :param kept: by ``Class.method`` or name of a function, the private name under which the
+        release's is kept and called.
+    :param skipped: methods in which a return of the release's also skips our lines after it.
     """
 
     kept: dict[str, str]
     skipped: set[str]
 
 
-#: what is bound in a module, or under its name in a class, in order
+#: the names that a module binds, or under its name a class, in order
 Order = Mapping[str, Sequence[str]]
 
 
 @cache
 def order_of(source: str) -> Order:
-    """Return the order of what a module and its classes bind; the module's own is under ''."""
+    """Return the order of the names that a module and its classes bind, the module's under ''."""
     module = parse(source)
     order = {'': _names(module.body)}
     for statement in module.body:
@@ -70,12 +70,12 @@ def _names(statements: Sequence[cst.CSTNode]) -> list[str]:
 
 
 def merge_module(ours: str, theirs: str, where: str, ways: Ways, order: Order | None = None) -> str:
-    """Return the source of the module that is both.
+    """Return the source of the merged module.
 
     :param ours: source of the module of the fork.
     :param theirs: source of the release's.
     :param where: the file, for refusals.
-    :param order: in which order all of it will stand at last, if ``ours`` is a part of it.
+    :param order: the final order of all names, if ``ours`` is only a part of the module.
     :raises Refusal: they cannot be merged.
     """
     module = parse(ours)
@@ -104,6 +104,8 @@ def merge_module(ours: str, theirs: str, where: str, ways: Ways, order: Order | 
 
 
 class _Merger:
+    """Merges the statements of two modules, and keeps what it refuses. It reads no files."""
+
     def __init__(self, where: str, ways: Ways, release: cst.Module, order: Order) -> None:
         self.where, self.ways, self.release, self.order = where, ways, release, order
         self.refused: list[str] = []
@@ -191,7 +193,7 @@ class _Merger:
     def _value(
         self, ours: Statement, theirs: Statement | None, owner: str | None, where: str
     ) -> Statement:
-        # what is assigned, where it speaks of the release's value
+        # an assignment, if it mentions the release's value
         small = only_small(ours)
         if not isinstance(small, (cst.Assign, cst.AnnAssign)) or small.value is None:
             return ours
@@ -220,7 +222,7 @@ def _plain(elements: Sequence[cst.BaseElement]) -> list[cst.BaseElement]:
 
 
 def _flat(listed: cst.Tuple | cst.List) -> list[cst.BaseElement]:
-    # with the elements of what is starred in it, where that is spelled out
+    # with the elements of starred lists, where these are spelled out
     elements: list[cst.BaseElement] = []
     for element in listed.elements:
         inner = element.value
@@ -232,7 +234,7 @@ def _flat(listed: cst.Tuple | cst.List) -> list[cst.BaseElement]:
 
 
 def _own_lines(statement: cst.BaseStatement) -> Sequence[cst.EmptyLine]:
-    # without a comment that is about the class, whose place a docstring takes: a blank ends it
+    # without a comment about the class, which a docstring replaces: a blank line ends the comment
     lines = list(_lines(statement))
     blanks = [i for i, line in enumerate(lines) if i and line.comment is None]
     return lines[blanks[-1] + 1 :] if blanks else lines
@@ -255,7 +257,7 @@ def _place(
     anchor: int | None,
     owner: str | None,
 ) -> int:
-    # behind what stands before it in ours, or before what stands behind it there
+    # after what precedes it in ours, or before what follows it there
     is_line = isinstance(statement, cst.SimpleStatementLine)
     if owner is not None and is_line and (anchor is None or isinstance(body[anchor], Function)):
         first = next((i for i, s in enumerate(body) if isinstance(s, Function)), len(body))
@@ -276,7 +278,7 @@ def _place(
 
 
 def _maker(statement: Statement) -> str | None:
-    # the function of which the value of an attribute comes, such as all tables have in common
+    # the function that makes the value of an attribute, which all tables have in common, say
     small = only_small(statement)
     called = small.value if isinstance(small, cst.Assign) else None
     return code(called.func) if isinstance(called, cst.Call) else None
@@ -308,8 +310,8 @@ def _spaced(
 
 
 class _Inlined(cst.CSTTransformer):
-    # ``upstream.C.x`` where a value is made of the release's; in C itself, where another name is
-    # given to the value, it is ``x``
+    # replaces ``upstream.C.x`` in a value that is made from the release's; in C itself, if the
+    # value gets another name, by ``x``
     def __init__(self, release: cst.Module, owner: str | None, name: str | None) -> None:
         self.release, self.owner, self.name = release, owner, name
 
@@ -328,7 +330,7 @@ class _Inlined(cst.CSTTransformer):
             return updated_node
         members = statements_of(found.body)
         where = position_of(original_node.attr.value, members)
-        if where is None:  # it has it from its base
+        if where is None:  # the class has it from its base
             return (
                 updated_node.with_changes(value=found.bases[0].value)
                 if found.bases
@@ -370,7 +372,7 @@ class _Unqualified(cst.CSTTransformer):
 
 
 def is_overlaid(source: str) -> bool:
-    """Tell whether a module of the fork says that it stands over one of the release."""
+    """Tell whether a module of the fork says that it replaces one of the release."""
     return re.search(r'^upstream = ', source, re.M) is not None
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the modules of a commit import and what comes only with a later one.
+"""Finds what the modules of a commit import although only a later commit brings it.
 
-It is found by names alone, in a moment; which members are missing is left to the check of types.
+It looks at names only, which is quick; the type check finds missing members.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 
 class Names(NamedTuple):
-    """What a module binds, and what it imports from others of the package and uses."""
+    """The names that a module binds, and those that it imports from the package and uses."""
 
     bound: frozenset[str]
     imported: frozenset[tuple[str, str]]
@@ -22,7 +22,7 @@ class Names(NamedTuple):
 
 @cache
 def names_in(source: str) -> Names:
-    """Return what a module binds and imports; of the latter, the module and the name."""
+    """Return what a module binds, and what it imports: pairs of module and name."""
     tree = ast.parse(source)
     bound: set[str] = set()
     used: set[str] = set()
@@ -42,7 +42,7 @@ def names_in(source: str) -> Names:
 
 
 def binds(statement: ast.stmt) -> Iterator[str]:
-    """Tell the names that a statement of a module or class binds, its imports apart."""
+    """Yield the names that a statement of a module or class binds, without its imports."""
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         yield statement.name
     elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
@@ -55,7 +55,7 @@ def binds(statement: ast.stmt) -> Iterator[str]:
 
 
 class Missing:
-    """Finds what is missing in commits.
+    """Finds what is missing in commits. It checks no types.
 
     :param whole: all modules of the fork, by file.
     :param release: those of the checkout.
@@ -67,7 +67,7 @@ class Missing:
     def of(self, picked: Mapping[str, str]) -> list[str]:
         """Return what modules of a commit import too early, each with the file.
 
-        :param picked: the modules of the fork as far as the commit has them.
+        :param picked: the modules of the fork, as far as the commit has them.
         """
         return [
             f'{file} imports {module}.{name}, which comes later'

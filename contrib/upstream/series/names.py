@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the statements of a module are called, and what is refused."""
+"""The names of a module's statements, and refusals."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Refusal(Exception):
     """Something cannot be merged; the text names the file, and the class and method if any."""
 
 
-# most of a file is the same in one commit as in the next, and trees are not changed but copied
+# most of a file is the same in the next commit, and trees are copied, not changed
 @cache
 def parse(source: str) -> cst.Module:
-    """Return the tree of a module; each time the same one for the same source."""
+    """Return the tree of a module; always the same one for the same source."""
     return cst.parse_module(source)
 
 
@@ -30,9 +30,9 @@ def code(node: cst.CSTNode) -> str:
 
 
 def name_of(statement: cst.CSTNode) -> str | None:
-    """Return the name that a statement binds in its module or class; None if it is no such thing.
+    """Return the name that a statement binds in its module or class; None if it binds none.
 
-    The setter of a property is told from its getter: ``workdir.setter``.
+    The setter of a property has a name of its own: ``workdir.setter``.
     """
     if isinstance(statement, Function):
         for decorator in statement.decorators:
@@ -52,7 +52,7 @@ def name_of(statement: cst.CSTNode) -> str | None:
 
 
 def only_small(statement: cst.CSTNode) -> cst.BaseSmallStatement | None:
-    """Return what stands in a line of code, if it is one thing."""
+    """Return the only statement in a line of code; None if there are several or it is a block."""
     if isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1:
         return statement.body[0]
     return None

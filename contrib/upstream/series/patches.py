@@ -33,10 +33,10 @@ BRANCH = 'interlock'
 def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[Path]:
     """Make a branch of a checkout with the commits of the series, and write their patches.
 
-    :param folder: for the patches; those of a former run are removed.
+    :param folder: for the patches; those of an earlier run are removed.
     :returns: the patches, in order.
-    :raises Refusal: the checkout has changes, or such a branch; or something cannot be merged;
-        or git does not know whose the patches are.
+    :raises Refusal: the checkout has changes, or such a branch; or something cannot be merged; or
+        git does not know the author of the patches.
     """
     check_author(tree)
     base = tree.base()
@@ -65,7 +65,7 @@ def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[P
 
 
 def write_whole(tree: Tree, fork: Fork, series: Series, base: str) -> None:
-    """Bring a checkout to what it is after all commits, and mark what mypy doubts of that.
+    """Bring a checkout to its state after all commits, and mark what mypy doubts there.
 
     :param base: the commit that the checkout is at.
     """
@@ -77,7 +77,7 @@ def write_whole(tree: Tree, fork: Fork, series: Series, base: str) -> None:
 
 
 def doubted(tree: Tree, count: int) -> list[str]:
-    """Return what mypy says of the commits of the series more than of the checkout.
+    """Return mypy's complaints about the commits of the series that the checkout does not have.
 
     :param count: how many commits the series has.
     :raises Refusal: the checkout has changes, or is not at the last of them.
@@ -96,7 +96,7 @@ def doubted(tree: Tree, count: int) -> list[str]:
 
 
 def write_tree(tree: Tree, fork: Fork, series: Series, until: int) -> None:
-    """Bring a checkout to what it is after the first commits of the series.
+    """Bring a checkout to its state after the first commits of the series.
 
     :param until: number of the last commit that counts.
     """
@@ -123,7 +123,7 @@ def _today() -> str:
 
 
 def _remove(tree: Tree, symbol: str) -> None:
-    # a member of upstream's, or some rows of a test's table, as Commit tells
+    # a member of upstream's, or some rows of a test's table; see Commit
     found = re.fullmatch(r'([^:]+):(\w+)\.(\w+)(?:\[([\d,]+)\])?', symbol)
     source = tree.read(tree.package / found[1]) if found is not None else None
     if found is None or source is None:
@@ -140,7 +140,7 @@ def without_member(source: str, owner: str, name: str, rows: tuple[int, ...] = (
     """Return a module without a member of a class; None if there is no such member.
 
     :param name: of a method, or of an attribute that its methods set.
-    :param rows: of the method's table, which alone are left out then.
+    :param rows: rows of the method's table; then only they are left out.
     """
     removal = _Removal(owner, name, rows)
     changed = parse(source).visit(removal)
@@ -199,11 +199,11 @@ class _Removal(cst.CSTTransformer):
 
 
 def copy_folder(tree: Tree, root: Path, folder: str, without: Sequence[str]) -> None:
-    """Copy a folder to where it is in a checkout, with upstream's header in modules of Python.
+    """Copy a folder to its place in a checkout, with upstream's header in Python modules.
 
-    :param root: where it is beside other folders in the fork.
+    :param root: the fork's folder that contains it.
     :param without: names of folders and files that are left out.
-    :raises Refusal: there is nothing in it.
+    :raises Refusal: the folder is empty.
     """
     names = [path.relative_to(root) for path in sorted((root / folder).rglob('*'))]
     names = [n for n in names if (root / n).is_file() and not set(without) & set(n.parts)]
@@ -227,7 +227,7 @@ def _pin(tree: Tree, requirement: str) -> None:
 
 
 def _require(tree: Tree, name: str) -> None:
-    # what the tests need, before "parameterized", which upstream's need as well
+    # what the tests need, before "parameterized", which upstream's tests need as well
     for file in ('setup.py', 'pyproject.toml'):
         path = tree.root / 'master' / file
         text = tree.read(path) or ''

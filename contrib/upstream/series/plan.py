@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The series file: which symbol of the fork belongs to which commit.
 
-A symbol is a folder, a file, or ``file:Class``, ``file:Class.method``, ``file:function``. What is
-named most exactly counts, so ``process/build.py`` in one commit and ``process/build.py:Build.x`` in
-an earlier one means: the rest of the file later. Anything that nothing names is an error, and so is
-a name that means nothing.
+A symbol is a folder, a file, or ``file:Class``, ``file:Class.method``, ``file:function``. The most
+exact name counts: ``process/build.py`` in one commit and ``process/build.py:Build.x`` in an earlier
+one means that the rest of the file comes later. A symbol that no commit names is an error, and so
+is a name without a symbol.
 
 ``file:Class(Base)`` is a base class that comes later than the class itself.
 
-A method that a later commit replaces may be in an earlier one as it is until then: it is in the
-file of that name in ``early/``, written like those of the fork.
+A method that a later commit replaces may have another form in earlier ones: that form is in the
+file of the same name in ``early/``, written like the files of the fork.
 """
 
 from __future__ import annotations
@@ -36,23 +36,22 @@ else:
 
 
 class Commit(NamedTuple):
-    """One patch of the series.
+    """One patch of the series. It does not contain the code.
 
     :param name: in one word.
     :param title: first line of its message.
     :param message: what it does and why.
     :param news: newsfragments, each with a ``file`` and a ``text``.
-    :param manual: texts for upstream's manual: each a ``file`` of it, our ``text``, and the start
-        of a line ``before`` which it comes (without it, it is a new page); or the ``entry`` of a
-        list ``behind`` another; or ``new`` words in the place of ``old`` ones. ``maybe`` says why
+    :param manual: texts for upstream's manual: each has a ``file`` of it, our ``text``, and the
+        start of a line ``before`` which it comes (without it, it is a new page); or the ``entry``
+        of a list ``behind`` another; or ``new`` words in place of ``old`` ones. ``maybe`` says why
         a checkout may not have the page, the folder of a new one, or the words.
-    :param folders: what is copied as it is from beside the fork's tree to beside ``master``: each a
-        ``folder``, and the names in it of what is built or fetched, ``without`` which it is.
-    :param removes: tests of upstream's that say the contrary of what the commit does, and members
-        that nothing uses any more, as ``file:Class.member``, with ``[0,1]`` for some rows of a
-        test's table.
+    :param folders: what is copied unchanged from beside the fork's tree to beside ``master``: each
+        a ``folder``, and the names of built or fetched things in it ``without`` which it is copied.
+    :param removes: tests of upstream's that contradict the commit, and members that nothing uses
+        any more, as ``file:Class.member``, with ``[0,1]`` for some rows of a test's table.
     :param requires: what its tests need from the package index.
-    :param pins: what that needs in turn, of which upstream's CI names the versions too.
+    :param pins: what that needs in turn; upstream's CI pins those versions too.
     """
 
     name: str
@@ -67,7 +66,7 @@ class Commit(NamedTuple):
 
 
 class Series:
-    """The commits, what belongs to each, and what to know of the release beside."""
+    """The commits, what belongs to each, and facts about the release. It changes no file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -99,7 +98,7 @@ class Series:
 
         :param file: path in the fork's tree.
         :param names: of a class and a member of it, or of a function, or none for the file itself.
-        :raises Refusal: nothing names it.
+        :raises Refusal: no commit names it.
         """
         for symbol in self._from_exact_to_broad(file, names):
             if symbol in self._numbers:
@@ -117,13 +116,13 @@ class Series:
             yield f'{parent.as_posix()}/'
 
     def check_used(self) -> None:
-        """Raise Refusal if the series file names what there is not."""
+        """Raise Refusal if the series file names something that does not exist."""
         unknown = sorted({*self._numbers, *self._early} - self._used)
         if unknown:
             raise Refusal(f'{self.path.name}: there is no {", ".join(unknown)}')
 
     def ways(self, file: str) -> Ways:
-        """Return how methods of a file of the release are merged that return in their middle."""
+        """Return how to merge methods of a file of the release that return in the middle."""
         kept, skipped = (
             {s.partition(':')[2]: words for s, words in table.items() if s.startswith(f'{file}:')}
             for table in (self.kept, self.skipped)
@@ -131,7 +130,7 @@ class Series:
         return Ways(kept, set(skipped))
 
     def pick(self, file: str, source: str, until: int) -> str | None:
-        """Return a module of the fork with what is of the first commits, or None if nothing is.
+        """Return what the first commits have of a module of the fork, or None if they have nothing.
 
         :param source: of the whole module.
         :param until: number of the last commit that counts.

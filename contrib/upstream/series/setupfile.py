@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the checkout's ``setup.py`` lists by name: packages, and what plugins and users find."""
+"""Lists in the checkout's ``setup.py``: packages, and what plugins and users find by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .names import Refusal
 
 
 class EntryPoint(NamedTuple):
-    """One name that is found under a group of entry points: ``buildbot.steps``, say."""
+    """One name in a group of entry points such as ``buildbot.steps``. It is not what is found."""
 
     group: str
     module: str
@@ -44,9 +44,9 @@ def text_of(node: cst.CSTNode) -> str:
 
 
 def extend_setup(source: str, packages: Sequence[str], points: Sequence[EntryPoint]) -> str:
-    """Return a ``setup.py`` of upstream's with more in its lists.
+    """Return upstream's ``setup.py`` with more in its lists.
 
-    :param packages: names of new packages; of no use if it lists none, since they are found then.
+    :param packages: names of new packages; not used if it lists none, since they are found then.
     :raises Refusal: it has no such lists.
     """
     extended = _Extended(packages, points)
@@ -115,7 +115,7 @@ def _module_of(element: cst.BaseElement) -> str:
 
 
 def with_strings(listed: cst.List, texts: Iterable[str]) -> cst.List:
-    """Return a list of strings with more of them, spelled like the others, in their order."""
+    """Return a list of strings with more of them, written like the others, in their order."""
     elements = list(listed.elements)
     for text in texts:
         like = next((e.value for e in elements if isinstance(e.value, cst.SimpleString)), None)
@@ -126,7 +126,7 @@ def with_strings(listed: cst.List, texts: Iterable[str]) -> cst.List:
 
 
 def _place(text: str, texts: Sequence[str]) -> int:
-    # behind the last that belongs before it, for lists are in order only mostly
+    # after the last one that belongs before it, since the lists are only mostly sorted
     before = [i for i, other in enumerate(texts) if other and other.lower() < text.lower()]
     return max(before, default=-1) + 1 if before else 0
 
@@ -134,7 +134,7 @@ def _place(text: str, texts: Sequence[str]) -> int:
 def _with_element(
     elements: Sequence[cst.BaseElement], place: int, new: cst.BaseElement
 ) -> list[cst.BaseElement]:
-    # a comma comes with the end of its line; the last one's is another than those between
+    # a comma has its line's end; the last one differs from those between
     if not elements:
         return [new]
     commas = [element.comma for element in elements]

@@ -19,11 +19,11 @@ BAD = ('failure', 'error')
 
 
 class Suite:
-    """A clone of a checkout with the series, in which its commits are tried.
+    """A clone of a checkout with the series, in which its commits are tried. It changes no commit.
 
     :param tree: the checkout; it stays as it is.
     :param count: how many commits the series has there.
-    :param folder: for the clone, and what is known from former runs.
+    :param folder: for the clone, and for the results of earlier runs.
     :param words: of the command line.
     """
 
@@ -36,16 +36,16 @@ class Suite:
         self.clone = Tree(folder / 'tree', tree.tools)
         self.clone.git('fetch', '--quiet', str(tree.root), 'HEAD')
         self._before = folder / f'before-{self.base}.json'
-        #: the outcomes before the series of the packages and modules that have run
+        #: outcomes, before the series, of the packages and modules that have run
         self.before: dict[str, dict[str, str]] = {}
         if self._before.is_file():
             self.before = json.loads(self._before.read_text(encoding='utf-8'))
         self._good = folder / 'good'
-        # what has failed at the checkout, or at a commit before
+        # what has failed at the checkout, or at an earlier commit
         self._known: set[str] = set()
 
     def check(self) -> bool:
-        """Try the commits that have not been tried with success, and say which fail how.
+        """Try the commits that have not been tried with success, and say which fail and how.
 
         :returns: whether all of them are good.
         """
@@ -74,7 +74,7 @@ class Suite:
         return not failed
 
     def _faults(self, commit: str, names: Sequence[str]) -> set[str]:
-        # a test that fails is given another chance alone
+        # a test that fails gets another chance alone
         self._run_before(names)
         before = {test: end for ends in self.before.values() for test, end in ends.items()}
         was_bad = {test for test, end in before.items() if end in BAD}
@@ -112,7 +112,7 @@ class Suite:
         self._before.write_text(json.dumps(self.before), encoding='utf-8')
 
     def _outcomes(self, commit: str, names: Sequence[str]) -> dict[str, str]:
-        # what becomes of each test, with a process for each processor
+        # the outcome of each test, with a process for each processor
         if not names:
             return {}
         self._go_to(commit)
@@ -128,7 +128,7 @@ class Suite:
                     subprocess.Popen(
                         command,
                         cwd=self.folder,
-                        # what is compiled of one commit is not for another
+                        # compiled files of one commit must not be used for another
                         env={**os.environ, 'PYTHONPATH': paths, 'PYTHONDONTWRITEBYTECODE': '1'},
                         stdout=log,
                         stderr=log,
@@ -147,7 +147,7 @@ class Suite:
         return outcomes
 
     def _others(self, commit: str) -> set[str]:
-        # what ruff says, and Sphinx of the manual
+        # what ruff says, and Sphinx about the manual
         self._go_to(commit)
         tools = self.clone.tools / 'bin'
         checks: list[list[str | Path]] = [
@@ -169,16 +169,16 @@ class Suite:
                 check=False,
             )
             for line in (done.stdout + done.stderr).splitlines():
-                # where it is changes from commit to commit
+                # its place changes from commit to commit
                 text = re.sub(r'(:\d+)+', '', line.replace(f'{self.clone.root}/', '')).strip()
                 found.update([f'{Path(command[0]).name}: {text}'] if text else [])
         return found
 
     def _go_to(self, commit: str) -> None:
         self.clone.git('checkout', '--quiet', '--force', '--detach', commit)
-        # newer checkouts import it, and have it of their build
+        # newer checkouts import it, and their build makes it
         (self.clone.package / '_version.py').write_text("version = '0'\n", encoding='utf-8')
-        # what pip would tell: entry points of plugins, which commits change, and a version
+        # what pip would write: entry points of plugins, which commits change, and a version
         python = str(self.clone.tools / 'bin' / 'python')
         for part in ('master', 'worker'):
             if (self.clone.root / part).is_dir():
@@ -195,7 +195,7 @@ def bad(outcomes: dict[str, str]) -> set[str]:
 
 
 def touched(changed: Sequence[str], listed: Sequence[str]) -> list[str]:
-    """Name the test modules that a commit changes, and those of the modules that it changes.
+    """Return the test modules that a commit changes, and those of the modules that it changes.
 
     :param changed: files, from the root of the checkout.
     :param listed: all files of the tests.
@@ -218,8 +218,8 @@ def touched(changed: Sequence[str], listed: Sequence[str]) -> list[str]:
 def main(tree: Tree, count: int, folder: Path, words: Sequence[str]) -> int:
     """Try commits of the series in a checkout.
 
-    :param folder: for what is known from former runs.
-    :param words: of the command line, behind those that each command takes.
+    :param folder: for the results of earlier runs.
+    :param words: of the command line, after those that each command takes.
     """
     parser = argparse.ArgumentParser(prog='python -m series tests CHECKOUT FOLDER')
     parser.add_argument('--only', default=WHOLE, metavar='PACKAGE', help='run its tests alone')

@@ -19,14 +19,14 @@ from .typed import with_marks
 
 
 class Tree:
-    """A checkout of Buildbot, and what each commit makes of it.
+    """A checkout of Buildbot, and what each commit makes of it. It does not know the series.
 
-    A commit is written anew from the checkout as it was; what has the same text in two commits is
-    put in order once.
+    Each commit is written anew from the original checkout; a text that is the same in two commits
+    is formatted only once.
 
     :param root: its folder.
     :param tools: a folder for the tools in the versions that the checkout asks for.
-    :raises Refusal: it is no checkout of Buildbot.
+    :raises Refusal: it is not a checkout of Buildbot.
     """
 
     def __init__(self, root: Path, tools: Path) -> None:
@@ -36,7 +36,7 @@ class Tree:
             raise Refusal(f'{root} is no checkout of Buildbot')
         lines = (self.package / 'master.py').read_text(encoding='utf-8').splitlines(keepends=True)
         end = next(i for i, line in enumerate(lines) if not line.startswith('#'))
-        #: what upstream begins its files with
+        #: the beginning of upstream's files
         self.header = ''.join(lines[:end]) + '\n'
         # what files were, what the commit makes of them, and what they are now
         self._originals: dict[Path, str | None] = {}
@@ -72,27 +72,27 @@ class Tree:
         return found.split()
 
     def original(self, path: Path) -> str | None:
-        """Return the text of a file as it was in the checkout; None if it was not there."""
+        """Return the text of a file in the original checkout; None if it was not there."""
         if path not in self._originals:
             there = path.is_file()
             self._originals[path] = path.read_text(encoding='utf-8') if there else None
         return self._originals[path]
 
     def read(self, path: Path) -> str | None:
-        """Return the text of a file as the commit has it so far; None if it is not there."""
+        """Return the text that the commit has given a file so far; None if it is not there."""
         return self._written[path] if path in self._written else self.original(path)
 
     def write(self, path: Path, text: str) -> None:
-        """Give a file another text in this commit; ``put`` brings it to the disk."""
+        """Give a file another text in this commit; ``put`` writes it to the disk."""
         self.original(path)
         self._written[path] = text
 
     def begin(self) -> None:
-        """Forget what was written: the next commit is made from the checkout as it was."""
+        """Forget what was written: the next commit starts from the original checkout."""
         self._written.clear()
 
     def put(self) -> None:
-        """Bring the files to what was written, in order and format as upstream has them."""
+        """Write the files to the disk, sorted and formatted as upstream's are."""
         untidy = [
             path
             for path, text in self._written.items()
@@ -126,21 +126,21 @@ class Tree:
         self._there[path] = text
 
     def _tidy(self, paths: Sequence[Path]) -> None:
-        # orders and shortens the imports, and formats
+        # sorts and shortens the imports, and formats
         files = [str(path) for path in sorted(paths)]
         if not files:
             return
         ruff = str(self.tools / 'bin' / 'ruff')
         fix = ['--fix', '--unsafe-fixes', '--quiet', '--exit-zero', '--select']
-        # A block for types that has become empty goes before another rule puts something to its
-        # "pass"; and what is moved for one rule may be in another's way.
+        # A block for types that has become empty must go before another rule adds to its "pass";
+        # and what one rule moves may be in the way of another.
         chosen = 'I,UP035,F401,F811,TC001,TC002,TC003,TC004,TC005'
         checks = [['check', *fix, rules] for rules in ('F401,TC005', chosen, chosen)]
         for command in (*checks, ['format', '--quiet']):
             subprocess.run([ruff, *command, *files], cwd=self.root, check=True)
 
     def install_tools(self, besides: Sequence[str]) -> None:
-        """Install ruff, mypy and what else the checkout asks for, if they are not there.
+        """Install ruff, mypy and what else the checkout asks for, unless they are there.
 
         :param besides: what our tests need, too.
         """
@@ -157,13 +157,13 @@ class Tree:
         (self.tools / 'complete').touch()
 
     def doubts(self) -> list[Doubt]:
-        """Return what mypy says of the checkout as it is now."""
+        """Return mypy's complaints about the checkout as it is now."""
         return doubts(self.root, str(self.tools / 'bin' / 'mypy'), self.tools / 'cache')
 
     def doubts_before(self, base: str) -> list[Doubt]:
-        """Return what mypy says of the checkout as it was.
+        """Return mypy's complaints about the original checkout.
 
-        :param base: the commit that it was; what is said of it is kept beside the tools.
+        :param base: its commit; the complaints about it are kept beside the tools.
         """
         kept = self.tools / f'doubts-{base}.json'
         if not kept.is_file():
@@ -172,9 +172,9 @@ class Tree:
         return [Doubt(*doubt) for doubt in json.loads(kept.read_text(encoding='utf-8'))]
 
     def mark(self, before: Sequence[Doubt], members: Container[str]) -> None:
-        """Mark the lines that mypy doubts more than before, from now on wherever they are.
+        """Mark the lines that mypy newly doubts, from now on wherever they are.
 
-        :param before: what it said of the checkout as it was.
+        :param before: its complaints about the original checkout.
         :param members: of the classes of the fork, which must not be missing.
         """
         for file, marks in marks_for(self.root, self.doubts(), before, members).items():

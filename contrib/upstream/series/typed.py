@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Types as upstream asks for them: of every function, and of every place that mypy doubts."""
+"""Types as upstream wants them: for every function, and for every place that mypy doubts."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ SCOPE = re.compile(r'( *)(?:class|def|async def) (\w+)')
 NO_MEMBER = re.compile(r'"(?P<owner>\w+)"(?: of "[^"]+")? has no attribute "(?P<member>\w+)"')
 
 
-# a file is mostly the same in one commit as in the next
+# a file is mostly the same in the next commit
 @cache
 def with_annotations(source: str) -> str:
     """Return a module of ours in which each function says what it takes and returns.
 
-    What it does not say is taken for anything; and for nothing if it returns nothing.
+    What the function does not say becomes ``Any``, or ``None`` if it returns nothing.
     """
     annotated = _Annotated()
     changed = parse(source).visit(annotated)
@@ -112,7 +112,7 @@ class _Body(cst.CSTVisitor):
 
 
 class Doubt(NamedTuple):
-    """What mypy says of a line."""
+    """One complaint of mypy about a line."""
 
     file: str
     line: int
@@ -121,10 +121,10 @@ class Doubt(NamedTuple):
 
 
 def doubts(root: Path, mypy: str, cache: Path) -> list[Doubt]:
-    """Return what mypy says of a checkout, with upstream's settings.
+    """Return mypy's complaints about a checkout, with upstream's settings.
 
     :param mypy: the program.
-    :param cache: a folder that makes the next time quick.
+    :param cache: a folder that speeds up the next run.
     """
     command = [mypy, '--no-pretty', '--warn-unused-ignores', '--platform', 'linux']
     settings = ['--config-file', 'pyproject.toml', '--cache-dir', str(cache), 'master/buildbot']
@@ -142,7 +142,7 @@ def doubts(root: Path, mypy: str, cache: Path) -> list[Doubt]:
 
 
 class Mark(NamedTuple):
-    """A line that mypy doubts, and the same one marked.
+    """A line that mypy doubts, and the same line with a mark.
 
     :param place: the names of the classes and functions around it.
     """
@@ -155,13 +155,13 @@ class Mark(NamedTuple):
 def marks_for(
     root: Path, new: Sequence[Doubt], old: Sequence[Doubt], members: Container[str]
 ) -> dict[str, list[Mark]]:
-    """Mark the lines that mypy doubts more than before, as upstream does where it knows better.
+    """Mark the lines that mypy newly doubts, as upstream does where it knows better.
 
-    :param new: what it says now.
-    :param old: what it said before.
+    :param new: its complaints now.
+    :param old: its earlier complaints.
     :param members: of the classes of the fork, as ``Class.member``.
     :returns: the marks of each file.
-    :raises Refusal: a name is spoken of that a module does not have, or a class not yet.
+    :raises Refusal: a module or a class lacks a name that is used.
     """
     lines: dict[str, dict[int, list[Doubt]]] = {}
     for doubt in more_than(old, new):
@@ -182,7 +182,7 @@ def marks_for(
 
 
 def more_than(old: Sequence[Doubt], new: Sequence[Doubt]) -> Iterator[Doubt]:
-    """Tell what mypy says more than before, wherever in a file the lines are now."""
+    """Yield the new complaints of mypy, wherever in a file the lines are now."""
     known = Counter((doubt.file, doubt.text) for doubt in old)
     for doubt in new:
         if known[doubt.file, doubt.text]:
@@ -192,7 +192,7 @@ def more_than(old: Sequence[Doubt], new: Sequence[Doubt]) -> Iterator[Doubt]:
 
 
 def with_marks(text: str, marks: Sequence[Mark]) -> str:
-    """Return a module with the marks that its lines have where they are all there."""
+    """Return a module with marks on its lines, where all of these lines exist."""
     if not marks:
         return text
     marked = {(mark.place, mark.line): mark.marked for mark in marks}
@@ -202,7 +202,7 @@ def with_marks(text: str, marks: Sequence[Mark]) -> str:
 
 
 def _places(lines: Sequence[str]) -> list[tuple[str, ...]]:
-    # the classes and functions around each line, by what is further to the left above it
+    # the classes and functions around each line, by the lines above it that are further to the left
     around: list[tuple[int, str]] = []
     places = []
     for line in lines:
