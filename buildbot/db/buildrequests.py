@@ -23,7 +23,8 @@ class BuildRequestsConnectorComponent(upstream.BuildRequestsConnectorComponent):
 
         def change(conn: Any) -> None:
             requests = self.db.model.buildrequests
-            for batch in self.doBatch(brids, 100):  # a statement has few parameters
+            # a statement takes a limited number of parameters
+            for batch in self.doBatch(brids, 100):
                 chosen = requests.c.id.in_(batch) & (requests.c.complete != 1)
                 done = conn.execute(requests.update().where(chosen).values(priority=priority))
                 if done.rowcount != len(batch):

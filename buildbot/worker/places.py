@@ -67,7 +67,7 @@ class Place:
 
     :param worker: the worker.
     :param workerforbuilder: of the build's builder, which runs one build there at a time.
-    :param parents: builds that wait for the build, and lend it their places there.
+    :param parents: builds that wait for the build, and lend it their places there, if any.
     """
 
     def __init__(self, worker: Any, workerforbuilder: Any, parents: Iterable[Any]) -> None:
