@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the demo tells and how it is judged, and what make says of it."""
+"""What the demo reports, how it is judged, and what make says about it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from twisted.trial import unittest
 
 SOURCE = Path(os.environ['INTERLOCK_SOURCE'])
 STAMP = '2026-11-24 13:05:01+0000 [-] '
-#: a line of the master's log of each kind, and how it is told
+#: a line of the master's log of each kind, and how it is reported
 LINES = [
     (
         "<Build firmware-debug number:None results:None> begins on"
@@ -62,6 +62,8 @@ LINES = [
 
 
 class Telling(unittest.SynchronousTestCase):
+    """Which lines of a log are reported. No demo runs."""
+
     def setUp(self):
         self.sentences: list[str] = []
         self.told = Told(self.sentences.append)
@@ -71,13 +73,13 @@ class Telling(unittest.SynchronousTestCase):
             self.told.hear(STAMP + line)
 
     def test_each_kind(self):
-        """Each kind of line that is worth it is told, and nothing is missed then."""
+        """Each kind of line that matters is reported, and then nothing is missing."""
         self.hear(line for line, _ in LINES)
         self.assertEqual(self.sentences, [sentence for _, sentence in LINES])
         self.assertEqual(self.told.wrong(), [])
 
     def test_other_lines(self):
-        """What is not worth it is not told: other locks, locks had at once, other builders."""
+        """Lines that do not matter are not reported: other locks or builders, locks had at once."""
         self.hear(
             [
                 'firmware-debug #1 / compile waits for cpu[board-2] (counting, 1 unit)',
@@ -90,19 +92,21 @@ class Telling(unittest.SynchronousTestCase):
 
     @parameterized.expand([(kind,) for kind in WORTH_TELLING])
     def test_missing(self, missing):
-        """A demo that has not shown what it is to show is judged as wrong."""
+        """A demo that has not shown everything is judged as wrong."""
         pattern, _ = WORTH_TELLING[missing]
         self.hear(line for line, _ in LINES if not pattern.search(STAMP + line))
         self.assertEqual(self.told.wrong(), [f'nothing was told of {missing}'])
 
     def test_trouble(self):
-        """An error in the master's log is told, and is wrong."""
+        """An error in the master's log is reported, and is wrong."""
         self.hear([line for line, _ in LINES] + ['builtins.KeyError: 3'])
         self.assertEqual(self.sentences[-1], f'{STAMP}builtins.KeyError: 3')
         self.assertEqual(self.told.wrong(), [f'the log says: {STAMP}builtins.KeyError: 3'])
 
 
 class Judging(unittest.SynchronousTestCase):
+    """How builds are judged, from rows made up for it."""
+
     def build(self, number, branch, begin, worker='board-1', results=0, test=None, radio=None):
         test = begin + 2 if test is None else test
         radio = radio or f'radio-{worker[-1]}'.replace('2', '3')
@@ -135,7 +139,7 @@ class Judging(unittest.SynchronousTestCase):
         ]
 
     def test_good(self):
-        """Builds of one branch one after the other, of two at a time: nothing is wrong."""
+        """Builds of one branch one after the other, and of two branches at a time, are right."""
         self.assertEqual(self.judge(*self.good()), [])
 
     def test_too_few(self):
@@ -154,17 +158,17 @@ class Judging(unittest.SynchronousTestCase):
         self.assertEqual(wrong, ['b #2 and b #4 overlap on branch main'])
 
     def test_one_after_the_other(self):
-        """If builds of two branches never run at a time, there was no need of a branch lock."""
+        """If builds of two branches never run at the same time, the branch lock was not needed."""
         wrong = self.judge(*self.good()[:2], self.build(3, 'other', 20))
         self.assertEqual(wrong, ['no two builds of different branches overlap'])
 
     def test_shared_board(self):
-        """A build that gets the board between the steps of another one's group is wrong."""
+        """A build that gets the board between the steps of another build's group is wrong."""
         wrong = self.judge(*self.good(), self.build(4, 'third', 1, 'board-2', radio='radio-4'))
         self.assertEqual(wrong, ['b #3 and b #4 share the board of board-2'])
 
     def test_other_steps(self):
-        """A group with other steps than it should have is wrong."""
+        """A group with steps other than its own is wrong."""
         build = self.build(4, 'third', 20)
         del build.steps[-2]
         wrong = self.judge(*self.good(), build)
@@ -187,7 +191,7 @@ class Judging(unittest.SynchronousTestCase):
         ]
     )
     def test_radios(self, _, words, sentence):
-        """A radio that two have at a time, or that is not there for a build, is wrong."""
+        """A radio that two builds have at a time, or that a build cannot reach, is wrong."""
         build = self.build(4, 'third', words.pop('begin'), **words)
         if 'test' in words:
             build.steps[-1]['started_at'] = 13
@@ -207,8 +211,10 @@ class Judging(unittest.SynchronousTestCase):
 
 
 class Counting(unittest.SynchronousTestCase):
+    """How builds are counted, from an event stream made up for it."""
+
     def test_finished(self):
-        """Only builds that are judged are counted, as the event stream tells of them."""
+        """Only builds that are judged are counted in the event stream."""
         rows = [{'builderid': 1, 'name': 'firmware-debug'}, {'builderid': 2, 'name': 'soak-hot'}]
         events = [
             f'event: event\ndata: {json.dumps({"key": [], "message": {"builderid": each}})}\n\n'
@@ -223,9 +229,9 @@ class Counting(unittest.SynchronousTestCase):
 
 
 class Bench:
-    """A person who may do anything, of which it is kept what; nobody else may, if it is said so.
+    """A person who may do anything, and whose acts are recorded. It is not a real bench.
 
-    :cvar anonymous_may: whether somebody may who has not logged in.
+    :cvar anonymous_may: whether somebody may act who has not logged in.
     """
 
     anonymous_may = False
@@ -242,6 +248,8 @@ class Bench:
 
 
 class ByHand(unittest.SynchronousTestCase):
+    """How acts by hand are judged, with a bench made up for it."""
+
     def judge(self, reason, anonymous_may=False):
         """Return what is wrong, and what has been done."""
         rows = {
@@ -275,12 +283,14 @@ class ByHand(unittest.SynchronousTestCase):
         )
 
     def test_anonymous(self):
-        """That anybody may hold a board is wrong."""
+        """It is wrong if anybody may hold a board."""
         wrong, _ = self.judge('held by ann, by hand', anonymous_may=True)
         self.assertEqual(wrong, ['somebody who has not logged in can hold a board'])
 
 
 class Use(unittest.SynchronousTestCase):
+    """What make and the demo say about their use."""
+
     def said(self, *command):
         done = subprocess.run(
             command, cwd=SOURCE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -288,7 +298,7 @@ class Use(unittest.SynchronousTestCase):
         return done.stdout.splitlines()
 
     def test_help(self):
-        """Each target is told by ``make help``."""
+        """``make help`` lists each target."""
         told = [line.split()[1] for line in self.said('make', '--no-print-directory', 'help')]
         text = (SOURCE / 'Makefile').read_text().replace('\\\n', '')
         _, targets = text.split('\n.PHONY: ')
@@ -296,18 +306,18 @@ class Use(unittest.SynchronousTestCase):
 
     @parameterized.expand([('word', 'abc'), ('nothing', ''), ('fraction', '80.10')])
     def test_port(self, _, port):
-        """A port that is none is refused in one sentence."""
+        """An invalid port is refused in one sentence."""
         demo = [sys.executable, 'contrib/demo/demo.py', 'run', '--dir', os.path.abspath('run')]
         sentence = f'demo: {port!r} is no port; choose a number: make run DEMO_PORT=N'
         self.assertEqual(self.said(*demo, f'--port={port}'), [sentence])
 
     def test_install_fails(self):
-        """What pip says of a failure is shown."""
+        """If pip fails, its output is shown."""
         said = self.said(sys.executable, 'contrib/install.py', 'it', '--no-index', 'no-such-thing')
         self.assertEqual(said[0], 'installing it')
         self.assertIn('no-such-thing', said[-1])
 
     def test_installed(self):
-        """What is installed is told in one line."""
+        """An installation is reported in one line."""
         (line,) = self.said(sys.executable, 'contrib/install.py', 'it', '--no-index', 'twisted')
         self.assertRegex(line, r'^installing it, done in \d+ s$')

@@ -68,6 +68,8 @@ class Fails(DatabaseCase):
 
 
 class Away(Fails):
+    """The directory of the database is renamed for a while."""
+
     def begin(self) -> None:
         self.database.rename(self.base / 'away')
 
@@ -80,6 +82,8 @@ class Away(Fails):
 
 
 class TooLarge(Fails):
+    """The master's process may not write any more to files."""
+
     def begin(self) -> None:
         self.limit = resource.prlimit(self.master.process.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(self.master.process.pid, resource.RLIMIT_FSIZE, (0, self.limit[1]))
@@ -88,11 +92,13 @@ class TooLarge(Fails):
         resource.prlimit(self.master.process.pid, resource.RLIMIT_FSIZE, self.limit)
 
     def test_limit(self):
-        """No file of the master may grow: the limit of its process, as of a quota."""
+        """No file of the master may grow, because of its process's limit, as with a quota."""
         self.check()
 
 
 class Full(Fails):
+    """The database is on a disk that is full for a while."""
+
     def make_database(self) -> None:
         mount = ['mount', '-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', str(self.database)]
         done = subprocess.run(mount, capture_output=True, text=True)
@@ -119,6 +125,8 @@ class Full(Fails):
 
 
 class Locked(DatabaseCase):
+    """Another connection locks the database for a while."""
+
     def begin(self) -> None:
         self.other = sqlite3.connect(
             self.database / 'state.sqlite', isolation_level=None, check_same_thread=False
@@ -130,7 +138,7 @@ class Locked(DatabaseCase):
         self.other.close()
 
     def test_locked(self):
-        """Somebody else holds the database's write lock: all goes on when it is let go."""
+        """Somebody else holds the database's write lock: everything goes on when it is released."""
         brids = self.fill()
         self.begin()
         self.flash.let_go()

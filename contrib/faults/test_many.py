@@ -63,6 +63,8 @@ c['schedulers'] = [schedulers.ForceScheduler('force', builderNames=names)]
 
 
 class Many(RealLab):
+    """Many builds of a real master. It says nothing about their speed."""
+
     more = MORE
 
     def memory(self) -> float:
@@ -99,9 +101,9 @@ class Many(RealLab):
         self.assertEqual(self.master.lines('LeftoverError'), [])
 
     def test_requests(self):
-        """So many requests at once are all built, no two of a branch or on a cpu at a time."""
+        """All of many requests are built, no two of a branch or on a cpu at a time."""
         self.check(REQUESTS, 20, 'one', 'two')
 
     def test_branches(self):
-        """So many branches come and go, and leave nothing."""
+        """Many branches come and go, and leave nothing behind."""
         self.check(BRANCHES, BRANCHES, 'none')

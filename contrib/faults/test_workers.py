@@ -13,6 +13,8 @@ STANDS_STILL = 120  # seconds
 
 
 class StandsStill(RealLab):
+    """A worker process is frozen, and later thawed or replaced."""
+
     def hold_and_wait(self) -> None:
         self.brids = self.fill()
         self.worker = self.flash.words.worker
@@ -38,7 +40,7 @@ class StandsStill(RealLab):
         self.assertEqual(self.results(), ['success'] * 3)
 
     def test_while_it_waits(self):
-        """A group that waits stays in line; the board is for others meanwhile."""
+        """A group that waits stays in line; meanwhile others get the board."""
         self.hold_and_wait()
         self.stand_still(self.other_worker)
         self.finish(self.brids)
@@ -65,7 +67,7 @@ class StandsStill(RealLab):
         self.assert_nothing_left()
 
     def test_second_of_its_name(self):
-        """One that is started in its place has its builds tried again, and the board goes on."""
+        """If another worker starts in its place, its builds are retried, and the board goes on."""
         self.hold_and_wait()
         self.freeze(self.worker)
         frozen = self.workers[self.worker]
@@ -84,8 +86,10 @@ class StandsStill(RealLab):
 
 
 class Orphan(RealLab):
+    """A command outlives its worker process."""
+
     def test_command_of_a_killed_worker(self):
-        """The command of a worker that was killed alone goes on, though the board is another's."""
+        """The command of a killed worker goes on, though another build has the board."""
         brids = self.fill()
         self.workers[self.flash.words.worker].kill()
         self.witness.wait_for('flash')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The comparison of the suite on the plain release and on the fork."""
+"""The comparison of the suite on plain Buildbot and on the fork."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ ENDED = {'p.a': 'success', 'p.q.b': 'skip'}
 
 
 class Comparison(unittest.SynchronousTestCase):
+    """Two suites made up for the comparison. No test of them runs."""
+
     def compare(self, found=FOUND, ended=ENDED, meant=None, plain_ended=ENDED):
         with contextlib.redirect_stdout(io.StringIO()) as output:
             plain = check.Suite(FOUND, plain_ended)
@@ -23,25 +25,25 @@ class Comparison(unittest.SynchronousTestCase):
         return good, [line for line in lines if "the fork's own tests" not in line]
 
     def test_alike(self):
-        """Two suites that are found and end alike do not differ."""
+        """Two suites with the same tests and outcomes do not differ."""
         self.assertEqual(self.compare(), (True, []))
 
     @parameterized.expand([('whole', 'p', {'p.a'}), ('package', 'p.q', set())])
     def test_not_found(self, _, package, tests):
-        """A test that trial does not find on the fork is told, though it could be run."""
+        """A test that trial does not find on the fork is reported, even if it could be run."""
         lines = [
             f'NOT FOUND by trial {package}: 1 of {len(FOUND[package])}, such as p.q.b',
         ]
         self.assertEqual(self.compare(found={**FOUND, package: tests}), (False, lines))
 
     def test_ours(self):
-        """What the fork has besides is no difference while it is well."""
+        """The fork's own tests make no difference while they pass."""
         found = {**FOUND, 'p': {*FOUND['p'], 'p.ours'}}
         self.assertEqual(self.compare(found, {**ENDED, 'p.ours': 'success'}), (True, []))
 
     @parameterized.expand([('failure',), ('error',), ('not run',)])
     def test_ours_fails(self, outcome):
-        """A test of the fork's own that is not well is told."""
+        """A failing test of the fork's own is reported."""
         lines = [f'of our own: p.ours: {outcome}']
         self.assertEqual(self.compare(ended={**ENDED, 'p.ours': outcome}), (False, lines))
 
@@ -73,11 +75,11 @@ class Comparison(unittest.SynchronousTestCase):
         ]
     )
     def test_outcomes(self, _, change, meant, good, lines):
-        """Each way to end in which the suites differ is told, and is well only if it is meant."""
+        """Each difference between outcomes is reported, and is right only if it is meant."""
         self.assertEqual(self.compare(ended={**ENDED, **change}, meant=meant), (good, lines))
 
     def test_never_run(self):
-        """A test that is run on neither side is told."""
+        """A test that runs on neither side is reported."""
         ended = {**ENDED, 'p.a': 'not run'}
         lines = ['NOT RUN: p.a: not run -> not run']
         self.assertEqual(self.compare(ended=ended, plain_ended=ended), (False, lines))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a build has is given back."""
+"""A build gives back what it has."""
 
 from unittest.mock import Mock
 

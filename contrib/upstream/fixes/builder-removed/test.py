@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A builder that has gone gives back what its builds have."""
+"""A removed builder gives back what its builds have."""
 
 from unittest import mock
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What could not be started is tried again."""
+"""A build that could not be started is tried again."""
 
 from twisted.internet import defer
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Those ahead keep all the units that they wait for."""
+"""Waiters ahead keep all the units that they wait for."""
 
 from buildbot.locks import BaseLock
 from buildbot.locks import MasterLock

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The patterns are put in order when they have changed, and only then."""
+"""The patterns are sorted when they have changed, and only then."""
 
 from unittest import mock
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is no list of builders stops nobody."""
+"""A result that is not a list of builders stops nobody."""
 
 from parameterized import parameterized
 from twisted.internet import defer

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The priority of some of several requests is changed."""
+"""The priority of several requests is changed."""
 
 from twisted.internet import defer
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is no name of a field is told."""
+"""An empty name of a field is reported."""
 
 from parameterized import parameterized
 from twisted.internet import defer

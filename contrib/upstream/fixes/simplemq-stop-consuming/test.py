@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A consumer that goes takes no message from another one."""
+"""A consumer that stops takes no message from another one."""
 
 from unittest import mock
 

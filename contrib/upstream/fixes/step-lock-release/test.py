@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The locks of a step are there for others."""
+"""The locks of a step that has ended are free for others."""
 
 from unittest import mock
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A step does not wait for what there is not."""
+"""A step does not wait for a buildset that does not exist."""
 
 from unittest.mock import Mock
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A worker that is lost is no worker."""
+"""A lost worker cannot build."""
 
 from unittest import mock
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A worker that is lost is not suspected of anything."""
+"""A lost worker is not blamed."""
 
 from unittest.mock import Mock
 

@@ -79,6 +79,8 @@ def fix(mended='', **words):
 
 
 class Edits(unittest.SynchronousTestCase):
+    """One change of a text. No checkout is needed."""
+
     @parameterized.expand(
         [
             ('method', edit(), 'if self.on:\n            wire.open()\n\n'),
@@ -93,13 +95,13 @@ class Edits(unittest.SynchronousTestCase):
         ]
     )
     def test_apply(self, _, change, expected):
-        """What is named is replaced where it is named, in the indent that it has there."""
+        """Text is replaced where the edit says, with the indent that it has there."""
         changed = change.apply(LAMP)
         self.assertIn(expected, changed)
         self.assertEqual(changed.count('wire.close()'), 2 - changed.count('wire.open()'))
 
     def test_optional(self):
-        """What only some checkouts say is left out where it is not said."""
+        """An optional text is skipped in a checkout that does not have it."""
         self.assertEqual(edit(old='wire.cut()', optional=True).apply(LAMP), LAMP)
 
     @parameterized.expand(
@@ -114,13 +116,15 @@ class Edits(unittest.SynchronousTestCase):
         ]
     )
     def test_refused(self, _, change, expected):
-        """A place that is not there, or not clear, is told."""
+        """A place that does not exist, or is ambiguous, is reported."""
         with self.assertRaises(Refusal) as caught:
             change.apply(LAMP)
         self.assertEqual(str(caught.exception), expected)
 
 
 class Patches(unittest.SynchronousTestCase):
+    """Patches of fixes, in a checkout made up for them."""
+
     def setUp(self):
         self.root = Path(self.mktemp()).absolute()
         package = self.root / 'tree' / 'master' / 'buildbot'
@@ -131,7 +135,7 @@ class Patches(unittest.SynchronousTestCase):
         (package / 'locks.py').write_text('')
         (package / 'lamp.py').write_text(LAMP)
         (package / 'test' / 'test_lamp.py').write_text(TEST_OF_LAMP)
-        # what it does is upstream's; here nothing needs it
+        # the real one is upstream's, and is not needed here
         ruff = self.root / 'tools' / 'bin' / 'ruff'
         ruff.parent.mkdir(parents=True)
         ruff.write_text('#!/bin/sh\n')
@@ -163,7 +167,7 @@ class Patches(unittest.SynchronousTestCase):
         return [path.name for path in paths], output.getvalue()
 
     def test_written(self):
-        """A patch has the change, the test and the newsfragment, and is of who makes it."""
+        """A patch has the change, the test and the newsfragment, and the author who makes it."""
         self.assertEqual(self.write(fix()), (['lamp-lights.patch'], ''))
         text = (self.root / 'patches' / 'lamp-lights.patch').read_text()
         self.assertIn('From: "A. Person" <a@person.example>', text)
@@ -174,7 +178,7 @@ class Patches(unittest.SynchronousTestCase):
         self.git('am', '--quiet', str(self.root / 'patches' / 'lamp-lights.patch'))
 
     def test_left_as_it_is(self):
-        """The checkout is as it was, also after a refusal; each fix is made upon it alone."""
+        """The checkout is unchanged, even after a refusal; each fix is based on it alone."""
         head = self.git('rev-parse', 'HEAD')
         other = fix(inside='Lamp.dim')._replace(name='lamp-dims')
         names, _ = self.write(fix(), other)
@@ -187,7 +191,7 @@ class Patches(unittest.SynchronousTestCase):
         self.assertEqual(len(self.git('worktree', 'list').splitlines()), 1)
 
     def test_mended(self):
-        """A fix that does not fit is left out where it is known to be mended, and refused else."""
+        """A fix that does not fit is left out if known to be mended, and refused otherwise."""
         told = 'fixes: lamp-lights is mended there: commit abc\n'
         self.assertEqual(self.write(fix(mended='commit abc', old='wire.cut()')), ([], told))
         with self.assertRaises(Refusal) as caught:
@@ -196,7 +200,7 @@ class Patches(unittest.SynchronousTestCase):
         self.assertEqual(str(caught.exception), expected)
 
     def test_of_nobody(self):
-        """If git does not know whose the patches are, that is told and nothing is made."""
+        """If git does not know the author of the patches, this is reported and nothing is made."""
         self.git('config', '--unset', 'user.email')
         with self.assertRaises(Refusal) as caught:
             self.write(fix())
@@ -208,10 +212,12 @@ class Patches(unittest.SynchronousTestCase):
 
 
 class Folder(unittest.SynchronousTestCase):
+    """The fixes of this folder, and the pages that list them."""
+
     fixes = read_fixes(FIXES)
 
     def test_fit(self):
-        """Each fix changes the release that the fork is for, and what it makes of it is Python."""
+        """Each fix changes the release that the fork is for, and the result is valid Python."""
         self.assertGreaterEqual(len(self.fixes), 10)
         for each in self.fixes:
             for file, text in each.texts(RELEASE).items():
@@ -219,7 +225,7 @@ class Folder(unittest.SynchronousTestCase):
                 compile(text, file, 'exec')
 
     def test_told(self):
-        """Each has a message and news of the length that upstream's have, and names the fork's."""
+        """Each fix has a message and news as long as upstream's, and names the fork's module."""
         for each in self.fixes:
             self.assertLessEqual(len(each.title), 72, each.name)
             self.assertLessEqual(max(map(len, each.message.splitlines())), 80, each.name)
@@ -227,7 +233,7 @@ class Folder(unittest.SynchronousTestCase):
             self.assertTrue((FORK / each.fork).is_file(), f'{each.name}: {each.fork}')
 
     def test_none_copied(self):
-        """No three lines that follow one another in a fix stand in the release too."""
+        """No three consecutive lines of a fix are in the release, too."""
 
         def windows(text):
             lines = [line.strip() for line in text.splitlines()]
@@ -242,7 +248,7 @@ class Folder(unittest.SynchronousTestCase):
 
     @parameterized.expand(['cover.md', '../../docs/upstream.rst'])
     def test_listed(self, page):
-        """The pages that list the fixes list all of them, and no other."""
+        """The pages that list the fixes list all of them, and no others."""
         text = (HERE / page).read_text(encoding='utf-8')
         start, end = 'begin of the fixes', 'end of the fixes'
         listed = text.partition(start)[2].partition(end)[0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a module of the fork and the release's become together, told with modules made up for it."""
+"""What a module of the fork and the release's become together, with modules made up for it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def merged(ours, kept=(), skipped=(), order=None):
 
 
 def part(source, start):
-    """Return what stands in a module from a line on until a line with less or equal indent."""
+    """Return the text of a module from a line to the next line with the same or less indent."""
     lines = source.splitlines()
     first = next(i for i, line in enumerate(lines) if line.strip().startswith(start))
     indent = len(lines[first]) - len(lines[first].lstrip())
@@ -81,8 +81,10 @@ def part(source, start):
 
 
 class CallsUp(unittest.SynchronousTestCase):
+    """Methods that call up."""
+
     def test_lines_around(self):
-        """Ours stand before and behind the release's, which keep comments and types."""
+        """Our lines come before and after the release's, which keep their comments and types."""
         source = merged(
             """
 class Lamp(upstream.Lamp):
@@ -112,7 +114,7 @@ class Lamp(upstream.Lamp):
         ]
     )
     def test_result(self, _, call, last):
-        """What the release's returns at its end is given to ours."""
+        """The result at the end of the release's method is passed to ours."""
         source = merged(
             f"""
 class Lamp(upstream.Lamp):
@@ -125,7 +127,7 @@ class Lamp(upstream.Lamp):
         self.assertEqual(text[-2:], [f'    {last}', '    self.weighed = True'])
 
     def test_last(self):
-        """A method of the release's that returns in its middle may stand behind ours."""
+        """A method of the release that returns in the middle may follow our lines."""
         source = merged(
             """
 class Lamp(upstream.Lamp):
@@ -138,7 +140,7 @@ class Lamp(upstream.Lamp):
         self.assertNotIn('super', source)
 
     def test_waited_for(self):
-        """A Deferred that the release's returns is waited for where ours does."""
+        """A Deferred that the release's method returns is waited for where ours waits."""
         source = merged(
             """
 class Lamp(upstream.Lamp):
@@ -153,7 +155,7 @@ class Lamp(upstream.Lamp):
         self.assertIn('@defer.inlineCallbacks\n    def later', source)
 
     def test_kept(self):
-        """The release's goes on under the private name that the series gives it."""
+        """The release's method stays under the private name that the series gives it."""
         source = merged(
             """
 class Lamp(upstream.Lamp):
@@ -167,7 +169,7 @@ class Lamp(upstream.Lamp):
         self.assertIn('found = self._find(colour)', part(source, 'def find'))
 
     def test_skipped(self):
-        """Where the series says so, what is behind an early return of the release's is skipped."""
+        """If the series says so, an early return in the release's method skips our lines."""
         ours = """
 class Lamp(upstream.Lamp):
     def find(self, colour):
@@ -178,7 +180,7 @@ class Lamp(upstream.Lamp):
         self.assertIn('self.sought', part(merged(ours, skipped={'Lamp.find'}), 'def find'))
 
     def test_inherited(self):
-        """A call up to what the release's class has from its base stays one."""
+        """A call up to a method that the release's class inherits stays one."""
         source = merged(
             """
 class Lamp(upstream.Lamp):
@@ -203,6 +205,8 @@ def make(name):
 
 
 class Refused(unittest.SynchronousTestCase):
+    """Modules that cannot be merged."""
+
     @parameterized.expand(
         [
             ('twice', 'super().weight()\n        super().weight()', 'weight', '2 times'),
@@ -232,7 +236,7 @@ class Lamp(upstream.Lamp):
         self.assertIn(why, str(caught.exception))
 
     def test_all_are_told(self):
-        """All that is refused is told at once."""
+        """All refusals are reported at once."""
         body = 'return 1 + super().weight()\n\n    def find(self):\n        super().find()'
         with self.assertRaises(Refusal) as caught:
             merged(f'class Lamp(upstream.Lamp):\n    def weight(self):\n        {body}\n')
@@ -246,19 +250,21 @@ class Lamp(upstream.Lamp):
         self.assertIn('lamp.py: defer is another thing', str(caught.exception))
 
     def test_statement_without_name(self):
-        """What is done when a module is imported cannot be merged."""
+        """A statement that runs at import cannot be merged."""
         with self.assertRaises(Refusal):
             merged('print(1)\n')
 
 
 class Members(unittest.SynchronousTestCase):
+    """Members and values of classes."""
+
     def test_replaced(self):
-        """A method that does not call up takes the place of the release's."""
+        """A method that does not call up replaces the release's."""
         source = merged('class Lamp(upstream.Lamp):\n    def weight(self):\n        return 1\n')
         self.assertEqual(part(source, 'def weight'), 'def weight(self):\n    return 1')
 
     def test_docstring(self):
-        """A docstring takes the place of a comment that opens the class, and of no other one."""
+        """A docstring replaces a comment that opens the class, and no other one."""
         theirs = 'class Lamp:\n    # gives light\n\n    # how much\n    glow = 1\n'
         ours = HEAD + 'class Lamp(upstream.Lamp):\n    """Gives light, or not."""\n'
         source = merge_module(ours, theirs, 'lamp.py', Ways({}, set()))
@@ -268,7 +274,7 @@ class Members(unittest.SynchronousTestCase):
         )
 
     def test_added(self):
-        """What the release does not have stands behind what it stands behind in ours."""
+        """A name that the release lacks follows the name that it follows in ours."""
         source = merged(
             """
 class Shade:
@@ -293,7 +299,7 @@ class Lamp(upstream.Lamp, Shade):
         self.assertIn('class Lamp(Base, Shade):', source)
 
     def test_order_of_the_whole(self):
-        """A part stands where it will stand when all is there."""
+        """A part is placed where it will be when everything is there."""
         head = 'class Lamp(upstream.Lamp):\n'
         whole = f'{head}    def a(self):\n        pass\n\n    def b(self):\n        pass\n'
         first = f'{head}    def b(self):\n        pass\n'
@@ -302,12 +308,12 @@ class Lamp(upstream.Lamp, Shade):
         self.assertEqual(members, [name for name in order['Lamp'] if name != 'a'])
 
     def test_accumulated(self):
-        """What Buildbot adds up over the bases of a class is added to the release's."""
+        """Attributes that Buildbot collects over a class's bases are added to the release's."""
         source = merged("class Lamp(upstream.Lamp):\n    compare_attrs = ('colour',)\n")
         self.assertIn("compare_attrs = ('name', 'colour')", source)
 
     def test_more_in_a_list(self):
-        """A list that begins with the release's has what is in that one, and stays a list."""
+        """A list that begins with the release's gets its elements, and stays a list."""
         theirs = 'class Lamp:\n    parts = [\n        "glass",\n        "wire",\n    ]\n'
         ours = "class Lamp(upstream.Lamp):\n    parts = [*upstream.Lamp.parts, 'foot']\n"
         source = merge_module(HEAD + ours, theirs, 'lamp.py', Ways({}, set()))
@@ -316,7 +322,7 @@ class Lamp(upstream.Lamp, Shade):
         self.assertEqual(names['Lamp'].parts, ['glass', 'wire', 'foot'])
 
     def test_made_of_another(self):
-        """An attribute made of another one of the class names that, and stands with its like."""
+        """An attribute made from another one of the class names that, and is near its like."""
         theirs = (
             'class Lamp:\n    parts = set()\n    glass = Part(parts)\n    glow = 1\n'
             '    check(parts)\n\n    def light(self):\n        pass\n'
@@ -324,29 +330,31 @@ class Lamp(upstream.Lamp, Shade):
         ours = 'class Lamp(upstream.Lamp):\n    wire = Part(upstream.Lamp.parts)\n'
         source = merge_module(HEAD + ours, theirs, 'lamp.py', Ways({}, set()))
         self.assertIn('    glass = Part(parts)\n    wire = Part(parts)\n    glow = 1', source)
-        self.assertIn('    check(parts)\n', source)  # a line without a name stays, too
+        self.assertIn('    check(parts)\n', source)  # a line without a name also stays
 
     def test_more_in_a_set(self):
-        """A string that is put to a set of the release's stands among the others, as they do."""
+        """A string that is added to a set of the release's is sorted into it."""
         source = merged("class Lamp(upstream.Lamp):\n    known = upstream.Lamp.known | {'hot'}\n")
         self.assertIn('known = set(["cold", "hot", "warm"])', source)
 
     def test_of_a_base(self):
-        """What the release's class has from its base is taken from there."""
+        """What the release's class inherits is taken from its base."""
         source = merged('class Lamp(upstream.Lamp):\n    __hash__ = upstream.Lamp.__hash__\n')
         self.assertIn('__hash__ = Base.__hash__', source)
 
 
 class Imports(unittest.SynchronousTestCase):
+    """The imports of both modules."""
+
     def test_added_once(self):
-        """An import that the release has is not there twice, and the overlay's is not there."""
+        """An import that the release has appears once, and that of the overlay not at all."""
         ours = 'from twisted.internet import defer\nfrom lamps import Shade\n' + HEAD
         source = merge_module(ours, THEIRS, 'lamp.py', Ways({}, set()))
         self.assertEqual(source.count('import defer'), 1)
         self.assertIn('from lamps import Shade', source)
 
     def test_same_thing(self):
-        """What collections.abc has is what typing has, and is there as the release has it."""
+        """Names of collections.abc equal those of typing, and stay as the release has them."""
         theirs = f'from collections.abc import Callable\n{THEIRS}'
         ours = f'from typing import Callable\n{HEAD}'
         source = merge_module(ours, theirs, 'lamp.py', Ways({}, set()))
@@ -355,7 +363,7 @@ class Imports(unittest.SynchronousTestCase):
         self.assertNotIn('buildbot_overlay', source)
 
     def test_type_checking(self):
-        """What only types need is put where the release has such imports, or in a new place."""
+        """An import for types only goes to the release's imports for types, or to a new block."""
         ours = f'from typing import TYPE_CHECKING\n{HEAD}if TYPE_CHECKING:\n    from a import B\n'
         source = merge_module(ours, THEIRS, 'lamp.py', Ways({}, set()))
         self.assertIn('if TYPE_CHECKING:\n    from a import B', source)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which symbol belongs to which commit, and what else is done to the files of the fork."""
+"""Which symbol belongs to which commit, and what else changes in the files of the fork."""
 
 from __future__ import annotations
 
@@ -66,6 +66,8 @@ def make():
 
 
 class Commits(unittest.SynchronousTestCase):
+    """The series file, with a fork made up for it."""
+
     def setUp(self):
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
@@ -85,11 +87,11 @@ class Commits(unittest.SynchronousTestCase):
         ]
     )
     def test_commit_of(self, _, symbol, number):
-        """What is named most exactly counts."""
+        """The most exact name counts."""
         self.assertEqual(self.series().commit_of(*symbol), number)
 
     def test_unknown(self):
-        """What nothing names is refused, with its name."""
+        """A symbol that no commit names is refused, with its name."""
         with self.assertRaises(Refusal) as caught:
             self.series().commit_of('new.py', 'New', 'member')
         self.assertIn('new.py:New.member belongs to no commit', str(caught.exception))
@@ -108,7 +110,7 @@ class Commits(unittest.SynchronousTestCase):
         self.assertIn('there is no gone.py, shades/', str(caught.exception))
 
     def test_pick(self):
-        """Of a file there is what the commits so far bring."""
+        """A file has what the commits so far bring."""
         series = self.series()
         first = series.pick('lamp.py', LAMP, 0)
         self.assertIn('def light', first)
@@ -117,7 +119,7 @@ class Commits(unittest.SynchronousTestCase):
         self.assertIsNone(series.pick('shades/green.py', 'class Green:\n    pass\n', 0))
 
     def test_early(self):
-        """A method is in an earlier commit as it is until then; and it must be in both places."""
+        """A method has its early form in an earlier commit, and must be in both places."""
         text = PLAN.replace('news = []', 'news = []\nearly = ["lamp.py:Lamp.dim"]', 1)
         series = self.series(text)
         early = self.folder / 'early' / 'lamp.py'
@@ -129,7 +131,7 @@ class Commits(unittest.SynchronousTestCase):
         self.assertRaises(Refusal, self.series().pick, 'lamp.py', LAMP, 0)
 
     def test_base(self):
-        """A base class that is named comes with its commit; others with the class."""
+        """A base class that is named comes with its commit; others come with the class."""
         lamp = LAMP.replace('class Lamp:', 'class Lamp(Dimmer, Bulb):')
         series = self.series(PLAN.replace('"shades/"', '"lamp.py:Lamp(Dimmer)"'))
         self.assertIn('class Lamp(Bulb):', series.pick('lamp.py', lamp, 0))
@@ -137,13 +139,15 @@ class Commits(unittest.SynchronousTestCase):
 
 
 class Files(unittest.SynchronousTestCase):
+    """How files of the fork change. No commits are made."""
+
     def test_new_module(self):
         """A new module has upstream's header, and its docstring speaks of no release."""
         source = as_new('# SPDX\n"""New: a lamp."""\n\nx = 1\n', '# licence\n\n')
         self.assertEqual(source, '# licence\n\n"""A lamp."""\n\nx = 1\n')
 
     def test_without_member(self):
-        """A method, an attribute with its comment, or rows of a table go, of one class only."""
+        """A method, an attribute with its comment, or rows of a table go, from one class only."""
         source = (
             'class Lamp:\n    def __init__(self):\n'
             '        # how bright\n        self.glow: int = 1\n        self.x = 2\n\n'
@@ -161,7 +165,7 @@ class Files(unittest.SynchronousTestCase):
         self.assertIsNone(without_member(source, 'Lamp', 'fade'))
 
     def test_setup(self):
-        """Packages and entry points are put among the others, as these are spelled."""
+        """Packages and entry points are sorted in among the others, and written like them."""
         source = (
             "args = {\n    'packages': [\n        \"b\",\n        \"b.z\",\n    ] + extra,\n"
             "    'entry_points': concat(\n        ('b.steps', [\n            ('b.a', ['A']),\n"
@@ -174,7 +178,7 @@ class Files(unittest.SynchronousTestCase):
         self.assertRaises(Refusal, extend_setup, source, [], [EntryPoint('b.util', 'x', 'Y')])
 
     def test_annotations(self):
-        """Functions say what they take and return, and those that wait are generators."""
+        """Functions get the types of what they take and return; those that wait are generators."""
         source = (
             'def plain(x, *y, z=1):\n    pass\n\n\ndef known(x: int) -> str:\n    return ""\n\n\n'
             '@defer.inlineCallbacks\ndef waits(self):\n    yield 1\n'
@@ -188,7 +192,7 @@ class Files(unittest.SynchronousTestCase):
         self.assertEqual(with_annotations(text), text)
 
     def test_doubts(self):
-        """A line that mypy doubts more than before is marked; a mark without use is taken off."""
+        """A line that mypy newly doubts is marked; an unused mark is removed."""
         root = Path(self.mktemp())
         root.mkdir()
         lines = ['a = b.c', 'd = e  # type: ignore[x]', 'f = g  # why', 'h = i']
@@ -212,7 +216,7 @@ class Files(unittest.SynchronousTestCase):
         )
 
     def test_marks_elsewhere(self):
-        """A marked line is marked in other commits, in its function alone."""
+        """A marked line is marked in other commits, but only in its own function."""
         marks = [Mark(('Lamp', 'dim'), '        x.y', '        x.y  # type: ignore[attr]')]
         source = 'class Lamp:\n    def on(self):\n        x.y\n\n    def dim(self):\n        x.y\n'
         marked = with_marks(source, marks)
@@ -227,7 +231,7 @@ class Files(unittest.SynchronousTestCase):
         ]
     )
     def test_imported_too_early(self, _, more, found):
-        """A commit that imports what a later one brings is told, if it uses it."""
+        """A commit that imports and uses what a later one brings is reported."""
         source = 'from buildbot.lamps import Lamp\n'
         used = {'a.py': f'{source}x = Lamp\n'}
         whole = {**used, 'lamps.py': 'class Lamp: pass\n'}
@@ -235,7 +239,7 @@ class Files(unittest.SynchronousTestCase):
         self.assertEqual(Missing(whole, {}).of({'a.py': source}), [])
 
     def test_words_of_manual(self):
-        """Words of the manual are replaced if they are there once; else this is refused."""
+        """Words of the manual are replaced if they appear once; otherwise this is refused."""
         root = Path(self.mktemp())
         page = root / 'master' / 'docs' / 'lamps.rst'
         page.parent.mkdir(parents=True)
@@ -252,7 +256,7 @@ class Files(unittest.SynchronousTestCase):
             self.assertRaises(Refusal, document, tree, root, change)
 
     def test_pages_that_may_be_away(self):
-        """A text for a page or folder that a checkout may not have is left out there."""
+        """A text for a page or folder that a checkout may lack is left out there."""
         root = Path(self.mktemp()).resolve()
         (root / 'master' / 'docs').mkdir(parents=True)
         (root / 'text.rst').write_text('Dim lamps\n')
@@ -268,7 +272,7 @@ class Files(unittest.SynchronousTestCase):
         self.assertRaises(Refusal, document, tree, root, change)
 
     def test_words_of_a_module(self):
-        """What the commit has made of a module is changed, if only an older checkout says it."""
+        """A module of a commit is changed if only an older checkout has the words."""
         root = Path(self.mktemp()).resolve()
         module = root / 'master' / 'buildbot' / 'lamp.py'
         module.parent.mkdir(parents=True)
@@ -295,7 +299,7 @@ class Files(unittest.SynchronousTestCase):
         self.assertIn('shades/__init__.py', str(caught.exception))
 
     def test_folder(self):
-        """A folder is copied without what is built, and its modules get upstream's header."""
+        """A folder is copied without built files, and its modules get upstream's header."""
         root = Path(self.mktemp())
         for name, text in [
             ('www/page/setup.py', '# SPDX\nx = 1\n'),
@@ -325,7 +329,7 @@ class Files(unittest.SynchronousTestCase):
         ]
     )
     def test_missing(self, _, text, code):
-        """A name that is not there is refused, with its place, and not marked."""
+        """A name that does not exist is refused, with its place, and not marked."""
         with self.assertRaises(Refusal) as caught:
             marks_for(Path('nowhere'), [Doubt('l.py', 7, text, code)], [], ['Lamp.dim'])
         self.assertIn(f'l.py, line 7: {text}', str(caught.exception))

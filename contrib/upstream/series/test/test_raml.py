@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the series says of the data API in the release's way is what the fork has."""
+"""The series describes the data API of the fork in the release's way, and completely."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read(name):
 
 
 def paths(tree, start=''):
-    """Yield each path below one, with the type of what it gives."""
+    """Yield each path below one, with the type of its result."""
     for name, below in tree.items():
         if name.startswith('/'):
             for each in below.get('get', {}).get('is', []):
@@ -47,6 +47,8 @@ def paths(tree, start=''):
 
 
 class Documented(unittest.SynchronousTestCase):
+    """The description and the code of the data API."""
+
     @parameterized.expand([(kind.name, kind) for kind in TYPES])
     def test_fields(self, name, kind):
         """Each field is described, with its type and whether it may be None."""

@@ -22,6 +22,8 @@ ON, NEVER = 'buildbot.test.test_lamp.Lamp.test_on', 'buildbot.test.test_lamp.Lam
 
 
 class Touched(unittest.SynchronousTestCase):
+    """Which test modules belong to a change."""
+
     @parameterized.expand(
         [
             ('test', ['master/buildbot/test/unit/test_lamp.py'], ['test_lamp']),
@@ -31,7 +33,7 @@ class Touched(unittest.SynchronousTestCase):
         ]
     )
     def test_touched(self, _, changed, expected):
-        """The tests of a module have its name, or that of its folder too."""
+        """The tests of a module have its name, or also that of its folder."""
         names = ['test_lamp', 'test_lamp_shade', 'test_lampion', 'test_db_wire', 'lamp']
         listed = [f'master/buildbot/test/unit/{name}.py' for name in names]
         found = [name.rpartition('.')[2] for name in touched(changed, listed)]
@@ -39,13 +41,15 @@ class Touched(unittest.SynchronousTestCase):
 
 
 class Commits(unittest.SynchronousTestCase):
+    """Commits with made-up outcomes of their tests."""
+
     def setUp(self):
         self.folder = Path(self.mktemp()).absolute()
         self.root = self.folder / 'checkout'
         self.tools = self.folder / 'tools' / 'bin'
         self.tools.mkdir(parents=True)
         self.numbers = itertools.count()
-        # a commit says itself what becomes of its tests; there is nothing to install
+        # a commit contains the outcomes of its own tests; there is nothing to install
         self.program(
             'python', 'case "$1" in *outcomes.py) cat "${PYTHONPATH%%:*}/ends" > $2;; esac'
         )
@@ -88,14 +92,14 @@ class Commits(unittest.SynchronousTestCase):
         return status, [line for line in told.splitlines() if 'testing' not in line]
 
     def test_good(self):
-        """What fails without the series is named and does not count."""
+        """Failures without the series are named and do not count."""
         self.commit('success')
         expected = ['series: running B without the series']
         expected += ['  fails without the series: B.test_lamp.Lamp.test_never']
         self.assertEqual(self.try_series(1), (0, [*expected, 'series: none failed']))
 
     def test_failed(self):
-        """A test that fails newly is named at the commit at which it begins to."""
+        """A test that newly fails is named at the commit where it begins to fail."""
         self.commit('failure')
         self.commit('error')
         self.commit('success')
@@ -104,7 +108,7 @@ class Commits(unittest.SynchronousTestCase):
         self.assertEqual(told[2:], ['  1: B.test_lamp.Lamp.test_on', 'series: 1 failed'])
 
     def test_linter(self):
-        """So is what the linter says newly, wherever the line is."""
+        """So is what the linter newly says, wherever the line is."""
         self.write('faults', 'lamp.py:1:2: E1 old\n')
         self.commit('success')
         self.write('faults', 'lamp.py:3:4: E1 old\nlamp.py:5:6: E2 new\n')
@@ -115,7 +119,7 @@ class Commits(unittest.SynchronousTestCase):
         )
 
     def test_goes_on(self):
-        """A commit that was good is not tried again, one that failed is."""
+        """A commit that was good is not tried again; one that failed is."""
         self.commit('success')
         self.commit('failure')
         self.assertEqual(self.try_series(2)[0], 1)
@@ -124,7 +128,7 @@ class Commits(unittest.SynchronousTestCase):
         self.assertEqual(self.try_series(1), (0, ['series: none failed']))
 
     def test_no_outcome(self):
-        """A run of which nothing comes is a failure, and says where its log is."""
+        """A run without any result is a failure, and names its log."""
         self.commit('success')
         self.assertEqual(self.try_series(1, '--to', '1')[0], 0)
         self.commit('success')
