@@ -20,6 +20,7 @@ from buildbot.locking.resource import Resource
 from buildbot.process.eye.words import short_name
 from buildbot.process.hand.version import version_of
 from buildbot.process.lockfacts import facts_of
+from buildbot.process.lockfacts import known_facts
 from buildbot.util import epoch2datetime
 
 KINDS = {
@@ -38,6 +39,16 @@ def copies_in_use(lock: Any) -> list[BaseLock]:
     if isinstance(lock, BaseLock):
         return [lock]
     return sorted(lock.all_copies(), key=lambda copy: copy.label)
+
+
+def build_of_holder(lock: Any, holderid: Any) -> int | None:
+    """Return the id of the build that an owner of copies of a lock belongs to, if it has one.
+
+    :param holderid: the id of the owner in the rows of holders.
+    """
+    owners = [owner for copy in copies_in_use(lock) for owner in copy.owners]
+    holders = map(known_facts, owners)
+    return next((facts.buildid for facts in holders if facts.name == holderid), None)
 
 
 def copies_to_see(lock: Any) -> list[BaseLock]:

@@ -173,12 +173,27 @@ class HttpCase(RunMasterBase):
         return next((row for row in rows if row['worker'] == 'local1'), None)
 
     @defer.inlineCallbacks
-    def cookie_of_bob(self) -> Any:
-        """Log in as bob; return the cookie that the master gives."""
-        api: Any = Api(self.url, Credentials('bob', PASSWORDS['bob']), str, reactor)
+    def cookie_of(self, who: str) -> Any:
+        """Log in as a user; return the cookie that the master gives."""
+        api: Any = Api(self.url, Credentials(who, PASSWORDS[who]), str, reactor)
         yield defer.Deferred.fromCoroutine(api.log_in())
         [cookie] = api._headers.getRawHeaders('cookie')
         return cookie
+
+    @defer.inlineCallbacks
+    def post(self, path: str, method: str, words: Any, cookie: str, **headers: str) -> Any:
+        """Send a POST as a page in a browser would; return its status and what is answered."""
+        call = {'jsonrpc': '2.0', 'method': method, 'params': words, 'id': 1}
+        given = {'Content-Type': JSON, 'Cookie': cookie, **headers}
+        agent = Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False))
+        body = FileBodyProducer(io.BytesIO(json.dumps(call).encode()))
+        response = yield agent.request(
+            b'POST',
+            f'{self.url}api/v2/{path}'.encode(),
+            Headers({name: [value] for name, value in given.items()}),
+            body,
+        )
+        return response.code, (yield treq.json_content(response))
 
 
 class ByCommand(HttpCase):
@@ -375,6 +390,41 @@ class WhoMay(HttpCase):
         )
         yield self.does('bob', 'quarantine', 'jtag[local1]')
 
+    @parameterized.expand(
+        [
+            ('all_builders', None, 'admins', True),
+            ('its_builder', 'f*', 'admins', True),
+            ('other_builder', 'fw2', 'admins', False),
+            ('its_owner', 'fw', 'owner', True),
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_kick_stops(self, _: str, builder: str | None, role: str, is_refused: bool) -> Any:
+        """A rule for stopping the builds of a builder is also for kicks that stop one of them."""
+        yield self.start('fw')
+        yield self.does('ann', 'hold', 'chamber', '--until', '1h', '--reason', 'desk')
+        config = self.master_config_dict
+        config['www']['authz'] = util.Authz(
+            allowRules=[util.StopBuildEndpointMatcher(builder=builder, role=role)],
+            roleMatchers=RULES.roleMatchers + RULES.ownerRoleMatchers,
+        )
+        yield self.reconfig(config)
+        yield self.does('eve', 'kick', 'chamber')  # no build is stopped
+        row = yield self.row_of_board()
+        cookie = yield self.cookie_of('eve')
+        copy = f'copies/{row["copyid"]}'
+        [holder] = yield self.master.data.get(('copies', row['copyid'], 'holders'))
+        words = {'reason': 'x', 'version': row['version'], 'holderid': holder['holderid']}
+        if is_refused:
+            lock, of_worker = f'locks/{row["lockid"]}', {**words, 'of': 'local1'}
+            for path, given in ((copy, words), (lock, of_worker)):
+                code, said = yield self.post(path, 'kick', given, cookie)
+                text = f"you need to have role '{role}'"
+                self.assertEqual((code, said['error']['message']), (403, text))
+        else:
+            code, _ = yield self.post(copy, 'kick', words, cookie)
+            self.assertEqual(code, 200)
+
     @defer.inlineCallbacks
     def test_own(self) -> Any:
         """A person may end a hold of their own by a rule for owners, and no other person's."""
@@ -399,7 +449,7 @@ class WhoMay(HttpCase):
     @defer.inlineCallbacks
     def test_token(self) -> Any:
         """The token of a log-in by a browser does as well as a password; a wrong one is nobody."""
-        cookie = yield self.cookie_of_bob()
+        cookie = yield self.cookie_of('bob')
         [token, *_] = re.findall('TWISTED_SESSION=([^;]+)', cookie)[::-1]
         os.environ['BUILDBOT_LOCKS_TOKEN'] = token
         _out, err, status = yield self.locks(
@@ -417,21 +467,6 @@ class WhoMay(HttpCase):
 class CrossSite(HttpCase):
     """Our control endpoints are protected as Buildbot's are."""
 
-    @defer.inlineCallbacks
-    def post(self, path: str, method: str, words: Any, cookie: str, **headers: str) -> Any:
-        """Send a POST as a page in a browser would; return its status and what is answered."""
-        call = {'jsonrpc': '2.0', 'method': method, 'params': words, 'id': 1}
-        given = {'Content-Type': JSON, 'Cookie': cookie, **headers}
-        agent = Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False))
-        body = FileBodyProducer(io.BytesIO(json.dumps(call).encode()))
-        response = yield agent.request(
-            b'POST',
-            f'{self.url}api/v2/{path}'.encode(),
-            Headers({name: [value] for name, value in given.items()}),
-            body,
-        )
-        return response.code, (yield treq.json_content(response))
-
     @parameterized.expand(
         [
             ('form', {'Content-Type': 'application/x-www-form-urlencoded'}, 400),
@@ -446,7 +481,7 @@ class CrossSite(HttpCase):
     def test_post(self, _: str, headers: dict[str, str], code: int) -> Any:
         """What is refused at a build's own endpoint is refused at those of locks and copies."""
         yield self.start('fw')
-        cookie = yield self.cookie_of_bob()
+        cookie = yield self.cookie_of('bob')
         row = yield self.row_of_board()
         words = {'reason': 'cable', 'version': row['version']}
         ours = yield self.post(f'copies/{row["copyid"]}', 'quarantine', words, cookie, **headers)
@@ -464,7 +499,7 @@ class CrossSite(HttpCase):
     def test_odd_id(self, holderid: Any) -> Any:
         """Who asks for what there is not is told so, also where a rule asks whose it is."""
         yield self.start('fw')
-        cookie = yield self.cookie_of_bob()
+        cookie = yield self.cookie_of('bob')
         row = yield self.row_of_board()
         words = {'reason': 'x', 'version': row['version'], 'holderid': holderid}
         code, said = yield self.post(f'copies/{row["copyid"]}', 'kick', words, cookie)

@@ -9,9 +9,8 @@ from twisted.internet import defer
 
 from buildbot.config.errors import error
 from buildbot.data.lockhand import ACTIONS
-from buildbot.process.eye.rows import copies_in_use
+from buildbot.process.eye.rows import build_of_holder
 from buildbot.process.hand.hand import Hand
-from buildbot.process.lockfacts import known_facts
 from buildbot.www.authz.endpointmatchers import EndpointMatcherBase
 from buildbot.www.authz.endpointmatchers import Match
 
@@ -81,14 +80,8 @@ class LockEndpointMatcher(EndpointMatcherBase):
             return None
         hand = yield Hand.getService(self.master.botmaster)
         person = hand.person_of(options.get('holdid'), options.get('holderid'))
-        buildid = self._build_of(options.get('holderid'), lock)
+        buildid = build_of_holder(lock, options.get('holderid'))
         build = None
         if buildid is not None:
             build = yield self.master.data.get(('builds', buildid))
         return LockMatch(self.master, person, build)
-
-    def _build_of(self, holderid: Any, lock: Any) -> int | None:
-        # the id of the build of an owner that holds a copy of the lock, as in the rows of holders
-        owners = [owner for copy in copies_in_use(lock) for owner in copy.owners]
-        holders = map(known_facts, owners)
-        return next((facts.buildid for facts in holders if facts.name == holderid), None)
