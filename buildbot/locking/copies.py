@@ -88,6 +88,8 @@ def definition_of(copy: BaseLock) -> Any:
 class FoundByName:
     """A lock that exists once under its name, for as long as something refers to it."""
 
+    #: whether its units have names
+    has_resources = False
     in_use: InUse | None = None
 
     @classmethod

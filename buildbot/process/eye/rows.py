@@ -15,7 +15,6 @@ from buildbot.locking.owner import holds_since
 from buildbot.locking.owner import thing_of
 from buildbot.locking.owner import waits_since
 from buildbot.locking.pool import Holding
-from buildbot.locking.poolcopy import RealPool
 from buildbot.locking.resource import Resource
 from buildbot.process.eye.words import short_name
 from buildbot.process.hand.version import version_of
@@ -42,12 +41,12 @@ def copies_in_use(lock: Any) -> list[BaseLock]:
 
 def copies_to_see(lock: Any) -> list[BaseLock]:
     """Return the copies of a lock in use; a pool is followed by each of its resources as a copy."""
-    return lock.all_copies() if isinstance(lock, RealPool) else copies_in_use(lock)
+    return lock.all_copies() if lock.has_resources else copies_in_use(lock)
 
 
 def copies_by_hand(lock: Any) -> list[BaseLock]:
     """Return the resources of a pool that people hold, wait for, or have taken out of use."""
-    known = list(lock.copies.values()) if isinstance(lock, RealPool) else ()
+    known = list(lock.copies.values()) if lock.has_resources else ()
     return [copy for copy in known if copy.by_hand or copy.quarantine is not None]
 
 

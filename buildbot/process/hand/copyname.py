@@ -50,7 +50,7 @@ def announce_room(copy: BaseLock, master: Any) -> None:
     Requests may have waited for another worker because of the locks of their steps.
     """
     workers = master.workers.workers
-    names = [*workers] if isinstance(lock_of(copy), RealPool) else [name_of(copy).of]
+    names = [*workers] if lock_of(copy).has_resources else [name_of(copy).of]
     for name in names:
         if name in workers:
             workers[name].announce_room()
@@ -76,7 +76,7 @@ def copy_of(lock: Any, of: str | None, codebase: str, workers: Any) -> BaseLock:
     :raises LockError: the lock cannot have such a copy.
     """
     name = lock.lockName
-    if isinstance(lock, RealPool) and of is not None:
+    if lock.has_resources and of is not None:
         if codebase or (lock.resource(of) is None and of not in lock.copies):
             raise LockError(f'lock {name!r}: it has no resource {of!r}')
         return lock.copy_for(of)
@@ -120,7 +120,7 @@ def known_copy(botmaster: Any, name: CopyName) -> Any:
     lock = yield KINDS[name.kind].getService(botmaster, name.lock)
     if name.kind == RealWorkerLock.kind:
         return lock.getLockForWorker(name.of)
-    if isinstance(lock, RealPool) and name.of is not None:
+    if lock.has_resources and name.of is not None:
         lock.expect(name.of)
         return lock.copy_for(name.of)
     return lock if isinstance(lock, BaseLock) else lock.copy_for(name.codebase, name.of)
