@@ -383,7 +383,6 @@ class BaseLock:
     :param of: the worker, branch or key whose copy it is; None if there is only one copy.
     :param family: the lock that it is a copy of, if there are several.
     :cvar kind: what the configuration calls such a lock.
-    :cvar has_resources: whether its units have names.
     :ivar label: its name; messages use it as one line of plain text.
     :ivar in_use: told of what happens to this copy; None if nobody is.
     :ivar key: identifies the copy in its family.
@@ -392,7 +391,7 @@ class BaseLock:
     """
 
     kind = 'BaseLock'
-    has_resources = False
+    has_resources = False  # whether its units have names
     quarantine: Any = None
     by_hand: Sequence[Any] = ()
     key: Any = None

@@ -214,6 +214,7 @@ class Gauges:
 
     def collect(self) -> Iterator[Any]:
         yield from self._of_locks()
+        yield from self._of_resources()
         yield self._of_requests()
 
     def _of_locks(self) -> Iterable[Any]:
@@ -239,7 +240,6 @@ class Gauges:
             for lock, sums in found.items():
                 gauge.add_metric([lock], sums[i])
             yield gauge
-        yield from self._of_resources()
 
     def _of_resources(self) -> Iterator[Any]:
         in_use = self._master.botmaster.namedServices.get(LocksInUse.getName())

@@ -51,7 +51,7 @@ def copies_by_hand(lock: Any) -> list[BaseLock]:
 
 
 def copy_in(claim: LockClaim, copy: BaseLock) -> BaseLock:
-    """Return the copy that a claim names; for a pool, this may be one resource."""
+    """Return the copy that a claim names: this one, or one that belongs to it."""
     named = (lock for lock, _ in claim.accesses if lock is copy or lock.family is copy)
     return next(named, copy)
 
@@ -89,7 +89,6 @@ def copy_row(copy: BaseLock, lockid: int, copyid: int) -> dict[str, Any]:
         'oldest_wait_at': epoch2datetime(oldest_wait(copy)),
         'version': version_of(copy),
         'max_hold': getattr(definition_of(copy), 'maxHold', None),
-        'free': [resource_row(resource) for resource in copy.free_resources()],
         **quarantine_of(copy),
     }
 
@@ -108,7 +107,8 @@ def quarantine_of(copy: BaseLock) -> dict[str, Any]:
 def scope_of(copy: BaseLock) -> dict[str, Any]:
     """Say whose copy it is."""
     scope: dict[str, Any] = dict.fromkeys(('worker', 'codebase', 'branch', 'key'))
-    scope.update(scope='master', labels=[])
+    free = [resource_row(resource) for resource in copy.free_resources()]
+    scope.update(scope='master', labels=[], free=free)
     if copy.family is not None:
         scope.update(copy.family.scope_of(copy))
     return scope
@@ -173,7 +173,7 @@ def holder_rows(
 ) -> list[dict[str, Any]]:
     """Return a row for each holder of a copy, in the order in which it was granted.
 
-    :param others: the ids of the resources of a pool that people hold.
+    :param others: the ids of those that belong to it and that people act on, by copy.
     """
     version, rows = version_of(copy), []
     for holding in copy.holdings():

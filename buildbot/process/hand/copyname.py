@@ -26,8 +26,8 @@ class CopyName(NamedTuple):
 
     :param kind: kind of the lock, as the configuration calls it: ``WorkerLock``.
     :param lock: name of the lock.
-    :param of: the worker, branch or key that the copy belongs to, or the resource of a pool; None
-        for a master lock, for no branch, and for a whole pool.
+    :param of: what the copy belongs to, such as a worker or a branch; None for the only copy of a
+        lock, and for no branch.
     :param codebase: codebase of the branch.
     """
 
@@ -76,14 +76,8 @@ def copy_of(lock: Any, of: str | None, codebase: str, workers: Any) -> BaseLock:
     :raises LockError: the lock cannot have such a copy.
     """
     name = lock.lockName
-    if lock.has_resources and of is not None:
-        if codebase or (lock.resource(of) is None and of not in lock.copies):
-            raise LockError(f'lock {name!r}: it has no resource {of!r}')
-        return lock.copy_for(of)
     if isinstance(lock, BaseLock):
-        if of is not None or codebase:
-            raise LockError(f'lock {name!r}: it has only one copy, and none of {of!r}')
-        return lock
+        return single_copy(lock, of, codebase)
     if isinstance(lock, RealWorkerLock):
         if of is None or codebase:
             raise LockError(f'lock {name!r}: it has a copy for each worker; say which')
@@ -105,6 +99,16 @@ def copy_of(lock: Any, of: str | None, codebase: str, workers: Any) -> BaseLock:
         raise LockError(f'lock {name!r}: it is for the codebase {own!r}, not for {codebase!r}')
     # as for builds: no branch means the default branch
     return lock.copy_for(own or codebase, of or defined.defaultBranch)
+
+
+def single_copy(lock: Any, of: str | None, codebase: str) -> BaseLock:
+    if lock.has_resources and of is not None:
+        if codebase or (lock.resource(of) is None and of not in lock.copies):
+            raise LockError(f'lock {lock.lockName!r}: it has no resource {of!r}')
+        return lock.copy_for(of)
+    if of is not None or codebase:
+        raise LockError(f'lock {lock.lockName!r}: it has only one copy, and none of {of!r}')
+    return lock
 
 
 @defer.inlineCallbacks

@@ -22,14 +22,11 @@ OTHERS = (BuildStep, Hold, Quarantine)
 
 
 class Want(NamedTuple):
-    """How a copy of a lock is to be taken.
-
-    :ivar names: of the resources that will do, if it is a pool's copy.
-    """
+    """How a copy of a lock is to be taken."""
 
     is_exclusive: bool
     units: int
-    names: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()  # of the resources that will do, if it is a pool's copy
 
 
 class Wish(NamedTuple):

@@ -42,7 +42,7 @@ class BuildStep(upstream.BuildStep):
             self.doStepIf = bool((yield self.ask('its doStepIf', does_step)))
 
     def _render_again(self) -> defer.Deferred[None]:
-        # needed only for attributes that ask for resources of a pool
+        # no attribute needs the locks for being rendered yet
         return defer.succeed(None)
 
     @defer.inlineCallbacks
