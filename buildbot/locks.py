@@ -113,20 +113,6 @@ class Rule(NamedTuple):
     must_be: str
 
 
-#: what may be said about a lock of any kind, by name of the argument
-RULES = {
-    'whenOverdue': Rule('keep', lambda v: v == 'release', "'keep' or 'release'"),
-    'quarantineAfter': Rule(
-        None, lambda v: is_number_of_units(v) and v > 0, 'a number of failures, or None'
-    ),
-    'quarantineWhen': Rule(None, callable, 'a function of results, or None'),
-    'repairBuilder': Rule(None, lambda v: isinstance(v, str) and bool(v), 'the name of a builder'),
-    'maxWait': Rule(None, is_span, 'a number of seconds above 0, or None'),
-    'maxHold': Rule(None, is_span, 'a number of seconds above 0, or None'),
-    'whenTooLong': Rule('fail', lambda v: v == 'report', "'fail' or 'report'"),
-}
-
-
 class BaseLockId(util.ComparableMixin):
     """What a configuration says about a lock. It is no copy; the master finds locks by name.
 
@@ -138,6 +124,22 @@ class BaseLockId(util.ComparableMixin):
     name: str
     maxCount: int
     written_at: FileLine | None = None
+
+    #: what may be said about a lock of any kind, by name of the argument
+    RULES: ClassVar[dict[str, Rule]] = {
+        'whenOverdue': Rule('keep', lambda v: v == 'release', "'keep' or 'release'"),
+        'quarantineAfter': Rule(
+            None, lambda v: is_number_of_units(v) and v > 0, 'a number of failures, or None'
+        ),
+        'quarantineWhen': Rule(None, callable, 'a function of results, or None'),
+        'repairBuilder': Rule(
+            None, lambda v: isinstance(v, str) and bool(v), 'the name of a builder'
+        ),
+        'maxWait': Rule(None, is_span, 'a number of seconds above 0, or None'),
+        'maxHold': Rule(None, is_span, 'a number of seconds above 0, or None'),
+        'whenTooLong': Rule('fail', lambda v: v == 'report', "'fail' or 'report'"),
+    }
+
     whenOverdue = 'keep'
     quarantineAfter: int | None = None
     quarantineWhen: Callable[[int], Any] | None = None
@@ -197,16 +199,16 @@ class BaseLockId(util.ComparableMixin):
         # keeps those of RULES that were given and differ from their defaults
         problems = []
         for name, value in rules.items():
-            if name not in RULES:
+            if name not in self.RULES:
                 raise TypeError(
                     f'{type(self).__name__}() got an unexpected keyword argument {name!r}'
                 )
-            rule = RULES[name]
+            rule = self.RULES[name]
             if value != rule.default and not rule.is_right(value):
                 problems.append(f'{name} must be {rule.must_be}, not {value!r}')
             setattr(self, name, value)
         self._rules = tuple(
-            (n, getattr(self, n)) for n in RULES if getattr(self, n) != RULES[n].default
+            (n, getattr(self, n)) for n, r in self.RULES.items() if getattr(self, n) != r.default
         )
         if problems:
             raise config.ConfigErrors([self._sentence(problem) for problem in problems])
@@ -247,7 +249,7 @@ class MasterLock(BaseLockId):
 
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units: how many ``counting`` holders of one unit there may be.
-    :param rules: what else the configuration says about it; see ``RULES``.
+    :param rules: what else the configuration says about it; see ``BaseLockId.RULES``.
     :raises ConfigErrors: the name or the number of units is not valid.
     """
 
@@ -266,7 +268,7 @@ class WorkerLock(BaseLockId):
     :param name: of the lock; no other lock of the configuration may have it.
     :param maxCount: units of a copy: how many ``counting`` holders of one unit there may be.
     :param maxCountForWorker: units by worker name, where they differ from ``maxCount``.
-    :param rules: what else the configuration says about it; see ``RULES``.
+    :param rules: what else the configuration says about it; see ``BaseLockId.RULES``.
     :raises ConfigErrors: one of the arguments is not valid.
     """
 
@@ -348,7 +350,7 @@ class BranchLock(BaseLockId):
         stamps share a copy of their own.
     :param key: a renderable that takes the place of the branch, for copies by anything else:
         ``Interpolate('%(src::repository)s#%(src::branch)s')``, a property.
-    :param rules: what else the configuration says about it; see ``RULES``.
+    :param rules: what else the configuration says about it; see ``BaseLockId.RULES``.
     :raises ConfigErrors: one of the arguments is not valid.
     """
 

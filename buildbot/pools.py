@@ -101,7 +101,7 @@ class ResourcePool(BaseLockId):
     :param pick: a function that takes a list of resources that would do, and returns it in the
         order in which they are to be taken. Without it, the resource that the fewest waiting claims
         could use goes first, then the one that was given back longest ago.
-    :param rules: what else the configuration says about it; see ``RULES`` of ``buildbot.locks``.
+    :param rules: what else the configuration says about it; see ``BaseLockId.RULES``.
     :ivar depends_on_worker: whether there are workers on which not all of them can be used.
     :raises ConfigErrors: one of the arguments is not valid.
     """

@@ -54,7 +54,11 @@ class MasterConfig(upstream.MasterConfig):
     handForAnonymous = False
 
     _known_config_keys = upstream.MasterConfig._known_config_keys | {
-        *('lateBinding', 'parentLendsPlace', 'holdPriority', 'handForAnonymous', 'lockSweep'),
+        'handForAnonymous',
+        'holdPriority',
+        'lateBinding',
+        'lockSweep',
+        'parentLendsPlace',
         'stuckAfter',
     }
 

@@ -175,14 +175,14 @@ class LocksMixin:
             for lock, _ in (yield self.all_locks()):
                 copies = copies_to_see(lock)
                 yield ids.learn(copies)
-                for copy in copies:  # nothing else may keep a resource of a pool alive
+                for copy in copies:  # nothing else may keep one of them alive
                     if ids.of(copy)[1] == copyid:
                         return copy
         return ids.copy(copyid)
 
     @defer.inlineCallbacks
     def ids_by_hand(self, found: Iterable[tuple[BaseLock, tuple[int, int]]]) -> Any:
-        """Return the ids of the resources of pools that people act on.
+        """Return the ids of what belongs to some copies and is acted on by itself.
 
         :param found: as ``find_copies`` returns them.
         :returns: Deferred of a dict of ids by copy.
@@ -293,6 +293,33 @@ class CopiesEndpoint(LocksMixin, base.Endpoint):
         return [self.rtype.row(*pair) for pair in found]
 
 
+class CopyEntity(types.Entity):
+    """The fields of a copy."""
+
+    copyid = types.Integer()
+    lockid = types.Integer()
+    lock = types.String()
+    name = types.String()
+    scope = types.String()
+    workerid = types.NoneOk(types.Integer())
+    worker = types.NoneOk(types.String())
+    codebase = types.NoneOk(types.String())
+    branch = types.NoneOk(types.String())
+    key = types.NoneOk(types.String())
+    labels = types.List(of=types.String())
+    capacity = types.Integer()
+    used = types.Integer()
+    exclusive = types.Boolean()
+    waiting = types.Integer()
+    oldest_wait_at = types.NoneOk(types.DateTime())
+    version = types.String()
+    quarantined_at = types.NoneOk(types.DateTime())
+    quarantined_by = types.NoneOk(types.String())
+    quarantine_reason = types.NoneOk(types.String())
+    max_hold = types.NoneOk(Number())
+    free = types.List(of=ResourceRow())
+
+
 class Copy(base.ResourceType):
     """A copy of a lock in use. Its holders and waiters have rows of their own."""
 
@@ -301,31 +328,7 @@ class Copy(base.ResourceType):
     endpoints = [CopyEndpoint, CopiesEndpoint]
     eventPathPatterns = ['/locks/:lockid/copies/:copyid']
 
-    class EntityType(types.Entity):
-        copyid = types.Integer()
-        lockid = types.Integer()
-        lock = types.String()
-        name = types.String()
-        scope = types.String()
-        workerid = types.NoneOk(types.Integer())
-        worker = types.NoneOk(types.String())
-        codebase = types.NoneOk(types.String())
-        branch = types.NoneOk(types.String())
-        key = types.NoneOk(types.String())
-        labels = types.List(of=types.String())
-        capacity = types.Integer()
-        used = types.Integer()
-        exclusive = types.Boolean()
-        waiting = types.Integer()
-        oldest_wait_at = types.NoneOk(types.DateTime())
-        version = types.String()
-        quarantined_at = types.NoneOk(types.DateTime())
-        quarantined_by = types.NoneOk(types.String())
-        quarantine_reason = types.NoneOk(types.String())
-        max_hold = types.NoneOk(Number())
-        free = types.List(of=ResourceRow())
-
-    entityType = EntityType(name)
+    entityType = CopyEntity(name)
 
     def row(self, copy: BaseLock, ids: tuple[int, int]) -> dict[str, Any]:
         """Return the row of a copy.
@@ -391,6 +394,13 @@ class OwnHoldersEndpoint(LocksMixin, base.Endpoint):
         return (yield self.add_ids(found))
 
 
+class HolderEntity(OwnerEntity):
+    """The fields of a holder."""
+
+    holderid = types.String()
+    resources = types.List(of=ResourceRow())
+
+
 class Holder(base.ResourceType):
     """An owner that holds a copy now."""
 
@@ -398,11 +408,7 @@ class Holder(base.ResourceType):
     plural = 'holders'
     endpoints = [HoldersEndpoint, OwnHoldersEndpoint]
 
-    class EntityType(OwnerEntity):
-        holderid = types.String()
-        resources = types.List(of=ResourceRow())
-
-    entityType = EntityType(name)
+    entityType = HolderEntity(name)
 
 
 class WaitersEndpoint(LocksMixin, base.Endpoint):

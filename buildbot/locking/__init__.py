@@ -31,14 +31,7 @@ them is first; ``claim`` is the demand of one owner on its way; ``deadlock`` fin
 for one another. A granted claim holds its units before anybody else can ask, as in ``trio``'s
 parking lot.
 
-The units of a resource pool have names (``resource``, ``named``). Claims that want the same units
-wait in one lane, in order. What the first claim of a lane waits for is kept from all claims behind
-it, whatever they want; everybody else may use the rest (``turns``). A matching finds out whether
-some units are enough (``matching``, ``kinds``, ``labels``). Which units are taken depends on who
-else could use them, and on wear (``picking``). Giving back costs in proportion to the number of
-lanes, not of waiting claims.
-
 ``owner`` says who can hold. ``copy`` has Buildbot's interface to one copy of a lock, with
-Deferreds; ``copies`` has the copies that exist, and ``poolcopy`` the copy of a pool. Nothing here
-knows about builds or configurations.
+Deferreds; ``copies`` has the copies that exist. ``named`` is a lock whose units have names. Nothing
+here knows about builds or configurations.
 """

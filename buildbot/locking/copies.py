@@ -88,6 +88,7 @@ def definition_of(copy: BaseLock) -> Any:
 class FoundByName:
     """A lock that exists once under its name, for as long as something refers to it."""
 
+    has_resources = False  # whether its units have names
     in_use: InUse | None = None
 
     @classmethod

@@ -391,6 +391,7 @@ class BaseLock:
     """
 
     kind = 'BaseLock'
+    has_resources = False  # whether its units have names
     quarantine: Any = None
     by_hand: Sequence[Any] = ()
     key: Any = None

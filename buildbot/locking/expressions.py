@@ -6,10 +6,13 @@ from __future__ import annotations
 import operator
 import re
 from dataclasses import dataclass
-from typing import AbstractSet
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 from typing import Mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
 
 COMPARISONS = {
     '==': operator.eq,

@@ -27,6 +27,7 @@ class RealPool(BaseLock, FoundByName):
     """The copy of a ``ResourcePool``. Its resources arrive with ``updateFromLockId``."""
 
     kind = 'ResourcePool'
+    has_resources = True
 
     def __init__(self, name: str) -> None:
         super().__init__(name, 0)

@@ -43,6 +43,9 @@ class LockLog:
     :ivar holds_since: when the owner began to hold; None if it does not hold yet.
     """
 
+    # the names of the resources held, by label of the pool
+    _resources: Mapping[str, list[str]] = NOTHING
+
     def __init__(self) -> None:
         self.waits_since: float | None = None
         self._waited_as = ''
@@ -52,8 +55,6 @@ class LockLog:
         # the ``LongWaits`` that knows of this wait, or None
         self._long_waits: Any = None
         self.holds_since: float | None = None
-        # the names of the resources held, by label of the pool
-        self._resources: dict[str, list[str]] = {}
         self._is_granted = False
         self._result_in_vain = LEFT
 
@@ -74,7 +75,7 @@ class LockLog:
         self._long_waits = in_use.long_waits if in_use is not None else None
         if self._long_waits is not None:
             self._long_waits.begin(self, owner)
-        log_each(f'{short_name(owner)} waits for', fresh)
+        self._log_each(f'{short_name(owner)} waits for', fresh)
 
     def holds(self, now: float, waited: LockLog | None = None) -> None:
         """Note that the owner holds its locks; ``granted`` logs it when the owner's name is known.
@@ -106,11 +107,12 @@ class LockLog:
             self.holds_since = now
         since = self.holds_since if self.waits_since is None else self.waits_since
         name = short_name(owner)
-        for lock, _ in demand:
-            self._resources[lock.label] = [each.name for each in lock.resources_of(owner)]
+        self._resources = {
+            lock.label: [each.name for each in lock.resources_of(owner)] for lock, _ in demand
+        }
         was = f', in line as {self._waited_as}' if self._waited_as not in ('', name) else ''
         took = f'{after(self.holds_since - since)}{was}'
-        log_each(f'{name} was granted', demand, took, self._resources)
+        self._log_each(f'{name} was granted', demand, took)
 
     def ended(self, owner: LockOwner, demand: Demand, now: float, lost: bool = False) -> None:
         """Log that the owner has released its locks, or has stopped waiting for them.
@@ -120,14 +122,14 @@ class LockLog:
         if self.holds_since is not None:
             self.granted(owner, demand, now)
             took = after(now - self.holds_since)
-            log_each(f'{short_name(owner)} released', demand, took, self._resources)
+            self._log_each(f'{short_name(owner)} released', demand, took)
             taken = [(lock, access) for lock, access in demand if access.count]
             uses = [(lock.in_use, use_of(owner, lock, access)) for lock, access in taken]
             self._record(uses, now, LOST if lost else RELEASED)
             self._forget()
         elif self.waits_since is not None:
             waited = after(now - self.waits_since)
-            log_each(f'{short_name(owner)} stopped waiting for', demand, waited)
+            self._log_each(f'{short_name(owner)} stopped waiting for', demand, waited)
             self.left(now, lost)
 
     def left(self, now: float, lost: bool = False) -> None:
@@ -146,7 +148,7 @@ class LockLog:
         self._waited_as, self._is_granted, self._result_in_vain = '', False, LEFT
         self._awaited.clear()
         self._in_vain.clear()
-        self._resources.clear()
+        self._resources = NOTHING
 
     def _record(self, uses: Iterable[tuple[InUse | None, Use]], until: float, result: str) -> None:
         # an owner that got its locks in the moment that it was refused others has not waited
@@ -175,14 +177,11 @@ class LockLog:
         ]
         return [first, *(o._replace(is_further=True, waiting_since=None) for o in others)]
 
-
-def log_each(
-    what: str, demand: Demand, more: str = '', resources: Mapping[str, list[str]] = NOTHING
-) -> None:
-    for lock, access in demand:
-        if access.count:
-            how = ', '.join(resources.get(lock.label, ())) or in_words(access)
-            log.msg(f'{what} {lock} ({how}){more}')
+    def _log_each(self, what: str, demand: Demand, more: str = '') -> None:
+        for lock, access in demand:
+            if access.count:
+                how = ', '.join(self._resources.get(lock.label, ())) or in_words(access)
+                log.msg(f'{what} {lock} ({how}){more}')
 
 
 def in_words(access: LockAccess) -> str:

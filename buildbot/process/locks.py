@@ -21,11 +21,9 @@ from buildbot.config.words import hint
 from buildbot.config.words import why_unwritable
 from buildbot.config.words import words_for
 from buildbot.interfaces import IRenderable
+from buildbot.locking.copies import FoundByName
 from buildbot.locking.copies import RealBranchLock
-from buildbot.locking.copies import RealMasterLock
-from buildbot.locking.copies import RealWorkerLock
 from buildbot.locking.copy import LockError
-from buildbot.locking.poolcopy import RealPool
 from buildbot.locks import BaseLockId
 from buildbot.locks import BranchLock
 from buildbot.locks import LockAccess
@@ -315,7 +313,7 @@ def refuse_unlike(locks: Iterable[Any], botmaster: Any, config_version: int | No
     for lockid in ids_of(locks):
         if not isinstance(lockid, BaseLockId):
             continue
-        for kind in (RealMasterLock, RealWorkerLock, RealBranchLock, RealPool):
+        for kind in FoundByName.__subclasses__():
             real = kind.find(botmaster, lockid.name)
             if real is None or real.config_version != config_version:
                 continue

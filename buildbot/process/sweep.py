@@ -196,7 +196,7 @@ def why_dead(
     if isinstance(owner, Reservation):
         return why_not_pending(owner, botmaster)
     kind = facts_of(owner).kind
-    own = copy_in(claim, copy)  # it may be a resource of a pool
+    own = copy_in(claim, copy)
     if kind in BY_HAND and not any(o is owner for o in (own.quarantine, *own.by_hand)):
         return 'which has ended'
     return None

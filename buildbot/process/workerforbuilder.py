@@ -43,4 +43,5 @@ def is_idle(workerforbuilder: Any) -> bool:
         return workerforbuilder.isAvailable()
     if workerforbuilder.isBusy():
         return False
-    return workerforbuilder.worker is not None and workerforbuilder.worker.is_open
+    worker: Any = workerforbuilder.worker
+    return worker is not None and worker.is_open

@@ -19,7 +19,6 @@ from twisted.web import server
 from buildbot.config import error
 from buildbot.locking.copies import LocksInUse
 from buildbot.locking.copy import CircleError
-from buildbot.locking.poolcopy import RealPool
 from buildbot.process.eye.history import History
 from buildbot.process.eye.reason import KINDS
 from buildbot.process.eye.reasons import why_pending
@@ -215,6 +214,7 @@ class Gauges:
 
     def collect(self) -> Iterator[Any]:
         yield from self._of_locks()
+        yield from self._of_resources()
         yield self._of_requests()
 
     def _of_locks(self) -> Iterable[Any]:
@@ -240,7 +240,6 @@ class Gauges:
             for lock, sums in found.items():
                 gauge.add_metric([lock], sums[i])
             yield gauge
-        yield from self._of_resources()
 
     def _of_resources(self) -> Iterator[Any]:
         in_use = self._master.botmaster.namedServices.get(LocksInUse.getName())
@@ -249,7 +248,7 @@ class Gauges:
             for lock in ([] if in_use is None else in_use.by_name())
             if self._labels.label(lock.lockName) != OTHERS
             for copy in copies_to_see(lock)
-            if copy.family is not None and copy.family.kind == RealPool.kind
+            if copy.family is not None and copy.family.has_resources
         ]
         told = (
             ('buildbot_pool_resource_used', 'Whether somebody holds a resource of a pool'),

@@ -15,7 +15,6 @@ from buildbot.locking.owner import holds_since
 from buildbot.locking.owner import thing_of
 from buildbot.locking.owner import waits_since
 from buildbot.locking.pool import Holding
-from buildbot.locking.poolcopy import RealPool
 from buildbot.locking.resource import Resource
 from buildbot.process.eye.words import short_name
 from buildbot.process.hand.version import version_of
@@ -53,17 +52,17 @@ def build_of_holder(lock: Any, holderid: Any) -> int | None:
 
 def copies_to_see(lock: Any) -> list[BaseLock]:
     """Return the copies of a lock in use; a pool is followed by each of its resources as a copy."""
-    return lock.all_copies() if isinstance(lock, RealPool) else copies_in_use(lock)
+    return lock.all_copies() if lock.has_resources else copies_in_use(lock)
 
 
 def copies_by_hand(lock: Any) -> list[BaseLock]:
     """Return the resources of a pool that people hold, wait for, or have taken out of use."""
-    known = list(lock.copies.values()) if isinstance(lock, RealPool) else ()
+    known = list(lock.copies.values()) if lock.has_resources else ()
     return [copy for copy in known if copy.by_hand or copy.quarantine is not None]
 
 
 def copy_in(claim: LockClaim, copy: BaseLock) -> BaseLock:
-    """Return the copy that a claim names; for a pool, this may be one resource."""
+    """Return the copy that a claim names: this one, or one that belongs to it."""
     named = (lock for lock, _ in claim.accesses if lock is copy or lock.family is copy)
     return next(named, copy)
 
@@ -101,7 +100,6 @@ def copy_row(copy: BaseLock, lockid: int, copyid: int) -> dict[str, Any]:
         'oldest_wait_at': epoch2datetime(oldest_wait(copy)),
         'version': version_of(copy),
         'max_hold': getattr(definition_of(copy), 'maxHold', None),
-        'free': [resource_row(resource) for resource in copy.free_resources()],
         **quarantine_of(copy),
     }
 
@@ -120,7 +118,8 @@ def quarantine_of(copy: BaseLock) -> dict[str, Any]:
 def scope_of(copy: BaseLock) -> dict[str, Any]:
     """Say whose copy it is."""
     scope: dict[str, Any] = dict.fromkeys(('worker', 'codebase', 'branch', 'key'))
-    scope.update(scope='master', labels=[])
+    free = [resource_row(resource) for resource in copy.free_resources()]
+    scope.update(scope='master', labels=[], free=free)
     if copy.family is not None:
         scope.update(copy.family.scope_of(copy))
     return scope
@@ -185,7 +184,7 @@ def holder_rows(
 ) -> list[dict[str, Any]]:
     """Return a row for each holder of a copy, in the order in which it was granted.
 
-    :param others: the ids of the resources of a pool that people hold.
+    :param others: the ids of those that belong to it and that people act on, by copy.
     """
     version, rows = version_of(copy), []
     for holding in copy.holdings():

@@ -26,7 +26,7 @@ class Use(NamedTuple):
     :param owner: the facts about the owner.
     :param text: name of the owner for people.
     :param nested: whether it shared what an owner around it held.
-    :param is_further: whether it is of another resource of a pool for the same claim.
+    :param is_further: whether another use of the same claim has its wait.
     :param waiting_since: when the wait began, in seconds; None if there was none.
     :param held_since: when the holding began, in seconds; None if there was none.
     :param until: when the use ended, in seconds.

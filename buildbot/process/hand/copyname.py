@@ -26,8 +26,8 @@ class CopyName(NamedTuple):
 
     :param kind: kind of the lock, as the configuration calls it: ``WorkerLock``.
     :param lock: name of the lock.
-    :param of: the worker, branch or key that the copy belongs to, or the resource of a pool; None
-        for a master lock, for no branch, and for a whole pool.
+    :param of: what the copy belongs to, such as a worker or a branch; None for the only copy of a
+        lock, and for no branch.
     :param codebase: codebase of the branch.
     """
 
@@ -50,7 +50,7 @@ def announce_room(copy: BaseLock, master: Any) -> None:
     Requests may have waited for another worker because of the locks of their steps.
     """
     workers = master.workers.workers
-    names = [*workers] if isinstance(lock_of(copy), RealPool) else [name_of(copy).of]
+    names = [*workers] if lock_of(copy).has_resources else [name_of(copy).of]
     for name in names:
         if name in workers:
             workers[name].announce_room()
@@ -76,14 +76,8 @@ def copy_of(lock: Any, of: str | None, codebase: str, workers: Any) -> BaseLock:
     :raises LockError: the lock cannot have such a copy.
     """
     name = lock.lockName
-    if isinstance(lock, RealPool) and of is not None:
-        if codebase or (lock.resource(of) is None and of not in lock.copies):
-            raise LockError(f'lock {name!r}: it has no resource {of!r}')
-        return lock.copy_for(of)
     if isinstance(lock, BaseLock):
-        if of is not None or codebase:
-            raise LockError(f'lock {name!r}: it has only one copy, and none of {of!r}')
-        return lock
+        return single_copy(lock, of, codebase)
     if isinstance(lock, RealWorkerLock):
         if of is None or codebase:
             raise LockError(f'lock {name!r}: it has a copy for each worker; say which')
@@ -107,6 +101,16 @@ def copy_of(lock: Any, of: str | None, codebase: str, workers: Any) -> BaseLock:
     return lock.copy_for(own or codebase, of or defined.defaultBranch)
 
 
+def single_copy(lock: Any, of: str | None, codebase: str) -> BaseLock:
+    if lock.has_resources and of is not None:
+        if codebase or (lock.resource(of) is None and of not in lock.copies):
+            raise LockError(f'lock {lock.lockName!r}: it has no resource {of!r}')
+        return lock.copy_for(of)
+    if of is not None or codebase:
+        raise LockError(f'lock {lock.lockName!r}: it has only one copy, and none of {of!r}')
+    return lock
+
+
 @defer.inlineCallbacks
 def known_copy(botmaster: Any, name: CopyName) -> Any:
     """Return the copy with a name, whatever the configuration now says about its lock.
@@ -120,7 +124,7 @@ def known_copy(botmaster: Any, name: CopyName) -> Any:
     lock = yield KINDS[name.kind].getService(botmaster, name.lock)
     if name.kind == RealWorkerLock.kind:
         return lock.getLockForWorker(name.of)
-    if isinstance(lock, RealPool) and name.of is not None:
+    if lock.has_resources and name.of is not None:
         lock.expect(name.of)
         return lock.copy_for(name.of)
     return lock if isinstance(lock, BaseLock) else lock.copy_for(name.codebase, name.of)

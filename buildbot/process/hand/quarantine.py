@@ -25,7 +25,7 @@ from buildbot.process.locklog import LockLog
 class QuarantineClaim(LockClaim):
     """The claim of a quarantine. Others may be refused because of it, but never it because of them.
 
-    A resource that a reconfig removes is still out of use if another reconfig brings it back.
+    A copy that a reconfig removes is still out of use if another reconfig brings it back.
     """
 
     __slots__ = ()

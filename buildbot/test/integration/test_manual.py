@@ -25,7 +25,7 @@ from buildbot.data.base import ResourceType
 from buildbot.data.lockhand import ACTIONS
 from buildbot.data.types import List
 from buildbot.locking.copy import NEWS
-from buildbot.locks import RULES
+from buildbot.locks import BaseLockId
 from buildbot.locks import BranchLock
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
@@ -307,7 +307,7 @@ class Pages(unittest.SynchronousTestCase):
     def test_rules(self):
         """Each thing that a lock of any kind may say is explained, with its default."""
         text = (self.docs / 'locks.rst').read_text()
-        for name, rule in RULES.items():
+        for name, rule in BaseLockId.RULES.items():
             self.assertIn(f'\n``{name}={rule.default!r}``\n', text)
 
     def test_hand(self):

@@ -162,7 +162,7 @@ class OfSteps(DistributionCase):
             'steps': lambda: StepGroup(steps=rendered),
             'env': lambda: StepGroup(env=rendered, steps=[GatedStep(self.gate('s'))]),
             'description': lambda: GatedStep(self.gate('s'), description=rendered),
-            'doStepIf': lambda: GatedStep(self.gate('s'), doStepIf=lambda step: slow(step)),
+            'doStepIf': lambda: GatedStep(self.gate('s'), doStepIf=slow),
         }[what]()
 
     @defer.inlineCallbacks
@@ -240,7 +240,7 @@ class OfSteps(DistributionCase):
     def test_answer_of_do_step_if(self, _, answer, results):
         """What a doStepIf answers counts as ever, at once or late, true or not."""
         slow = Slow()
-        steps = [GatedStep(self.gate('s'), name='s', doStepIf=lambda step: slow(step))]
+        steps = [GatedStep(self.gate('s'), name='s', doStepIf=slow)]
         yield self.setup_lab({'a': {'steps': steps}}, ['w1'])
         yield self.request('a')
         [[d, _]] = slow.asked

@@ -9,7 +9,6 @@ from typing import Iterable
 from typing import NamedTuple
 
 from buildbot.locking.owner import thing_of
-from buildbot.locking.poolcopy import RealPool
 from buildbot.locks import BranchLock
 from buildbot.locks import LockAccess
 from buildbot.locks import WorkerLock
@@ -23,14 +22,11 @@ OTHERS = (BuildStep, Hold, Quarantine)
 
 
 class Want(NamedTuple):
-    """How a copy of a lock is to be taken.
-
-    :ivar names: of the resources that will do, if it is a pool's copy.
-    """
+    """How a copy of a lock is to be taken."""
 
     is_exclusive: bool
     units: int
-    names: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()  # of the resources that will do, if it is a pool's copy
 
 
 class Wish(NamedTuple):
@@ -175,13 +171,13 @@ class Holders:
         units = sum(w.units for w in wants if w)
         if want.is_exclusive:
             return not exclusive and not units and copy.maxCount > 0
-        if isinstance(copy, RealPool):
+        if copy.has_resources:
             free = {resource.name for resource in copy.lockid.resources} - names_held(copy)
             return not exclusive and want.units <= len(want.names & free)
         return not exclusive and units + want.units <= copy.maxCount
 
 
-def names_held(copy: RealPool) -> set[str]:
+def names_held(copy: Any) -> set[str]:
     """Return the names of the resources of a pool that somebody has."""
     return {each.name for owner in copy.owners for each in copy.resources_of(owner)}
 

@@ -182,6 +182,8 @@ class Series:
                     for member in statements_of(statement.body):
                         if name_of(member) is not None:
                             found[f'{file}:{statement.name.value}.{name_of(member)}'] = member
+                elif name_of(statement) not in (None, 'upstream'):
+                    found[f'{file}:{name_of(statement)}'] = statement
         if found.keys() != wanted:
             names = ', '.join(sorted(found.keys() ^ wanted))
             raise Refusal(f'{self.path.name}: {names} must be both in early/{file} and in "early"')
@@ -191,18 +193,16 @@ class Series:
         self, file: str, statement: Any, name: str, until: int, early: dict[str, cst.CSTNode]
     ) -> cst.CSTNode | None:
         if not isinstance(statement, cst.ClassDef):
-            return statement if 0 <= self.commit_of(file, name) <= until else None
+            return self._of_now(file, (name,), statement, until, early)
         members = statements_of(statement.body)
         left: list[cst.CSTNode] = []
         for member in members:
             inner = name_of(member)
-            symbol = f'{file}:{name}.{inner}'
-            if symbol in early:
-                self._used.add(symbol)
-            if inner is None or 0 <= self.commit_of(file, name, inner) <= until:
-                left.append(member)
-            elif symbol in early and self._early[symbol] <= until:
-                left.append(early[symbol])
+            picked: cst.CSTNode | None = member
+            if inner is not None:
+                picked = self._of_now(file, (name, inner), member, until, early)
+            if picked is not None:
+                left.append(picked)
         if any(name_of(m) is not None for m in members):
             if not any(name_of(m) is not None for m in left):
                 return None
@@ -211,6 +211,21 @@ class Series:
         body = statement.body.with_changes(body=left)
         bases = [base for base in statement.bases if self._is_base(file, name, base, until)]
         return statement.with_changes(body=body, bases=bases)
+
+    def _of_now(
+        self,
+        file: str,
+        names: tuple[str, ...],
+        statement: cst.CSTNode,
+        until: int,
+        early: dict[str, cst.CSTNode],
+    ) -> cst.CSTNode | None:
+        symbol = f'{file}:{".".join(names)}'
+        if symbol in early:
+            self._used.add(symbol)
+        if 0 <= self.commit_of(file, *names) <= until:
+            return statement
+        return early[symbol] if symbol in early and self._early[symbol] <= until else None
 
     def _is_base(self, file: str, name: str, base: cst.Arg, until: int) -> bool:
         symbol = f'{file}:{name}({code(base.value)})'

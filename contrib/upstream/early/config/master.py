@@ -15,7 +15,9 @@ upstream = release(__name__)
 
 class MasterConfig(upstream.MasterConfig):
     _known_config_keys = upstream.MasterConfig._known_config_keys | {
-        *('lateBinding', 'parentLendsPlace', 'stuckAfter'),
+        'lateBinding',
+        'parentLendsPlace',
+        'stuckAfter',
     }
 
     def load_global(self, filename: str, config_dict: dict[str, Any]) -> None:

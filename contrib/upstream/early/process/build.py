@@ -10,6 +10,7 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 from buildbot.locking.copy import CircleError
+from buildbot.locks import LockError
 from buildbot.locks import LockOwner
 from buildbot.process.results import FAILURE
 from buildbot_overlay import release
@@ -33,6 +34,23 @@ class Build(upstream.Build):
         :returns: Deferred that fires when the locks are held, or when the build is stopped.
         """
         return self._claim_or_wait()
+
+    def _has_waited(self, result: Any) -> Any:
+        self._end_limit()
+        self._acquiringLock = None
+        if isinstance(result, Failure):
+            return result
+        if self._gave_up is not None:
+            return Failure(LockError(self._gave_up))
+        if self._claim is not None and self._claim.holds:
+            self._log_locks(self.lock_log.granted)
+            self._limit_hold()
+        return self._saying  # waited for, so that later texts are written after it
+
+    def setupBuild(self) -> None:
+        super().setupBuild()
+        for step, names in zip(self.steps, self.step_locks.by_step):
+            step.worker_lock_names = names
 
     def end_hold(self, why: str) -> None:
         """Stop and fail, because the build has held its locks for too long.

@@ -130,6 +130,18 @@ class Commits(unittest.SynchronousTestCase):
         self.assertEqual(series.pick('lamp.py', LAMP, 1), LAMP)
         self.assertRaises(Refusal, self.series().pick, 'lamp.py', LAMP, 0)
 
+    def test_early_function(self):
+        """So is a function, or what a module gives a name to."""
+        text = PLAN.replace('"lamp.py:make"', '"shades/"').replace(
+            '["lamp.py", "shades/"]', '["lamp.py"]'
+        )
+        series = self.series(text.replace('news = []', 'news = []\nearly = ["lamp.py:make"]', 1))
+        early = self.folder / 'early' / 'lamp.py'
+        early.parent.mkdir()
+        early.write_text('make = Lamp\n')
+        self.assertIn('make = Lamp', series.pick('lamp.py', LAMP, 0))
+        self.assertEqual(series.pick('lamp.py', LAMP, 1), LAMP)
+
     def test_base(self):
         """A base class that is named comes with its commit; others come with the class."""
         lamp = LAMP.replace('class Lamp:', 'class Lamp(Dimmer, Bulb):')

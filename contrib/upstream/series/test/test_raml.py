@@ -34,7 +34,13 @@ OWNERS = ('request', 'build', 'group', 'step', 'other')
 
 
 def read(name):
-    return yaml.safe_load((RAML / name).read_text('utf-8'))
+    """Return a file as it is when the whole series is there."""
+    text = (RAML / name).read_text('utf-8')
+    for commit in Series(RAML.parents[1] / 'series.toml').commits:
+        for change in commit.manual:
+            if change['file'].endswith(f'types/{name}') and 'old' in change:
+                text = text.replace(change['old'], change['new'])
+    return yaml.safe_load(text)
 
 
 def paths(tree, start=''):
@@ -72,12 +78,7 @@ class Documented(unittest.SynchronousTestCase):
     )
     def test_words(self, name, field, words):
         """Each word that a field can have is named, when the whole series is there."""
-        text = (RAML / f'{name}.raml').read_text('utf-8')
-        for commit in Series(RAML.parents[1] / 'series.toml').commits:
-            for change in commit.manual:
-                if change['file'].endswith(f'types/{name}.raml') and 'old' in change:
-                    text = text.replace(change['old'], change['new'])
-        said = yaml.safe_load(text)['properties'][field]['description']
+        said = read(f'{name}.raml')['properties'][field]['description']
         named = set(re.findall(r'``(\w+)``', said))
         self.assertEqual(named, set(words))
 
