@@ -421,6 +421,16 @@ class Builder(upstream.Builder):
             if self.worker_choice.leaves_all(workers):
                 self.reservations.leave_lines_if(lambda request: not request.waitedFor)
 
+    def worker_away(self, worker: Any) -> None:
+        """Let requests leave the line, because a worker takes no build until it comes back.
+
+        :param worker: the worker.
+        """
+        self.worker_occupied(worker)
+        # those that wait for another worker may now keep the builds there waiting for ever
+        for brid in dict.fromkeys(reservation.request.id for reservation in self.reservations):
+            self.botmaster.knots.doubt(self.request_waits.of(brid))
+
     def _drop_without_worker(self) -> None:
         # a request that cannot start on any idle worker must not keep others waiting
         if not self.has_idle_worker():
@@ -431,7 +441,7 @@ class Builder(upstream.Builder):
     def detached(self, worker: Any) -> None:
         super().detached(worker)
         self._give_up_asking_about(worker.workername)
-        self.worker_occupied(worker)
+        self.worker_away(worker)
 
     @defer.inlineCallbacks
     def get_highest_priority(self) -> Any:

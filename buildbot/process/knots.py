@@ -3,7 +3,7 @@
 
 A step's wait for locks is judged when it begins, and refused if it cannot end. This module judges
 the waits of requests that running builds wait for. Such a wait may lose a way to end when a worker
-is taken or lost.
+is taken or lost. So may that of any request in line; if nobody waits for it, it leaves the line.
 """
 
 from __future__ import annotations
@@ -86,7 +86,10 @@ class Knots:
         doubted, self._doubted = self._doubted, {}
         for wait in doubted:
             try:
-                if self._knot(wait) and not (yield self._is_of_other_master(wait)):
+                if wait.awaited_by is None:
+                    self._knot_that_stays(wait)
+                    self.trust(wait.brid)
+                elif self._knot(wait) and not (yield self._is_of_other_master(wait)):
                     self._judge(wait)
                 else:
                     self.trust(wait.brid)
@@ -112,9 +115,7 @@ class Knots:
         return False
 
     def _judge(self, wait: RequestWait) -> None:
-        knot = find_deadlock(wait, waits_of)
-        while any(one.yields() for one in knot):
-            knot = find_deadlock(wait, waits_of)
+        knot = self._knot_that_stays(wait)
         brids = [one.brid for one in knot if not isinstance(one, LockClaim)]
         ending = next((brid for brid in brids if brid in self._given_up), None)
         if ending is not None:
@@ -125,6 +126,13 @@ class Knots:
             self._suspect(wait)
         else:
             self.trust(wait.brid)
+
+    def _knot_that_stays(self, wait: RequestWait) -> list[Any]:
+        # what is left of its knot when all have left the line that may
+        knot = find_deadlock(wait, waits_of)
+        while any(one.yields() for one in knot):
+            knot = find_deadlock(wait, waits_of)
+        return knot
 
     def _untie(self, knot: Sequence[Any]) -> None:
         last = max((one for one in knot if can_be_ended(one)), key=self._since, default=None)

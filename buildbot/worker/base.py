@@ -235,7 +235,9 @@ class AbstractWorker(upstream.AbstractWorker):
         takes_more = by is not None and self.is_open
         for workerforbuilder in list(self.workerforbuilders.values()):
             builder = workerforbuilder.builder
-            if not takes_more or builder is by or builder.worker_choice.step_locks.lockids:
+            if by is None:
+                builder.worker_away(self)
+            elif not takes_more or builder is by or builder.worker_choice.step_locks.lockids:
                 builder.worker_occupied(self)
 
     def buildFinished(self, wfb: Any) -> None:

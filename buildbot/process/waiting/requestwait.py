@@ -136,6 +136,8 @@ class RequestWait:
         seats = self._seats()
         if hopeful and not seats:
             return [()]  # its builder has been removed, and may come back
+        if self.awaited_by is None:
+            hopeful = False  # it can leave the line until what is away comes back
         return [(*claims, *seat.needs) for seat, claims in seats if hopeful or seat.away is None]
 
     def _seats(self) -> list[tuple[Seat, list[LockClaim]]]:
@@ -148,9 +150,9 @@ class RequestWait:
         hopeful = [(s, r) for s, r in seats if r is None or r.why_never is None]
         found = []
         for seat, reservation in hopeful or seats:
-            claim = None if reservation is None else reservation.claim
+            claim = None if reservation is None else reservation.awaited_claim
             # without a reservation in line it is not known which locks are needed on that worker
-            found.append((seat, [claim] if claim is not None and claim.waiting else []))
+            found.append((seat, [] if claim is None else [claim]))
         return found
 
     def yields(self) -> bool:
@@ -162,7 +164,9 @@ class RequestWait:
             return False
         leaving = [r for r in self._waits.book.in_line(self.brid) if r.claim and r.lock_may_yield]
         for reservation in leaving:
-            reservation.yield_place()
+            reservation.give_back()
+        for reservation in leaving:
+            reservation.yield_place()  # only now, since it would be woken by the others' leaving
         return bool(leaving)
 
     def describe(self) -> str:

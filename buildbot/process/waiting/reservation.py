@@ -135,6 +135,16 @@ class Reservation(LockOwner):
         return self._first_release.is_awaited and self.why_never is None
 
     @property
+    def awaited_claim(self) -> LockClaim | None:
+        """The claim that has to be granted; of one that is put off, a claim as it will be."""
+        if not self.is_put_off:
+            return self.claim if self.stands_in_line else None
+        try:
+            return LockClaim(self, self.asked)
+        except UnitsError:
+            return None
+
+    @property
     def has_too_few(self) -> bool:
         """Whether it can never have its locks because one of them has too few units."""
         return self.why_never is not None and bool(self.why_never.check(UnitsError))
@@ -178,6 +188,9 @@ class Reservation(LockOwner):
             d = claim.wait()
         except CircleError:
             if self.lock_may_yield:
+                wait = self.lock_wait
+                if wait is not None:
+                    wait.yields()  # the request's claims for other workers are in the circle, too
                 self.yield_place()
             else:
                 self._fails()

@@ -537,6 +537,73 @@ class Patience(DistributionCase):
         self.assertEqual(self.running(), 'h x')
 
 
+class Behind(DistributionCase):
+    """Builds that wait behind a request, for a lock that drains for it, while it waits for them."""
+
+    @defer.inlineCallbacks
+    def start_behind(self, *builds, pause=False):
+        """Have the request wait for the boards of two workers, and be passed until it drains."""
+        board, m = WorkerLock('board').access('exclusive'), self.lock.access('exclusive')
+        steps = [GatedStep(self.gate('h')), GatedStep(self.gate('m'), locks=[m])]
+        yield self.setup_lab(
+            {
+                'h': {'steps': steps, 'locks': [board], 'workernames': TWO},
+                'y': self.builder('y', workernames=['w2']),
+                'a': self.builder('a', board, m, workernames=TWO),
+                'x': self.builder('x', m, workernames=['w3']),
+            },
+            ['w1', self.createLocalWorker('w2', max_builds=2), 'w3'],
+        )
+        for name in builds:
+            yield self.request(name)
+        if pause:
+            self.pause()
+        yield self.request('a')
+        for _ in range(4):
+            yield self.request('x')
+            self.end('x')
+
+    def pause(self):
+        self.lab_workers[1].pause('enough')
+        self.settle()
+
+    @defer.inlineCallbacks
+    def test_worker_is_away(self):
+        """A worker that may come back is no reason to keep them waiting."""
+        yield self.start_behind('h', 'h', pause=True)
+        self.end('h')
+        self.end('h')
+        self.assertEqual(self.running(), 'm')
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
+    def test_circle_on_the_last(self):
+        """If its wait for the last worker closes a circle, it leaves the line of each worker."""
+        yield self.start_behind('h', 'h', 'y')
+        self.end('h')
+        self.end('h')
+        self.assertEqual(self.running(), 'y')
+        self.end('y')
+        self.assertEqual(self.running(), 'm')
+        yield self.assert_all_done()
+
+    @parameterized.expand([('paused',), ('lost',)])
+    @defer.inlineCallbacks
+    def test_worker_goes_away(self, how):
+        """They go on when the worker on which it could have started goes away."""
+        yield self.start_behind('h', 'h')
+        names = [self.worker_of('h', i) for i in range(2)]
+        self.gates['h'].running.pop(names.index('w1'))[1].callback(SUCCESS)
+        self.settle()
+        self.assertEqual(self.running(), 'h')
+        if how == 'paused':
+            self.pause()
+        else:
+            self.lose_worker('w2')
+        self.assertEqual(self.running().split()[-1], 'm')
+        yield self.assert_all_done()
+
+
 class LostWorker(DistributionCase):
     @defer.inlineCallbacks
     def test_exception(self):

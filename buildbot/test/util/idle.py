@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 from typing import Callable
 from typing import Iterable
@@ -16,6 +17,7 @@ from buildbot.process.build import Build
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.hand.hold import Hold
 from buildbot.process.hand.quarantine import Quarantine
+from buildbot.process.waiting.reservation import Reservation
 
 #: those who may wait, and are no pending requests
 OTHERS = (BuildStep, Hold, Quarantine)
@@ -117,9 +119,11 @@ class Holders:
 
     def is_inside(self, one: Any, other: Any) -> bool:
         """Tell whether one who holds a copy may share what another one holds."""
-        if one is other or not isinstance(one, (Build, BuildStep)):
+        if one is other or not isinstance(one, (Build, BuildStep, Reservation)):
             return False
-        build = one.build if isinstance(one, BuildStep) else one
+        build: Any = one.build if isinstance(one, BuildStep) else one
+        if isinstance(one, Reservation):
+            build = SimpleNamespace(requests=[one.request])  # the build that is about to begin
         around = other.build if isinstance(other, BuildStep) else other
         if build is around:
             if isinstance(one, BuildStep) and isinstance(other, BuildStep):

@@ -100,6 +100,29 @@ class Line(ReservationCase):
         self.claim(owner, self.all).end()
         self.assertEqual((self.state(made), self.woken), ('', [1]))
 
+    def test_awaited_claim(self):
+        """One that is put off still depends on those who hold its locks."""
+        owner = LockOwner()
+        claim = self.claim(owner, self.all)
+        made = self.reservation()
+        self.assertIsNone(made.awaited_claim)
+        made.take()
+        self.assertIs(made.awaited_claim, made.claim)
+        made.yield_place()
+        awaited = made.awaited_claim
+        self.assertEqual([awaited.can_be_met(s) for s in ((claim.owner,), ())], [False, True])
+        claim.end()
+        self.assertIsNone(made.awaited_claim)
+
+    def test_put_off_for_too_many(self):
+        """One that is put off, and for which there are too few units now, awaits no claim."""
+        self.claim(LockOwner(), self.all)
+        made = self.reservation(claims=[(self.lock, MasterLock('lab', 2).access('counting', 2))])
+        made.take()
+        made.yield_place()
+        self.lock.setMaxCount(1)
+        self.assertIsNone(made.awaited_claim)
+
     def test_circle(self):
         """One of a triggered build that closes a circle is looked at, and woken by a release."""
         parent, other = LockOwner(), RealMasterLock('other')
