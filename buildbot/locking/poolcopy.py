@@ -31,13 +31,8 @@ class RealPool(BaseLock, FoundByName):
     def __init__(self, name: str) -> None:
         super().__init__(name, 0)
         self._rule: NamedLock = NamedLock(name)
-        self.config_version = -1
-        self.lockid: Any = None
         #: those of its resources, by name, that people hold or have taken out of use
         self.copies: WeakValueDictionary[str, ResourceCopy] = WeakValueDictionary()
-
-    def getLockForWorker(self, workername: str) -> RealPool:
-        return self
 
     def copy_on(self, workername: str) -> RealPool:
         """Return the copy for builds on a worker: the only one."""
@@ -45,10 +40,8 @@ class RealPool(BaseLock, FoundByName):
 
     def updateFromLockId(self, lockid: Any, config_version: int) -> None:
         """Take over the resources of a newer configuration."""
-        assert self.lockName == lockid.name
         is_new = self.lockid is None or self.lockid != lockid
-        self.config_version = config_version
-        self.lockid = lockid
+        self.lockid, self.config_version = lockid, config_version
         self._rule.pick = lockid.pick
         if is_new:
             self._set_resources(lockid.resources)
