@@ -95,8 +95,7 @@ class UsesEndpoint(HistoryMixin, base.Endpoint):
     def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
         yield self.names_of(kwargs)
         yield self.settle()
-        if resultSpec is not None:
-            resultSpec.fieldMapping = self.fieldMapping
+        resultSpec.fieldMapping = self.fieldMapping
         rows = yield self.master.db.lock_uses.get(**kwargs, result_spec=resultSpec)
         if isinstance(rows, base.ListResult):
             select_fields(rows, resultSpec)

@@ -68,10 +68,13 @@ class ReasonsEndpoint(base.Endpoint):
         return reasons.why_pending(builder, builderid, brids, self.now)
 
     @defer.inlineCallbacks
-    def running(self, buildid: int) -> Any:
-        """Return a build that runs on this master; None if none with this id does."""
+    def of_build(self, buildid: int) -> Any:
+        """Return why a build and steps in it wait; nothing if it does not run on this master."""
+        row = yield self.find('builds', buildid)
         running = yield RunningBuilds.getService(self.master.botmaster)
-        return next((build for build in running.builds if build.buildid == buildid), None)
+        builds = [build for build in running.builds if build.buildid == buildid]
+        found = [reason for b in builds for reason in reasons.why_build_waits(b, self.now)]
+        return [reason._replace(builderid=row['builderid']) for reason in found]
 
 
 def row(number: int, reason: Told, ids: LockIds) -> dict[str, Any]:
@@ -132,11 +135,7 @@ class BuildReasonsEndpoint(ReasonsEndpoint):
 
     @defer.inlineCallbacks
     def get(self, resultSpec: ResultSpec, kwargs: dict[str, Any]) -> Any:
-        row = yield self.find('builds', kwargs['buildid'])
-        build = yield self.running(row['buildid'])
-        found = [] if build is None else reasons.why_build_waits(build, self.now)
-        found = [reason._replace(builderid=row['builderid']) for reason in found]
-        return (yield self.rows(found))
+        return (yield self.rows((yield self.of_build(kwargs['buildid']))))
 
 
 class StepReasonsEndpoint(ReasonsEndpoint):
@@ -148,15 +147,8 @@ class StepReasonsEndpoint(ReasonsEndpoint):
     @defer.inlineCallbacks
     def get(self, resultSpec: ResultSpec, kwargs: dict[str, Any]) -> Any:
         step = yield self.find('steps', kwargs['stepid'])
-        build = yield self.running(step['buildid'])
-        row = yield self.find('builds', step['buildid'])
-        found = [] if build is None else reasons.why_build_waits(build, self.now)
-        found = [
-            reason._replace(builderid=row['builderid'])
-            for reason in found
-            if reason.stepid == step['stepid']
-        ]
-        return (yield self.rows(found))
+        found = yield self.of_build(step['buildid'])
+        return (yield self.rows([why for why in found if why.stepid == step['stepid']]))
 
 
 class Reason(base.ResourceType):

@@ -121,7 +121,7 @@ class FoundByName:
         return in_use.locks.get((cls, name)) if in_use is not None else None
 
     def getLockForWorker(self, workername: str) -> Any:
-        """Return what builds on a worker claim: the lock itself, unless its copies are of workers."""
+        """Return what a build on a worker claims: the lock, unless each worker has a copy."""
         return self
 
 

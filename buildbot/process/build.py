@@ -35,6 +35,7 @@ from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.groups.run import always_running
 from buildbot.process.groups.run import run_inside
 from buildbot.process.hand.failures import tell_release
+from buildbot.process.latewrite import end_rows
 from buildbot.process.limits import Limit
 from buildbot.process.limits import limit_hold
 from buildbot.process.limits import limit_wait
@@ -42,7 +43,6 @@ from buildbot.process.lockfacts import Facts
 from buildbot.process.lockfacts import first_branch
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import together
-from buildbot.process.lostrows import end_rows
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE

@@ -404,11 +404,8 @@ class Builder(upstream.Builder):
         """Whether the release of locks that a build was just refused will wake the builder."""
         return self._was_refused and self._refused.is_awaited
 
-    def worker_occupied(self, taken: Any) -> None:
-        """Let requests leave the line, because a worker has another build or takes no more.
-
-        :param taken: the worker.
-        """
+    def worker_occupied(self) -> None:
+        """Let requests leave the line, because a worker has another build or takes no more."""
         self.look_for_knots()
         if not self.reservations:
             return
@@ -416,9 +413,7 @@ class Builder(upstream.Builder):
         has_step_locks = bool(self.worker_choice.step_locks.lockids)
         if self.reservations and has_step_locks and not self.choose_worker:
             # if all idle workers are fed, requests that can wait for room leave the line meanwhile
-            workers = self.getAvailableWorkers()
-            workers.sort(key=lambda worker: worker.worker is not taken)
-            if self.worker_choice.leaves_all(workers):
+            if self.worker_choice.leaves_all(self.getAvailableWorkers()):
                 self.reservations.leave_lines_if(lambda request: not request.waitedFor)
 
     def _drop_without_worker(self) -> None:
@@ -431,7 +426,7 @@ class Builder(upstream.Builder):
     def detached(self, worker: Any) -> None:
         super().detached(worker)
         self._give_up_asking_about(worker.workername)
-        self.worker_occupied(worker)
+        self.worker_occupied()
 
     @defer.inlineCallbacks
     def get_highest_priority(self) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
-from typing import Callable
 from typing import Iterator
 from typing import NamedTuple
 
@@ -28,6 +27,7 @@ from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.process.waiting.reservation import Reservation
 from buildbot.util.eventual import fireEventually
 from buildbot.util.service import SharedService
+from buildbot.util.subscription import SubscriptionPoint
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -77,12 +77,12 @@ class Sweep(SharedService):
     A leftover is logged as an error and, if it is found twice in a row, ended. Owners of plugins
     are left alone. The cost of a sweep grows with the number of claims and of copies in use.
 
-    :ivar heard: callables, called with each leftover that is found for the first time.
+    :ivar leftovers: those who are told of each leftover when it is found for the first time.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard: list[Callable[[Leftover], Any]] = []
+        self.leftovers = SubscriptionPoint('locks that are left over')
         self._seconds: float | None = None
         self._call: IDelayedCall | None = None
         # the leftover claims of the last sweep
@@ -136,20 +136,13 @@ class Sweep(SharedService):
             text = leftover.tell(self.master.reactor.seconds(), freed=is_known)
             log.err(LeftoverError(text), 'this is a bug, please report it')
             if not is_known:
-                self._tell(leftover)
+                self.leftovers.deliver(leftover)
                 continue
             try:
                 leftover.claim.end()
             except Exception as e:
                 log.err(e, f'while {leftover.copy} was freed')
         return found
-
-    def _tell(self, leftover: Leftover) -> None:
-        for hear in list(self.heard):
-            try:
-                hear(leftover)
-            except Exception as e:
-                log.err(e, f'while telling what is left of {leftover.copy}')
 
     @defer.inlineCallbacks
     def look(self) -> Any:

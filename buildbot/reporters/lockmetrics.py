@@ -56,6 +56,7 @@ class LockMetrics(BuildbotService):
     name = 'LockMetrics'
     _listener: Any = None
     _listens_at: str | None = None
+    _subscriptions: Iterable[Any] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -91,23 +92,20 @@ class LockMetrics(BuildbotService):
     @defer.inlineCallbacks
     def startService(self) -> Any:
         yield super().startService()
-        history = yield History.getService(self.master.botmaster)
-        history.heard.append(self._counted.hear)
-        sweep = yield Sweep.getService(self.master.botmaster)
-        sweep.heard.append(self._counted.hear_of_leftover)
-        self.master.botmaster.knots.heard.append(self._counted.hear_of_deadlock)
+        botmaster, counted = self.master.botmaster, self._counted
+        history = yield History.getService(botmaster)
+        sweep = yield Sweep.getService(botmaster)
+        self._subscriptions = [
+            history.ended.subscribe(counted.hear),
+            sweep.leftovers.subscribe(counted.hear_of_leftover),
+            botmaster.knots.ended.subscribe(counted.hear_of_deadlock),
+        ]
 
     @defer.inlineCallbacks
     def stopService(self) -> Any:
-        history = yield History.getService(self.master.botmaster)
-        if self._counted.hear in history.heard:
-            history.heard.remove(self._counted.hear)
-        sweep = yield Sweep.getService(self.master.botmaster)
-        if self._counted.hear_of_leftover in sweep.heard:
-            sweep.heard.remove(self._counted.hear_of_leftover)
-        knots = self.master.botmaster.knots
-        if self._counted.hear_of_deadlock in knots.heard:
-            knots.heard.remove(self._counted.hear_of_deadlock)
+        subscriptions, self._subscriptions = self._subscriptions, ()
+        for subscription in subscriptions:
+            subscription.unsubscribe()
         yield self._stop_listening()
         yield super().stopService()
 

@@ -236,7 +236,7 @@ class AbstractWorker(upstream.AbstractWorker):
         for workerforbuilder in list(self.workerforbuilders.values()):
             builder = workerforbuilder.builder
             if not takes_more or builder is by or builder.worker_choice.step_locks.lockids:
-                builder.worker_occupied(self)
+                builder.worker_occupied()
 
     def buildFinished(self, wfb: Any) -> None:
         if self.botmaster is not None:  # otherwise the worker has been removed

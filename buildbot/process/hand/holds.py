@@ -55,6 +55,10 @@ class Holds:
         return self._master.reactor.seconds()
 
     def person_of(self, holdid: Any, holderid: Any) -> str | None:
+        """Return the person of a hold, found by one of these ids; None if there is none.
+
+        :param holderid: the id in the rows of holders.
+        """
         for hold in self._holds.values():
             is_meant = type(holdid) is int and hold.holdid == holdid
             if is_meant or facts_of(hold).name == holderid:
@@ -63,6 +67,10 @@ class Holds:
 
     @defer.inlineCallbacks
     def hold(self, copy: BaseLock, by: By, until: Any, mode: Any, units: Any) -> Any:
+        """Let a person hold a copy until a time, or stand in line for it.
+
+        :param units: for ``counting``; None stands for 1.
+        """
         now = self._now
         reason = check_text(copy, 'the reason', by.reason)
         taking = taking_of(copy, mode, units)
@@ -164,6 +172,7 @@ class Holds:
 
     @defer.inlineCallbacks
     def extend(self, copy: BaseLock, by: By, holdid: Any, until: Any) -> Any:
+        """Change the end of a hold of the person."""
         hold = self._own(copy, by, holdid)
         if until == hold.until:
             return hold
@@ -179,6 +188,7 @@ class Holds:
 
     @defer.inlineCallbacks
     def hand_over(self, copy: BaseLock, by: By, holdid: Any, person: Any) -> Any:
+        """Give a hold of the person to another person, who must be known."""
         person = check_text(copy, 'the name of the person', person)
         known = self._find(copy, holdid)
         if known.person == person:
@@ -210,6 +220,7 @@ class Holds:
 
     @defer.inlineCallbacks
     def release(self, copy: BaseLock, by: By, holdid: Any) -> Any:
+        """End a hold of the person, or the person's wait for one."""
         if type(holdid) is int and holdid in self._ended:
             return
         hold = self._own(copy, by, holdid)

@@ -41,6 +41,7 @@ class Precedence:
         self._journal = journal
 
     def first(self, copy: BaseLock, by: By, waiterid: Any) -> None:
+        """Move an owner that waits for a copy to the front."""
         reason = check_text(copy, 'the reason', by.reason)
         claim = waiter(copy, waiterid)
         others = [other for other in copy.line() if other.thing is not copy.quarantine]
@@ -51,6 +52,7 @@ class Precedence:
         self._journal.tell(copy, 'first', text, who=by.who, reason=reason)
 
     def back(self, copy: BaseLock, by: By, waiterid: Any) -> None:
+        """Move an owner that was moved to the front back to its own place."""
         claim = waiter(copy, waiterid)
         if claim.thing.lock_moved_at is None:
             return
@@ -81,6 +83,10 @@ class Precedence:
 
     @defer.inlineCallbacks
     def kick(self, copy: BaseLock, by: By, holderid: Any) -> Any:
+        """Stop the build that holds a copy, or end the hold of a person.
+
+        Steps that always run still do, with the lock held.
+        """
         reason = check_text(copy, 'the reason', by.reason)
         thing = next((t for t in copy.owners if known_facts(t).name == holderid), None)
         if thing is None:

@@ -50,6 +50,7 @@ class Quarantines:
 
     @defer.inlineCallbacks
     def quarantine(self, copy: BaseLock, by: By) -> Any:
+        """Take a copy out of use until it is put back into use or repaired."""
         reason = check_text(copy, 'the reason', by.reason)
         known = copy.quarantine
         if known is not None and (known.who, known.reason) == (by.who, reason):
@@ -102,6 +103,7 @@ class Quarantines:
 
     @defer.inlineCallbacks
     def restore_copy(self, copy: BaseLock, by: By) -> Any:
+        """Put a copy back into use."""
         quarantine = copy.quarantine
         if quarantine is None:
             return

@@ -431,7 +431,7 @@ class Holds(HandTestCase):
         yield self.request('fw')
         self.assertEqual((yield self.hold('ann'))['state'], 'waiting')
         hand = yield Hand.getService(self.master.botmaster)
-        hand._holds.stop()
+        hand.holds.stop()
         self.end_steps('fw')
         [row] = yield self.master.db.lock_hand.holds_of(self.master.masterid)
         self.assertEqual(row.held_since, None)

@@ -79,7 +79,7 @@ class LockEndpointMatcher(EndpointMatcherBase):
         if self.lock is not None and not self.authz.match(lock.lockName, self.lock):
             return None
         hand = yield Hand.getService(self.master.botmaster)
-        person = hand.person_of(options.get('holdid'), options.get('holderid'))
+        person = hand.holds.person_of(options.get('holdid'), options.get('holderid'))
         buildid = build_of_holder(lock, options.get('holderid'))
         build = None
         if buildid is not None:
