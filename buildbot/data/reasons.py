@@ -16,7 +16,6 @@ from buildbot.process.eye import reasons
 from buildbot.process.eye import words
 from buildbot.process.eye.lockids import LockIds
 from buildbot.process.eye.reason import Reason as Told
-from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.util import epoch2datetime
 
 if TYPE_CHECKING:
@@ -71,8 +70,8 @@ class ReasonsEndpoint(base.Endpoint):
     def of_build(self, buildid: int) -> Any:
         """Return why a build and steps in it wait; nothing if it does not run on this master."""
         row = yield self.find('builds', buildid)
-        running = yield RunningBuilds.getService(self.master.botmaster)
-        builds = [build for build in running.builds if build.buildid == buildid]
+        running = self.master.botmaster.awaited.running
+        builds = [build for build in running if build.buildid == buildid]
         found = [reason for b in builds for reason in reasons.why_build_waits(b, self.now)]
         return [reason._replace(builderid=row['builderid']) for reason in found]
 

@@ -33,7 +33,8 @@ class LocksInUse(service.SharedService):
     :ivar tell: called with a copy and what has happened to it, one of ``locking.copy.NEWS``; None
         if nobody is to be told.
     :ivar record: called with a use of a copy that has ended; None if uses are not kept.
-    :ivar long_waits: told of each wait, see ``InUse``; None if long waits are not reported.
+    :ivar long_waits: its ``begin`` is called when an owner begins to wait, and ``end`` when the
+        wait is over; None if long waits are not reported.
     :ivar judge: called with a copy and the owner that has released it; None if nobody judges.
     :ivar tell_people: called with a copy, a word for the kind of message, and a sentence without
         the name of the copy; None if nobody tells people.

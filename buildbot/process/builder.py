@@ -35,7 +35,6 @@ from buildbot.process.requestmessages import RequestMessages
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import RETRY
-from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.process.seats import seats_of
 from buildbot.process.waiting.firstrelease import FirstRelease
 from buildbot.process.waiting.inbox import Inbox
@@ -529,7 +528,6 @@ class Builder(upstream.Builder):
                 self.botmaster.remove_in_progress_buildrequest(brid)
             yield self.master.data.updates.completeBuildRequests(brids, EXCEPTION)
             return True
-        running = yield RunningBuilds.getService(build.master.botmaster)
         if not self.running or not self.is_idle_for(workerforbuilder, buildrequests[0].id):
             return False  # builder removed, or worker taken, while a user's method was slow
         self._was_refused = False
@@ -557,7 +555,6 @@ class Builder(upstream.Builder):
         # Nothing has been waited for since the claim, so nothing can have come in between.
         log.msg(f'{build} begins on {workerforbuilder}')
         self.building.append(build)
-        running.add(build)
         self.botmaster.awaited.begun(build)
         workerforbuilder.buildStarted()
         workerforbuilder.worker.add_build(build)

@@ -23,7 +23,6 @@ from buildbot.process.eye.rows import copy_in
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.lockfacts import BY_HAND
 from buildbot.process.lockfacts import facts_of
-from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.process.waiting.reservation import Reservation
 from buildbot.util.eventual import fireEventually
 from buildbot.util.service import SharedService
@@ -151,11 +150,10 @@ class Sweep(SharedService):
         :returns: Deferred of a list of ``Leftover``.
         """
         in_use = yield LocksInUse.getService(self.parent)
-        running = yield RunningBuilds.getService(self.parent)
         found: dict[LockClaim, Leftover] = {}
         # from here on nothing is waited for, so nothing can end meanwhile
         for copy, claim in claims_in(in_use):
-            why = why_dead(claim, copy, running, self.parent)
+            why = why_dead(claim, copy, self.parent)
             if why is not None:
                 found.setdefault(claim, Leftover(copy, claim, why))
         return list(found.values())
@@ -171,17 +169,15 @@ def claims_in(in_use: LocksInUse) -> Iterator[tuple[BaseLock, LockClaim]]:
                 yield copy, claim
 
 
-def why_dead(
-    claim: LockClaim, copy: BaseLock, running: RunningBuilds, botmaster: Any
-) -> str | None:
+def why_dead(claim: LockClaim, copy: BaseLock, botmaster: Any) -> str | None:
     """Say why the owner of a claim counts as ended; None if it is alive or of an unknown kind."""
-    owner = claim.thing
+    owner, running = claim.thing, botmaster.awaited.running
     if isinstance(owner, Build):
-        return None if owner in running.builds else 'a build that is not running'
+        return None if owner in running else 'a build that is not running'
     if isinstance(owner, BuildStep):
         if not isinstance(owner.build, Build):
             return None
-        if owner.build not in running.builds:
+        if owner.build not in running:
             return 'whose build is not running'
         if owner.is_at_work or type(owner).startStep not in KNOWN_STARTS:
             return None

@@ -215,11 +215,15 @@ class Gauges:
         yield from self._of_locks()
         yield self._of_requests()
 
+    @property
+    def _locks(self) -> list[Any]:
+        in_use = self._master.botmaster.namedServices.get(LocksInUse.getName())
+        return [] if in_use is None else in_use.by_name()
+
     def _of_locks(self) -> Iterable[Any]:
         now = self._master.reactor.seconds()
         found: dict[str, list[float]] = {}
-        in_use = self._master.botmaster.namedServices.get(LocksInUse.getName())
-        for lock in [] if in_use is None else in_use.by_name():
+        for lock in self._locks:
             sums = found.setdefault(self._labels.label(lock.lockName), [0, 0, 0, 0])
             for copy in copies_in_use(lock):
                 oldest = oldest_wait(copy)
@@ -241,10 +245,9 @@ class Gauges:
         yield from self._of_resources()
 
     def _of_resources(self) -> Iterator[Any]:
-        in_use = self._master.botmaster.namedServices.get(LocksInUse.getName())
         copies = [
             copy
-            for lock in ([] if in_use is None else in_use.by_name())
+            for lock in self._locks
             if self._labels.label(lock.lockName) != OTHERS
             for copy in copies_to_see(lock)
             if copy.family is not None and copy.family.kind == RealPool.kind

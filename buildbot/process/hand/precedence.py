@@ -20,7 +20,6 @@ from buildbot.process.hand.wishes import Refused
 from buildbot.process.hand.wishes import check_seen
 from buildbot.process.hand.wishes import check_text
 from buildbot.process.lockfacts import known_facts
-from buildbot.process.runningbuilds import RunningBuilds
 
 if TYPE_CHECKING:
     from buildbot.process.hand.holds import Holds
@@ -94,9 +93,9 @@ class Precedence:
         facts = known_facts(thing)
         if facts.kind == 'quarantine':
             raise Refused(f'{copy}: nobody holds it, it is in quarantine; restore it instead')
-        running = yield RunningBuilds.getService(self._botmaster)
         buildid = facts.buildid
-        known = [b for b in running.builds if b.buildid is not None]  # the others only begin
+        running = self._botmaster.awaited.running
+        known = [b for b in running if b.buildid is not None]  # the others only begin
         build = next((b for b in known if b.buildid == buildid), None)
         if build is not None and build.stopped:
             return

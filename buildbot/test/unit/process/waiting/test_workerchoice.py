@@ -101,7 +101,8 @@ class Choice(unittest.TestCase):
     def test_least_crowded(self, _, accesses, builds, best):
         """Those are best where the fewest, for the units there are, come to the locks."""
         workers = [worker(name, *those) for name, those in builds.items()]
-        self.assertEqual(names(least_crowded(step_locks(step(*accesses)), workers)), best)
+        found = least_crowded(step_locks(step(*accesses)), workers, lambda lock, worker: 0)
+        self.assertEqual(names(found), best)
 
     @parameterized.expand(
         [
