@@ -45,7 +45,6 @@ class HistoryMixin(LocksMixin):
     def names_of(self, kwargs: dict[str, Any]) -> Any:
         """Return the names of the lock and of the copy in a path; the copy's may be None.
 
-        :returns: Deferred of a pair of names.
         :raises InvalidPathError: there is no such lock or copy, and never was.
         """
         uses = self.master.db.lock_uses

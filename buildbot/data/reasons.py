@@ -34,10 +34,7 @@ class ReasonsEndpoint(base.Endpoint):
 
     @defer.inlineCallbacks
     def rows(self, found: list[Told]) -> Any:
-        """Return reasons as rows of the data API, numbered from 1.
-
-        :returns: Deferred of a list of dicts.
-        """
+        """Return a Deferred of reasons as rows of the data API, numbered from 1."""
         ids = yield LockIds.getService(self.master.botmaster)
         yield ids.learn(reason.lock for reason in found if reason.lock is not None)
         return [row(number, reason, ids) for number, reason in enumerate(found, 1)]
@@ -55,10 +52,7 @@ class ReasonsEndpoint(base.Endpoint):
 
     @defer.inlineCallbacks
     def pending(self, builderid: int, brids: list[int]) -> Any:
-        """Return why requests of a builder do not start.
-
-        :param brids: the ids of pending requests.
-        """
+        """Return why these pending requests of a builder do not start."""
         builder = self.master.botmaster.getBuilderById(builderid)
         if builder is None:
             name = (yield self.find('builders', builderid))['name']

@@ -184,19 +184,13 @@ class Build(upstream.Build, LockOwner):
             self._limit.stop()
 
     def give_up(self, why: str) -> None:
-        """Stop waiting for its locks, and fail.
-
-        :param why: the reason that the build gives.
-        """
+        """Stop waiting for its locks, and fail for this reason."""
         if self._claim is not None and self._claim.waiting:
             self._gave_up = why
             self._claim.end()
 
     def end_hold(self, why: str) -> None:
-        """Stop and fail, because the build has held its locks for too long.
-
-        :param why: the reason that the build gives.
-        """
+        """Stop and fail for this reason, because the build has held its locks for too long."""
         if self.finished or self.stopped:
             return  # it is already ending for another reason
         self._held_too_long = True

@@ -529,10 +529,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._limit = limit_hold(self, claim)
 
     def give_up(self, why: str) -> None:
-        """Stop waiting for its locks, and fail.
-
-        :param why: the reason that its row and its log ``gave up`` give.
-        """
+        """Stop waiting for its locks, and fail for this reason."""
         if self._claim is not None and self._claim.waiting:
             self.why_not_run = why
             self._claim.end()
@@ -545,10 +542,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         raise upstream.BuildStepFailed
 
     def end_hold(self, why: str) -> None:
-        """Interrupt its work and fail, because it has held its locks for too long.
-
-        :param why: the reason that its row gives.
-        """
+        """Interrupt its work and fail for this reason: it has held its locks for too long."""
         if self.stopped or self.results is not None:
             return  # it is already ending for another reason
         self._ended_with, self.why_not_run = FAILURE, why
@@ -563,10 +557,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         return are_whole
 
     def fail_in_deadlock(self, why: str) -> None:
-        """Make an exception its result, whatever its remaining work comes to.
-
-        :param why: the reason that its row gives.
-        """
+        """Make an exception its result for this reason, whatever its remaining work comes to."""
         self._ended_with, self.why_not_run = EXCEPTION, why
 
     @defer.inlineCallbacks

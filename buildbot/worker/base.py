@@ -96,10 +96,7 @@ class AbstractWorker(upstream.AbstractWorker):
         return self.locksAvailable()
 
     def lends_place_of(self, build: Any) -> bool:
-        """Tell whether the worker takes a build on the place of one that waits for it.
-
-        :param build: the one that waits.
-        """
+        """Tell whether the worker takes a build on the place of this one, which waits for it."""
         # a latent worker that is being stopped has no place to lend
         if not getattr(self, 'substantiated', True) or not lends(self, build):
             return False

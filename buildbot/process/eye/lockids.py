@@ -39,10 +39,7 @@ class LockIds(SharedService):
         return self._asking.run(self._lock_id, lock)
 
     def learn(self, copies: Iterable[BaseLock]) -> defer.Deferred[None]:
-        """Find out the ids of copies, so that ``of`` knows them.
-
-        :returns: Deferred that fires when it is done.
-        """
+        """Find out the ids of copies, so that ``of`` knows them."""
         return self._asking.run(self._learn, list(copies))
 
     @defer.inlineCallbacks

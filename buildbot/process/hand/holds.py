@@ -106,10 +106,7 @@ class Holds:
         return self._enter(self._make(holdid, copy, by.who, reason, taking, now, until))
 
     def restore(self, row: Any, copy: BaseLock) -> None:
-        """Take, or wait for, what a person held or waited for when the master stopped.
-
-        :param row: the hold's row in the database.
-        """
+        """Take, or wait for, what a person held or waited for when the master stopped."""
         taking = Taking(row.mode, row.units)
         if definition_of(copy) is None and row.mode == 'counting':
             # until it is known how many there are; who only waited is to have no unit more for that

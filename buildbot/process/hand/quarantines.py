@@ -83,10 +83,7 @@ class Quarantines:
         )
 
     def restore(self, row: Any, copy: BaseLock) -> None:
-        """Take a copy out of use that was out of use when the master stopped.
-
-        :param row: the quarantine's row in the database.
-        """
+        """Take a copy out of use that was out of use when the master stopped, as its row says."""
         if copy.quarantine is None:
             self._begin(copy, row.who, row.reason, row.since)
 
@@ -132,10 +129,7 @@ class Quarantines:
         self._failures.released(copy, owner)
 
     def build_finished(self, build: dict[str, Any]) -> None:
-        """Take notice of the end of a build, which may have repaired a copy.
-
-        :param build: the build's row.
-        """
+        """Take notice of the row of a build that has ended, and may have repaired a copy."""
         buildid = build['buildid']
         for quarantine in list(self._quarantines):
             quarantine.note_repairs()  # it may be about to release the copy

@@ -44,10 +44,7 @@ def holders_of(copy: BaseLock) -> list[Any]:
 
 
 def what_has_changed(copy: BaseLock, version: str) -> str | None:
-    """Say what has changed with a copy since a version of it; None if nothing has.
-
-    :param version: an earlier result of ``version_of``.
-    """
+    """Say what has changed with a copy since ``version_of`` it was this; None if nothing has."""
     now = version_of(copy).split('-')
     seen = version.split('-')
     if seen == now:

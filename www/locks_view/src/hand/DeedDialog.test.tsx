@@ -52,6 +52,11 @@ describe('DeedDialog', () => {
     await waitFor(() => expect(master.paths().slice(before)).toContain('copies/7/holders'));
   });
 
+  it('does not promise that a hold ends by itself', async () => {
+    await hold(lab());
+    expect(dialog().getByText(/it. When its time is over, the hold ends by itself only if the lock says so; otherwise it is overdue.$/)).toBeTruthy();
+  });
+
   it('says how long until the end', async () => {
     await hold(lab());
     expect(dialog().getByText('for 1 h from now')).toBeTruthy();
