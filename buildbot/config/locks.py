@@ -74,10 +74,7 @@ def _problems(accesses: Any, in_build: bool, workers: Sequence[str]) -> Iterator
 
 
 def locks_of_builder(builder: BuilderConfig, steps: Iterable[Any]) -> Iterator[Mention]:
-    """Yield the locks of a builder, its steps and groups, each with its place, for ``str()``.
-
-    :param steps: the steps of the builder, as ``steps_of_builder`` gives them.
-    """
+    """Yield the locks of a builder and of these steps, each with its place, for ``str()``."""
     yield from _lock_ids(builder.locks, f'builder {builder.name!r}')
     for found in steps:
         yield from _lock_ids(found.step.locks, found)

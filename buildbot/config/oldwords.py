@@ -53,17 +53,13 @@ def warned_once(filename: str) -> Iterator[None]:
 
 def _warn_of_all(filename: str, words: dict[str, tuple[str, list[str]]]) -> None:
     for word, (today, mentions) in words.items():
-        _warn(filename, word, today, mentions)
-
-
-def _warn(filename: str, word: str, today: str, mentions: list[str]) -> None:
-    shown = [', '.join(mentions[:3])] if mentions else []
-    if len(mentions) > 3:
-        shown.append(f'and {len(mentions) - 3} more')
-    where = f' ({" ".join(shown)})' if shown else ''
-    text = f'[0.9.0 and later] {word} is {today} today{where}'
-    # without a registry, so that each reconfig warns again
-    warnings.warn_explicit(text, DeprecatedApiWarning, filename, _first_line(filename, word))
+        shown = [', '.join(mentions[:3])] if mentions else []
+        if len(mentions) > 3:
+            shown.append(f'and {len(mentions) - 3} more')
+        where = f' ({" ".join(shown)})' if shown else ''
+        text = f'[0.9.0 and later] {word} is {today} today{where}'
+        # without a registry, so that each reconfig warns again
+        warnings.warn_explicit(text, DeprecatedApiWarning, filename, _first_line(filename, word))
 
 
 def _first_line(filename: str, word: str) -> int:

@@ -32,8 +32,7 @@ class ActionsEndpoint(HistoryMixin, base.Endpoint):
     @defer.inlineCallbacks
     def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
         lock, copy = yield self.names_of(kwargs)
-        if resultSpec is not None:
-            resultSpec.fieldMapping = self.fieldMapping
+        resultSpec.fieldMapping = self.fieldMapping
         rows = yield self.master.db.lock_hand.actions_of(lock, copy, resultSpec)
         if isinstance(rows, base.ListResult):
             select_fields(rows, resultSpec)

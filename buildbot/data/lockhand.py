@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from typing import Any
-from typing import Callable
 
 from twisted.internet import defer
 
@@ -21,17 +20,17 @@ from buildbot.process.hand.wishes import Refused
 from buildbot.process.hand.wishes import check_text
 from buildbot.www.authz import Forbidden
 
-#: what each action calls, and the names of the parameters that it takes
-ACTIONS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
-    'hold': (Hand.hold, ('until', 'mode', 'units')),
-    'extend': (Hand.extend, ('holdid', 'until')),
-    'release': (Hand.release, ('holdid',)),
-    'handover': (Hand.hand_over, ('holdid', 'person')),
-    'first': (Hand.first, ('waiterid',)),
-    'back': (Hand.back, ('waiterid',)),
-    'kick': (Hand.kick, ('holderid',)),
-    'quarantine': (Hand.quarantine, ()),
-    'restore': (Hand.restore_copy, ()),
+#: what can be done, and the names of the parameters that it takes
+ACTIONS: dict[str, tuple[str, ...]] = {
+    'hold': ('until', 'mode', 'units'),
+    'extend': ('holdid', 'until'),
+    'release': ('holdid',),
+    'handover': ('holdid', 'person'),
+    'first': ('waiterid',),
+    'back': ('waiterid',),
+    'kick': ('holderid',),
+    'quarantine': (),
+    'restore': (),
 }
 
 #: parameters that may be left out
@@ -63,7 +62,7 @@ class ControlMixin:
         who = args.get('owner')
         if not who or (who == 'anonymous' and not self.master.config.handForAnonymous):
             raise Forbidden(b'log in first: the master keeps who did what with a lock')
-        do, names = ACTIONS[action]
+        names = ACTIONS[action]
         check_parameters(action, args, names)
         try:
             copy = yield self.copy_to_act_on(kwargs, args)
@@ -73,7 +72,7 @@ class ControlMixin:
             by = By(who, reason, args.get('version'))
             words = {name: args.get(name, OPTIONAL.get(name)) for name in names}
             hand = yield Hand.getService(self.master.botmaster)
-            done = yield do(hand, copy, by, **words)
+            done = yield hand.act(action, copy, by, **words)
             return (yield self._answer(copy, done))
         except (Refused, LockError) as e:
             raise InvalidQueryParameter(str(e)) from e

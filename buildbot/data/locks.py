@@ -15,8 +15,6 @@ from buildbot.data.exceptions import InvalidPathError
 from buildbot.data.lockhand import ControlMixin
 from buildbot.locking.copies import LocksInUse
 from buildbot.locking.copy import BaseLock
-from buildbot.mq.connector import MQConnector
-from buildbot.mq.simple import SimpleMQ
 from buildbot.process.eye.forecast import Forecast
 from buildbot.process.eye.history import History
 from buildbot.process.eye.lockids import LockIds
@@ -352,11 +350,10 @@ class Copy(base.ResourceType):
             self.produceEvent({**row}, each)
 
     def _is_heard(self, ids: tuple[int, int], news: str) -> bool:
-        # it is not known here what other masters consume
-        mq = self.master.mq
-        queue = mq.impl if isinstance(mq, MQConnector) else mq
+        # a queue between masters does not know what they consume
+        is_heard = getattr(getattr(self.master.mq, 'impl', None), 'is_heard', None)
         key = ('locks', str(ids[0]), 'copies', str(ids[1]), news)
-        return not isinstance(queue, SimpleMQ) or queue.is_heard(key)
+        return is_heard is None or is_heard(key)
 
 
 class HoldersEndpoint(LocksMixin, base.Endpoint):
@@ -469,10 +466,9 @@ def page(result_spec: Any, things: list[Any], rows_of: Any) -> Any:
 
     :param rows_of: takes some of the things, and returns their rows, or a Deferred of them.
     """
-    if result_spec is None or result_spec.filters or result_spec.order:
-        return (yield rows_of(things))
     offset, limit = result_spec.offset or 0, result_spec.limit
-    if not offset and limit is None:
+    is_all = not offset and limit is None
+    if is_all or result_spec.filters or result_spec.order:
         return (yield rows_of(things))
     end = None if limit is None else offset + limit
     rows = base.ListResult((yield rows_of(things[offset:end])))

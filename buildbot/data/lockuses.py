@@ -45,7 +45,6 @@ class HistoryMixin(LocksMixin):
     def names_of(self, kwargs: dict[str, Any]) -> Any:
         """Return the names of the lock and of the copy in a path; the copy's may be None.
 
-        :returns: Deferred of a pair of names.
         :raises InvalidPathError: there is no such lock or copy, and never was.
         """
         uses = self.master.db.lock_uses
@@ -95,8 +94,7 @@ class UsesEndpoint(HistoryMixin, base.Endpoint):
     def get(self, resultSpec: Any, kwargs: dict[str, Any]) -> Any:
         yield self.names_of(kwargs)
         yield self.settle()
-        if resultSpec is not None:
-            resultSpec.fieldMapping = self.fieldMapping
+        resultSpec.fieldMapping = self.fieldMapping
         rows = yield self.master.db.lock_uses.get(**kwargs, result_spec=resultSpec)
         if isinstance(rows, base.ListResult):
             select_fields(rows, resultSpec)

@@ -16,7 +16,6 @@ from buildbot.process.eye import reasons
 from buildbot.process.eye import words
 from buildbot.process.eye.lockids import LockIds
 from buildbot.process.eye.reason import Reason as Told
-from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.util import epoch2datetime
 
 if TYPE_CHECKING:
@@ -35,10 +34,7 @@ class ReasonsEndpoint(base.Endpoint):
 
     @defer.inlineCallbacks
     def rows(self, found: list[Told]) -> Any:
-        """Return reasons as rows of the data API, numbered from 1.
-
-        :returns: Deferred of a list of dicts.
-        """
+        """Return a Deferred of reasons as rows of the data API, numbered from 1."""
         ids = yield LockIds.getService(self.master.botmaster)
         yield ids.learn(reason.lock for reason in found if reason.lock is not None)
         return [row(number, reason, ids) for number, reason in enumerate(found, 1)]
@@ -56,10 +52,7 @@ class ReasonsEndpoint(base.Endpoint):
 
     @defer.inlineCallbacks
     def pending(self, builderid: int, brids: list[int]) -> Any:
-        """Return why requests of a builder do not start.
-
-        :param brids: the ids of pending requests.
-        """
+        """Return why these pending requests of a builder do not start."""
         builder = self.master.botmaster.getBuilderById(builderid)
         if builder is None:
             name = (yield self.find('builders', builderid))['name']
@@ -68,10 +61,13 @@ class ReasonsEndpoint(base.Endpoint):
         return reasons.why_pending(builder, builderid, brids, self.now)
 
     @defer.inlineCallbacks
-    def running(self, buildid: int) -> Any:
-        """Return a build that runs on this master; None if none with this id does."""
-        running = yield RunningBuilds.getService(self.master.botmaster)
-        return next((build for build in running.builds if build.buildid == buildid), None)
+    def of_build(self, buildid: int) -> Any:
+        """Return why a build and steps in it wait; nothing if it does not run on this master."""
+        row = yield self.find('builds', buildid)
+        running = self.master.botmaster.awaited.running
+        builds = [build for build in running if build.buildid == buildid]
+        found = [reason for b in builds for reason in reasons.why_build_waits(b, self.now)]
+        return [reason._replace(builderid=row['builderid']) for reason in found]
 
 
 def row(number: int, reason: Told, ids: LockIds) -> dict[str, Any]:
@@ -132,11 +128,7 @@ class BuildReasonsEndpoint(ReasonsEndpoint):
 
     @defer.inlineCallbacks
     def get(self, resultSpec: ResultSpec, kwargs: dict[str, Any]) -> Any:
-        row = yield self.find('builds', kwargs['buildid'])
-        build = yield self.running(row['buildid'])
-        found = [] if build is None else reasons.why_build_waits(build, self.now)
-        found = [reason._replace(builderid=row['builderid']) for reason in found]
-        return (yield self.rows(found))
+        return (yield self.rows((yield self.of_build(kwargs['buildid']))))
 
 
 class StepReasonsEndpoint(ReasonsEndpoint):
@@ -148,15 +140,8 @@ class StepReasonsEndpoint(ReasonsEndpoint):
     @defer.inlineCallbacks
     def get(self, resultSpec: ResultSpec, kwargs: dict[str, Any]) -> Any:
         step = yield self.find('steps', kwargs['stepid'])
-        build = yield self.running(step['buildid'])
-        row = yield self.find('builds', step['buildid'])
-        found = [] if build is None else reasons.why_build_waits(build, self.now)
-        found = [
-            reason._replace(builderid=row['builderid'])
-            for reason in found
-            if reason.stepid == step['stepid']
-        ]
-        return (yield self.rows(found))
+        found = yield self.of_build(step['buildid'])
+        return (yield self.rows([why for why in found if why.stepid == step['stepid']]))
 
 
 class Reason(base.ResourceType):

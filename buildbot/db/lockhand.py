@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from twisted.internet import defer
 
 from buildbot.db import base
+from buildbot.db.lockuses import delete_rows
 from buildbot.db.texts import exactly
 from buildbot.db.texts import kept
 from buildbot.util import epoch2datetime
@@ -33,11 +34,7 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
         return self._rows(holds.select().where(holds.c.masterid == masterid).order_by(*order))
 
     def add_hold(self, **columns: Any) -> defer.Deferred[int]:
-        """Add a hold.
-
-        :param columns: of ``lock_holds``, except its id.
-        :returns: Deferred of the id.
-        """
+        """Add a hold with these columns; return a Deferred of its id."""
         return self._add(self.db.model.lock_holds, columns)
 
     def change_hold(self, holdid: int, **columns: Any) -> defer.Deferred[None]:
@@ -56,11 +53,7 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
         return self._rows(rows.select().where(rows.c.masterid == masterid).order_by(rows.c.id))
 
     def add_quarantine(self, **columns: Any) -> defer.Deferred[int]:
-        """Add a quarantine.
-
-        :param columns: of ``lock_quarantines``, except its id.
-        :returns: Deferred of the id.
-        """
+        """Add a quarantine with these columns; return a Deferred of its id."""
         return self._add(self.db.model.lock_quarantines, columns)
 
     def delete_quarantine(self, quarantineid: int) -> defer.Deferred[None]:
@@ -69,10 +62,7 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
         return self._do(rows.delete().where(rows.c.id == quarantineid))
 
     def delete_quarantines(self, **columns: Any) -> defer.Deferred[None]:
-        """Delete the quarantines of a copy.
-
-        :param columns: those of ``lock_quarantines`` that name the master and the copy.
-        """
+        """Delete the quarantines of a copy, which these columns name together with the master."""
         rows = self.db.model.lock_quarantines
         same = [self._is(rows.c[name], value) for name, value in columns.items()]
         return self._do(rows.delete().where(*same))
@@ -88,7 +78,7 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
         return self._add(self.db.model.lock_actions, columns)
 
     def actions_of(
-        self, lock: str, copy: str | None = None, result_spec: Any = None
+        self, lock: str, copy: str | None, result_spec: Any
     ) -> defer.Deferred[list[dict[str, Any]]]:
         """Return what was done with a lock, as rows of the data API.
 
@@ -99,13 +89,7 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
         query = rows.select().where(rows.c.lock_hash == self.hashColumns(lock))
         if copy is not None:
             query = query.where(self._is(rows.c.copy, copy))
-
-        def get(conn: Any) -> list[dict[str, Any]]:
-            if result_spec is not None:
-                return result_spec.thd_execute(conn, query, action_of)
-            return [action_of(row) for row in conn.execute(query.order_by(rows.c.id))]
-
-        return self.db.pool.do(get)
+        return self.db.pool.do(lambda conn: result_spec.thd_execute(conn, query, action_of))
 
     def is_known(self, person: str) -> defer.Deferred[bool]:
         """Tell whether somebody with this name has ever done anything by hand."""
@@ -119,15 +103,7 @@ class LockHandConnectorComponent(base.DBConnectorComponent):
 
         :param masterid: of the master where it was done; None stands for any.
         """
-        rows = self.db.model.lock_actions
-        query = rows.delete().where(rows.c.at < time)
-        if masterid is not None:
-            query = query.where(rows.c.masterid == masterid)
-
-        def delete(conn: Any) -> int:
-            return conn.execute(query).rowcount
-
-        return self.db.pool.do_with_transaction(delete)
+        return delete_rows(self.db, self.db.model.lock_actions.c.at, time, masterid)
 
     def _is(self, column: Any, value: Any) -> Any:
         return exactly(column, value, self.db.pool.engine.dialect)

@@ -27,12 +27,7 @@ class LocksConnectorComponent(base.DBConnectorComponent):
 
     @defer.inlineCallbacks
     def find_copy_ids(self, lockid: int, names: Iterable[str]) -> Any:
-        """Return the ids of copies of a lock; each gets one if it has none.
-
-        :param lockid: id of the lock.
-        :param names: of the copies.
-        :returns: Deferred of a dict from name to id.
-        """
+        """Return the ids of copies of a lock, by name; each gets one if it has none."""
         found: dict[str, int] = {}
         for batch in self.doBatch(names, 300):
             hashes = {self.hashColumns(name): name for name in batch}

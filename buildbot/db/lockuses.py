@@ -49,15 +49,7 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
 
         :param masterid: of the master whose uses they are; None stands for any.
         """
-        uses = self.db.model.lock_uses
-        query = uses.delete().where(uses.c.until < time)
-        if masterid is not None:
-            query = query.where(uses.c.masterid == masterid)
-
-        def delete(conn: Any) -> int:
-            return conn.execute(query).rowcount
-
-        return self.db.pool.do_with_transaction(delete)
+        return delete_rows(self.db, self.db.model.lock_uses.c.until, time, masterid)
 
     def name_of_lock(self, lockid: int) -> defer.Deferred[str | None]:
         """Return the name of the lock with an id, in use or not; None if there never was one."""
@@ -86,7 +78,8 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
         self,
         lockid: int | None = None,
         copyid: int | None = None,
-        result_spec: Any = None,
+        *,
+        result_spec: Any,
     ) -> defer.Deferred[list[dict[str, Any]]]:
         """Return the uses of a lock or of a copy, as rows of the data API.
 
@@ -106,13 +99,7 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
             query = query.where(copies.c.lockid == lockid)
         if copyid is not None:
             query = query.where(uses.c.copyid == copyid)
-
-        def get(conn: Any) -> list[dict[str, Any]]:
-            if result_spec is not None:
-                return result_spec.thd_execute(conn, query, row_of)
-            return [row_of(row) for row in conn.execute(query)]
-
-        return self.db.pool.do(get)
+        return self.db.pool.do(lambda conn: result_spec.thd_execute(conn, query, row_of))
 
     def spans(
         self, lockid: int, since: float, take: Callable[[Iterable[Span]], Any]
@@ -137,12 +124,8 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
         :param take: takes the rows; its result is returned.
         """
         model = self.db.model
-        uses, copies, locks, builders = (
-            model.lock_uses,
-            model.lock_copies,
-            model.locks,
-            model.builders,
-        )
+        uses, copies = model.lock_uses, model.lock_copies
+        locks, builders = model.locks, model.builders
         tables = uses.join(copies, uses.c.copyid == copies.c.id)
         tables = tables.join(locks, copies.c.lockid == locks.c.id)
         tables = tables.outerjoin(builders, uses.c.builderid == builders.c.id)
@@ -150,12 +133,8 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
             sa.select(
                 locks.c.name.label('lock'),
                 builders.c.name.label('builder'),
-                uses.c.path,
-                uses.c.held_since,
-                uses.c.until,
-                uses.c.nested,
-                uses.c.kind,
-                uses.c.result,
+                *(uses.c[name] for name in ('path', 'kind', 'nested')),
+                *(uses.c[name] for name in ('held_since', 'until', 'result')),
             )
             .select_from(tables)
             .order_by(uses.c.id.desc())
@@ -187,6 +166,18 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
             return take(conn.execute(query), *names)
 
         return self.db.pool.do(read)
+
+
+def delete_rows(db: Any, column: Any, time: float, masterid: int | None) -> defer.Deferred[int]:
+    """Delete the rows of a table that have a time before this one; return how many there were.
+
+    :param column: of the table, with the time.
+    :param masterid: of the master whose rows they are; None stands for any.
+    """
+    query = column.table.delete().where(column < time)
+    if masterid is not None:
+        query = query.where(column.table.c.masterid == masterid)
+    return db.pool.do_with_transaction(lambda conn: conn.execute(query).rowcount)
 
 
 def row_of(row: Any) -> dict[str, Any]:

@@ -14,10 +14,7 @@ upstream = release(__name__)
 
 class StepsConnectorComponent(upstream.StepsConnectorComponent):
     def hide_step(self, stepid: int) -> defer.Deferred[None]:
-        """Hide the row of a step; the time of its end does not change.
-
-        :param stepid: id of the step.
-        """
+        """Hide the row of a step; the time of its end does not change."""
 
         def hide(conn: Any) -> None:
             steps = self.db.model.steps

@@ -22,7 +22,6 @@ from buildbot.locking.queue import be_passed
 from buildbot.locking.queue import overtaken
 from buildbot.locking.queue import place_in_front
 from buildbot.locking.queue import serve
-from buildbot.locking.resource import Resource
 
 
 class State(Enum):
@@ -130,14 +129,6 @@ class Claim(Waiter):
         """Yield the owners that hold units which it could get."""
         return (holding.owner for pool in self.pools for holding in pool.in_the_way())
 
-    def resources(self) -> dict[str, list[Resource]]:
-        """Return what it holds of each pool, by the name of the pool: here, nothing."""
-        return {}
-
-    def yields(self) -> bool:
-        """Return False: a plain claim does not give up its place."""
-        return False
-
     def too_large(self) -> list[Want]:
         """Return the wants for which there will never be enough units again."""
         return [
@@ -227,9 +218,6 @@ class Claim(Waiter):
         self.holdings = holdings = []
         for pool, want in self.pools.items():
             holdings.append(pool.take(self, want.exclusive, want.units))
-
-    def granted(self) -> None:
-        """Called when the claim is granted after a wait; otherwise ``enter`` returns True."""
 
     def hopeless(self, want: Want) -> None:
         """Called when the claim has ended because there will never be enough units for a want.

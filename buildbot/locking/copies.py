@@ -33,7 +33,8 @@ class LocksInUse(service.SharedService):
     :ivar tell: called with a copy and what has happened to it, one of ``locking.copy.NEWS``; None
         if nobody is to be told.
     :ivar record: called with a use of a copy that has ended; None if uses are not kept.
-    :ivar long_waits: told of each wait, see ``InUse``; None if long waits are not reported.
+    :ivar long_waits: its ``begin`` is called when an owner begins to wait, and ``end`` when the
+        wait is over; None if long waits are not reported.
     :ivar judge: called with a copy and the owner that has released it; None if nobody judges.
     :ivar tell_people: called with a copy, a word for the kind of message, and a sentence without
         the name of the copy; None if nobody tells people.
@@ -86,10 +87,16 @@ def definition_of(copy: BaseLock) -> Any:
 
 
 class FoundByName:
-    """A lock that exists once under its name, for as long as something refers to it."""
+    """A lock that exists once under its name, for as long as something refers to it.
+
+    :ivar lockid: what the configuration says about it; None before it says anything.
+    :ivar config_version: version of that configuration.
+    """
 
     has_resources = False  # whether its units have names
     in_use: InUse | None = None
+    lockid: Any = None
+    config_version = -1
 
     @classmethod
     @defer.inlineCallbacks
@@ -115,6 +122,10 @@ class FoundByName:
         in_use = parent.namedServices.get(LocksInUse.getName())
         return in_use.locks.get((cls, name)) if in_use is not None else None
 
+    def getLockForWorker(self, workername: str) -> Any:
+        """Return what a build on a worker claims: the lock, unless each worker has a copy."""
+        return self
+
 
 class RealMasterLock(BaseLock, FoundByName):
     """The copy of a ``MasterLock``. Its limit arrives with ``updateFromLockId``."""
@@ -123,49 +134,61 @@ class RealMasterLock(BaseLock, FoundByName):
 
     def __init__(self, name: str) -> None:
         super().__init__(name, 0)
-        self.config_version = -1
-        self.lockid: Any = None
-
-    def getLockForWorker(self, workername: str) -> RealMasterLock:
-        return self
 
     def updateFromLockId(self, lockid: Any, config_version: int) -> None:
         """Take over the limit of a newer configuration."""
-        assert self.lockName == lockid.name
-        self.config_version = config_version
-        self.lockid = lockid
+        self.lockid, self.config_version = lockid, config_version
         self.setMaxCount(lockid.maxCount)
 
 
-class RealWorkerLock(FoundByName):
-    """The copies of a ``WorkerLock``, one for each worker."""
+class SeveralCopies:
+    """What locks with several copies have in common. The limits come with ``updateFromLockId``.
 
-    kind = 'WorkerLock'
+    :ivar copies: those in use, by key.
+    """
+
+    in_use: InUse | None
+    lockid: Any
 
     def __init__(self, name: str) -> None:
         self.lockName = name
-        self.config_version = -1
-        self.lockid: Any = None
-        self.maxCount: int = 0
-        self.maxCountForWorker: dict[str, int] = {}
-        self.locks: WeakValueDictionary[str, BaseLock] = WeakValueDictionary()
+        self.copies: WeakValueDictionary[Any, BaseLock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
         return plain(self.lockName)
 
     @property
-    def description(self) -> str:
-        """What Buildbot calls it; people are told its name."""
-        return f'<WorkerLock({self.lockName}, {self.maxCount}, {self.maxCountForWorker})>'
-
-    @property
     def is_idle(self) -> bool:
         """Whether nobody holds a copy or waits for one."""
-        return all(lock.is_idle for lock in list(self.locks.values()))
+        return all(copy.is_idle for copy in self.all_copies())
 
     def all_copies(self) -> list[BaseLock]:
         """Return the copies that are in use."""
-        return list(self.locks.values())
+        return list(self.copies.values())
+
+    def _copy(self, key: Any, of: str) -> BaseLock:
+        copy = self.copies.get(key)
+        if copy is None:
+            # a person may hold it before a configuration defines the lock
+            limit = self._limit_of(key) if self.lockid is not None else 0
+            copy = self.copies[key] = BaseLock(self.lockName, limit, of, self)
+            copy.in_use, copy.key = self.in_use, key
+        return copy
+
+    def _limit_of(self, key: Any) -> int:
+        raise NotImplementedError
+
+    def updateFromLockId(self, lockid: Any, config_version: int) -> None:
+        """Take over the limits of a newer configuration, also for the copies in use."""
+        self.lockid, self.config_version = lockid, config_version
+        for key, copy in list(self.copies.items()):
+            copy.setMaxCount(self._limit_of(key))
+
+
+class RealWorkerLock(SeveralCopies, FoundByName):
+    """The copies of a ``WorkerLock``, one for each worker."""
+
+    kind = 'WorkerLock'
 
     def scope_of(self, copy: BaseLock) -> dict[str, str | None]:
         """Say which worker a copy is for."""
@@ -173,55 +196,19 @@ class RealWorkerLock(FoundByName):
 
     def copy_on(self, workername: str) -> BaseLock | None:
         """Return the copy of a worker; None if it is not in use."""
-        return self.locks.get(workername)
+        return self.copies.get(workername)
 
-    def _limit_for(self, workername: str) -> int:
-        return self.maxCountForWorker.get(workername, self.maxCount)
+    def _limit_of(self, key: str) -> int:
+        return self.lockid.units_on(key)
 
     def getLockForWorker(self, workername: str) -> BaseLock:
-        lock = self.locks.get(workername)
-        if lock is None:
-            lock = BaseLock(self.lockName, self._limit_for(workername), workername, self)
-            lock.in_use, lock.key = self.in_use, workername
-            self.locks[workername] = lock
-        return lock
-
-    def updateFromLockId(self, lockid: Any, config_version: int) -> None:
-        """Take over the limits of a newer configuration, also for the copies in use."""
-        assert self.lockName == lockid.name
-        self.config_version = config_version
-        self.lockid = lockid
-        self.maxCount = lockid.maxCount
-        self.maxCountForWorker = lockid.maxCountForWorker
-        for workername, lock in list(self.locks.items()):
-            lock.setMaxCount(self._limit_for(workername))
+        return self._copy(workername, workername)
 
 
-class RealBranchLock(FoundByName):
-    """The copies of a ``BranchLock``: a ``BaseLock`` for each codebase and branch, or for each key.
-
-    The limits arrive with ``updateFromLockId``.
-    """
+class RealBranchLock(SeveralCopies, FoundByName):
+    """The copies of a ``BranchLock``, one for each codebase and branch, or for each key."""
 
     kind = 'BranchLock'
-
-    def __init__(self, name: str) -> None:
-        self.lockName = name
-        self.config_version = -1
-        self.lockid: Any = None
-        self.copies: WeakValueDictionary[tuple[str, str | None], BaseLock] = WeakValueDictionary()
-
-    def __repr__(self) -> str:
-        return plain(self.lockName)
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nobody holds a copy or waits for one."""
-        return all(lock.is_idle for lock in list(self.copies.values()))
-
-    def getLockForWorker(self, workername: str) -> RealBranchLock:
-        """Return itself: which copy is meant depends on the branch, not on the worker."""
-        return self
 
     def locks_for_sources(self, sources: Sequence[SourceStampModel]) -> list[BaseLock]:
         """Return the copies that a build of these sources takes: one for each codebase.
@@ -247,10 +234,6 @@ class RealBranchLock(FoundByName):
         """Return the copy for the value that the lock's ``key`` was rendered to."""
         return self.copy_for('', key if key is None else str(key))
 
-    def all_copies(self) -> list[BaseLock]:
-        """Return the copies that are in use."""
-        return list(self.copies.values())
-
     def scope_of(self, copy: BaseLock) -> dict[str, str | None]:
         """Say which codebase and branch, or which key, a copy is for."""
         codebase, of = copy.key
@@ -258,22 +241,9 @@ class RealBranchLock(FoundByName):
             return {'scope': 'key', 'key': of}
         return {'scope': 'branch', 'codebase': codebase, 'branch': of}
 
+    def _limit_of(self, key: tuple[str, str | None]) -> int:
+        return self.lockid.max_count_for(key[1])
+
     def copy_for(self, codebase: str, branch: str | None) -> BaseLock:
         """Return the copy for a branch, or for what the lock's ``key`` was rendered to."""
-        lock = self.copies.get((codebase, branch))
-        if lock is None:
-            of = f'{codebase}:{branch}' if codebase else f'{branch}'
-            # a person may hold the copy before a configuration defines the lock
-            limit = self.lockid.max_count_for(branch) if self.lockid is not None else 0
-            lock = BaseLock(self.lockName, limit, of, self)
-            lock.in_use, lock.key = self.in_use, (codebase, branch)
-            self.copies[codebase, branch] = lock
-        return lock
-
-    def updateFromLockId(self, lockid: Any, config_version: int) -> None:
-        """Take over the limits of a newer configuration, also for the copies in use."""
-        assert self.lockName == lockid.name
-        self.config_version = config_version
-        self.lockid = lockid
-        for (_, branch), lock in list(self.copies.items()):
-            lock.setMaxCount(lockid.max_count_for(branch))
+        return self._copy((codebase, branch), f'{codebase}:{branch}' if codebase else f'{branch}')

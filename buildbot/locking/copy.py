@@ -57,28 +57,14 @@ NEWS = CLAIMED, RELEASED, WAITING, LEFT, LIMIT, CHANGED = (
 
 
 class InUse(Protocol):
-    """Receives the news of copies of locks. It does not change them.
-
-    :ivar record: called with a use of a copy that has ended; None if uses are not kept.
-    :ivar long_waits: its ``begin`` is called when an owner begins to wait, and ``end`` when the
-        wait is over; None if long waits are not reported.
-    """
+    """Receives the news of copies of locks; see ``LocksInUse``. It does not change them."""
 
     record: Callable[[Any], Any] | None
     long_waits: Any
 
-    def announce(self, lock: BaseLock, news: str) -> None:
-        """Tell that something has happened to a copy.
+    def announce(self, lock: BaseLock, news: str) -> None: ...
 
-        :param news: what has happened, one of ``NEWS``.
-        """
-
-    def report(self, lock: BaseLock, what: str, text: str) -> None:
-        """Tell people about a copy.
-
-        :param what: a word for the kind of message.
-        :param text: a sentence.
-        """
+    def report(self, lock: BaseLock, what: str, text: str) -> None: ...
 
 
 class LockError(Exception):
@@ -157,10 +143,7 @@ class LockClaim(Claim):
         return True
 
     def announce(self, news: str) -> None:
-        """Tell what has happened to each of its copies.
-
-        :param news: one of ``NEWS``.
-        """
+        """Tell what has happened to each of its copies, one of ``NEWS``."""
         for lock, _ in self.accesses:
             if lock.in_use is not None:  # avoids a call for nothing each time units change hands
                 lock.announce(news)
@@ -344,6 +327,7 @@ class LockClaim(Claim):
         return UnitsError(lock.never(access))
 
     def resources(self) -> dict[str, list[Resource]]:
+        """Return what it holds of each pool, by the name of the pool."""
         found: dict[str, list[Resource]] = {}
         for holding in self.holdings:
             if holding.resources:
@@ -411,12 +395,6 @@ class BaseLock:
 
     def __repr__(self) -> str:
         return plain(self.label)
-
-    @property
-    def description(self) -> str:
-        """What Buildbot calls it; people are told its label."""
-        kind = self.kind if self.family is None else self.family.kind
-        return f'<{kind}({self.lockName}, {self.maxCount}){self.label[len(self.lockName) :]}>'
 
     @property
     def is_idle(self) -> bool:
@@ -605,19 +583,12 @@ class BaseLock:
         return self.release_subs.subscribe(callback)
 
     def announce(self, news: str) -> None:
-        """Tell what has happened to the copy.
-
-        :param news: one of ``NEWS``.
-        """
+        """Tell what has happened to the copy, one of ``NEWS``."""
         if self.in_use is not None:
             self.in_use.announce(self, news)
 
     def report(self, what: str, text: str) -> None:
-        """Tell people about the copy.
-
-        :param what: a word for the kind of message.
-        :param text: a sentence.
-        """
+        """Tell people about the copy; see ``LocksInUse``."""
         if self.in_use is not None:
             self.in_use.report(self, what, text)
 

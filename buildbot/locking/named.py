@@ -346,10 +346,7 @@ class Lane(Pool):
         self.lock.remove(holding)
 
     def left_behind(self, holding: NamedHolding) -> Iterator[Any]:
-        """Yield the claims that may be hopeless, now that the holding around them has ended.
-
-        :param holding: that holding; it had resources that no longer exist for others.
-        """
+        """Yield the claims that may be hopeless, now that this holding around them has ended."""
         if holding.bits & ~self.lock.offered:
             for claim in self.lock.claims():
                 if holding.owner in claim.ancestors:

@@ -6,24 +6,12 @@ from __future__ import annotations
 from typing import Any
 from typing import Iterable
 from typing import Iterator
-from typing import Protocol
 
 from buildbot.locking.claim import Claim
 from buildbot.locking.plain import plain
 from buildbot.locking.resource import Resource
 
 BY_IDENTITY = object.__hash__  # of a class that has no == of its own
-
-
-class Since(Protocol):
-    """Since when an owner has waited for its locks and held them. It decides nothing.
-
-    :ivar waits_since: when it began to wait, also while it holds them; None if it did not wait.
-    :ivar holds_since: when it began to hold them; None if it does not hold them yet.
-    """
-
-    waits_since: float | None
-    holds_since: float | None
 
 
 class LockOwner:
@@ -38,7 +26,7 @@ class LockOwner:
         master's clock; None if nobody did.
     :cvar lock_may_yield: whether it has ``yield_place()``, which leaves the line when its place
         there would keep others waiting for ever.
-    :cvar lock_log: since when it waits and holds; None if nobody knows.
+    :cvar lock_log: a ``LockLog``, which knows since when it waits and holds; None if nobody does.
     :cvar lock_key: the key by which its claims know it; None before its first claim.
     """
 
@@ -48,7 +36,7 @@ class LockOwner:
     lock_choice: Any = None
     lock_moved_at: float | None = None
     lock_may_yield = False
-    lock_log: Since | None = None
+    lock_log: Any = None
     lock_key: _Key | None = None
 
     def take_over(self, other: LockOwner) -> None:

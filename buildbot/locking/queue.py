@@ -46,7 +46,7 @@ class Waiter:
         raise NotImplementedError
 
     def granted(self) -> None:
-        """Called when it has been granted its units after a wait."""
+        """Called when it has been granted its units after a wait; ``enter`` tells it otherwise."""
 
     def drains(self) -> None:
         """Called when its patience has ended, and its locks begin to drain."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: the build requests that running builds wait for."""
+"""New: the running builds, and the build requests that they wait for."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ class Awaited:
     """Knows which build waits for each request that one of its steps has triggered.
 
     It does not start or wake any.
+
+    :ivar running: the builds that run on this master, including those of removed builders.
     """
 
     def __init__(self) -> None:
+        self.running: dict[Any, None] = {}
         self._builds: dict[int, Any] = {}
         self._since: dict[int, float] = {}
         # the builds of requests that have one, and the waits of requests that could not start
@@ -29,10 +32,7 @@ class Awaited:
         return iter(self._builds)
 
     def add(self, brid: int, build: Any, now: float) -> None:
-        """Note that a build waits for a request from now on.
-
-        :param now: the time, in seconds.
-        """
+        """Note that a build waits for a request from now on."""
         self._builds[brid] = build
         self._since[brid] = now
 
@@ -58,10 +58,7 @@ class Awaited:
         return [brid for brid in self._builds if build in self.around(brid)]
 
     def owner_around(self, brid: int, builder_name: str) -> Any:
-        """Return the owner, usually a step, that waits for a request; None if nobody does.
-
-        :param builder_name: name of the request's builder.
-        """
+        """Return the owner, usually a step, that waits for a request; None if nobody does."""
         build = self._builds.get(brid)
         return None if build is None else build.lock_owner_of(brid, builder_name)
 
@@ -70,7 +67,8 @@ class Awaited:
         return self._since.get(brid, 0.0)
 
     def begun(self, build: Any) -> None:
-        """Note that a build, which others may wait for, has begun."""
+        """Note that a build has begun; others may wait for it."""
+        self.running[build] = None
         for request in build.requests:
             self._waits.pop(request.id, None)
             if request.waitedFor:
@@ -78,6 +76,7 @@ class Awaited:
 
     def ended(self, build: Any) -> None:
         """Note that a build has ended."""
+        self.running.pop(build, None)
         for request in build.requests:
             # the waiting build learns of the end only when the request is complete
             if request.id not in self._builds or not ended_for_good(build):
@@ -91,10 +90,7 @@ class Awaited:
         return build is None or not ended_for_good(build)
 
     def pends(self, brid: int, wait: Any) -> None:
-        """Note the wait of a request that could not start.
-
-        :param wait: the request's ``RequestWait``.
-        """
+        """Note the ``RequestWait`` of a request that could not start."""
         self._waits[brid] = wait
 
     def waits_within(self, build: Any) -> Iterator[Any]:

@@ -16,7 +16,7 @@ from buildbot.process.eye.history import History
 from buildbot.process.eye.watch import Watch
 from buildbot.process.hand.hand import Hand
 from buildbot.process.knots import Knots
-from buildbot.process.latecancel import cancel_later
+from buildbot.process.latewrite import cancel_later
 from buildbot.process.longwaits import LongWaits
 from buildbot.process.sweep import Sweep
 from buildbot_overlay import release

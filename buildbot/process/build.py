@@ -35,6 +35,7 @@ from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.groups.run import always_running
 from buildbot.process.groups.run import run_inside
 from buildbot.process.hand.failures import tell_release
+from buildbot.process.latewrite import end_rows
 from buildbot.process.limits import Limit
 from buildbot.process.limits import limit_hold
 from buildbot.process.limits import limit_wait
@@ -42,7 +43,6 @@ from buildbot.process.lockfacts import Facts
 from buildbot.process.lockfacts import first_branch
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import together
-from buildbot.process.lostrows import end_rows
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
@@ -184,19 +184,13 @@ class Build(upstream.Build, LockOwner):
             self._limit.stop()
 
     def give_up(self, why: str) -> None:
-        """Stop waiting for its locks, and fail.
-
-        :param why: the reason that the build gives.
-        """
+        """Stop waiting for its locks, and fail for this reason."""
         if self._claim is not None and self._claim.waiting:
             self._gave_up = why
             self._claim.end()
 
     def end_hold(self, why: str) -> None:
-        """Stop and fail, because the build has held its locks for too long.
-
-        :param why: the reason that the build gives.
-        """
+        """Stop and fail for this reason, because the build has held its locks for too long."""
         if self.finished or self.stopped:
             return  # it is already ending for another reason
         self._held_too_long = True

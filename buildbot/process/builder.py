@@ -35,7 +35,6 @@ from buildbot.process.requestmessages import RequestMessages
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import RETRY
-from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.process.seats import seats_of
 from buildbot.process.waiting.firstrelease import FirstRelease
 from buildbot.process.waiting.inbox import Inbox
@@ -404,11 +403,8 @@ class Builder(upstream.Builder):
         """Whether the release of locks that a build was just refused will wake the builder."""
         return self._was_refused and self._refused.is_awaited
 
-    def worker_occupied(self, taken: Any) -> None:
-        """Let requests leave the line, because a worker has another build or takes no more.
-
-        :param taken: the worker.
-        """
+    def worker_occupied(self) -> None:
+        """Let requests leave the line, because a worker has another build or takes no more."""
         self.look_for_knots()
         if not self.reservations:
             return
@@ -416,17 +412,12 @@ class Builder(upstream.Builder):
         has_step_locks = bool(self.worker_choice.step_locks.lockids)
         if self.reservations and has_step_locks and not self.choose_worker:
             # if all idle workers are fed, requests that can wait for room leave the line meanwhile
-            workers = self.getAvailableWorkers()
-            workers.sort(key=lambda worker: worker.worker is not taken)
-            if self.worker_choice.leaves_all(workers):
+            if self.worker_choice.leaves_all(self.getAvailableWorkers()):
                 self.reservations.leave_lines_if(lambda request: not request.waitedFor)
 
-    def worker_away(self, worker: Any) -> None:
-        """Let requests leave the line, because a worker takes no build until it comes back.
-
-        :param worker: the worker.
-        """
-        self.worker_occupied(worker)
+    def worker_away(self) -> None:
+        """Let requests leave the line, because a worker takes no build until it comes back."""
+        self.worker_occupied()
         # those that wait for another worker may now keep the builds there waiting for ever
         for brid in dict.fromkeys(reservation.request.id for reservation in self.reservations):
             self.botmaster.knots.doubt(self.request_waits.of(brid))
@@ -441,7 +432,7 @@ class Builder(upstream.Builder):
     def detached(self, worker: Any) -> None:
         super().detached(worker)
         self._give_up_asking_about(worker.workername)
-        self.worker_away(worker)
+        self.worker_away()
 
     @defer.inlineCallbacks
     def get_highest_priority(self) -> Any:
@@ -544,7 +535,6 @@ class Builder(upstream.Builder):
                 self.botmaster.remove_in_progress_buildrequest(brid)
             yield self.master.data.updates.completeBuildRequests(brids, EXCEPTION)
             return True
-        running = yield RunningBuilds.getService(build.master.botmaster)
         if not self.running or not self.is_idle_for(workerforbuilder, buildrequests[0].id):
             return False  # builder removed, or worker taken, while a user's method was slow
         self._was_refused = False
@@ -572,7 +562,6 @@ class Builder(upstream.Builder):
         # Nothing has been waited for since the claim, so nothing can have come in between.
         log.msg(f'{build} begins on {workerforbuilder}')
         self.building.append(build)
-        running.add(build)
         self.botmaster.awaited.begun(build)
         workerforbuilder.buildStarted()
         workerforbuilder.worker.add_build(build)

@@ -48,7 +48,8 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         # the builders that are being looked at, and whether each needs another look afterwards
         self._looks: dict[Builder, bool] = {}
         self._is_stopping = False
-        self._sorting_since: float | None = None
+        #: since when the user's ``prioritizeBuilders`` has been running; None if it is not
+        self.sorting_since: float | None = None
 
     @defer.inlineCallbacks
     def stopService(self) -> Any:
@@ -107,11 +108,6 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         """Return when a builder gets another look after an error; None if there was no error."""
         call = self._again.get(builder_name)
         return None if call is None else call.getTime()
-
-    @property
-    def sorting_since(self) -> float | None:
-        """Since when the user's ``prioritizeBuilders`` has been running; None if it is not."""
-        return self._sorting_since
 
     def _is_to_be_looked_at(self, builder: Builder, is_sorted: bool) -> bool:
         if self._is_stopping:
@@ -178,7 +174,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         if not self.master.config.prioritizeBuilders:
             return (yield sorting)
         late = self.master.reactor.callLater(Questions.logged_after, self._end_sorting, sorting)
-        self._sorting_since = self.master.reactor.seconds()
+        self.sorting_since = self.master.reactor.seconds()
         try:
             names = yield sorting
         except Exception as e:  # such as a result that is not a list of builders
@@ -187,7 +183,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
                 f'while putting builders {names} in order; they are processed in no particular'
                 ' order',
             )
-        self._sorting_since = None
+        self.sorting_since = None
         if late.active():
             late.cancel()
         known = self.botmaster.builders  # one may have been removed while they were sorted

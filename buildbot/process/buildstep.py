@@ -30,9 +30,6 @@ from buildbot.locking.copy import LockClaim
 from buildbot.locking.owner import key_of
 from buildbot.locks import LockError
 from buildbot.locks import LockOwner
-from buildbot.process.deadlocklog import DEADLOCK
-from buildbot.process.deadlocklog import in_words
-from buildbot.process.endable import endable
 from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.eye.words import plain
 from buildbot.process.hand.failures import tell_release
@@ -45,6 +42,7 @@ from buildbot.process.lockfacts import facts_of
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import get_real_locks_from_accesses
 from buildbot.process.locks import names_of_locks
+from buildbot.process.questions import endable
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
@@ -57,6 +55,9 @@ if TYPE_CHECKING:
     from buildbot.worker.protocols.base import Connection
 
 upstream = release(__name__)
+
+#: the name of the log of a step that was ended because of a deadlock
+DEADLOCK = 'deadlock'
 
 #: the attributes that describe a step in its row
 DESCRIPTIONS = frozenset({'description', 'descriptionDone', 'descriptionSuffix'})
@@ -528,10 +529,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._limit = limit_hold(self, claim)
 
     def give_up(self, why: str) -> None:
-        """Stop waiting for its locks, and fail.
-
-        :param why: the reason that its row and its log ``gave up`` give.
-        """
+        """Stop waiting for its locks, and fail for this reason."""
         if self._claim is not None and self._claim.waiting:
             self.why_not_run = why
             self._claim.end()
@@ -544,10 +542,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         raise upstream.BuildStepFailed
 
     def end_hold(self, why: str) -> None:
-        """Interrupt its work and fail, because it has held its locks for too long.
-
-        :param why: the reason that its row gives.
-        """
+        """Interrupt its work and fail for this reason: it has held its locks for too long."""
         if self.stopped or self.results is not None:
             return  # it is already ending for another reason
         self._ended_with, self.why_not_run = FAILURE, why
@@ -562,10 +557,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         return are_whole
 
     def fail_in_deadlock(self, why: str) -> None:
-        """Make an exception its result, whatever its remaining work comes to.
-
-        :param why: the reason that its row gives.
-        """
+        """Make an exception its result for this reason, whatever its remaining work comes to."""
         self._ended_with, self.why_not_run = EXCEPTION, why
 
     @defer.inlineCallbacks
@@ -573,7 +565,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         cause = first_cause(why)
         if cause.check(CircleError):
             # who waits for whom is more useful than a traceback
-            yield self.addCompleteLog(f'{logprefix}{DEADLOCK}', in_words(cause.value.waits))
+            yield self.addCompleteLog(f'{logprefix}{DEADLOCK}', text_of_deadlock(cause.value.waits))
             return
 
         yield super().addLogWithFailure(why, logprefix)
@@ -625,3 +617,16 @@ def name_and_message(why: Failure) -> str:
     """Return the type of an error and its message."""
     why = first_cause(why)
     return f'{why.type.__name__}: {why.getErrorMessage()}'
+
+
+def text_of_deadlock(waits: Iterable[str], more: str = '') -> str:
+    """Say which waits could never end, and that this step was ended.
+
+    :param waits: for each wait, a sentence on who waits for what and who has it.
+    :param more: why the step was ended now; put at the end.
+    """
+    lines = ''.join(f'- {wait}\n' for wait in waits)
+    return (
+        f'None of these could ever continue:\n\n{lines}\nThis step was ended, so that the others'
+        f' can{more}.\n'
+    )

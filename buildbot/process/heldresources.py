@@ -47,21 +47,13 @@ def read_substitution(text: str) -> tuple[Any, Any, str | None]:
 
 
 def resources_seen(props: Any, pool: str) -> Sequence[Resource]:
-    """Return the resources of a pool that are held where something is rendered.
-
-    :param props: the properties used for rendering.
-    :param pool: name of the pool.
-    :returns: the resources, in the order of the pool.
-    """
+    """Return the resources of a pool that are held where these properties are used to render."""
     seen = props if hasattr(props, 'resources') else props.getBuild()
     return seen.resources(pool) if hasattr(seen, 'resources') else ()
 
 
 def resources_in_words(claim: LockClaim) -> str:
-    """Say which resources of pools a held claim has: ``board-1, board-4 of boards``.
-
-    :returns: the text; empty if the claim has none.
-    """
+    """Say which resources of pools a held claim has, if any: ``board-1, board-4 of boards``."""
     held = [
         f'{", ".join(resource.name for resource in holding.resources)} of {copy}'
         for (copy, _), holding in zip(claim.accesses, claim.holdings)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
-from typing import Callable
 from typing import NamedTuple
 from typing import Sequence
 
@@ -26,9 +25,10 @@ from buildbot.locking.owner import waits_of
 from buildbot.locking.owner import waits_since
 from buildbot.process.build import Build
 from buildbot.process.buildstep import BuildStep
-from buildbot.process.deadlocklog import in_words
+from buildbot.process.buildstep import text_of_deadlock
 from buildbot.steps.trigger import Trigger
 from buildbot.util.eventual import eventually
+from buildbot.util.subscription import SubscriptionPoint
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -53,7 +53,7 @@ class Knots:
     """Finds waits of requests that cannot end, and ends one so that the others can go on.
 
     :param botmaster: the botmaster of the master that has these requests.
-    :ivar heard: callables, called with an owner that is ended for the others, and the error.
+    :ivar ended: those who are told of an owner that is ended for the others, and of the error.
     """
 
     def __init__(self, botmaster: Any) -> None:
@@ -62,7 +62,7 @@ class Knots:
         self._suspected: dict[int, Suspicion] = {}
         # by id of a request that is being cancelled: the waits to judge when it has been
         self._given_up: dict[int, dict[RequestWait, None]] = {}
-        self.heard: list[Callable[[LockOwner, CircleError], Any]] = []
+        self.ended = SubscriptionPoint('ends of deadlocks')
 
     def doubt(self, wait: RequestWait) -> None:
         """Judge soon whether a wait can end, because it has begun or lost a way to end."""
@@ -156,7 +156,7 @@ class Knots:
         self.trust(wait.brid)
         self._given_up[wait.brid] = {}
         self.tell(step, error)
-        step.wait_in_vain([wait.brid], str(error), in_words(error.waits, more))
+        step.wait_in_vain([wait.brid], str(error), text_of_deadlock(error.waits, more))
 
     def pends_no_more(self, brid: int) -> None:
         """Judge the waits that may end because a request that was given up is no longer pending."""
@@ -168,11 +168,7 @@ class Knots:
         log.msg(f'{owner.lock_name()} is ended: {error}')
         if error.lock is not None:
             error.lock.report('circle', f'{owner.lock_name()} fails: {error}')
-        for hear in list(self.heard):
-            try:
-                hear(owner, error)
-            except Exception as e:
-                log.err(e, f'while telling that {owner.lock_name()} is ended')
+        self.ended.deliver(owner, error)
 
     def _suspect(self, wait: RequestWait) -> None:
         brid, master = wait.brid, self._botmaster.master

@@ -10,6 +10,7 @@ from typing import Callable
 from twisted.internet import defer
 from twisted.python import log
 
+from buildbot.data.resultspec import Filter
 from buildbot.util import asyncSleep
 
 if TYPE_CHECKING:
@@ -52,3 +53,55 @@ def write_at_last(
         yield asyncSleep(AGAIN_AFTER, master.reactor)
         if not master.running:
             return
+
+
+UNENDED = [Filter('complete', 'eq', [False])]
+
+
+def end_rows(master: BuildMaster, buildid: Any, text: str, results: int | None) -> Any:
+    """End the rows of an ended build, its steps and their logs that have no end yet.
+
+    :param text: the text for the build's row.
+    :param results: the result of the build, also used for steps whose end is not known.
+    :returns: Deferred that fires when this is written.
+    """
+
+    @defer.inlineCallbacks
+    def write() -> Any:
+        updates = master.data.updates
+        for step in (yield master.data.get(('builds', buildid, 'steps'), UNENDED)):
+            stepid = step['stepid']
+            for row in (yield master.data.get(('steps', stepid, 'logs'), UNENDED)):
+                yield updates.finishLog(row['logid'])
+            yield updates.setStepStateString(stepid, 'its end could not be written')
+            yield updates.finishStep(stepid, results, False)
+        build = yield master.data.get(('builds', buildid))
+        if not build['complete']:
+            yield updates.setBuildStateString(buildid, text)
+            yield updates.finishBuild(buildid, results)
+
+    return write_at_last(master, f'that build {buildid} has ended', write)
+
+
+@defer.inlineCallbacks
+def cancel_later(botmaster: Any, brid: int, row: dict[str, Any] | None, reason: str) -> Any:
+    """Cancel a request some seconds later, after an error has prevented it.
+
+    A request is taken before it is cancelled. If the error came after that, nobody would ever build
+    or complete the request; so it is given back before it is cancelled again.
+
+    :param brid: id of the request.
+    :param row: the request's row before the first attempt; None if it could not be read.
+    :param reason: why the request is cancelled.
+    :returns: Deferred that fires when the request is cancelled, or the master has been stopped.
+    """
+    master = botmaster.master
+    if row is None or row['claimed'] or botmaster.is_in_progress(brid):
+        yield asyncSleep(AGAIN_AFTER, master.reactor)
+        if master.running:
+            yield master.data.control('cancel', {'reason': reason}, ('buildrequests', brid))
+        return
+    botmaster.add_in_progress_buildrequest(brid)
+    botmaster.maybe_cancel_in_progress_buildrequest(brid, reason)
+    builder = botmaster.getBuilderById(row['builderid'])
+    yield botmaster.brd.give_back([(builder, brid)], AGAIN_AFTER)

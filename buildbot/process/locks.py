@@ -29,7 +29,6 @@ from buildbot.locks import BranchLock
 from buildbot.locks import LockAccess
 from buildbot.locks import in_access
 from buildbot.process.rendering import render
-from buildbot.process.runningbuilds import RunningBuilds
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
@@ -144,9 +143,9 @@ def find_owner_around(builder: Any, buildrequest: BuildRequest) -> Any:
     """
     if not buildrequest.waitedFor:
         return None
+    running = builder.botmaster.awaited.running
     buildset = yield builder.master.data.get(('buildsets', str(buildrequest.bsid)))
-    running = yield RunningBuilds.getService(builder.botmaster)
-    for build in running.builds:
+    for build in running:
         if buildset and build.buildid == buildset['parent_buildid']:
             return build.lock_owner_of(buildrequest.id, builder.name)
     return None

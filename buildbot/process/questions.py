@@ -8,8 +8,28 @@ from typing import Callable
 from typing import Collection
 
 from twisted.internet import defer
-from twisted.internet.interfaces import IDelayedCall
 from twisted.python import log
+from twisted.python.failure import Failure
+
+
+def endable(answer: defer.Deferred[Any], what: str) -> defer.Deferred[Any]:
+    """Return a Deferred of an answer that can be cancelled at once.
+
+    Cancelling the answer itself may do nothing: a coroutine may catch that and go on waiting.
+
+    :param what: names the question in the log, if an error comes too late.
+    :returns: Deferred of the answer; it fails with ``CancelledError`` when it is cancelled.
+    """
+
+    def take(result: Any) -> None:
+        if not asked.called:
+            asked.callback(result)
+        elif isinstance(result, Failure) and not result.check(defer.CancelledError):
+            log.err(result, f'{what} failed, and nobody waited for it')
+
+    asked: defer.Deferred[Any] = defer.Deferred(lambda _: answer.cancel())
+    answer.addBoth(take)
+    return asked
 
 
 class Questions:
@@ -63,45 +83,27 @@ class Questions:
         answer = defer.maybeDeferred(function, *args)
         if answer.called and not answer.paused:
             return (yield answer)
-        if self._is_over:
-            answer.addErrback(self._fail, defer.Deferred(), what)
-            raise defer.CancelledError()
-        asked: defer.Deferred[Any] = defer.Deferred()
-        answer.addCallbacks(self._answer, self._fail, (asked,), errbackArgs=(asked, what))
+        asked = endable(answer, f'builder {self._name!r}: {what}')
         self._open[asked] = (what, self._reactor.seconds(), about)
+        if self._is_over:
+            self._end([asked])
         calls = [
-            self._reactor.callLater(self.late_after, self._is_late),
+            self._reactor.callLater(self.late_after, lambda: self._late()),
             self._reactor.callLater(self.logged_after, self._log_lateness, what),
         ]
         try:
             return (yield asked)
         finally:
-            self._close(asked, calls)
-
-    def _answer(self, answer: Any, asked: defer.Deferred[Any]) -> None:
-        if asked in self._open:
-            asked.callback(answer)
-
-    def _fail(self, why: Any, asked: defer.Deferred[Any], what: str) -> None:
-        if asked in self._open:
-            asked.errback(why)
-        else:
-            log.err(why, f'builder {self._name!r}: {what} failed, and nobody waited for it')
-
-    def _is_late(self) -> None:
-        self._late()
+            self._open.pop(asked, None)
+            for call in calls:
+                if call.active():
+                    call.cancel()
 
     def _log_lateness(self, what: str) -> None:
         log.msg(
             f'builder {self._name!r}: {what} has not answered for {self.logged_after} seconds; the'
             ' builder starts nothing until it does'
         )
-
-    def _close(self, asked: defer.Deferred[Any], calls: list[IDelayedCall]) -> None:
-        self._open.pop(asked, None)
-        for call in calls:
-            if call.active():
-                call.cancel()
 
     def give_up(self) -> None:
         """Stop waiting for answers, until the next look at the builder."""

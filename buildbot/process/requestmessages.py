@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet import defer
 
+from buildbot.util import deferredLocked
 from buildbot.util import epoch2datetime
 from buildbot.util.service import SharedService
 
@@ -27,15 +28,13 @@ class RequestMessages(SharedService):
         """Whether every message arrives. Between masters, one may be lost or be sent too early."""
         return self.master.config.mq['type'] == 'simple'
 
-    def listen(self) -> defer.Deferred[None]:
+    @deferredLocked('_starting')
+    @defer.inlineCallbacks
+    def listen(self) -> Any:
         """Consume messages.
 
         :returns: Deferred; once it has fired, no message of this master is missed.
         """
-        return self._starting.run(self._listen)
-
-    @defer.inlineCallbacks
-    def _listen(self) -> Any:
         if self._messages is None:
             self._messages = yield self.master.mq.startConsuming(
                 self._pass_on, ('buildrequests', None, None)

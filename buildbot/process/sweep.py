@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
-from typing import Callable
 from typing import Iterator
 from typing import NamedTuple
 
@@ -24,10 +23,10 @@ from buildbot.process.eye.rows import copy_in
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.lockfacts import BY_HAND
 from buildbot.process.lockfacts import facts_of
-from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.process.waiting.reservation import Reservation
 from buildbot.util.eventual import fireEventually
 from buildbot.util.service import SharedService
+from buildbot.util.subscription import SubscriptionPoint
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -77,12 +76,12 @@ class Sweep(SharedService):
     A leftover is logged as an error and, if it is found twice in a row, ended. Owners of plugins
     are left alone. The cost of a sweep grows with the number of claims and of copies in use.
 
-    :ivar heard: callables, called with each leftover that is found for the first time.
+    :ivar leftovers: those who are told of each leftover when it is found for the first time.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard: list[Callable[[Leftover], Any]] = []
+        self.leftovers = SubscriptionPoint('locks that are left over')
         self._seconds: float | None = None
         self._call: IDelayedCall | None = None
         # the leftover claims of the last sweep
@@ -136,20 +135,13 @@ class Sweep(SharedService):
             text = leftover.tell(self.master.reactor.seconds(), freed=is_known)
             log.err(LeftoverError(text), 'this is a bug, please report it')
             if not is_known:
-                self._tell(leftover)
+                self.leftovers.deliver(leftover)
                 continue
             try:
                 leftover.claim.end()
             except Exception as e:
                 log.err(e, f'while {leftover.copy} was freed')
         return found
-
-    def _tell(self, leftover: Leftover) -> None:
-        for hear in list(self.heard):
-            try:
-                hear(leftover)
-            except Exception as e:
-                log.err(e, f'while telling what is left of {leftover.copy}')
 
     @defer.inlineCallbacks
     def look(self) -> Any:
@@ -158,11 +150,10 @@ class Sweep(SharedService):
         :returns: Deferred of a list of ``Leftover``.
         """
         in_use = yield LocksInUse.getService(self.parent)
-        running = yield RunningBuilds.getService(self.parent)
         found: dict[LockClaim, Leftover] = {}
         # from here on nothing is waited for, so nothing can end meanwhile
         for copy, claim in claims_in(in_use):
-            why = why_dead(claim, copy, running, self.parent)
+            why = why_dead(claim, copy, self.parent)
             if why is not None:
                 found.setdefault(claim, Leftover(copy, claim, why))
         return list(found.values())
@@ -178,17 +169,15 @@ def claims_in(in_use: LocksInUse) -> Iterator[tuple[BaseLock, LockClaim]]:
                 yield copy, claim
 
 
-def why_dead(
-    claim: LockClaim, copy: BaseLock, running: RunningBuilds, botmaster: Any
-) -> str | None:
+def why_dead(claim: LockClaim, copy: BaseLock, botmaster: Any) -> str | None:
     """Say why the owner of a claim counts as ended; None if it is alive or of an unknown kind."""
-    owner = claim.thing
+    owner, running = claim.thing, botmaster.awaited.running
     if isinstance(owner, Build):
-        return None if owner in running.builds else 'a build that is not running'
+        return None if owner in running else 'a build that is not running'
     if isinstance(owner, BuildStep):
         if not isinstance(owner.build, Build):
             return None
-        if owner.build not in running.builds:
+        if owner.build not in running:
             return 'whose build is not running'
         if owner.is_at_work or type(owner).startStep not in KNOWN_STARTS:
             return None

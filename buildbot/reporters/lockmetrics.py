@@ -55,6 +55,7 @@ class LockMetrics(BuildbotService):
     name = 'LockMetrics'
     _listener: Any = None
     _listens_at: str | None = None
+    _subscriptions: Iterable[Any] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -90,23 +91,20 @@ class LockMetrics(BuildbotService):
     @defer.inlineCallbacks
     def startService(self) -> Any:
         yield super().startService()
-        history = yield History.getService(self.master.botmaster)
-        history.heard.append(self._counted.hear)
-        sweep = yield Sweep.getService(self.master.botmaster)
-        sweep.heard.append(self._counted.hear_of_leftover)
-        self.master.botmaster.knots.heard.append(self._counted.hear_of_deadlock)
+        botmaster, counted = self.master.botmaster, self._counted
+        history = yield History.getService(botmaster)
+        sweep = yield Sweep.getService(botmaster)
+        self._subscriptions = [
+            history.ended.subscribe(counted.hear),
+            sweep.leftovers.subscribe(counted.hear_of_leftover),
+            botmaster.knots.ended.subscribe(counted.hear_of_deadlock),
+        ]
 
     @defer.inlineCallbacks
     def stopService(self) -> Any:
-        history = yield History.getService(self.master.botmaster)
-        if self._counted.hear in history.heard:
-            history.heard.remove(self._counted.hear)
-        sweep = yield Sweep.getService(self.master.botmaster)
-        if self._counted.hear_of_leftover in sweep.heard:
-            sweep.heard.remove(self._counted.hear_of_leftover)
-        knots = self.master.botmaster.knots
-        if self._counted.hear_of_deadlock in knots.heard:
-            knots.heard.remove(self._counted.hear_of_deadlock)
+        subscriptions, self._subscriptions = self._subscriptions, ()
+        for subscription in subscriptions:
+            subscription.unsubscribe()
         yield self._stop_listening()
         yield super().stopService()
 
@@ -217,11 +215,15 @@ class Gauges:
         yield from self._of_resources()
         yield self._of_requests()
 
+    @property
+    def _locks(self) -> list[Any]:
+        in_use = self._master.botmaster.namedServices.get(LocksInUse.getName())
+        return [] if in_use is None else in_use.by_name()
+
     def _of_locks(self) -> Iterable[Any]:
         now = self._master.reactor.seconds()
         found: dict[str, list[float]] = {}
-        in_use = self._master.botmaster.namedServices.get(LocksInUse.getName())
-        for lock in [] if in_use is None else in_use.by_name():
+        for lock in self._locks:
             sums = found.setdefault(self._labels.label(lock.lockName), [0, 0, 0, 0])
             for copy in copies_in_use(lock):
                 oldest = oldest_wait(copy)
@@ -242,10 +244,9 @@ class Gauges:
             yield gauge
 
     def _of_resources(self) -> Iterator[Any]:
-        in_use = self._master.botmaster.namedServices.get(LocksInUse.getName())
         copies = [
             copy
-            for lock in ([] if in_use is None else in_use.by_name())
+            for lock in self._locks
             if self._labels.label(lock.lockName) != OTHERS
             for copy in copies_to_see(lock)
             if copy.family is not None and copy.family.has_resources

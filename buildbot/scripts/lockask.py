@@ -28,6 +28,9 @@ PARAMETERS = [
     ['user', 'u', None, 'User who logs in; the password is asked for'],
 ]
 
+#: the options that are numbers, and the least of each
+NUMBERS = {'limit': 0, 'days': 1, 'units': 1, 'hold': 1}
+
 
 def token() -> str | None:
     """Return the token from the environment; an empty one counts as none."""
@@ -48,6 +51,7 @@ class AskOptions(base.SubcommandOptions):
     takes: Sequence[str] = ()
     may_take: Mapping[str, str | None] = MappingProxyType({})
     optFlags = FLAGS
+    optParameters = PARAMETERS
     parent: Any
 
     def getSynopsis(self) -> str:
@@ -73,6 +77,9 @@ class AskOptions(base.SubcommandOptions):
 
     def postOptions(self) -> None:
         super().postOptions()
+        for name, least in NUMBERS.items():
+            if self.get(name) is not None:
+                self[name] = self._number(name, least)
         self['json'] = self['json'] or self.parent['json']
         asked_of = self.setting('master')
         self['master'] = self._address(asked_of or DEFAULT)
@@ -126,7 +133,7 @@ class AskOptions(base.SubcommandOptions):
             password = getpass.getpass(f'Password of {user} at {self["master"]}: ')
         return api.Credentials(user, password)
 
-    def number(self, name: str, least: int) -> int:
+    def _number(self, name: str, least: int) -> int:
         try:
             number = int(self[name])
         except ValueError:

@@ -14,7 +14,6 @@ from twisted.python import usage
 from twisted.python.reflect import namedAny
 
 from buildbot.clients.locks.until import end_at
-from buildbot.scripts.lockask import PARAMETERS
 from buildbot.scripts.lockask import AskOptions
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class ActOptions(AskOptions):
     takes: Sequence[str] = ('lock',)
     needs_reason = False
     optFlags = [YES]
-    optParameters = [*PARAMETERS, *WHOSE, REASON]
+    optParameters = [*WHOSE, REASON]
     longdesc = LONGDESC
 
     def __init__(self) -> None:
@@ -67,6 +66,8 @@ class ActOptions(AskOptions):
         self['version'] = version
 
     def postOptions(self) -> None:
+        if 'until' in self:
+            self._check_until()
         if self.needs_reason and not (self['reason'] or '').strip():
             raise usage.UsageError('--reason must say why')
         self.of = self._whose()
@@ -88,18 +89,13 @@ class ActOptions(AskOptions):
             return of(f'--{given[0]}', self[given[0]], codebase)
         return of() if codebase is None else of('--codebase', None, codebase)
 
-    def check_until(self) -> None:
-        """Check that the end of a hold is a valid one."""
+    def _check_until(self) -> None:
         if self['until'] is None:
             raise usage.UsageError('--until must say when it ends')
         try:
             end_at(self['until'], time.time())
         except ValueError as e:
             raise usage.UsageError(str(e)) from None
-
-    def number_if_given(self, name: str) -> None:
-        if self[name] is not None:
-            self[name] = self.number(name, 1)
 
 
 class HoldOptions(ActOptions):
@@ -109,11 +105,6 @@ class HoldOptions(ActOptions):
     needs_reason = True
     optParameters = [UNTIL, ['units', 'U', None, 'Hold this many units, not all of the copy']]
 
-    def postOptions(self) -> None:
-        self.check_until()
-        self.number_if_given('units')
-        super().postOptions()
-
 
 class ExtendOptions(ActOptions):
     """Options of ``extend``, which moves the end of a hold."""
@@ -121,21 +112,12 @@ class ExtendOptions(ActOptions):
     name = 'extend'
     optParameters = [UNTIL, HOLD]
 
-    def postOptions(self) -> None:
-        self.check_until()
-        self.number_if_given('hold')
-        super().postOptions()
-
 
 class ReleaseOptions(ActOptions):
     """Options of ``release``, which ends a hold."""
 
     name = 'release'
     optParameters = [HOLD]
-
-    def postOptions(self) -> None:
-        self.number_if_given('hold')
-        super().postOptions()
 
 
 class HandoverOptions(ReleaseOptions):

@@ -34,7 +34,6 @@ class ListOptions(AskOptions):
     """Options of ``list``, which shows all locks."""
 
     name = 'list'
-    optParameters = [*PARAMETERS]
 
 
 class ShowOptions(AskOptions):
@@ -43,12 +42,8 @@ class ShowOptions(AskOptions):
     name = 'show'
     arguments = 'LOCK'
     takes = ('lock',)
-    optParameters = [*PARAMETERS, LIMIT]
+    optParameters = [LIMIT]
     longdesc = 'LOCK is the name or id of a lock, or the name of a copy, such as jtag[board-1].'
-
-    def postOptions(self) -> None:
-        self['limit'] = self.number('limit', 0)
-        super().postOptions()
 
 
 class WhyOptions(AskOptions):
@@ -57,7 +52,6 @@ class WhyOptions(AskOptions):
     name = 'why'
     arguments = 'URL|REQUEST-ID'
     takes = ('thing',)
-    optParameters = [*PARAMETERS]
     longdesc = """URL is the address of a build, build request, step or builder in the browser; it
     says which master it is, too. REQUEST-ID is the id of a build request."""
 
@@ -88,7 +82,6 @@ class WatchOptions(AskOptions):
     name = 'watch'
     arguments = '[LOCK]'
     may_take = MappingProxyType({'lock': None})
-    optParameters = [*PARAMETERS]
     longdesc = 'Print a line for each thing that happens to a lock, until Ctrl-C.'
 
 
@@ -96,12 +89,7 @@ class TopOptions(AskOptions):
     """Options of ``top``, which shows what locks cost."""
 
     name = 'top'
-    optParameters = [*PARAMETERS, LIMIT, ['days', 'd', 7, 'How many days to look back']]
-
-    def postOptions(self) -> None:
-        self['limit'] = self.number('limit', 0)
-        self['days'] = self.number('days', 1)
-        super().postOptions()
+    optParameters = [LIMIT, ['days', 'd', 7, 'How many days to look back']]
 
 
 class LocksOptions(base.SubcommandOptions):

@@ -14,14 +14,9 @@ from buildbot.util import in_reactor
 
 
 @in_reactor
+@defer.inlineCallbacks
 def drop_lock_tables(config: dict[str, Any]) -> Any:
     """Remove the tables; return a Deferred of the exit status."""
-    return drop(config)
-
-
-@defer.inlineCallbacks
-def drop(config: dict[str, Any]) -> Any:
-    """Carry out the command, in a running reactor."""
     if not base.checkBasedir(config):
         return 1
     basedir = config['basedir'] = os.path.abspath(config['basedir'])

@@ -11,8 +11,8 @@ from twisted.internet import defer
 from twisted.python import log
 
 from buildbot.locks import LockOwner
+from buildbot.process.buildstep import DEADLOCK
 from buildbot.process.buildstep import BuildStep
-from buildbot.process.deadlocklog import DEADLOCK
 from buildbot.util.eventual import fireEventually
 from buildbot_overlay import release
 

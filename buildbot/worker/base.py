@@ -96,10 +96,7 @@ class AbstractWorker(upstream.AbstractWorker):
         return self.locksAvailable()
 
     def lends_place_of(self, build: Any) -> bool:
-        """Tell whether the worker takes a build on the place of one that waits for it.
-
-        :param build: the one that waits.
-        """
+        """Tell whether the worker takes a build on the place of this one, which waits for it."""
         # a latent worker that is being stopped has no place to lend
         if not getattr(self, 'substantiated', True) or not lends(self, build):
             return False
@@ -236,9 +233,9 @@ class AbstractWorker(upstream.AbstractWorker):
         for workerforbuilder in list(self.workerforbuilders.values()):
             builder = workerforbuilder.builder
             if by is None:
-                builder.worker_away(self)
+                builder.worker_away()
             elif not takes_more or builder is by or builder.worker_choice.step_locks.lockids:
-                builder.worker_occupied(self)
+                builder.worker_occupied()
 
     def buildFinished(self, wfb: Any) -> None:
         if self.botmaster is not None:  # otherwise the worker has been removed

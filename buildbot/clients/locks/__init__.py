@@ -4,6 +4,6 @@
 ``api`` asks the master and gets its answers; ``stream`` reads the events that it sends. ``address``
 and ``meant`` find what a user asks about, and ``until`` when something is to end. ``texts`` has the
 words for the answers; ``table`` and ``look`` fit them into the width of a terminal. ``answers`` has
-the sub commands that ask, ``acts`` those that change something, after a ``question``. ``asked`` is
-one call, and ``command`` runs it.
+the sub commands that ask, ``acts`` those that change something. ``asked`` is one call; ``command``
+runs it, and reads the answer to a question.
 """

@@ -11,13 +11,61 @@ from typing import Sequence
 
 from twisted.internet import defer
 from twisted.internet import task
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from buildbot.clients.locks.answers import answer
 from buildbot.clients.locks.api import Api
 from buildbot.clients.locks.api import NoAnswer
 from buildbot.clients.locks.asked import Asked
 from buildbot.clients.locks.look import look_of
-from buildbot.clients.locks.question import is_yes
+
+#: how many bytes of an answer are looked at
+LONGEST = 1000
+
+
+@implementer(IReadDescriptor)
+class Answer:
+    """The next line that somebody types. It does not say whether that is a yes.
+
+    The reactor reads it, so that Ctrl-C works meanwhile.
+
+    :param source: of lines, with a ``fileno``.
+    :ivar line: Deferred of the line as bytes, empty at the end of input; cancelling it stops
+        reading.
+    """
+
+    def __init__(self, reactor: Any, source: Any) -> None:
+        self._reactor = reactor
+        self._number = source.fileno()
+        self._heard = b''
+        self.line: defer.Deferred[bytes] = defer.Deferred(lambda _: reactor.removeReader(self))
+        reactor.addReader(self)
+
+    def fileno(self) -> int:
+        return self._number
+
+    def logPrefix(self) -> str:
+        return 'answer'
+
+    def doRead(self) -> None:
+        part = os.read(self._number, LONGEST)
+        self._heard += part
+        if not part or b'\n' in self._heard or len(self._heard) >= LONGEST:
+            self._reactor.removeReader(self)
+            self.line.callback(self._heard)
+
+    def connectionLost(self, reason: Failure) -> None:
+        if not self.line.called:
+            self.line.callback(b'')
+
+
+async def is_yes(reactor: Any, source: Any) -> bool:
+    """Return whether the next line says yes; anything else, and no line, means no."""
+    line = await Answer(reactor, source).line
+    return line.strip().lower() in (b'y', b'yes')
+
 
 #: what a shell expects of a command that was interrupted
 INTERRUPTED = 130

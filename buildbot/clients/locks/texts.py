@@ -217,10 +217,7 @@ def estimate(row: Row, now: float) -> str:
 
 
 def reasons_text(what: str, reasons: Sequence[Row], now: float, look: Look) -> list[str]:
-    """Say why something waits.
-
-    :param what: its name.
-    """
+    """Say why something with this name waits."""
     if not reasons:
         return wrap(f'{what} waits for nothing', look.width, '', '  ')
     many = count(len(reasons), 'reason')
@@ -279,10 +276,7 @@ def costs_text(costs: Sequence[Row], total: int, days: int, look: Look) -> list[
 
 
 def news_text(what: str, copy: Row, now: float, look: Look) -> list[str]:
-    """Say what has happened to a copy.
-
-    :param what: the last word of the event's key.
-    """
+    """Say what has happened to a copy, in the last word of the event's key."""
     return at_time(f'{harmless(what):8}  {plain(copy["name"])}: {use_of(copy, now)}', now, look)
 
 

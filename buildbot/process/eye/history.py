@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import deque
 from typing import Any
-from typing import Callable
 
 from twisted.internet import defer
 from twisted.python import log
@@ -16,7 +15,9 @@ from buildbot.process.eye.holds import holds_of
 from buildbot.process.eye.lockids import LockIds
 from buildbot.process.eye.use import Use
 from buildbot.process.eye.userows import UseRows
+from buildbot.util import deferredLocked
 from buildbot.util.service import SharedService
+from buildbot.util.subscription import SubscriptionPoint
 
 HOUR, DAY = 3600, 86400
 
@@ -35,7 +36,7 @@ class History(SharedService):
     :cvar days: days for which uses are kept in the database, if the configuration has no janitor
         for them.
     :ivar holds: how long locks were held lately.
-    :ivar heard: callables, called with each use that has ended.
+    :ivar ended: those who are told of each use that has ended.
     """
 
     every = 30
@@ -48,7 +49,7 @@ class History(SharedService):
     def __init__(self) -> None:
         super().__init__()
         self.holds = Holds()
-        self.heard: list[Callable[[Use], Any]] = []
+        self.ended = SubscriptionPoint('ends of uses of locks')
         self._are_holds_read = self._has_failed_to_read = False
         self._unwritten: deque[Use] = deque()
         self._in_hand = 0  # how many are being written
@@ -100,11 +101,8 @@ class History(SharedService):
         """Keep a use that has ended, and write it soon."""
         self._unwritten.append(use)
         self._bound()
-        for hear in (self.holds.learn, *self.heard):
-            try:
-                hear(use)
-            except Exception as e:
-                log.err(e, 'while telling of a use of a lock')
+        self.holds.learn(use)
+        self.ended.deliver(use)
         if len(self._unwritten) == self.at_once and not self._has_failed:
             self._write_in(0)
         elif self._call is None:
@@ -143,15 +141,13 @@ class History(SharedService):
                     log.err(e, 'while reading for how long locks were held')
         return self.holds
 
-    def write(self) -> defer.Deferred[None]:
+    @deferredLocked('_writing')
+    @defer.inlineCallbacks
+    def write(self) -> Any:
         """Write the uses that have ended.
 
         :returns: Deferred that fires when they are written, or cannot be written now.
         """
-        return self._writing.run(self._write)
-
-    @defer.inlineCallbacks
-    def _write(self) -> Any:
         self._do_not_write()
         if not self._unwritten:
             return

@@ -66,10 +66,7 @@ class Holds:
 
 
 def holds_of(rows: Iterable[Any]) -> Holds:
-    """Return the holds that rows of the history tell of.
-
-    :param rows: the rows, newest first.
-    """
+    """Return the holds that rows of the history tell of, which come newest first."""
     found = Holds()
     for row in reversed(list(rows)):
         is_of_build = row.kind not in BY_HAND and not row.nested

@@ -15,6 +15,7 @@ from buildbot.locking.copies import LocksInUse
 from buildbot.locking.copies import lock_of
 from buildbot.locking.copy import BaseLock
 from buildbot.process.eye.rows import copies_to_see
+from buildbot.util import deferredLocked
 from buildbot.util.service import SharedService
 
 
@@ -38,18 +39,8 @@ class LockIds(SharedService):
         return self._asking.run(self._lock_id, lock)
 
     def learn(self, copies: Iterable[BaseLock]) -> defer.Deferred[None]:
-        """Find out the ids of copies, so that ``of`` knows them.
-
-        :returns: Deferred that fires when it is done.
-        """
+        """Find out the ids of copies, so that ``of`` knows them."""
         return self._asking.run(self._learn, list(copies))
-
-    def delete_unused(self) -> defer.Deferred[int]:
-        """Delete the ids of copies and locks that are not in use and have no use in the history.
-
-        :returns: Deferred of the number of deleted ids.
-        """
-        return self._asking.run(self._delete_unused)
 
     @defer.inlineCallbacks
     def _lock_id(self, lock: Any) -> Any:
@@ -72,8 +63,13 @@ class LockIds(SharedService):
                 self._copy_ids[copy] = ids[copy.label]
                 self._copies[ids[copy.label]] = copy
 
+    @deferredLocked('_asking')
     @defer.inlineCallbacks
-    def _delete_unused(self) -> Any:
+    def delete_unused(self) -> Any:
+        """Delete the ids of copies and locks that are not in use and have no use in the history.
+
+        :returns: Deferred of the number of deleted ids.
+        """
         in_use = yield LocksInUse.getService(self.parent)
         locks = in_use.by_name()
         copies = [copy for lock in locks for copy in copies_to_see(lock)]

@@ -30,10 +30,7 @@ class UseRows:
 
     @defer.inlineCallbacks
     def rows_of(self, uses: Sequence[Use], master: Any) -> Any:
-        """Return the rows of some uses.
-
-        :returns: Deferred of a list of dicts.
-        """
+        """Return a Deferred of the rows of some uses."""
         yield self._learn(uses, master.db.locks)
         rows = []
         for use in uses:

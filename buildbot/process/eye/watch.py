@@ -43,10 +43,7 @@ class Watch(SharedService):
         yield super().stopService()
 
     def note(self, copy: BaseLock, news: str) -> None:
-        """Report soon that something has happened to a copy.
-
-        :param news: one of ``buildbot.locking.copy.NEWS``.
-        """
+        """Report soon that something has happened to a copy, one of ``locking.copy.NEWS``."""
         self._news.setdefault(copy, {})[news] = None
         if not self._is_telling:
             self._is_telling = True

@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
 
 def why_not_idle(builder: Builder, name: str, now: float) -> Reason:
-    """Say why no build of a builder could start on a worker that is not idle for it.
-
-    :param name: name of the worker.
-    """
+    """Say why no build of a builder could start on a worker that is not idle for it."""
     worker = builder.master.workers.workers.get(name)
     kind, what, *again_at = why_closed(builder, worker, now)
     text = f'worker {plain(name)} {what}'

@@ -269,11 +269,9 @@ class StepGroup(buildstep.BuildStep):
         self._cut_short(f'step group {self.name!r} was ended after {self.maxTime} seconds')
 
     def end_hold(self, why: str) -> None:
-        """Interrupt the steps and fail, because the group has held its locks for too long.
+        """Interrupt the steps and fail for this reason: the group has held its locks for too long.
 
         Steps that always run still do, with the locks held.
-
-        :param why: the reason that its row gives.
         """
         if self.group_run is None:
             super().end_hold(why)

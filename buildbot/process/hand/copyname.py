@@ -81,7 +81,7 @@ def copy_of(lock: Any, of: str | None, codebase: str, workers: Any) -> BaseLock:
     if isinstance(lock, RealWorkerLock):
         if of is None or codebase:
             raise LockError(f'lock {name!r}: it has a copy for each worker; say which')
-        if of not in workers and of not in lock.locks:
+        if of not in workers and of not in lock.copies:
             raise LockError(f'lock {name!r}: there is no worker {of!r}, so it has no such copy')
         return lock.getLockForWorker(of)
     for text in (codebase, of or ''):

@@ -78,10 +78,7 @@ class Failures:
 
 
 def tell_release(owner: LockOwner, claim: Any) -> None:
-    """Have the end of an owner judged before anybody else gets what it holds.
-
-    :param claim: the owner's claim.
-    """
+    """Have the end of an owner judged before anybody else gets what its claim holds."""
     for copy, _ in claim.accesses if claim.holds else ():
         judge = copy.in_use.judge if copy.in_use is not None else None
         if judge is not None and getattr(definition_of(copy), 'is_judged', False):

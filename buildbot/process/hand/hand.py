@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from typing import Any
+from typing import Callable
 
 from twisted.internet import defer
 from twisted.python import log
@@ -12,7 +13,6 @@ from buildbot.locking.copies import LocksInUse
 from buildbot.locking.copy import BaseLock
 from buildbot.process.hand.copyname import CopyName
 from buildbot.process.hand.copyname import known_copy
-from buildbot.process.hand.hold import Hold
 from buildbot.process.hand.holds import Holds
 from buildbot.process.hand.journal import Journal
 from buildbot.process.hand.precedence import Precedence
@@ -22,13 +22,10 @@ from buildbot.util.service import SharedService
 
 
 class Hand(SharedService):
-    """Does what people ask for. It does not decide who may ask.
-
-    One thing is done at a time. A refusal is a sentence (``Refused``), and nothing has changed
-    then. Each method takes the copy and ``by``: who asks, why, and which version of the copy they
-    saw. Doing the same thing again is not an error, and does nothing.
+    """Does what people ask for, one thing at a time. It does not decide who may ask.
 
     :ivar tell: writes down what was done with a copy or came of it; see ``Journal``.
+    :ivar holds: what people hold or wait for.
     """
 
     def __init__(self) -> None:
@@ -42,13 +39,24 @@ class Hand(SharedService):
         yield super().startService()
         journal = Journal(self.master)
         self.tell = journal.tell
-        self._holds = Holds(self.master, self._acting, journal)
-        self._quarantines = Quarantines(self.master, self._acting, journal)
-        self._precedence = Precedence(self.parent, self._holds, journal)
+        holds = self.holds = Holds(self.master, self._acting, journal)
+        quarantines = self._quarantines = Quarantines(self.master, self._acting, journal)
+        precedence = Precedence(self.parent, holds, journal)
+        self._acts: dict[str, Callable[..., Any]] = {
+            'hold': holds.hold,
+            'extend': holds.extend,
+            'release': holds.release,
+            'handover': holds.hand_over,
+            'first': precedence.first,
+            'back': precedence.back,
+            'kick': precedence.kick,
+            'quarantine': quarantines.quarantine,
+            'restore': quarantines.restore_copy,
+        }
         in_use = yield LocksInUse.getService(self.parent)
-        in_use.judge, in_use.tell_people = self._quarantines.released, self.tell
+        in_use.judge, in_use.tell_people = quarantines.released, self.tell
         self._consumer = yield self.master.mq.startConsuming(
-            lambda _, build: self._quarantines.build_finished(build), ('builds', None, 'finished')
+            lambda _, build: quarantines.build_finished(build), ('builds', None, 'finished')
         )
 
     @defer.inlineCallbacks
@@ -56,7 +64,7 @@ class Hand(SharedService):
         in_use = yield LocksInUse.getService(self.parent)
         in_use.judge = in_use.tell_people = None
         yield self._consumer.stopConsuming()
-        self._holds.stop()
+        self.holds.stop()
         self._quarantines.stop()
         yield super().stopService()
 
@@ -79,11 +87,11 @@ class Hand(SharedService):
         # in the order in which they had their copies
         held = [row for row in holds if row.held_since is not None]
         for row in held:
-            yield self._restore(row, self._holds, hand.delete_hold)
+            yield self._restore(row, self.holds, hand.delete_hold)
         for row in quarantines:
             yield self._restore(row, self._quarantines, hand.delete_quarantine)
         for row in holds[len(held) :]:
-            yield self._restore(row, self._holds, hand.delete_hold)
+            yield self._restore(row, self.holds, hand.delete_hold)
 
     @defer.inlineCallbacks
     def _restore(self, row: Any, to: Holds | Quarantines, delete: Any) -> Any:
@@ -100,65 +108,12 @@ class Hand(SharedService):
         except Exception as e:
             log.err(e, f'what was done by hand with lock {row.lock!r} cannot be restored')
 
-    def person_of(self, holdid: Any, holderid: Any = None) -> str | None:
-        """Return the person of a hold, found by its id or by the id in the rows of holders.
+    def act(self, action: str, copy: BaseLock, by: By, **words: Any) -> defer.Deferred[Any]:
+        """Do something with a copy. Doing it again is not an error, and does nothing.
 
-        :returns: the person; None if there is no such hold.
+        :param action: what is done, one of ``ACTIONS`` in ``buildbot.data.lockhand``.
+        :param words: what else the action takes; see the method that does it.
+        :returns: Deferred of the hold, if there is one. It fails with ``Refused`` if nothing was
+            done; the text is a sentence that says why.
         """
-        return self._holds.person_of(holdid, holderid)
-
-    def hold(
-        self, copy: BaseLock, by: By, until: Any, mode: Any = 'exclusive', units: Any = None
-    ) -> defer.Deferred[Hold]:
-        """Let a person hold a copy, or stand in line for it.
-
-        :param until: when the hold ends, in seconds of the clock.
-        :param mode: ``exclusive`` or ``counting``.
-        :param units: units for ``counting``; None stands for 1.
-        :returns: Deferred of the hold.
-        """
-        return self._acting.run(self._holds.hold, copy, by, until, mode, units)
-
-    def extend(self, copy: BaseLock, by: By, holdid: Any, until: Any) -> defer.Deferred[Hold]:
-        """Change the end of a hold of the person.
-
-        :param until: the new end, in seconds of the clock.
-        """
-        return self._acting.run(self._holds.extend, copy, by, holdid, until)
-
-    def hand_over(self, copy: BaseLock, by: By, holdid: Any, person: Any) -> defer.Deferred[Hold]:
-        """Give a hold of the person to another person, who must be known."""
-        return self._acting.run(self._holds.hand_over, copy, by, holdid, person)
-
-    def release(self, copy: BaseLock, by: By, holdid: Any) -> defer.Deferred[None]:
-        """End a hold of the person, or the person's wait for one."""
-        return self._acting.run(self._holds.release, copy, by, holdid)
-
-    def first(self, copy: BaseLock, by: By, waiterid: Any) -> defer.Deferred[None]:
-        """Move an owner that waits for a copy to the front.
-
-        :param waiterid: the id in the rows of waiters.
-        """
-        return self._acting.run(self._precedence.first, copy, by, waiterid)
-
-    def back(self, copy: BaseLock, by: By, waiterid: Any) -> defer.Deferred[None]:
-        """Move an owner that was moved to the front back to its own place."""
-        return self._acting.run(self._precedence.back, copy, by, waiterid)
-
-    def kick(self, copy: BaseLock, by: By, holderid: Any) -> defer.Deferred[None]:
-        """Stop the build that holds a copy, or end the hold of a person.
-
-        Steps that always run still do, with the lock held.
-
-        :param holderid: the id in the rows of holders.
-        :returns: Deferred that fires when the build has been told.
-        """
-        return self._acting.run(self._precedence.kick, copy, by, holderid)
-
-    def quarantine(self, copy: BaseLock, by: By) -> defer.Deferred[None]:
-        """Take a copy out of use until it is put back into use or repaired."""
-        return self._acting.run(self._quarantines.quarantine, copy, by)
-
-    def restore_copy(self, copy: BaseLock, by: By) -> defer.Deferred[None]:
-        """Put a copy back into use."""
-        return self._acting.run(self._quarantines.restore_copy, copy, by)
+        return self._acting.run(self._acts[action], copy, by, **words)

@@ -55,6 +55,10 @@ class Holds:
         return self._master.reactor.seconds()
 
     def person_of(self, holdid: Any, holderid: Any) -> str | None:
+        """Return the person of a hold, found by one of these ids; None if there is none.
+
+        :param holderid: the id in the rows of holders.
+        """
         for hold in self._holds.values():
             is_meant = type(holdid) is int and hold.holdid == holdid
             if is_meant or facts_of(hold).name == holderid:
@@ -63,6 +67,10 @@ class Holds:
 
     @defer.inlineCallbacks
     def hold(self, copy: BaseLock, by: By, until: Any, mode: Any, units: Any) -> Any:
+        """Let a person hold a copy until a time, or stand in line for it.
+
+        :param units: for ``counting``; None stands for 1.
+        """
         now = self._now
         reason = check_text(copy, 'the reason', by.reason)
         taking = taking_of(copy, mode, units)
@@ -98,10 +106,7 @@ class Holds:
         return self._enter(self._make(holdid, copy, by.who, reason, taking, now, until))
 
     def restore(self, row: Any, copy: BaseLock) -> None:
-        """Take, or wait for, what a person held or waited for when the master stopped.
-
-        :param row: the hold's row in the database.
-        """
+        """Take, or wait for, what a person held or waited for when the master stopped."""
         taking = Taking(row.mode, row.units)
         if definition_of(copy) is None and row.mode == 'counting':
             # until it is known how many there are; who only waited is to have no unit more for that
@@ -164,6 +169,7 @@ class Holds:
 
     @defer.inlineCallbacks
     def extend(self, copy: BaseLock, by: By, holdid: Any, until: Any) -> Any:
+        """Change the end of a hold of the person."""
         hold = self._own(copy, by, holdid)
         if until == hold.until:
             return hold
@@ -179,6 +185,7 @@ class Holds:
 
     @defer.inlineCallbacks
     def hand_over(self, copy: BaseLock, by: By, holdid: Any, person: Any) -> Any:
+        """Give a hold of the person to another person, who must be known."""
         person = check_text(copy, 'the name of the person', person)
         known = self._find(copy, holdid)
         if known.person == person:
@@ -210,6 +217,7 @@ class Holds:
 
     @defer.inlineCallbacks
     def release(self, copy: BaseLock, by: By, holdid: Any) -> Any:
+        """End a hold of the person, or the person's wait for one."""
         if type(holdid) is int and holdid in self._ended:
             return
         hold = self._own(copy, by, holdid)

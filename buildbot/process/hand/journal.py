@@ -15,8 +15,6 @@ from buildbot.locking.plain import one_line
 class Journal:
     """Writes what was done with copies of locks, and what came of it, to the log and the database,
     and produces events. It does nothing to locks, and nothing waits for it.
-
-    :param master: the master.
     """
 
     def __init__(self, master: Any) -> None:

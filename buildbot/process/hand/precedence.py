@@ -20,7 +20,6 @@ from buildbot.process.hand.wishes import Refused
 from buildbot.process.hand.wishes import check_seen
 from buildbot.process.hand.wishes import check_text
 from buildbot.process.lockfacts import known_facts
-from buildbot.process.runningbuilds import RunningBuilds
 
 if TYPE_CHECKING:
     from buildbot.process.hand.holds import Holds
@@ -41,6 +40,7 @@ class Precedence:
         self._journal = journal
 
     def first(self, copy: BaseLock, by: By, waiterid: Any) -> None:
+        """Move an owner that waits for a copy to the front."""
         reason = check_text(copy, 'the reason', by.reason)
         claim = waiter(copy, waiterid)
         others = [other for other in copy.line() if other.thing is not copy.quarantine]
@@ -51,6 +51,7 @@ class Precedence:
         self._journal.tell(copy, 'first', text, who=by.who, reason=reason)
 
     def back(self, copy: BaseLock, by: By, waiterid: Any) -> None:
+        """Move an owner that was moved to the front back to its own place."""
         claim = waiter(copy, waiterid)
         if claim.thing.lock_moved_at is None:
             return
@@ -81,6 +82,10 @@ class Precedence:
 
     @defer.inlineCallbacks
     def kick(self, copy: BaseLock, by: By, holderid: Any) -> Any:
+        """Stop the build that holds a copy, or end the hold of a person.
+
+        Steps that always run still do, with the lock held.
+        """
         reason = check_text(copy, 'the reason', by.reason)
         thing = next((t for t in copy.owners if known_facts(t).name == holderid), None)
         if thing is None:
@@ -88,9 +93,9 @@ class Precedence:
         facts = known_facts(thing)
         if facts.kind == 'quarantine':
             raise Refused(f'{copy}: nobody holds it, it is in quarantine; restore it instead')
-        running = yield RunningBuilds.getService(self._botmaster)
         buildid = facts.buildid
-        known = [b for b in running.builds if b.buildid is not None]  # the others only begin
+        running = self._botmaster.awaited.running
+        known = [b for b in running if b.buildid is not None]  # the others only begin
         build = next((b for b in known if b.buildid == buildid), None)
         if build is not None and build.stopped:
             return

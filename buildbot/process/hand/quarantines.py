@@ -50,6 +50,7 @@ class Quarantines:
 
     @defer.inlineCallbacks
     def quarantine(self, copy: BaseLock, by: By) -> Any:
+        """Take a copy out of use until it is put back into use or repaired."""
         reason = check_text(copy, 'the reason', by.reason)
         known = copy.quarantine
         if known is not None and (known.who, known.reason) == (by.who, reason):
@@ -82,10 +83,7 @@ class Quarantines:
         )
 
     def restore(self, row: Any, copy: BaseLock) -> None:
-        """Take a copy out of use that was out of use when the master stopped.
-
-        :param row: the quarantine's row in the database.
-        """
+        """Take a copy out of use that was out of use when the master stopped, as its row says."""
         if copy.quarantine is None:
             self._begin(copy, row.who, row.reason, row.since)
 
@@ -102,6 +100,7 @@ class Quarantines:
 
     @defer.inlineCallbacks
     def restore_copy(self, copy: BaseLock, by: By) -> Any:
+        """Put a copy back into use."""
         quarantine = copy.quarantine
         if quarantine is None:
             return
@@ -130,10 +129,7 @@ class Quarantines:
         self._failures.released(copy, owner)
 
     def build_finished(self, build: dict[str, Any]) -> None:
-        """Take notice of the end of a build, which may have repaired a copy.
-
-        :param build: the build's row.
-        """
+        """Take notice of the row of a build that has ended, and may have repaired a copy."""
         buildid = build['buildid']
         for quarantine in list(self._quarantines):
             quarantine.note_repairs()  # it may be about to release the copy

@@ -8,16 +8,13 @@ from datetime import datetime
 from datetime import timezone
 from hashlib import sha256
 from typing import Any
-from typing import Sequence
 
 from buildbot.locking.copy import BaseLock
-from buildbot.locking.owner import LockOwner
 from buildbot.locking.owner import thing_of
+from buildbot.process.eye.words import short_name
+from buildbot.process.eye.words import some_of
 from buildbot.process.lockfacts import BY_HAND
 from buildbot.process.lockfacts import known_facts
-
-#: how many holders are named if there are many
-NAMED = 3
 
 
 def version_of(copy: BaseLock) -> str:
@@ -47,10 +44,7 @@ def holders_of(copy: BaseLock) -> list[Any]:
 
 
 def what_has_changed(copy: BaseLock, version: str) -> str | None:
-    """Say what has changed with a copy since a version of it; None if nothing has.
-
-    :param version: an earlier result of ``version_of``.
-    """
+    """Say what has changed with a copy since ``version_of`` it was this; None if nothing has."""
     now = version_of(copy).split('-')
     seen = version.split('-')
     if seen == now:
@@ -66,8 +60,8 @@ def tell_holders(copy: BaseLock) -> str:
     holders = holders_of(copy)
     if not holders:
         return 'no build holds it now'
-    names = [h.short_name() if isinstance(h, LockOwner) else repr(h) for h in holders]
-    return f'{some(names)} {"hold" if len(names) > 1 else "holds"} it now'
+    names = some_of([short_name(holder) for holder in holders])
+    return f'{names} {"hold" if len(holders) > 1 else "holds"} it now'
 
 
 def tell_holds(copy: BaseLock) -> str:
@@ -78,7 +72,7 @@ def tell_holds(copy: BaseLock) -> str:
         f' {time_of_day(hold.until)}'
         for hold in copy.by_hand
     ]
-    return some(said)
+    return some_of(said)
 
 
 def tell_quarantine(copy: BaseLock) -> str:
@@ -86,11 +80,6 @@ def tell_quarantine(copy: BaseLock) -> str:
     if quarantine is None:
         return 'it is not in quarantine now'
     return f'it is in quarantine now, by {quarantine.who} ({quarantine.reason})'
-
-
-def some(names: Sequence[str]) -> str:
-    more = f' and {len(names) - NAMED} more' if len(names) > NAMED else ''
-    return f'{", ".join(names[:NAMED])}{more}'
 
 
 def time_of_day(seconds: float) -> str:

@@ -139,10 +139,7 @@ class Inbox:
         self._changed()
 
     def update(self, brdict: dict[str, Any]) -> None:
-        """Add, change or remove a request according to a message about it.
-
-        :param brdict: the build request, as the data API gives it.
-        """
+        """Add, change or remove a request, which a message gives as the data API does."""
         brid = brdict['buildrequestid']
         if self._is_closed:
             return

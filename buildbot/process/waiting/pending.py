@@ -43,10 +43,7 @@ class PendingRequests:
         return self._brdicts[brid]
 
     def add(self, brdict: dict[str, Any]) -> None:
-        """Add a request or replace a changed one.
-
-        :param brdict: the build request, as the data API gives it.
-        """
+        """Add a request, as the data API gives it, or replace a changed one."""
         brid = brdict['buildrequestid']
         request = self._requests.get(brid)
         self.discard(brid)

@@ -204,10 +204,7 @@ class ReservationBook:
             self.leave_lines(brid)
 
     def leave_lines_if(self, may_leave: Callable[[BuildRequest], bool]) -> None:
-        """End the reservations in line of some requests.
-
-        :param may_leave: takes a request and returns whether its reservations are to end.
-        """
+        """End the reservations in line of those requests that may leave."""
         for reservation in list(self):
             if may_leave(reservation.request):
                 self.leave_lines(reservation.request.id)

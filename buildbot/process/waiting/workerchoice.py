@@ -81,11 +81,6 @@ class StepLocks:
         return next((name for name in self.lockids if not self.holders(name, workername)), None)
 
 
-def nobody(lock: str, worker: str) -> int:
-    """Return 0: nobody holds the copy by hand."""
-    return 0
-
-
 def crowd(builds: Iterable[Any]) -> Counter[str]:
     """Count, by name of the lock, the builds that hold a lock or will still claim it."""
     return Counter(name for build in builds for name in build.step_locks_to_come())
@@ -127,7 +122,7 @@ def load_of(
 
 
 def least_crowded(
-    locks: StepLocks, workers: list[Any], by_hand: Callable[[str, str], int] = nobody
+    locks: StepLocks, workers: list[Any], by_hand: Callable[[str, str], int]
 ) -> list[Any]:
     """Return the workers on which the locks of a builder's steps are least contended.
 

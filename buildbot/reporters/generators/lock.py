@@ -23,18 +23,8 @@ from buildbot.reporters.lockmessage import LockMessageFormatter
 
 #: what is reported unless the user says otherwise
 USUAL = (
-    'held',
-    'aside',
-    'handover',
-    'ends_soon',
-    'overdue',
-    'ended',
-    'kick',
-    'quarantined',
-    'restored',
-    'long_wait',
-    'long_hold',
-    'circle',
+    *('held', 'aside', 'handover', 'ends_soon', 'overdue', 'ended', 'kick'),
+    *('quarantined', 'restored', 'long_wait', 'long_hold', 'circle'),
 )
 
 

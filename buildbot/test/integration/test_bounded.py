@@ -88,8 +88,10 @@ class Branches(LabTestCase):
         copy = lock.copy_for('', branch)
         hand = yield Hand.getService(self.master.botmaster)
         by = By('ann', 'on my desk', version_of(copy))
-        hold = yield hand.hold(copy, by, self.reactor.seconds() + 500)
-        yield hand.release(copy, By('ann', 'on my desk', version_of(copy)), hold.holdid)
+        words = {'until': self.reactor.seconds() + 500, 'mode': 'exclusive', 'units': None}
+        hold = yield hand.act('hold', copy, by, **words)
+        by = By('ann', 'on my desk', version_of(copy))
+        yield hand.act('release', copy, by, holdid=hold.holdid)
 
     @defer.inlineCallbacks
     def count(self, first: int) -> Any:

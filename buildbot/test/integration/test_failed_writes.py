@@ -25,7 +25,6 @@ from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
-from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
@@ -582,7 +581,7 @@ class Histories(FailingCase, DistributionCase):
             ['w1', 'w2', 'w3'],
             schedulers=[schedulers.Triggerable(name='t', builderNames=['c'])],
         )
-        self.builds_that_run = yield RunningBuilds.getService(self.master.botmaster)
+        self.builds_that_run = self.master.botmaster.awaited.running
 
     @defer.inlineCallbacks
     def cancel(self, brid):
@@ -600,7 +599,7 @@ class Histories(FailingCase, DistributionCase):
             elif what < 0.75 and gates:
                 self.open(rng.choice(gates), rng.choice([SUCCESS, SUCCESS, FAILURE]))
             elif what < 0.85:
-                running = [b.buildid for b in self.builds_that_run.builds if b.buildid is not None]
+                running = [b.buildid for b in self.builds_that_run if b.buildid is not None]
                 if running:
                     yield self.stop_build(rng.choice(running))
             elif what < 0.9:
@@ -625,7 +624,7 @@ class Histories(FailingCase, DistributionCase):
             yield self.happen(rng)
         self.fails = False
         yield self.run_out()
-        self.assertEqual(list(self.builds_that_run.builds), [])
+        self.assertEqual(list(self.builds_that_run), [])
         self.assertEqual(self.starting(), {})
         for lock in self.locks:
             self.assertEqual((yield self.owners(lock)), (0, 0))
@@ -638,7 +637,7 @@ class Histories(FailingCase, DistributionCase):
 
     @defer.inlineCallbacks
     def run_out(self):
-        running = self.builds_that_run.builds
+        running = self.builds_that_run
         for _ in range(3):
             for _ in range(50):
                 self.reactor.advance(100)

@@ -26,7 +26,6 @@ from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
-from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.test.util.hand import HOUR
 from buildbot.test.util.hand import MINUTE
 from buildbot.test.util.hand import HandTestCase
@@ -431,7 +430,7 @@ class Holds(HandTestCase):
         yield self.request('fw')
         self.assertEqual((yield self.hold('ann'))['state'], 'waiting')
         hand = yield Hand.getService(self.master.botmaster)
-        hand._holds.stop()
+        hand.holds.stop()
         self.end_steps('fw')
         [row] = yield self.master.db.lock_hand.holds_of(self.master.masterid)
         self.assertEqual(row.held_since, None)
@@ -639,10 +638,10 @@ class Precedence(HandTestCase):
         """The hold of a person is ended, also while a build that was stopped has no id yet."""
         yield self.start(WorkerLock('board'))
         hold = yield self.hold('ann')
-        running = yield RunningBuilds.getService(self.master.botmaster)
-        running.builds[Mock(buildid=None, stopped=True)] = None
+        running = self.master.botmaster.awaited.running
+        running[Mock(buildid=None, stopped=True)] = None
         yield self.act('bob', 'kick', holderid=f'person-{hold["holdid"]}')
-        running.builds.clear()
+        running.clear()
         yield self.assert_untouched()
 
 

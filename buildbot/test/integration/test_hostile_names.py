@@ -125,7 +125,7 @@ class Hostile(LabTestCase):
         real = yield self.master.botmaster.getLockByID(BranchLock('v'), -1)
         [copy] = real.all_copies()
         hand = yield Hand.getService(self.master.botmaster)
-        yield hand.quarantine(copy, By(name, name, version_of(copy)))
+        yield hand.act('quarantine', copy, By(name, name, version_of(copy)))
         line = self.lines[-1]
         self.assertIn(': ', line)
         self.assertIn(' has taken it out of use', line)

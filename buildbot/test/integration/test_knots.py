@@ -227,8 +227,10 @@ class Knots(KnotCase):
         heard = []
         knots = self.master.botmaster.knots
         times = Times(Labels())
-        knots.heard.append(times.hear_of_deadlock)
-        knots.heard.append(lambda owner, error: heard.append((owner.lock_name(), error.lock.label)))
+        knots.ended.subscribe(times.hear_of_deadlock)
+        knots.ended.subscribe(
+            lambda owner, error: heard.append((owner.lock_name(), error.lock.label))
+        )
         yield self.play('p x .p .x')
         yield self.assert_all_done(A)
         self.flushLoggedErrors()
@@ -264,7 +266,7 @@ class Knots(KnotCase):
         )
         heard, cancels, cancel = [], [], Trigger._cancel
         knots = self.master.botmaster.knots
-        knots.heard.append(lambda owner, error: heard.append(owner.lock_name()))
+        knots.ended.subscribe(lambda owner, error: heard.append(owner.lock_name()))
         self.patch(Trigger, '_cancel', lambda *words: cancels.append(words))
         yield self.play('p q .p')
         knots.use_config(None)

@@ -162,7 +162,7 @@ class Told(LabTestCase):
             yield self.reconfig_master(self.lab_config(words, services=services))
             self.assertEqual(Endpoint.listening, [s._config_kwargs['port'] for s in services])
         history = yield History.getService(self.master.botmaster)
-        self.assertEqual(history.heard, [])
+        self.assertEqual(history.ended.subscriptions, set())
 
     @defer.inlineCallbacks
     def test_port_in_use(self) -> Any:

@@ -328,7 +328,9 @@ class Recipes(LabTestCase):
         """The lab may do all with its boards, an admin all; and anybody with what is their own."""
         yield self.start('hand_rules')
         hand = yield Hand.getService(self.master.botmaster)
-        self.patch(hand, 'person_of', lambda holdid, holderid: {1: 'dora', 2: 'ann'}.get(holdid))
+        self.patch(
+            hand.holds, 'person_of', lambda holdid, holderid: {1: 'dora', 2: 'ann'}.get(holdid)
+        )
         authz = self.example['c']['www']['authz']
         authz.setMaster(self.master)
         rows = yield self.master.data.get(('locks',))

@@ -45,7 +45,7 @@ class SweepCase(LabTestCase):
         yield self.setup_lab(builders, ['w1', 'w2'])
         self.sweep = yield Sweep.getService(self.master.botmaster)
         self.heard: list[Any] = []
-        self.sweep.heard.append(self.heard.append)
+        self.sweep.leftovers.subscribe(self.heard.append)
         self.copy = yield self.master.botmaster.getLockByID(BOARD, 0)
 
     def told(self) -> list[str]:
@@ -309,7 +309,7 @@ class Config(SweepCase):
     def test_error_of_a_listener(self):
         """Who cannot hear of it keeps nobody from being freed."""
         yield self.set_up(lambda gate: [GatedStep(gate)], locks=[WHOLE])
-        self.sweep.heard.insert(0, {}.pop)
+        self.sweep.leftovers.subscribe({}.pop)
         yield self.request('lab')
         self.patch(Build, 'releaseLocks', lambda build: None)
         self.open(self.gate, SUCCESS)
@@ -322,7 +322,7 @@ class Config(SweepCase):
         """What is found is counted for Prometheus, once."""
         times = Times(Labels())
         yield self.set_up(lambda gate: [GatedStep(gate)], locks=[WHOLE])
-        self.sweep.heard.append(times.hear_of_leftover)
+        self.sweep.leftovers.subscribe(times.hear_of_leftover)
         yield self.request('lab')
         self.patch(Build, 'releaseLocks', lambda build: None)
         self.open(self.gate, SUCCESS)

@@ -84,7 +84,7 @@ class InUse(unittest.TestCase):
             copy.release(self, access)
         del copy
         gc.collect()
-        self.assertEqual(list(lock.locks.values()), [kept])
+        self.assertEqual(list(lock.copies.values()), [kept])
 
     def test_new_limits_while_others_come(self):
         """New limits reach all copies of a worker lock, though one is made while they do."""
@@ -111,20 +111,6 @@ class Told(unittest.TestCase):
         copies = self.copies()
         self.assertEqual([str(copy) for copy in copies], names)
         self.assertEqual([f'{copy!r}' for copy in copies], names)
-
-    def test_description_has_the_limit_of_now(self):
-        """What Buildbot calls a lock names the units that it has now."""
-        lock, worker, copy = self.copies()
-        lock.setMaxCount(3)
-        worker.updateFromLockId(WorkerLock('board', 4, {'lab-2': 5}), 2)
-        self.assertEqual(
-            [one.description for one in (lock, worker, copy)],
-            [
-                '<MasterLock(licence, 3)>',
-                "<WorkerLock(board, 4, {'lab-2': 5})>",
-                '<WorkerLock(board, 5)[lab-2]>',
-            ],
-        )
 
     def test_changed_limit(self):
         """The log tells of a lock that has more units, or fewer, in plain words."""

@@ -83,10 +83,8 @@ def copies_of(master: Any, lockids: Iterable[Any]) -> list[Any]:
     found = []
     for lockid in lockids:
         real = real_lock(master, lockid)
-        if isinstance(lockid, BranchLock):
-            found += list(real.copies.values())
-        elif isinstance(lockid, WorkerLock):
-            found += list(real.locks.values())
+        if isinstance(lockid, (BranchLock, WorkerLock)):
+            found += real.all_copies()
         else:
             found.append(real)
     return found

@@ -268,5 +268,4 @@ class LabTestCase(RunFakeMasterTestCase):
         """Return how many hold any copy of a lock, and how many wait for one."""
         real = yield self.master.botmaster.getLockByID(lockid, 0)
         copies = list(real.copies.values()) if hasattr(real, 'copies') else [real]
-        copies = list(real.locks.values()) if hasattr(real, 'locks') else copies
         return sum(len(c.owners) for c in copies), sum(len(c.waiting) for c in copies)

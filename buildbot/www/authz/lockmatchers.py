@@ -51,16 +51,14 @@ class LockEndpointMatcher(EndpointMatcherBase):
         self.action = action
         super().__init__(**kwargs)
 
-    @defer.inlineCallbacks
     def match(self, ep: Any, action: str = 'get', options: dict[str, Any] | None = None) -> Any:
         """Tell whether the rule applies to an action.
 
         :returns: Deferred of a ``Match``, or of None.
         """
         if action not in ACTIONS or self.action not in (None, action):
-            return None
-        found = yield super().match(ep, action, options)
-        return found
+            return defer.succeed(None)
+        return super().match(ep, action, options)
 
     @defer.inlineCallbacks
     def match_LockEndpoint(self, epobject: Any, epdict: Any, options: dict[str, Any]) -> Any:
@@ -79,7 +77,7 @@ class LockEndpointMatcher(EndpointMatcherBase):
         if self.lock is not None and not self.authz.match(lock.lockName, self.lock):
             return None
         hand = yield Hand.getService(self.master.botmaster)
-        person = hand.person_of(options.get('holdid'), options.get('holderid'))
+        person = hand.holds.person_of(options.get('holdid'), options.get('holderid'))
         buildid = build_of_holder(lock, options.get('holderid'))
         build = None
         if buildid is not None:

@@ -17,7 +17,7 @@ from twisted.internet import reactor
 from twisted.trial import unittest
 
 from buildbot.clients.locks import api
-from buildbot.clients.locks.question import is_yes
+from buildbot.clients.locks.command import is_yes
 from buildbot.clients.locks.until import end_at
 from buildbot.clients.locks.until import moment
 from buildbot.scripts.lockhand import COMMANDS

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import sqlite
 from twisted.internet import defer
 from twisted.trial import unittest
 
+from buildbot.data.resultspec import ResultSpec
 from buildbot.db.texts import KeptText
 from buildbot.db.texts import exactly
 from buildbot.test.fake import fakemaster
@@ -87,7 +88,7 @@ class Names(TestReactorMixin, unittest.TestCase):
                 **{'reason': '', 'text': '', 'person': None, 'until': None},
             )
         for name in (*ALIKE, WIDE):
-            rows = yield self.hand.actions_of('v', name)
+            rows = yield self.hand.actions_of('v', name, ResultSpec())
             self.assertEqual(len(rows), 1)
             self.assertTrue((yield self.hand.is_known(f'{name}!')))
         self.assertFalse((yield self.hand.is_known('MAIN!')))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from twisted.internet import defer
 from twisted.trial import unittest
 
+from buildbot.data.resultspec import ResultSpec
 from buildbot.scripts import copydb
 from buildbot.test import fakedb
 from buildbot.test.fake import fakemaster
@@ -35,7 +36,7 @@ class Copied(TestReactorMixin, unittest.TestCase):
         self.assertEqual((yield other.builders.getBuilder(7)).name, 'fw')
         self.assertEqual((yield other.locks.find_lock_id('jtag')), lockid)
         self.assertEqual((yield other.locks.find_copy_ids(lockid, ['jtag[b]', 'jtag[a]'])), ids)
-        [action] = yield other.lock_hand.actions_of('jtag')
+        [action] = yield other.lock_hand.actions_of('jtag', None, ResultSpec())
         self.assertEqual(
             (action['copy'], action['action'], action['who']), ('jtag[a]', 'kick', 'ann')
         )

@@ -21,14 +21,16 @@ from buildbot.test.util.storm.requests import some
 class Hands(Masters):
     """What people do by hand, having looked at the copy right before."""
 
-    def _act(self, do: Callable[..., Any], copy: Any, who: str, *words: Any) -> str:
+    def _act(self, action: str, copy: Any, who: str, **words: Any) -> str:
         hand = self.at_once(Hand.getService(self.master.botmaster))
         by = By(who, 'why not', version_of(copy))  # as it is now: time has passed
         refused: list[Any] = []
-        d = do(hand, copy, by, *words)
+        d = hand.act(action, copy, by, **words)
         d.addErrback(lambda why: refused.append(why.trap(Refused) and why.value))
         self.at_once(d)
-        return f'{copy} by {who} {words}{"".join(f" refused: {why}" for why in refused)}'
+        return (
+            f'{copy} by {who} {(*words.values(),)}{"".join(f" refused: {why}" for why in refused)}'
+        )
 
     def _copy(self, which: int, is_meant: Callable[[Any], Any] = lambda copy: True) -> Any:
         copies = [copy for copy in copies_of(self.master, self.lockids()) if is_meant(copy)]
@@ -39,63 +41,64 @@ class Hands(Masters):
     ) -> str | None:
         copy = self._copy(which)
         until = self.reactor.seconds() + seconds
-        return copy and self._act(Hand.hold, copy, who, until, mode, units)
+        return copy and self._act('hold', copy, who, until=until, mode=mode, units=units)
 
     def _own(self, which: int) -> Hold | None:
         copy = self._copy(which, lambda copy: copy.by_hand)
         return copy and some(which, copy.by_hand)
 
-    def _act_on_own(self, do: Callable[..., Any], which: int, *words: Any) -> str | None:
+    def _act_on_own(self, action: str, which: int, **words: Any) -> str | None:
         hold = self._own(which)
         if hold is None:
             return None
-        return self._act(do, hold.copy, hold.person, hold.holdid, *words)
+        return self._act(action, hold.copy, hold.person, holdid=hold.holdid, **words)
 
     def on_extend(self, which: int, seconds: int) -> str | None:
-        return self._act_on_own(Hand.extend, which, self.reactor.seconds() + seconds)
+        return self._act_on_own('extend', which, until=self.reactor.seconds() + seconds)
 
     def on_release(self, which: int) -> str | None:
-        return self._act_on_own(Hand.release, which)
+        return self._act_on_own('release', which)
 
     def on_hand_over(self, which: int, other: str) -> str | None:
-        return self._act_on_own(Hand.hand_over, which, other)
+        return self._act_on_own('handover', which, person=other)
 
-    def _move(self, do: Callable[..., Any], which: int) -> str | None:
+    def _move(self, action: str, which: int) -> str | None:
         copy = self._copy(which, lambda copy: copy.line_length)
         if copy is None:
             return None
         claim = some(which, [claim for claim in copy.line() if claim.thing is not copy.quarantine])
-        return claim and self._act(do, copy, 'ann', facts_of(claim.thing).name)
+        return claim and self._act(action, copy, 'ann', waiterid=facts_of(claim.thing).name)
 
     def on_first(self, which: int) -> str | None:
-        return self._move(Hand.first, which)
+        return self._move('first', which)
 
     def on_back(self, which: int) -> str | None:
-        return self._move(Hand.back, which)
+        return self._move('back', which)
 
     def on_kick(self, which: int) -> str | None:
         copy = self._copy(which, lambda copy: copy.owners)
         if copy is None:
             return None
-        return self._act(Hand.kick, copy, 'ann', facts_of(some(which, copy.owners)).name)
+        holder = facts_of(some(which, copy.owners)).name
+        return self._act('kick', copy, 'ann', holderid=holder)
 
     def on_quarantine(self, which: int) -> str | None:
         copy = self._copy(which, lambda copy: copy.quarantine is None)
         if copy is None:
             return None
         self.kept[copy] = set(requests_of(copy.owners))
-        return self._act(Hand.quarantine, copy, 'ann')
+        return self._act('quarantine', copy, 'ann')
 
     def on_restore(self, which: int) -> str | None:
         copy = self._copy(which, lambda copy: copy.quarantine is not None)
-        return copy and self._act(Hand.restore_copy, copy, 'ann')
+        return copy and self._act('restore', copy, 'ann')
 
     def give_all_back(self) -> None:
         """End all that is done by hand."""
         for copy in copies_of(self.master, self.lockids()):
             for hold in copy.by_hand:
-                self._act(Hand.release, copy, hold.person, hold.holdid)
+                self._act('release', copy, hold.person, holdid=hold.holdid)
             if copy.quarantine is not None:
-                self._act(Hand.restore_copy, copy, 'ann')
+                self._act('restore', copy, 'ann')
         for copy in copies_of(self.master, self.lockids()):
             self.assertEqual((copy.by_hand, copy.quarantine), ((), None))

@@ -9,7 +9,6 @@ from twisted.internet import defer
 
 from buildbot.data import resultspec
 from buildbot.process.build import Build
-from buildbot.process.runningbuilds import RunningBuilds
 from buildbot.test.util.idle import Holders
 from buildbot.test.util.idle import Wish
 from buildbot.test.util.idle import copy_of
@@ -47,7 +46,7 @@ class Sight(StormLab):
 
     def running(self) -> list[Build]:
         """Return the builds that run, in order of their requests."""
-        builds = self.see(RunningBuilds.getService(self.master.botmaster)).builds
+        builds = self.master.botmaster.awaited.running
         return sorted(builds, key=lambda build: build.requests[0].id)
 
     def builders(self) -> list[Any]:

@@ -53,10 +53,7 @@ class Build(upstream.Build):
             step.worker_lock_names = names
 
     def end_hold(self, why: str) -> None:
-        """Stop and fail, because the build has held its locks for too long.
-
-        :param why: the reason that the build gives.
-        """
+        """Stop and fail for this reason, because the build has held its locks for too long."""
         if self.finished or self.stopped:
             return  # it is already ending for another reason
         self._held_too_long = True

@@ -52,8 +52,9 @@ describe('DeedDialog', () => {
     await waitFor(() => expect(master.paths().slice(before)).toContain('copies/7/holders'));
   });
 
-  it('says how long until the end', async () => {
+  it('says how long until the end, and what happens then', async () => {
     await hold(lab());
+    expect(dialog().getByText(/ends by itself only if the lock says so; otherwise it is overdue\.$/)).toBeTruthy();
     expect(dialog().getByText('for 1 h from now')).toBeTruthy();
     press('15 min');
     expect(dialog().getByText('for 15 min from now')).toBeTruthy();

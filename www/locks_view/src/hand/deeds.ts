@@ -34,7 +34,7 @@ function holding(target: Target, object: string, fields: Field[]): Deed {
     object,
     target,
     effect:
-      'You wait in line for it as builds do. Once you hold it, no build gets it until you release it or your hold ends.',
+      'You wait in line for it as builds do. Once you hold it, no build gets it until you release it. When its time is over, the hold ends by itself only if the lock says so; otherwise it is overdue.',
     fields: [...fields, REASON],
     params: {},
     done: answer => HOLD_DONE[answer?.state] ?? 'it is asked for.',

@@ -53,7 +53,7 @@ export class Master {
       const promise: any =
         rows === undefined
           ? Promise.reject({response: {status: 404}})
-          : Promise.resolve(rows(query)).then(all => ({
+          : new Promise<any[]>(resolve => resolve(rows(query))).then(all => ({
               [plural(path)]: all.slice(query.offset ?? 0).slice(0, query.limit ?? all.length),
               meta: {total: all.length},
             }));

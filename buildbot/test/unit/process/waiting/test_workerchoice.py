@@ -20,11 +20,13 @@ from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.waiting.workerchoice import StepLocks
+from buildbot.process.waiting.workerchoice import WorkerChoice
 from buildbot.process.waiting.workerchoice import is_fed
 from buildbot.process.waiting.workerchoice import least_crowded
 from buildbot.process.waiting.workerchoice import least_needed
 
 BOARD, CPU = WorkerLock('board', 1, {'big': 3}), WorkerLock('cpu', 4)
+FED = ('board', 'board')  # one build that holds it, and one that prepares
 
 
 def step(*locks):
@@ -39,7 +41,8 @@ def step_locks(*steps):
 def worker(name, *builds):
     """A worker with builds, each of which comes to some locks yet: ``'board cpu'``."""
     found = [SimpleNamespace(step_locks_to_come=lambda text=b: set(text.split())) for b in builds]
-    return SimpleNamespace(worker=SimpleNamespace(workername=name, builds=found))
+    words = {'workername': name, 'builds': found, 'subscribe_to_room': lambda callback: None}
+    return SimpleNamespace(worker=SimpleNamespace(**words))
 
 
 def names(workers):
@@ -101,7 +104,8 @@ class Choice(unittest.TestCase):
     def test_least_crowded(self, _, accesses, builds, best):
         """Those are best where the fewest, for the units there are, come to the locks."""
         workers = [worker(name, *those) for name, those in builds.items()]
-        self.assertEqual(names(least_crowded(step_locks(step(*accesses)), workers)), best)
+        found = least_crowded(step_locks(step(*accesses)), workers, lambda lock, worker: 0)
+        self.assertEqual(names(found), best)
 
     @parameterized.expand(
         [
@@ -118,6 +122,25 @@ class Choice(unittest.TestCase):
             Counter(frozenset(n.split()) for n in needs),
         )
         self.assertEqual(names(found), best)
+
+    @parameterized.expand(
+        [
+            # builds on each idle worker, whether it binds late -> left for later, who was asked
+            ('none_has_room', {'w1': FED, 'w2': FED}, True, True, 'w1 w2'),
+            ('one_has', {'w1': FED, 'w2': [], 'w3': FED}, True, False, 'w1 w2'),
+            ('no_worker', {}, True, False, ''),
+            ('binds_early', {'w1': FED}, False, False, ''),
+        ]
+    )
+    def test_leaves_all(self, _, builds, late, left, asked):
+        """A build is left for later if no idle worker has room; the first that has is enough."""
+        choice, found = WorkerChoice(list, lambda: late, dict), []
+        choice.step_locks = step_locks(step(BOARD.access('exclusive')))
+        has_room = choice.has_room
+        self.patch(choice, 'has_room', lambda w: found.append(w) or has_room(w))
+        workers = [worker(name, *those) for name, those in builds.items()]
+        self.assertEqual(choice.leaves_all(workers), left)
+        self.assertEqual(names(found), asked)
 
 
 class LateBinding(unittest.TestCase):
