@@ -16,6 +16,8 @@ upstream = release(__name__)
 
 
 class SimpleMQ(upstream.SimpleMQ):
+    """Passes messages on in one master. Other masters do not hear of them."""
+
     def __init__(self) -> None:
         super().__init__()
         self.qrefs = Consumers()
