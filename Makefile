@@ -9,15 +9,15 @@
 # make docs                         the manual
 # make dist                         the wheel
 # make www                          the Locks page, built from its sources and tested (needs npm)
-# make seams                        write the fingerprints of the release into seams.txt
+# make seams                        write the fingerprints of Buildbot's source into seams.txt
 # make news                         newsfragments into NEWS
-# make check-upstream UPSTREAM=DIR  the release's own suite with and without the fork
-# make series TREE=DIR              the fork as patches to a checkout of Buildbot
+# make check-upstream UPSTREAM=DIR  Buildbot's own suite with and without Interlock
+# make series TREE=DIR              Interlock as patches to a checkout of Buildbot
 # make series-types TREE=DIR        mypy on each commit that make series has made there
 # make series-tests TREE=DIR        Buildbot's own tests at each of them: ONLY=package FROM=n TO=m TOUCHED=1 MANUAL=1
 # make fixes TREE=DIR               fixes of Buildbot itself, as patches to a checkout of it
 # make check-fixes TREE=DIR         each of them tried on that checkout by itself (half an hour)
-# make tree TREE=DIR                the fork merged into a checkout of Buildbot
+# make tree TREE=DIR                Interlock merged into a checkout of Buildbot
 # make clean                        remove all that these have made
 # make help                         this list
 #
@@ -96,7 +96,7 @@ www: $(PAGE)/node_modules/.package-lock.json
 	@cd $(PAGE) && npm run --silent test
 	@echo 'www: the page is in $(PAGE)/buildbot_locks_view/static'
 
-# Writes what the release's source is now into buildbot/seams.txt; git diff shows what has changed.
+# Writes what Buildbot's source is now into buildbot/seams.txt; git diff shows what has changed.
 seams: $(VENV)/.bundle
 	@$(BIN)/python -m buildbot_overlay seams
 
@@ -110,7 +110,7 @@ check-upstream: $(WHEEL)
 	@test -n '$(UPSTREAM)' || { echo 'make check-upstream UPSTREAM=DIR (a checkout of v4.3.0)'; exit 2; }
 	@$(PYTHON) contrib/upstream/check.py '$(UPSTREAM)' $(WHEEL)
 
-# The fork as patches to a checkout of Buildbot, or merged into it to be read; see docs/upstream.rst.
+# Interlock as patches to a checkout of Buildbot, or merged into it to be read; see docs/upstream.rst.
 series: $(VENV)/.series
 	@test -n '$(TREE)' || { echo 'make series TREE=DIR (a checkout of Buildbot)'; exit 2; }
 	@PYTHONPATH=contrib/upstream $(BIN)/python -m series patches '$(TREE)' patches

@@ -28,12 +28,16 @@ upstream = release(__name__)
 
 
 class FileLoader(upstream.FileLoader):
+    """Reads the configuration from a file. It does not check it; ``MasterConfig`` does."""
+
     def loadConfig(self) -> Any:
         with warned_once(os.path.join(self.basedir, self.configFileName)):
             return super().loadConfig()
 
 
 class MasterConfig(upstream.MasterConfig):
+    """All that a configuration says, after it has been checked. It runs nothing."""
+
     #: whether a request waits for a worker on which its steps would not only wait for their locks
     lateBinding = True
 

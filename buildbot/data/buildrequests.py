@@ -13,6 +13,8 @@ upstream = release(__name__)
 
 
 class BuildRequestEndpoint(upstream.BuildRequestEndpoint):
+    """Tells about one build request, and acts on it. It keeps nothing."""
+
     # the data API does not look for these in base classes
     kind = upstream.BuildRequestEndpoint.kind
     pathPatterns = upstream.BuildRequestEndpoint.pathPatterns
@@ -24,6 +26,8 @@ class BuildRequestEndpoint(upstream.BuildRequestEndpoint):
 
 
 class BuildRequest(upstream.BuildRequest):
+    """Build requests in the data API: their fields, paths and events. It is not one of them."""
+
     endpoints = [
         BuildRequestEndpoint if endpoint is upstream.BuildRequestEndpoint else endpoint
         for endpoint in upstream.BuildRequest.endpoints

@@ -31,6 +31,8 @@ class Matcher(pathmatch.Matcher):
 
 
 class DataConnector(upstream.DataConnector):
+    """The data API of a master, which finds what a path names. It stores nothing."""
+
     submodules = [
         *upstream.DataConnector.submodules,
         'buildbot.data.lockactions',

@@ -16,6 +16,8 @@ INTERRUPTED = 'interrupted; '
 
 
 class Master(upstream.Master):
+    """Masters in the data API. It is not the one that runs; ``BuildMaster`` is."""
+
     @defer.inlineCallbacks
     def _masterDeactivatedHousekeeping(self, masterid: int, name: str) -> Any:
         yield self._mark_interrupted(masterid)

@@ -15,6 +15,8 @@ upstream = release(__name__)
 
 
 class Step(upstream.Step):
+    """Steps in the data API. It is not one that runs; ``BuildStep`` is."""
+
     def __init__(self, master: Any) -> None:
         super().__init__(master)
         # by the id of a build, a lock for adding a row to it

@@ -13,6 +13,8 @@ upstream = release(__name__)
 
 
 class BuildRequestsConnectorComponent(upstream.BuildRequestsConnectorComponent):
+    """Reads and writes the rows of build requests. It sends no events; the data API does."""
+
     def set_build_requests_priority(self, brids: list[int], priority: int) -> defer.Deferred[None]:
         """Change the priority of build requests that are not complete.
 

@@ -17,6 +17,8 @@ upstream = release(__name__)
 
 
 class DBConnector(upstream.DBConnector):
+    """The database of a master. It reads and writes no rows itself; its components do."""
+
     @defer.inlineCallbacks
     def set_master(self, master: Any) -> Any:
         yield super().set_master(master)

@@ -33,6 +33,8 @@ OWN_TABLES = (
 
 
 class Model(upstream.Model):
+    """The tables of the database. It knows nothing of their rows."""
+
     # The id of a lock is found by its name, like that of a builder.
     locks = sautils.Table(
         'locks',

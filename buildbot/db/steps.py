@@ -13,6 +13,8 @@ upstream = release(__name__)
 
 
 class StepsConnectorComponent(upstream.StepsConnectorComponent):
+    """Reads and writes the rows of steps. It sends no events; the data API does."""
+
     def hide_step(self, stepid: int) -> defer.Deferred[None]:
         """Hide the row of a step; the time of its end does not change."""
 

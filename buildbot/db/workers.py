@@ -14,6 +14,8 @@ upstream = release(__name__)
 
 
 class WorkersConnectorComponent(upstream.WorkersConnectorComponent):
+    """Reads and writes the rows of workers. It sends no events; the data API does."""
+
     def getWorkers(
         self,
         _workerid: Any = None,

@@ -35,7 +35,7 @@ class Want:
 class Pool:
     """Units that holders share: a lock's own, or a holding's, which owners nested in it share.
 
-    It does not decide whose turn it is.
+    It does not decide whose turn it is. It is not a resource pool, the lock whose units have names.
 
     :ivar lock: the lock whose units they are.
     :ivar holding: the holding that gives them, or None for the lock's own.

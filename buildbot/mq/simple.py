@@ -67,6 +67,8 @@ def beginning(words: Sequence[Any]) -> tuple[Any, ...]:
 
 
 class SimpleMQ(upstream.SimpleMQ):
+    """Passes messages on in one master. Other masters do not hear of them."""
+
     def __init__(self) -> None:
         super().__init__()
         self.qrefs = Consumers()

@@ -25,6 +25,8 @@ upstream = release(__name__)
 
 
 class BotMaster(upstream.BotMaster):
+    """Knows the builders of a master and what they share. It does not choose what they build."""
+
     def __init__(self) -> None:
         super().__init__()
         self.brd.usual_chooser = ReservingBuildChooser

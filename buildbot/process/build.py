@@ -65,6 +65,8 @@ upstream = release(__name__)
 
 
 class Build(upstream.Build, LockOwner):
+    """One run of a builder's steps on a worker, for one or more requests. It is not a request."""
+
     def __init__(self, requests: list[BuildRequest], builder: Any) -> None:
         super().__init__(requests, builder)
         self._ended: Notifier[None] = Notifier()

@@ -58,6 +58,8 @@ upstream = release(__name__)
 
 
 class Builder(upstream.Builder):
+    """Starts builds on its workers. It does not choose requests and workers; a chooser does."""
+
     #: the locks that its configuration names without a renderable
     configured_locks: Sequence[Any] = ()
 

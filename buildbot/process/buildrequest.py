@@ -16,6 +16,8 @@ upstream = release(__name__)
 
 
 class BuildRequestCollapser(upstream.BuildRequestCollapser):
+    """Drops pending build requests that new ones make unnecessary. It starts no builds."""
+
     @defer.inlineCallbacks
     def collapse(self) -> Any:
         collapsed: list[int] = []

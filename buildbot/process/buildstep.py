@@ -75,6 +75,8 @@ def __getattr__(name: str) -> Any:
 
 
 class _BuildStepFactory(upstream._BuildStepFactory):
+    """Makes a step for each build, with the same arguments. It is not a step."""
+
     # compared in addition to those of the base: two classes may have the same arguments
     compare_attrs = ('step_class', 'added_steps')
 
@@ -146,6 +148,8 @@ class Group(Protocol):
 
 
 class BuildStep(upstream.BuildStep, LockOwner):
+    """A step of a build. It is not a command: it may run several of them, or none."""
+
     #: the group that this step is in, or None for a step of the build itself
     step_group: Group | None = None
 

@@ -12,6 +12,8 @@ upstream = release(__name__)
 
 
 class Interpolate(upstream.Interpolate):
+    """A text into which properties are put once a build is known. It is no string before that."""
+
     def _parseSubstitution(self, fmt: str) -> Any:
         key, colon, arg = fmt.partition(':')
         if key == 'lock' and colon:

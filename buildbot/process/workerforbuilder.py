@@ -12,6 +12,8 @@ upstream = release(__name__)
 
 
 class AbstractWorkerForBuilder(upstream.AbstractWorkerForBuilder):
+    """A worker as one of its builders knows it. It is not the worker, which builders share."""
+
     state = Watched()
 
     def doubt(self) -> None:
@@ -22,11 +24,11 @@ class AbstractWorkerForBuilder(upstream.AbstractWorkerForBuilder):
 
 
 class WorkerForBuilder(upstream.WorkerForBuilder, AbstractWorkerForBuilder):
-    pass
+    """A builder's worker that connects by itself. The master does not start it."""
 
 
 class LatentWorkerForBuilder(upstream.LatentWorkerForBuilder, AbstractWorkerForBuilder):
-    pass
+    """A builder's worker that the master starts for a build. It need not be running."""
 
 
 def is_idle(workerforbuilder: Any) -> bool:

@@ -20,6 +20,8 @@ upstream = release(__name__)
 
 
 class Triggerable(upstream.Triggerable):
+    """Requests builds when a step asks for them. It does not ask itself."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         #: ids of buildsets that may have ended before the scheduler subscribed to their ends

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: ``buildbot drop-lock-tables`` removes from the database what only the fork has added."""
+"""New: ``buildbot drop-lock-tables`` removes from the database what only Interlock has added."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""``buildbot --version`` tells of the fork; two commands are about locks, one checks orders."""
+"""``buildbot --version`` tells of Interlock; two commands are about locks, one checks orders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ upstream = release(__name__)
 
 
 class DropLockTablesOptions(base.BasedirMixin, base.SubcommandOptions):
-    """Options of ``drop-lock-tables``, which removes the fork's tables."""
+    """Options of ``drop-lock-tables``, which removes the tables of Interlock."""
 
     subcommandFunction = 'buildbot.scripts.locktables.drop_lock_tables'
     optFlags = [['quiet', 'q', 'Print errors only']]
@@ -27,6 +27,8 @@ class DropLockTablesOptions(base.BasedirMixin, base.SubcommandOptions):
 
 
 class CheckConfigOptions(upstream.CheckConfigOptions):
+    """The command line of ``buildbot checkconfig``. It checks nothing itself."""
+
     subcommandFunction = 'buildbot.scripts.strictlocks.checkconfig'
     optFlags = [
         *upstream.CheckConfigOptions.optFlags,
@@ -40,6 +42,8 @@ class CheckConfigOptions(upstream.CheckConfigOptions):
 
 
 class Options(upstream.Options):
+    """The command line of ``buildbot``, with all its commands. It does not run them."""
+
     subCommands = [
         *(
             [name, short, CheckConfigOptions if name == 'checkconfig' else options, text]

@@ -23,6 +23,8 @@ upstream = release(__name__)
 
 
 class Trigger(upstream.Trigger):
+    """Requests builds, and waits for them if it is told to. It does not run them."""
+
     @property
     def waits_for_builds(self) -> bool:
         # the builds that began last usually end last

@@ -31,6 +31,8 @@ upstream = release(__name__)
 
 
 class AbstractWorker(upstream.AbstractWorker):
+    """A worker as the master knows it. It is not the process on the worker's machine."""
+
     # the last answer of canStartBuild; None if it must be asked again
     _is_open: bool | None = None
     # the attributes that the answer depends on
@@ -336,7 +338,7 @@ class AbstractWorker(upstream.AbstractWorker):
 
 
 class Worker(upstream.Worker, AbstractWorker):
-    pass
+    """A worker that connects to the master by itself. The master does not start it."""
 
 
 #: the methods whose answer is_open keeps

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The About page tells of the fork; the page of the locks knows who may act."""
+"""The About page tells of Interlock; the page of the locks knows who may act."""
 
 from __future__ import annotations
 

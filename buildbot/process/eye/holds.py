@@ -15,9 +15,10 @@ from buildbot.process.lockfacts import BY_HAND
 
 
 class Holds:
-    """Knows how long the last holds of each kind lasted. It does not predict anything.
+    """Knows how long builds held locks lately, by kind. It does not predict anything.
 
-    Holds nested in another one, and holds cut short by the loss of a worker, are not counted.
+    Not counted are people's holds, which ``hand.holds`` keeps, holds nested in another one, and
+    holds cut short by the loss of a worker.
 
     :cvar of_each: how many holds of each kind are kept.
     :cvar kinds: how many kinds are kept; the kinds longest without a new hold are dropped.

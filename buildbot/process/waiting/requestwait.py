@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from buildbot.process.awaited import Awaited
 
     class Described(Need, Protocol):
+        """A need that can be put into words. It is not a wait."""
+
         def describe(self) -> str: ...
 
 

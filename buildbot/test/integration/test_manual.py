@@ -280,6 +280,16 @@ class Pages(unittest.SynchronousTestCase):
         shown = {path.name for _, path in self.included()} | {'readme.cfg'}
         self.assertEqual({path.name for path in FILES} - shown, set())
 
+    def test_width(self):
+        """No line is longer than 120 characters."""
+        long = [
+            f'{page.name}:{number}'
+            for page in self.pages
+            for number, line in enumerate(page.read_text().splitlines(), 1)
+            if len(line) > 120
+        ]
+        self.assertEqual(long, [])
+
     def test_pictures(self):
         """Each picture has a caption."""
         for page in self.pages:

@@ -173,7 +173,7 @@ class _Merger:
         if doc and not is_docstring(body[0]):
             body = [
                 doc[0],
-                body[0].with_changes(leading_lines=[BLANK, *_own_lines(body[0])]),
+                body[0].with_changes(leading_lines=[BLANK, *_lines(body[0])]),
                 *body[1:],
             ]
         body = self.merge([s for s in members if not is_docstring(s)], body, name)
@@ -231,13 +231,6 @@ def _flat(listed: cst.Tuple | cst.List) -> list[cst.BaseElement]:
         else:
             elements.append(element)
     return _plain(elements)
-
-
-def _own_lines(statement: cst.BaseStatement) -> Sequence[cst.EmptyLine]:
-    # without a comment about the class, which a docstring replaces: a blank line ends the comment
-    lines = list(_lines(statement))
-    blanks = [i for i, line in enumerate(lines) if i and line.comment is None]
-    return lines[blanks[-1] + 1 :] if blanks else lines
 
 
 def _is_empty(statement: cst.CSTNode) -> bool:

@@ -264,13 +264,14 @@ class Members(unittest.SynchronousTestCase):
         self.assertEqual(part(source, 'def weight'), 'def weight(self):\n    return 1')
 
     def test_docstring(self):
-        """A docstring replaces a comment that opens the class, and no other one."""
+        """A docstring opens the class; a comment that did so before is kept below it."""
         theirs = 'class Lamp:\n    # gives light\n\n    # how much\n    glow = 1\n'
         ours = HEAD + 'class Lamp(upstream.Lamp):\n    """Gives light, or not."""\n'
         source = merge_module(ours, theirs, 'lamp.py', Ways({}, set()))
         self.assertEqual(
             part(source, 'class Lamp'),
-            'class Lamp:\n    """Gives light, or not."""\n\n    # how much\n    glow = 1',
+            'class Lamp:\n    """Gives light, or not."""\n\n    # gives light\n\n    # how much\n'
+            '    glow = 1',
         )
 
     def test_added(self):
