@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """New: a lock whose units have names, and are not all alike.
 
-Claims that want the same units wait in one lane, in order. What the first claim of a lane waits
-for is kept from all claims behind it, whatever they want; everybody else may use the rest
-(``turns``).
-A matching finds out whether some units are enough (``matching``, ``kinds``, ``labels``). Which units
-are taken depends on who else could use them, and on wear (``picking``). Giving back costs in
+Claims that want the same units wait in one lane, in order. What the first claim of a lane waits for
+is kept from all claims behind it, whatever they want; everybody else may use the rest (``turns``).
+A matching finds out whether some units are enough (``matching``, ``kinds``, ``labels``). Which
+units are taken depends on who else could use them, and on wear (``picking``). Giving back costs in
 proportion to the number of lanes, not of waiting claims.
 
 A unit is a bit of a number, so that whole sets are compared at once. An owner nested in a holder is
