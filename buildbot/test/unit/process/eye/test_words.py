@@ -10,10 +10,10 @@ from hypothesis import strategies
 from parameterized import parameterized
 from twisted.trial import unittest
 
+from buildbot.locking.owner import LockOwner
 from buildbot.locking.plain import LONGEST
 from buildbot.locking.plain import UNSEEN
 from buildbot.locking.plain import lines_of
-from buildbot.locks import LockOwner
 from buildbot.process.eye.words import age
 from buildbot.process.eye.words import plain
 from buildbot.process.eye.words import short_name
