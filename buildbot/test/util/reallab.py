@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler
@@ -37,6 +38,9 @@ class RealLab(unittest.SynchronousTestCase):
     :ivar master: the process of the master.
     :ivar workers: the processes of the workers, by name.
     """
+
+    if find_spec('buildbot_www') is None:
+        skip = 'there is no buildbot-www'
 
     more = ''
 
