@@ -173,8 +173,8 @@ class StepGroup(buildstep.BuildStep):
     @defer.inlineCallbacks
     def _add_row(self) -> Any:
         around = self.step_group.path if self.step_group is not None else ''
-        name = yield self.build.render(self.name)
-        self.name = name or StepGroup.name
+        yield self._render_name()
+        name, self.name = self.name, self.name or StepGroup.name
         yield super().addStep()
         self.path = self.name if name else around
 
