@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from typing import Callable
 from typing import ClassVar
@@ -248,4 +249,10 @@ def problems_of(resource: Resource) -> list[str]:
         problems.append(
             f'properties must be a dictionary with names as keys, not {words_for(properties)}'
         )
+        return problems
+    for name, value in properties.items():
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError, RecursionError):
+            problems.append(f'property {name!r} cannot be written as JSON: {words_for(value)}')
     return problems

@@ -15,7 +15,6 @@ from buildbot.config.fileline import FileLine
 from buildbot.config.fileline import at
 from buildbot.config.locks import problems_of
 from buildbot.db import model_config
-from buildbot.interfaces import IRenderable
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.buildstep import _BuildStepFactory
 from buildbot.process.groups.step import StepGroup
@@ -91,7 +90,7 @@ def steps_of_builder(
             what = f'step {factory.step_class.__name__} cannot be made for a build: {e!r}'
             report(f'{where}: {what}{at(factory.written_at)}')
             continue
-        name = None if IRenderable.providedBy(step.name) else step.name
+        name = step.name if isinstance(step.name, str) else None  # else rendered or refused
         row = StepGroup.name if name == '' else name
         path = None
         if prefix is not None and row is not None:

@@ -16,6 +16,7 @@ from twisted.python import log
 from buildbot.process.buildrequestdistributor import BasicBuildChooser
 from buildbot.process.locks import depends_on_branch
 from buildbot.process.locks import group_of
+from buildbot.process.questions import GivenUp
 from buildbot.process.results import EXCEPTION
 from buildbot.process.waiting.pending import PendingRequests
 
@@ -155,7 +156,7 @@ class ReservingBuildChooser(BasicBuildChooser):
         try:
             brids = [request.id for request in requests]
             chosen = yield bldr.questions.ask('nextBuild', next_build, bldr, requests, about=brids)
-        except defer.CancelledError:
+        except GivenUp:
             return None  # nobody waits for an answer any more
         except Exception:
             self._note_passed_over(requests, 'nextBuild raised an error')
@@ -180,7 +181,7 @@ class ReservingBuildChooser(BasicBuildChooser):
             worker = yield bldr.questions.ask(
                 'nextWorker', self.nextWorker, bldr, workers, request, about=[request.id]
             )
-        except defer.CancelledError:
+        except GivenUp:
             return None
         except Exception as e:
             log.err(e, f"from nextWorker for builder '{bldr}'")
@@ -202,7 +203,7 @@ class ReservingBuildChooser(BasicBuildChooser):
     def _ask(self, question: Any, worker: Any, request: BuildRequest) -> Any:
         try:
             return (yield question(worker, request))
-        except defer.CancelledError:
+        except GivenUp:
             return False  # nobody waits for an answer any more
         except Exception as e:
             log.err(e, f'whether build request {request.id} of {self.bldr} can start on {worker}')

@@ -233,11 +233,20 @@ class BuildStep(upstream.BuildStep, LockOwner):
         self._workdir = workdir
 
     @defer.inlineCallbacks
+    def _render_name(self) -> Any:
+        if not IRenderable.providedBy(self.name):
+            return
+        try:
+            self.name = yield self.ask('its name', self.render(self.name))
+        except upstream.BuildStepCancelled:
+            self.name = type(self).__name__  # its row shows why it does not run
+
+    @defer.inlineCallbacks
     def addStep(self) -> Any:
+        yield self._render_name()
         prefix = self.step_group.path if self.step_group is not None else ''
         if prefix:
-            name = yield self.render(self.name)
-            path = f'{prefix}/{name}'
+            path = f'{prefix}/{self.name}'
             limit = model_config.step_name_length
             if len(path) > limit:
                 # it still gets a row, which shows why it does not run
@@ -250,14 +259,14 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     @defer.inlineCallbacks
     def _interrupt_impl(self, reason: str | Failure) -> Any:
+        if self._asked is not None:
+            eventually(self._asked.cancel)  # the user's code may never answer
         if self.stepid is None and not self._acquiringLocks:
             self.stopped = True  # it has no row yet, and so no log for the reason
             return
 
         if self._finding_locks is not None:
-            eventually(self._finding_locks.cancel)  # a user's renderable may never answer
-        if self._asked is not None:
-            eventually(self._asked.cancel)  # other code of the user may not answer, either
+            eventually(self._finding_locks.cancel)  # neither may a renderable of its locks
         try:
             yield super()._interrupt_impl(reason)
         except Exception as e:
@@ -287,6 +296,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
         if self._name_too_long:
             self.why_not_run = self._name_too_long
             raise ValueError(self._name_too_long)
+        if self.stopped and self.why_not_run is not None:
+            raise upstream.BuildStepCancelled  # nothing else of it is asked for
         names: list[str] = []
         accumulateClassList(type(self), 'renderables', names)
         # a dict, because a class may name a renderable that its base names, too

@@ -28,6 +28,7 @@ from buildbot.locks import BaseLockId
 from buildbot.locks import BranchLock
 from buildbot.locks import LockAccess
 from buildbot.locks import in_access
+from buildbot.process.questions import GivenUp
 from buildbot.process.rendering import render
 from buildbot_overlay import release
 
@@ -115,7 +116,7 @@ def resolve(builder: Any, workerforbuilder: Any, buildrequest: BuildRequest) -> 
             props,
             about=about,
         )
-    except defer.CancelledError:
+    except GivenUp:
         return None
     except SQLAlchemyError:
         raise  # the error may be over by the next time

@@ -32,6 +32,10 @@ def endable(answer: defer.Deferred[Any], what: str) -> defer.Deferred[Any]:
     return asked
 
 
+class GivenUp(defer.CancelledError):
+    """Nobody waits for an answer any more. It is not an error of the user's code."""
+
+
 class Questions:
     """The calls of the user's methods and renderables that one builder waits for.
 
@@ -78,7 +82,7 @@ class Questions:
         :param what: the method's name for the log, such as ``nextWorker``.
         :param about: the ids of requests and names of workers without which the answer is useless.
         :returns: Deferred of the method's result. It fails as the method does, and with
-            ``CancelledError`` after ``give_up``.
+            ``GivenUp`` after ``give_up``.
         """
         answer = defer.maybeDeferred(function, *args)
         if answer.called and not answer.paused:
@@ -123,4 +127,4 @@ class Questions:
     def _end(self, given_up: list[defer.Deferred[Any]]) -> None:
         for asked in given_up:
             if self._open.pop(asked, None) is not None:
-                asked.errback(defer.CancelledError())
+                asked.errback(GivenUp())

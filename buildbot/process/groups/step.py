@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Iterable
@@ -127,7 +128,7 @@ class StepGroup(buildstep.BuildStep):
             yield 'interruptOnFailure must be True or False', self.interruptOnFailure
         for name in ('maxTime', 'waitTimeout'):
             value = getattr(self, name)
-            if is_known(value) and (type(value) not in (int, float) or value < 0):
+            if is_known(value) and (type(value) not in (int, float) or not 0 <= value < math.inf):
                 yield f'{name} must be a number of seconds', value
         if is_known(self.env) and not isinstance(self.env, dict):
             yield 'env must be a dictionary', self.env
@@ -172,8 +173,8 @@ class StepGroup(buildstep.BuildStep):
     @defer.inlineCallbacks
     def _add_row(self) -> Any:
         around = self.step_group.path if self.step_group is not None else ''
-        name = yield self.build.render(self.name)
-        self.name = name or StepGroup.name
+        yield self._render_name()
+        name, self.name = self.name, self.name or StepGroup.name
         yield super().addStep()
         self.path = self.name if name else around
 

@@ -117,6 +117,26 @@ class OfRequests(DistributionCase):
         self.assertEqual(row['results'], CANCELLED)
         yield self.assert_all_done()
 
+    @parameterized.expand(
+        [('nextBuild',), ('nextWorker',), ('canStartBuild',), ('locks',), ('key',)]
+    )
+    @defer.inlineCallbacks
+    def test_cancels_itself(self, what):
+        """A question that the user's own code cancels is answered with an error like any other."""
+
+        def cancelled(*args):
+            return defer.fail(defer.CancelledError())
+
+        yield self.setup_lab({'a': {**self.builder('a'), **self.words(what, cancelled)}}, ['w1'])
+        bad = yield self.request('a', properties={'what': ('bad', 'test')})
+        self.assertTrue(self.flushLoggedErrors(defer.CancelledError))
+        if what in ('locks', 'key'):
+            self.assertEqual((yield self.builds()), [FAILURE])
+        else:
+            [reason] = yield self.master.data.get(('buildrequests', bad, 'reasons'))
+            where = '' if what == 'nextBuild' else ' (worker w1)'
+            self.assertEqual(reason['text'], f'{what} raised an error{where}')
+
     @parameterized.expand([('canStartBuild',), ('locks',), ('key',)])
     @defer.inlineCallbacks
     def test_lost_worker(self, what):
@@ -159,6 +179,8 @@ class OfSteps(DistributionCase):
         return {
             'locks': lambda: GatedStep(self.gate('s'), locks=rendered),
             'key': lambda: GatedStep(self.gate('s'), locks=[BranchLock('b', key=rendered)]),
+            'name': lambda: GatedStep(self.gate('s'), name=rendered, description=rendered),
+            'name_of_group': lambda: StepGroup(name=rendered, steps=[GatedStep(self.gate('s'))]),
             'steps': lambda: StepGroup(steps=rendered),
             'env': lambda: StepGroup(env=rendered, steps=[GatedStep(self.gate('s'))]),
             'description': lambda: GatedStep(self.gate('s'), description=rendered),
@@ -174,7 +196,7 @@ class OfSteps(DistributionCase):
         yield self.request('a')
         self.assertEqual((len(self.slow.asked), (yield self.owners(LAB))), (1, (1, 0)))
 
-    WHAT = ('locks', 'key', 'steps', 'env', 'description', 'doStepIf')
+    WHAT = ('locks', 'key', 'name', 'name_of_group', 'steps', 'env', 'description', 'doStepIf')
 
     @parameterized.expand([(what,) for what in WHAT])
     @defer.inlineCallbacks
@@ -186,6 +208,8 @@ class OfSteps(DistributionCase):
         text = {
             'locks': 'its locks are being determined',
             'key': 'its locks are being determined',
+            'name': 'its name has not answered for 2 min',
+            'name_of_group': 'its name has not answered for 2 min',
             'steps': 'a renderable of its steps has not answered for 2 min',
             'doStepIf': 'its doStepIf has not answered for 2 min',
         }.get(what, 'a renderable of it has not answered for 2 min')

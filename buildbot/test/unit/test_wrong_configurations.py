@@ -175,6 +175,16 @@ class Once(Reading):
                 [f"Step ShellCommand name '{LONG}' exceeds maximum length of 50"],
             ),
             (
+                'name_that_is_no_text',
+                "build(Shell(name=5, command='x'))",
+                ['ShellCommand argument name must be an instance of str'],
+            ),
+            (
+                'name_that_is_no_text_in_a_group',
+                "build(StepGroup(name='test', steps=[Shell(name=5, command='x')]))",
+                ['ShellCommand argument name must be an instance of str'],
+            ),
+            (
                 'step_that_stands_thrice',
                 "flash = Shell(name='flash', command='x', locks=['board'])  # here\n"
                 'build(flash, flash, flash)',
@@ -430,3 +440,28 @@ class Warnings(Reading):
         """Nothing is said of limits for workers that there are."""
         self.assertEqual(self.read("build(locks=[util.WorkerLock('cpu', 2, {'w': 1})])"), [])
         self.assertEqual(self.sentences(), [])
+
+
+class Rules(Reading):
+    """What is wrong with a rule of who may do what with a lock."""
+
+    @parameterized.expand(
+        [
+            (
+                'action',
+                "action='take'",
+                "'take' is not an action; actions are hold, extend, release, handover, first, back,"
+                ' kick, quarantine, restore',
+            ),
+            (
+                'lock',
+                'lock=board',
+                'lock must be the name of a lock, or a pattern, not'
+                " WorkerLock('board', maxCount=2)",
+            ),
+        ]
+    )
+    def test_rule(self, _, words, sentence):
+        """A rule names an action that there is, and its lock by name."""
+        told = self.read(f"util.LockEndpointMatcher(role='lab', {words})")
+        self.assertEqual(told, [f'LockEndpointMatcher: {sentence}'])

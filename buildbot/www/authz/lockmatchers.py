@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from twisted.internet import defer
@@ -40,13 +41,16 @@ class LockEndpointMatcher(EndpointMatcherBase):
     :param lock: name of the lock, or a pattern as in all rules; None stands for all locks.
     :param action: one of the actions, such as ``hold``; None stands for all.
     :param role: who may act.
-    :raises ConfigErrors: there is no such action.
+    :raises ConfigErrors: there is no such action, or ``lock`` is not a name.
     """
 
     def __init__(self, lock: str | None = None, action: str | None = None, **kwargs: Any) -> None:
         if action is not None and action not in ACTIONS:
             known = ', '.join(ACTIONS)
             error(f'LockEndpointMatcher: {action!r} is not an action; actions are {known}')
+        if not isinstance(lock, (str, re.Pattern, type(None))):
+            what = 'lock must be the name of a lock, or a pattern'
+            error(f'LockEndpointMatcher: {what}, not {lock!r}')
         self.lock = lock
         self.action = action
         super().__init__(**kwargs)

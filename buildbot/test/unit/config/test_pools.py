@@ -145,6 +145,11 @@ class Pools(Reading):
                 "R('1', properties=3)",
                 "resource '1': properties must be a dictionary with names as keys, not 3",
             ),
+            (
+                'no_json',
+                "R('1', properties={'tty': {1}})",
+                "resource '1': property 'tty' cannot be written as JSON: {1}",
+            ),
             ('twice', "R('1'), R('1')", "it has two resources named '1'"),
             ('no_resource', "'1'", "'1' is not a resource"),
         ]

@@ -18,11 +18,14 @@ class Requests(Eye):
     ) -> str | None:
         if name not in self.present('builders'):
             return None
-        self.poked[name] = self.number
         # the id is known before anybody asks for it
         known = len(self.rows('buildrequests')) + 1
         self.pools[known] = list(pool)
-        brid = self.at_once(self.request(name, branch, priority=priority))
+        try:
+            brid = self.at_once(self.request(name, branch, priority=priority))
+        finally:
+            if len(self.rows('buildrequests')) >= known:  # else it could not be written
+                self.poked[name] = self.number
         return f'{brid} of {name} for {branch}, priority {priority}, pool {pool}'
 
     def on_end(self, which: int, result: int) -> str | None:

@@ -58,6 +58,16 @@ class Errors(unittest.SynchronousTestCase):
             ('parallel_none', {'parallel': None}, 'parallel must be a number of steps, not None'),
             ('parallel_bool', {'parallel': True}, 'parallel must be a number of steps, not True'),
             ('max_time', {'maxTime': '9'}, "maxTime must be a number of seconds, not '9'"),
+            (
+                'no_number',
+                {'maxTime': float('nan')},
+                'maxTime must be a number of seconds, not nan',
+            ),
+            (
+                'for_ever',
+                {'waitTimeout': float('inf')},
+                'waitTimeout must be a number of seconds, not inf',
+            ),
             ('wait', {'waitTimeout': -1}, 'waitTimeout must be a number of seconds, not -1'),
             (
                 'interrupt',
