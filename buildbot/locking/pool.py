@@ -51,17 +51,8 @@ class Pool:
     is_lane = False  # whether all that wait here want the same named units
 
     __slots__ = (
-        *(
-            'alone',
-            'draining',
-            'heads',
-            'held_whole',
-            'holding',
-            'holdings',
-            'lines',
-            'lock',
-            'used',
-        ),
+        *('alone', 'draining', 'heads', 'held_whole', 'holding', 'holdings', 'lines', 'lock'),
+        'used',
     )
 
     def __init__(self, lock: Lock, holding: Holding | None = None) -> None:
