@@ -14,6 +14,8 @@ upstream = release(__name__)
 
 
 class StopBuildEndpointMatcher(upstream.StopBuildEndpointMatcher):
+    """A rule about who may stop a build. It does not say who may end the hold of a person."""
+
     @defer.inlineCallbacks
     def match_LockEndpoint_kick(self, epobject: Any, epdict: Any, options: Any) -> Any:
         lock = yield epobject.find_lock(epdict['lockid'])
