@@ -109,10 +109,11 @@ def known_database() -> MemoryDatabase:
     """Return the one that all tests share.
 
     What is there before the first of them is there for good, and no garbage: nobody looks at it
-    again.
+    again. Nor need anybody look for garbage several times in each test.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000)
     return MemoryDatabase()
 
 
