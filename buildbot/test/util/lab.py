@@ -20,6 +20,7 @@ from buildbot.data.builders import Builder
 from buildbot.data.builds import Build
 from buildbot.data.properties import Properties
 from buildbot.data.steps import Step
+from buildbot.data.workers import Worker
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.results import CANCELLED
@@ -29,6 +30,22 @@ from buildbot.test.util.integration import RunFakeMasterTestCase
 from buildbot.test.util.memorydb import forget_in_the_end
 from buildbot.test.util.memorydb import use_known_database
 from buildbot.warnings import ConfigWarning
+
+#: each writes what its namesake of the database does, and reads the worker for an event
+WORKER_UPDATES = (
+    Worker.workerConnected,
+    Worker.workerDisconnected,
+    Worker.set_worker_paused,
+    Worker.set_worker_graceful,
+)
+
+#: what builds and steps tell of themselves on the way
+STATES = (
+    (Build, 'add_build_locks_duration'),
+    (Build, 'setBuildStateString'),
+    (Step, 'setStepStateString'),
+    (Step, 'set_step_locks_acquired_at'),
+)
 
 
 class Gate:
@@ -115,22 +132,41 @@ def write_none(*args: Any, **words: Any) -> defer.Deferred[None]:
     return defer.succeed(None)
 
 
+def may_be_heard(master: Any, keys: Sequence[Sequence[str]]) -> bool:
+    """Tell whether anybody consumes a message of a master with one of these keys.
+
+    :param keys: in which what is in braces stands for an id.
+    """
+
+    def may_match(key: Sequence[str], words: Sequence[str | None]) -> bool:
+        pairs = zip(key, words)
+        same = all(word in (None, part) or part.startswith('{') for part, word in pairs)
+        return same and len(key) == len(words)
+
+    filters = [consumer.filter for consumer in master.mq.impl.qrefs]
+    return any(may_match(key, words) for key in keys for words in filters)
+
+
 def unless_unheard(make_event: Callable[..., Any]) -> Callable[..., Any]:
     """Let an event be made only if somebody may hear it; the row that it tells is read for it."""
 
     def make(kind: Any, rowid: int, event: str) -> Any:
-        keys = [(*path.split('/'), event) for path in kind.eventPaths]
-        consumers = [(key, c) for key in keys for c in kind.master.mq.impl.qrefs.may_want(key)]
-        if any(may_match(key, consumer.filter) for key, consumer in consumers):
+        if may_be_heard(kind.master, [(*path.split('/'), event) for path in kind.eventPaths]):
             return make_event(kind, rowid, event)
         return defer.succeed(None)
 
     return make
 
 
-def may_match(key: Sequence[str], words: Sequence[str | None]) -> bool:
-    """Tell whether a filter lets through a key in which names in braces stand for ids."""
-    return all(word in (None, part) or part.startswith('{') for part, word in zip(key, words))
+def only_written(update: Callable[..., Any]) -> Callable[..., Any]:
+    """Let an update of workers only write to the database unless somebody may hear its event."""
+
+    def write(kind: Any, *args: Any, **words: Any) -> Any:
+        if may_be_heard(kind.master, [('workers', '{workerid}', '{event}')]):
+            return update(kind, *args, **words)
+        return getattr(kind.master.db.workers, update.__name__)(*args, **words)
+
+    return updateMethod(write)
 
 
 def set_up(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -145,9 +181,14 @@ class LabTestCase(RunFakeMasterTestCase):
 
     :cvar writes_properties: whether the properties of builds are written; a build has ten, which
         take two statements each, and few tests read them.
+    :cvar writes_states: whether builds and steps write what they do now, and since when they have
+        their locks; that is a quarter of what they write, and few tests read it.
+    :cvar tells_all: whether events are made that nobody hears; a row is read for each.
     """
 
     writes_properties = False
+    writes_states = False
+    tells_all = False
 
     # many have builds wait for one another on purpose
     suppress = [util.suppress(category=ConfigWarning, message='.* for ever$')]
@@ -158,8 +199,14 @@ class LabTestCase(RunFakeMasterTestCase):
         use_known_database(self)
         if not self.writes_properties:
             self.patch(Properties, 'setBuildProperties', write_none)
-        for kind in (Build, Builder, Step):
-            self.patch(kind, 'generateEvent', unless_unheard(kind.generateEvent))
+        if not self.writes_states:
+            for kind, update in STATES:
+                self.patch(kind, update, write_none)
+        if not self.tells_all:
+            for kind in (Build, Builder, Step):
+                self.patch(kind, 'generateEvent', unless_unheard(kind.generateEvent))
+            for update in WORKER_UPDATES:
+                self.patch(Worker, update.__name__, only_written(update))
 
     def run(self, result: Any = None) -> Any:
         return with_room(partial(super().run, result))
