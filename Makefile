@@ -162,12 +162,14 @@ $(PAGE)/node_modules/.package-lock.json: $(PAGE)/package-lock.json
 
 $(VENV)/.bundle: $(WHEEL)
 	@$(INSTALL) 'the wheel, the web page and the worker' 'buildbot-interlock[bundle] @ file://$(WHEEL)'
-	@$(PIP) install --no-deps --force-reinstall $(WHEEL)
+	@$(PIP) install --no-compile --no-deps --force-reinstall $(WHEEL)
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.bundle
-	@$(INSTALL) 'what the tests need' 'buildbot-interlock[test,series] @ file://$(WHEEL)'
-	@touch $@
+# All at once, which takes half as long as one after another.
+$(VENV)/.test: $(WHEEL)
+	@$(INSTALL) 'the wheel and what the tests need' 'buildbot-interlock[bundle,test,series] @ file://$(WHEEL)'
+	@$(PIP) install --no-compile --no-deps --force-reinstall $(WHEEL)
+	@touch $(VENV)/.bundle $@
 
 $(VENV)/.docs: $(VENV)/.bundle
 	@$(INSTALL) 'what the manual needs' 'buildbot-interlock[docs] @ file://$(WHEEL)'

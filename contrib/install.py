@@ -13,8 +13,9 @@ import time
 
 def main() -> int:
     what, *requirements = sys.argv[1:]
-    pip_install = ['-m', 'pip', '--disable-pip-version-check', 'install', '--upgrade']
-    command = [sys.executable, *pip_install, *requirements]
+    # what is never imported need not be compiled
+    pip_install = ['-m', 'pip', '--disable-pip-version-check', 'install', '--no-compile']
+    command = [sys.executable, *pip_install, '--upgrade', *requirements]
     begin = time.monotonic()
     output = []
     count = 0

@@ -347,6 +347,8 @@ class BuilderLevel(LabTestCase):
 
 
 class NoBuildBeginsToWait(LabTestCase):
+    writes_states = True
+
     @set_up
     def setUp(self) -> Any:
         super().setUp()

@@ -851,6 +851,8 @@ class Cost(DistributionCase):
 
 
 class Claims(DistributionCase):
+    writes_states = True
+
     @parameterized.expand(
         [
             # the write that fails -> how the rows of the worker and of the locks end

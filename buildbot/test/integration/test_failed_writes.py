@@ -183,6 +183,8 @@ class Group(FailingCase):
 
 
 class Rows(FailingCase):
+    writes_states = True
+
     @parameterized.expand(
         [
             ('of_a_build', 'finishBuild', False),
@@ -522,6 +524,8 @@ class Connection(FailingCase):
 
 class Histories(FailingCase, DistributionCase):
     """Whatever cannot be written: in the end all has run, and nothing is left."""
+
+    writes_states = True
 
     WRITES = (
         'addBuild',

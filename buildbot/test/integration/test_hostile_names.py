@@ -41,6 +41,8 @@ NAMES = {
 
 
 class Hostile(LabTestCase):
+    writes_states = True
+
     @defer.inlineCallbacks
     def start(self, name: str) -> Any:
         """Let one build hold locks of such a name, a request and a step wait, and one give up."""

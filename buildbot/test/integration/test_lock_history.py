@@ -605,6 +605,8 @@ class Unused(HistoryCase):
 
 
 class Janitor(HistoryCase):
+    writes_states = True
+
     @defer.inlineCallbacks
     def start(self, **horizons: Any) -> Any:
         yield self.setup_lab({'a': self.want(MasterLock('L'))})

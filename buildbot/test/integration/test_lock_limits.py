@@ -47,6 +47,8 @@ class SlowStep(GatedStep):
 class Limited(LabTestCase):
     """Builder ``a`` has a lock, at one level or another, and so has builder ``b``."""
 
+    writes_states = True
+
     @defer.inlineCallbacks
     def start(self, lock, level='step', other=None, workers=('w1',), **config):
         self.lock = lock
@@ -699,6 +701,8 @@ class Circles(LabTestCase):
 
 class Restart(HandTestCase):
     """A master is stopped, and started with its database; a person holds the board."""
+
+    writes_states = True
 
     def after(self, seconds):
         self.reactor.advance(seconds)

@@ -281,6 +281,8 @@ class Builds(LogCase):
 
 
 class Rows(LabTestCase):
+    writes_states = True
+
     @defer.inlineCallbacks
     def setup_rows(self):
         self.gate = Gate()

@@ -42,6 +42,8 @@ NAMES = util.Interpolate('%(lock:boards:-none)s')
 
 
 class Pools(LabTestCase):
+    writes_states = True
+
     writes_properties = True
 
     def setUp(self) -> None:

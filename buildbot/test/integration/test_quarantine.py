@@ -29,6 +29,8 @@ BAD, GOOD = FAILURE, SUCCESS
 
 
 class Quarantine(HandTestCase):
+    writes_states = True
+
     @defer.inlineCallbacks
     def test_nothing_is_granted(self) -> Any:
         """Nobody is granted a copy in quarantine, and it is said, until it is put to use again."""

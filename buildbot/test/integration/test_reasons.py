@@ -667,6 +667,8 @@ class Masters(ReasonsCase):
 
 
 class Running(ReasonsCase):
+    writes_states = True
+
     @defer.inlineCallbacks
     def test_group_and_step(self):
         """A group and a step that wait have reasons of their own, and their build has both."""

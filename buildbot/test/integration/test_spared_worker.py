@@ -75,6 +75,8 @@ BAD = [
 
 
 class SparedCase(LabTestCase):
+    writes_states = True
+
     @defer.inlineCallbacks
     def states(self, buildid):
         """Return (state, result) of the rows of a build by their names."""

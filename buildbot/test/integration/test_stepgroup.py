@@ -54,6 +54,8 @@ class Adds(BuildStep):
 
 
 class Order(LabTestCase):
+    writes_states = True
+
     @defer.inlineCallbacks
     def run_group(self, group, **words):
         yield self.setup_lab({'a': {'steps': [group, Ends(name='behind')], **words}})

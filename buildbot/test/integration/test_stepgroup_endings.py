@@ -29,6 +29,8 @@ class Odd(Exception):
 class Ending(LabTestCase):
     """Builder a has a group of the steps x and y; b waits for its lock on another worker."""
 
+    writes_states = True
+
     @defer.inlineCallbacks
     def start(self, moment):
         self.moment = moment
@@ -219,6 +221,8 @@ class Ending(LabTestCase):
 class Limits(LabTestCase):
     """A group with limits of time, and one that has its lock."""
 
+    writes_states = True
+
     @defer.inlineCallbacks
     def start(self, **words):
         self.lock = MasterLock('lab')
@@ -400,6 +404,8 @@ class Limits(LabTestCase):
 
 class Rows(LabTestCase):
     """What the rows of a group and its steps tell."""
+
+    writes_states = True
 
     @defer.inlineCallbacks
     def rows(self, buildid=1, hidden=False):

@@ -80,6 +80,8 @@ class ParallelCase(LabTestCase):
 
 
 class Parallel(ParallelCase):
+    writes_states = True
+
     @parameterized.expand([('as_given', 2), ('rendered', Property('boards', default=2))])
     @defer.inlineCallbacks
     def test_some_at_a_time(self, _, parallel):

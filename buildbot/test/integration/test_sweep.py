@@ -220,6 +220,8 @@ class OwnStart(GatedStep):
 class LetBe(SweepCase):
     """What is right, or nobody knows."""
 
+    writes_states = True
+
     @defer.inlineCallbacks
     def test_owner_of_a_plugin(self):
         """An owner of an unknown kind is let be."""

@@ -334,6 +334,8 @@ NO_KEYS = [
 class Nonsense(LabTestCase):
     """What is rendered is not what it must be."""
 
+    writes_states = True
+
     @defer.inlineCallbacks
     def start(self, place, locks):
         """Ask for a bad and a good build; return what is logged of the bad one."""

@@ -16,7 +16,11 @@ from twisted.trial import util
 
 from buildbot.config import BuilderConfig
 from buildbot.data.base import updateMethod
+from buildbot.data.builders import Builder
+from buildbot.data.builds import Build
 from buildbot.data.properties import Properties
+from buildbot.data.steps import Step
+from buildbot.data.workers import Worker
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.results import CANCELLED
@@ -26,6 +30,22 @@ from buildbot.test.util.integration import RunFakeMasterTestCase
 from buildbot.test.util.memorydb import forget_in_the_end
 from buildbot.test.util.memorydb import use_known_database
 from buildbot.warnings import ConfigWarning
+
+#: each writes what its namesake of the database does, and reads the worker for an event
+WORKER_UPDATES = (
+    Worker.workerConnected,
+    Worker.workerDisconnected,
+    Worker.set_worker_paused,
+    Worker.set_worker_graceful,
+)
+
+#: what builds and steps tell of themselves on the way
+STATES = (
+    (Build, 'add_build_locks_duration'),
+    (Build, 'setBuildStateString'),
+    (Step, 'setStepStateString'),
+    (Step, 'set_step_locks_acquired_at'),
+)
 
 
 class Gate:
@@ -107,9 +127,46 @@ class HeldWrite:
 
 
 @updateMethod
-def write_none(*args: Any) -> defer.Deferred[None]:
-    """Write no properties of a build."""
+def write_none(*args: Any, **words: Any) -> defer.Deferred[None]:
+    """Write nothing."""
     return defer.succeed(None)
+
+
+def may_be_heard(master: Any, keys: Sequence[Sequence[str]]) -> bool:
+    """Tell whether anybody consumes a message of a master with one of these keys.
+
+    :param keys: in which what is in braces stands for an id.
+    """
+
+    def may_match(key: Sequence[str], words: Sequence[str | None]) -> bool:
+        pairs = zip(key, words)
+        same = all(word in (None, part) or part.startswith('{') for part, word in pairs)
+        return same and len(key) == len(words)
+
+    filters = [consumer.filter for consumer in master.mq.impl.qrefs]
+    return any(may_match(key, words) for key in keys for words in filters)
+
+
+def unless_unheard(make_event: Callable[..., Any]) -> Callable[..., Any]:
+    """Let an event be made only if somebody may hear it; the row that it tells is read for it."""
+
+    def make(kind: Any, rowid: int, event: str) -> Any:
+        if may_be_heard(kind.master, [(*path.split('/'), event) for path in kind.eventPaths]):
+            return make_event(kind, rowid, event)
+        return defer.succeed(None)
+
+    return make
+
+
+def only_written(update: Callable[..., Any]) -> Callable[..., Any]:
+    """Let an update of workers only write to the database unless somebody may hear its event."""
+
+    def write(kind: Any, *args: Any, **words: Any) -> Any:
+        if may_be_heard(kind.master, [('workers', '{workerid}', '{event}')]):
+            return update(kind, *args, **words)
+        return getattr(kind.master.db.workers, update.__name__)(*args, **words)
+
+    return updateMethod(write)
 
 
 def set_up(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -124,9 +181,14 @@ class LabTestCase(RunFakeMasterTestCase):
 
     :cvar writes_properties: whether the properties of builds are written; a build has ten, which
         take two statements each, and few tests read them.
+    :cvar writes_states: whether builds and steps write what they do now, and since when they have
+        their locks; that is a quarter of what they write, and few tests read it.
+    :cvar tells_all: whether events are made that nobody hears; a row is read for each.
     """
 
     writes_properties = False
+    writes_states = False
+    tells_all = False
 
     # many have builds wait for one another on purpose
     suppress = [util.suppress(category=ConfigWarning, message='.* for ever$')]
@@ -137,6 +199,14 @@ class LabTestCase(RunFakeMasterTestCase):
         use_known_database(self)
         if not self.writes_properties:
             self.patch(Properties, 'setBuildProperties', write_none)
+        if not self.writes_states:
+            for kind, update in STATES:
+                self.patch(kind, update, write_none)
+        if not self.tells_all:
+            for kind in (Build, Builder, Step):
+                self.patch(kind, 'generateEvent', unless_unheard(kind.generateEvent))
+            for update in WORKER_UPDATES:
+                self.patch(Worker, update.__name__, only_written(update))
 
     def run(self, result: Any = None) -> Any:
         return with_room(partial(super().run, result))
@@ -156,9 +226,15 @@ class LabTestCase(RunFakeMasterTestCase):
         """
         self.lab_workers = [self.createLocalWorker(w) if isinstance(w, str) else w for w in workers]
         yield self.setup_master(self.lab_config(builders, **config))
+        self.addCleanup(self._forget_last_words, self.master)
         self.addCleanup(self._check_leftovers, self.master)
         # all paths are known now: Buildbot would put them in order again at each look
         self.master.data.matcher._dirty = False
+
+    def _forget_last_words(self, master: Any) -> None:
+        """Let the master not write that it stops: its database ends with it."""
+        for name in ('masterStopped', 'workerConfigured', 'workerDisconnected'):
+            setattr(master.data.updates, name, write_none)
 
     @defer.inlineCallbacks
     def _check_leftovers(self, master: Any) -> Any:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import gc
 import os
 import sqlite3
+import threading
+from functools import cache
 from functools import lru_cache
 from typing import Any
 from typing import Callable
@@ -16,6 +18,8 @@ from twisted.internet import defer
 from twisted.trial import unittest
 
 from buildbot.db import enginestrategy
+from buildbot.db.base import CachedMethod
+from buildbot.db.base import DBConnectorComponent
 from buildbot.db.model import Model
 from buildbot.test.util.serverdb import use_server
 
@@ -35,8 +39,8 @@ class KeptConnection(sa.engine.Connection):
 class MemoryDatabase:
     """The database in memory of one test's master after another's.
 
-    Its engine remembers the statements that it has compiled, and has one connection. Its tables are
-    made for the first master, and copied for all others.
+    Its engine remembers the statements that it has compiled, and has one connection, which stays.
+    Its tables are made for the first master, and emptied for all others.
     """
 
     def __init__(self) -> None:
@@ -45,7 +49,8 @@ class MemoryDatabase:
         self.engine.connect = self._connect
         self.engine.dispose = self.forget
         self._connection: KeptConnection | None = None
-        self._tables: sqlite3.Connection | None = None
+        self._thread = 0
+        self._tables: Tables | None = None
         # what the next master begins with; None for nothing but the tables
         self._left: sqlite3.Connection | None = None
         self._is_handed_on = False
@@ -53,6 +58,7 @@ class MemoryDatabase:
     def _connect(self) -> KeptConnection:
         if self._connection is None:
             self._connection = KeptConnection(self.engine)
+            self._thread = threading.get_ident()
         return self._connection
 
     def forget(self) -> None:
@@ -62,8 +68,9 @@ class MemoryDatabase:
                 self._left = self.take_copy(self._connection)
             self._connection.end()
             self._connection = None
+            if self._thread != threading.get_ident():
+                self._dispose()  # each thread has a connection of its own
         self._is_handed_on = False
-        self._dispose()
 
     @defer.inlineCallbacks
     def make_tables(self, model: Model, upgrade: Callable[[Model], Any]) -> Any:
@@ -75,7 +82,7 @@ class MemoryDatabase:
             yield upgrade(model)
             yield model.db.pool.do(self._keep)
         else:
-            yield model.db.pool.do(self._copy)
+            yield model.db.pool.do(self._begin)
 
     def hand_on(self) -> None:
         """Let the next master begin with what this one leaves in the end."""
@@ -96,12 +103,60 @@ class MemoryDatabase:
         return copy
 
     def _keep(self, connection: Any) -> None:
-        self._tables = self.take_copy(connection)
+        driver = connection.connection.driver_connection
+        self._tables = Tables(driver, self.take_copy(connection))
 
-    def _copy(self, connection: Any) -> None:
-        left, self._left = self._left or self._tables, None
-        assert left is not None
-        left.backup(connection.connection.driver_connection)
+    def _begin(self, connection: Any) -> None:
+        assert self._tables is not None
+        driver = connection.connection.driver_connection
+        left, self._left = self._left, None
+        if left is None:
+            self._tables.empty(driver)
+        else:
+            left.backup(driver)
+
+
+class Tables:
+    """The tables that a master needs, and the rows that they have at first.
+
+    :param driver: where they have just been made.
+    :param copy: a copy of that.
+    """
+
+    def __init__(self, driver: sqlite3.Connection, copy: sqlite3.Connection) -> None:
+        self._copy = copy
+        self._schema = self._version(driver)
+        found = driver.execute("select name from sqlite_master where type = 'table'")
+        names = [name for (name,) in found]
+        self._delete = [f'delete from "{name}"' for name in names]
+        self._first = {
+            name: rows
+            for name in names
+            if (rows := driver.execute(f'select * from "{name}"').fetchall())
+        }
+
+    @staticmethod
+    def _version(driver: sqlite3.Connection) -> int:
+        (version,) = driver.execute('pragma schema_version').fetchone()
+        return version
+
+    def empty(self, driver: sqlite3.Connection) -> None:
+        """Let a database have these tables, and no more in them than at first.
+
+        SQLite reads again what the tables are if they are copied, which takes longer than deleting
+        a few rows.
+        """
+        driver.rollback()
+        if self._version(driver) != self._schema:
+            self._copy.backup(driver)
+            self._schema = self._version(driver)
+            return
+        for delete in self._delete:
+            driver.execute(delete)
+        for name, rows in self._first.items():
+            places = ', '.join('?' * len(rows[0]))
+            driver.executemany(f'insert into "{name}" values ({places})', rows)
+        driver.commit()
 
 
 @lru_cache(maxsize=1)
@@ -109,11 +164,27 @@ def known_database() -> MemoryDatabase:
     """Return the one that all tests share.
 
     What is there before the first of them is there for good, and no garbage: nobody looks at it
-    again.
+    again. Nor need anybody look for garbage several times in each test.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000)
     return MemoryDatabase()
+
+
+@cache
+def cached_methods(kind: type) -> list[str]:
+    """Return the names of the methods of a part of the database whose answers are remembered."""
+    classes = reversed(kind.__mro__)
+    found = {name: value for each in classes for name, value in vars(each).items()}
+    return [name for name, value in found.items() if isinstance(value, CachedMethod)]
+
+
+def begin_part(part: Any, connector: Any) -> None:
+    """Make a part of the database, without looking through all that it has each time."""
+    part.db = connector
+    for name in cached_methods(type(part)):
+        setattr(part, name, getattr(part, name).get_cached_method(part))
 
 
 def forget_in_the_end(case: unittest.TestCase) -> None:
@@ -155,3 +226,4 @@ def use_known_database(case: unittest.TestCase) -> None:
 
     case.patch(enginestrategy, 'create_engine', create)
     case.patch(Model, 'upgrade', make_tables)
+    case.patch(DBConnectorComponent, '__init__', begin_part)

@@ -52,7 +52,10 @@ class StormLab(PacedCase):
     :ivar accesses_now: how each builder takes its locks.
     """
 
-    writes_properties = True  # that may fail, too
+    # any of that may fail, too
+    writes_properties = True
+    writes_states = True
+    tells_all = True
 
     def make_lab(self, configuration: dict[str, Any]) -> defer.Deferred[Any]:
         """Start a master."""

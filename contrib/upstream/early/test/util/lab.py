@@ -29,6 +29,7 @@ class LabTestCase(RunFakeMasterTestCase):
         """
         self.lab_workers = [self.createLocalWorker(w) if isinstance(w, str) else w for w in workers]
         yield self.setup_master(self.lab_config(builders, **config))
+        self.addCleanup(self._forget_last_words, self.master)
         # all paths are known now: Buildbot would put them in order again at each look
         self.master.data.matcher._dirty = False
 
