@@ -76,6 +76,7 @@ class Series:
         self.left_out: dict[str, str] = data['left-out']
         self.kept: dict[str, str] = data['kept']
         self.skipped: dict[str, str] = data['skipped']
+        self.described: dict[str, str] = data['described']
         self.renamed: list[dict[str, str]] = data['renamed']
         self.commits: list[Commit] = []
         self._numbers: dict[str, int] = {symbol: -1 for symbol in self.left_out}
@@ -123,11 +124,11 @@ class Series:
 
     def ways(self, file: str) -> Ways:
         """Return how to merge methods of a file of the release that return in the middle."""
-        kept, skipped = (
+        kept, skipped, described = (
             {s.partition(':')[2]: words for s, words in table.items() if s.startswith(f'{file}:')}
-            for table in (self.kept, self.skipped)
+            for table in (self.kept, self.skipped, self.described)
         )
-        return Ways(kept, set(skipped))
+        return Ways(kept, set(skipped), set(described))
 
     def pick(self, file: str, source: str, until: int) -> str | None:
         """Return what the first commits have of a module of the fork, or None if they have nothing.

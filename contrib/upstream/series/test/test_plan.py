@@ -30,6 +30,7 @@ PLAN = """
 origin = "o"
 kept = {}
 skipped = {}
+described = {}
 renamed = []
 
 [left-out]
