@@ -40,7 +40,7 @@ def with_docstring(ours: Described, theirs: Described) -> Described:
     doc = statements_of(theirs.body)[0].with_changes(
         body=[cst.Expr(known.with_changes(value=text))], leading_lines=[]
     )
-    code_of_ours = body[1:] if own is not None else body
+    code_of_ours: Sequence[cst.BaseStatement] = body[1:] if own is not None else body
     return ours.with_changes(body=ours.body.with_changes(body=[doc, *code_of_ours]))
 
 
