@@ -287,7 +287,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
             self.why_not_run = self._name_too_long
             raise ValueError(self._name_too_long)
         renderables: list[str] = []
-        accumulateClassList(type(self), 'renderables', renderables)
+        accumulateClassList(self.__class__, 'renderables', renderables)
         # a dict, because a class may name a renderable that its base names, too
         values = {name: getattr(self, name) for name in renderables}
         properties = self.build.getProperties()
@@ -375,11 +375,11 @@ class BuildStep(upstream.BuildStep, LockOwner):
     @defer.inlineCallbacks
     def getBuildResultSummary(self) -> Any:
         why = self._why_no_work()
-        if why is None:
-            return (yield super().getBuildResultSummary())
-        assert isinstance(self.updateBuildSummaryPolicy, list)
-        tells_build = self.results in self.updateBuildSummaryPolicy
-        return {'step': why, 'build': why} if tells_build else {'step': why}
+        if why is not None:
+            assert isinstance(self.updateBuildSummaryPolicy, list)
+            tells_build = self.results in self.updateBuildSummaryPolicy
+            return {'step': why, 'build': why} if tells_build else {'step': why}
+        return (yield super().getBuildResultSummary())
 
     def _why_no_work(self) -> str | None:
         # the text of its row instead of the usual summary; None if there is nothing special
