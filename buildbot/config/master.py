@@ -73,6 +73,7 @@ class MasterConfig(upstream.MasterConfig):
             return super().loadFromDict(config_dict, filename)
 
     def load_global(self, filename: str, config_dict: dict[str, Any]) -> None:
+        super().load_global(filename, config_dict)
         for key in ('lateBinding', 'parentLendsPlace', 'handForAnonymous'):
             value = config_dict.get(key, getattr(type(self), key))
             setattr(self, key, value)
@@ -81,14 +82,11 @@ class MasterConfig(upstream.MasterConfig):
         self.holdPriority = config_dict.get('holdPriority', 0)
         if not isinstance(self.holdPriority, int) or isinstance(self.holdPriority, bool):
             error(f"c['holdPriority'] must be a whole number, not {self.holdPriority!r}")
-
         for key in ('lockSweep', 'stuckAfter'):
             seconds = config_dict.get(key, getattr(type(self), key))
             setattr(self, key, seconds)
             if seconds is not None and not is_span(seconds):
                 error(f"c['{key}'] must be a number of seconds above 0, or None, not {seconds!r}")
-
-        super().load_global(filename, config_dict)
 
     def check_locks(self) -> None:
         """Report lists of locks that are wrong in themselves, and names that mean different locks.

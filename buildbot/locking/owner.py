@@ -190,7 +190,7 @@ def owner_around_all(owners: list[LockOwner]) -> LockOwner | None:
 def owners_around(thing: Any) -> list[LockOwner]:
     found = []
     parent = thing.lock_parent if isinstance(thing, LockOwner) else None
-    while parent is not None:
+    while isinstance(parent, LockOwner):
         found.append(parent)
         parent = parent.lock_parent
     return found

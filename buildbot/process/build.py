@@ -204,7 +204,7 @@ class Build(upstream.Build, LockOwner):
             if not group.alwaysRun:
                 group.end_hold(why)  # the cleanup is a step in this group
             return
-        if isinstance(step, LockOwner) and step.results is None:
+        if step is not None and step.results is None:
             step.why_not_run = why  # its exception then does not put the worker in quarantine
         d = self.stopBuild(why, FAILURE)
         d.addErrback(log.err, f'while stopping {self}')
@@ -465,6 +465,7 @@ class Build(upstream.Build, LockOwner):
         self, locks_released: bool = False, build_finished: bool = False
     ) -> None:
         # A lock's release wakes the claims that wait for it, and the worker wakes its builders.
+        # What is left is done when locks are released and the build is finished, in any order.
         self._locks_released = self._locks_released or locks_released
         self._build_finished = self._build_finished or build_finished
         if self._locks_released and self._build_finished and self._demand:

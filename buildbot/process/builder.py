@@ -45,7 +45,6 @@ from buildbot.process.waiting.reservations import Reservations
 from buildbot.process.waiting.workerchoice import StepLocks
 from buildbot.process.waiting.workerchoice import WorkerChoice
 from buildbot.process.workerforbuilder import WorkerForBuilder
-from buildbot.process.workerforbuilder import is_idle
 from buildbot.util import epoch2datetime
 from buildbot_overlay import release
 
@@ -198,7 +197,7 @@ class Builder(upstream.Builder):
 
     def _is_idle_but(self, names: Collection[str | None], brid: int) -> bool:
         if any(
-            w.worker is not None and w.worker.workername not in names and is_idle(w)
+            w.worker is not None and w.worker.workername not in names and w.isAvailable()
             for w in self.workers
         ):
             return True
@@ -296,9 +295,6 @@ class Builder(upstream.Builder):
             self._names = (self.config, names)
         return names
 
-    def getAvailableWorkers(self) -> list[AbstractWorkerForBuilder]:
-        return [worker for worker in self.workers if is_idle(worker)]
-
     def lent_workers(self, brid: int) -> list[AbstractWorkerForBuilder]:
         """Return the workers on which only this request may start.
 
@@ -327,7 +323,7 @@ class Builder(upstream.Builder):
         if worker is None or worker.workername not in self.worker_names:
             return None  # which may know this builder still, from an earlier configuration
         own = worker.workerforbuilders.get(self.name)
-        if own is None or own.builder is not self or own.isBusy() or is_idle(own):
+        if own is None or own.builder is not self or own.isBusy() or own.isAvailable():
             return None
         return own if worker.lends_place_of(build) else None
 
@@ -340,8 +336,8 @@ class Builder(upstream.Builder):
     def has_idle_worker(self) -> bool:
         """Tell whether one of its builds could start on any worker."""
         worker = self._idle_worker
-        if worker is None or not is_idle(worker):
-            self._idle_worker = next(filter(is_idle, self.workers), None)
+        if worker is None or not worker.isAvailable():
+            self._idle_worker = next((w for w in self.workers if w.isAvailable()), None)
         return self._idle_worker is not None
 
     @property
@@ -424,6 +420,12 @@ class Builder(upstream.Builder):
         for brid in dict.fromkeys(reservation.request.id for reservation in self.reservations):
             self.botmaster.knots.doubt(self.request_waits.of(brid))
 
+    def _can_acquire_locks(self, lock_list: Demand, owner: LockOwner | None = None) -> bool:
+        for lock, access in lock_list:
+            if not lock.isAvailable(owner, access):
+                return False
+        return True
+
     def _drop_without_worker(self) -> None:
         # a request that cannot start on any idle worker must not keep others waiting
         if not self.has_idle_worker():
@@ -457,6 +459,7 @@ class Builder(upstream.Builder):
         if not must_be_rendered(locks):
             props = None  # there is nothing to render
         elif props is None:
+            # the properties that a build would have if it were started now
             props = yield self._setup_props_if_needed(None, workerforbuilder, buildrequest)
         return (
             yield get_real_locks_from_accesses_raw(
@@ -468,9 +471,6 @@ class Builder(upstream.Builder):
                 lambda: buildrequest.mergeSourceStampsWith([]),
             )
         )
-
-    def _can_acquire_locks(self, lock_list: Demand, owner: LockOwner | None = None) -> bool:
-        return all(lock.isAvailable(owner, access) for lock, access in lock_list)
 
     @defer.inlineCallbacks
     def _setup_props_if_needed(self, props: Any, workerforbuilder: Any, buildrequest: Any) -> Any:
@@ -487,18 +487,11 @@ class Builder(upstream.Builder):
         return known
 
     @defer.inlineCallbacks
-    def maybeStartBuild(
-        self, workerforbuilder: AbstractWorkerForBuilder, breqs: list[BuildRequest]
-    ) -> Any:
-        started = yield super().maybeStartBuild(workerforbuilder, breqs)
-        if not started and breqs and self.running:
-            started = yield self._complete_if_cancelled(breqs)
-        return started
+    def complete_if_cancelled(self, buildrequests: list[BuildRequest]) -> Any:
+        """Complete requests that were all cancelled during a vain attempt to start them.
 
-    @defer.inlineCallbacks
-    def _complete_if_cancelled(self, buildrequests: list[BuildRequest]) -> Any:
-        # A request may be cancelled during an attempt to start it. Without a build, it is completed
-        # here.
+        :returns: Deferred of a bool: whether they were.
+        """
         botmaster = self.master.botmaster
         cancelled = [
             r.id
@@ -562,7 +555,7 @@ class Builder(upstream.Builder):
             reservations.end_wait(request.id)
 
         # Nothing has been waited for since the claim, so nothing can have come in between.
-        log.msg(f'{build} begins on {workerforbuilder}')
+        log.msg(f'starting build {build} using worker {workerforbuilder}')
         self.building.append(build)
         self.botmaster.awaited.begun(build)
         workerforbuilder.buildStarted()
@@ -574,8 +567,9 @@ class Builder(upstream.Builder):
 
     def buildFinished(self, build: Build, wfb: Any) -> None:
         """Forget a build that has ended, and complete its requests or give them back."""
+        results = build.results
         self.building.remove(build)
-        end = self._resubmit_buildreqs if build.results == RETRY else self._complete_buildreqs
+        end = self._resubmit_buildreqs if results == RETRY else self._complete_buildreqs
         end(build).addErrback(log.err, f'while ending the requests of {build}')
         if wfb.worker:
             wfb.worker.releaseLocks()
@@ -610,14 +604,15 @@ class Builder(upstream.Builder):
         config = self.config
         assert config is not None
         build = config.factory.newBuild(buildrequests, self)
-        build.getProperties().build = build
+        props = build.getProperties()
+        props.build = build
+        build.step_locks = self.worker_choice.step_locks
         yield Build.setup_properties_known_before_build_starts(
-            build.getProperties(), build.requests, build.builder, workerforbuilder
+            props, build.requests, build.builder, workerforbuilder
         )
         if config.env:
             build.setWorkerEnvironment(config.env)
         build.setLocks(config.locks)
-        build.step_locks = self.worker_choice.step_locks
         build.lock_parent = yield find_owner_around(self, buildrequests[0])
         return build
 

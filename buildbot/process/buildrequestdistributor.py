@@ -286,7 +286,9 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
 
     async def _start(self, bldr: Builder, worker: Any, requests: list[BuildRequest]) -> bool:
         try:
-            return await bldr.maybeStartBuild(worker, requests)
+            if await bldr.maybeStartBuild(worker, requests):
+                return True
+            return bldr.running and await bldr.complete_if_cancelled(requests)
         except Exception as e:
             log.err(e, f"from maybeStartBuild for builder '{bldr.name}'")
             return False

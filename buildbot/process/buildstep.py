@@ -215,7 +215,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     def setBuild(self, build: Any) -> None:
         super().setBuild(build)
-        self.lock_parent = build if isinstance(build, LockOwner) else None
+        self.lock_parent = build
 
     def group_to_add_to(self) -> Group | None:
         """Return the group for steps added by this one; None if they go to the build."""
@@ -287,8 +287,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
             # an error in the master (such as in its database) may skip the step's own cleanup
             self.is_at_work = False
             self.releaseLocks()
-            if isinstance(self.build, LockOwner):
-                self.build.step_ended()
+            self.build.step_ended()
         return results
 
     @defer.inlineCallbacks
@@ -298,10 +297,10 @@ class BuildStep(upstream.BuildStep, LockOwner):
             raise ValueError(self._name_too_long)
         if self.stopped and self.why_not_run is not None:
             raise upstream.BuildStepCancelled  # nothing else of it is asked for
-        names: list[str] = []
-        accumulateClassList(type(self), 'renderables', names)
+        renderables: list[str] = []
+        accumulateClassList(self.__class__, 'renderables', renderables)
         # a dict, because a class may name a renderable that its base names, too
-        values = {name: getattr(self, name) for name in names}
+        values = {name: getattr(self, name) for name in renderables}
         properties = self.build.getProperties()
         looks = {name: StepProperties(properties, self) for name in values}
         rendered = [looks[name].render_early(value) for name, value in values.items()]
@@ -387,11 +386,11 @@ class BuildStep(upstream.BuildStep, LockOwner):
     @defer.inlineCallbacks
     def getBuildResultSummary(self) -> Any:
         why = self._why_no_work()
-        if why is None:
-            return (yield super().getBuildResultSummary())
-        assert isinstance(self.updateBuildSummaryPolicy, list)
-        tells_build = self.results in self.updateBuildSummaryPolicy
-        return {'step': why, 'build': why} if tells_build else {'step': why}
+        if why is not None:
+            assert isinstance(self.updateBuildSummaryPolicy, list)
+            tells_build = self.results in self.updateBuildSummaryPolicy
+            return {'step': why, 'build': why} if tells_build else {'step': why}
+        return (yield super().getBuildResultSummary())
 
     def _why_no_work(self) -> str | None:
         # the text of its row instead of the usual summary; None if there is nothing special
@@ -432,13 +431,10 @@ class BuildStep(upstream.BuildStep, LockOwner):
             yield self._render_again()
 
     def lock_name(self) -> str:
-        return f'{self.kind_of_step} {self.name!r} of {self._name_of_build()}'
+        return f'{self.kind_of_step} {self.name!r} of {self.build.lock_name()}'
 
     def short_name(self) -> str:
-        return f'{self._name_of_build()} / {self.name}'
-
-    def _name_of_build(self) -> str:
-        return self.build.lock_name() if isinstance(self.build, LockOwner) else str(self.build)
+        return f'{self.build.lock_name()} / {self.name}'
 
     def lock_facts(self) -> Facts:
         """Return the facts about the step, without its locks."""
@@ -457,23 +453,22 @@ class BuildStep(upstream.BuildStep, LockOwner):
     @property
     def lock_worker(self) -> str | None:
         """The worker of its build."""
-        return self.build.lock_worker if isinstance(self.build, LockOwner) else None
+        return self.build.lock_worker
 
     @property
     def keeps_place(self) -> bool:
         """Whether others may wait for the place of its build on the worker."""
-        return isinstance(self.build, LockOwner) and self.build.keeps_place
+        return self.build.keeps_place
 
     def other_waits(self) -> Iterator[Any]:
         """Yield the waits of the requests that it, or a step in it, waits for."""
-        waits = self.build.other_waits() if isinstance(self.build, LockOwner) else ()
         own = key_of(self)
-        return (wait for wait in waits if own in wait.keeps())
+        return (wait for wait in self.build.other_waits() if own in wait.keeps())
 
     @property
     def lock_priority(self) -> int:  # type: ignore[override]  # others set theirs
         """The priority of the build's request."""
-        return self.build.lock_priority if isinstance(self.build, LockOwner) else 0
+        return self.build.lock_priority
 
     def _log_locks(self, write: Callable[..., None], **words: Any) -> None:
         if self._locks_to_acquire:
@@ -566,10 +561,10 @@ class BuildStep(upstream.BuildStep, LockOwner):
 
     @defer.inlineCallbacks
     def _cleanup_logs(self) -> Any:
-        are_whole = yield super()._cleanup_logs()
+        all_success = yield super()._cleanup_logs()
         if self._ended_with is not None and self.results != RETRY:
             self.results = self._ended_with  # instead of CANCELLED, since nobody has cancelled it
-        return are_whole
+        return all_success
 
     def fail_in_deadlock(self, why: str) -> None:
         """Make an exception its result for this reason, whatever its remaining work comes to."""

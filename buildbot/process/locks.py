@@ -93,6 +93,7 @@ def resolve(builder: Any, workerforbuilder: Any, buildrequest: BuildRequest) -> 
         return None  # a method of the user may never answer about it, as before
     about = (brid, worker.workername)
     if worker.builds_may_be_incompatible:
+        # the instance of a latent worker may depend on the properties of the build it was made for
         props = yield builder._setup_props_if_needed(props, workerforbuilder, buildrequest)
         is_compatible = yield builder.questions.ask(
             f'a renderable of worker {worker.name!r}',

@@ -34,15 +34,14 @@ class Triggerable(upstream.Triggerable):
             it could not be requested; the one of results also fails if the scheduler has stopped
             meanwhile.
         """
-        triggered = super().trigger(*args, **kwargs)
-        made, results = triggered
+        idsDeferred, resultsDeferred = super().trigger(*args, **kwargs)
 
         def fail(why: Failure) -> Failure:
-            results.errback(why)
+            resultsDeferred.errback(why)
             return why
 
-        made.addCallbacks(self._expect, fail)
-        return made, results
+        idsDeferred.addCallbacks(self._expect, fail)
+        return idsDeferred, resultsDeferred
 
     def _expect(self, ids: tuple[int, dict[int, int]]) -> Any:
         bsid = ids[0]
@@ -57,17 +56,21 @@ class Triggerable(upstream.Triggerable):
     @debounce.method(wait=0)
     @defer.inlineCallbacks
     def _updateWaiters(self) -> Any:
-        """Be subscribed to ends while anybody waits for one, and report earlier ends."""
+        # subscribed to ends while anybody waits for one
         if not self._waiters:
             consumer, self._buildset_complete_consumer = self._buildset_complete_consumer, None
-            self._unread.clear()
             if consumer is not None:
                 consumer.stopConsuming()
-            return
-        if self._buildset_complete_consumer is None:
+        elif self._buildset_complete_consumer is None:
             ends = ('buildsets', None, 'complete')
             heard = self._buildset_complete_cb
             self._buildset_complete_consumer = yield self.master.mq.startConsuming(heard, ends)
+        yield self._report_early_ends()
+
+    @defer.inlineCallbacks
+    def _report_early_ends(self) -> Any:
+        if not self._waiters:
+            self._unread.clear()
         # a request that is merged into another one has ended as soon as it is made
         for bsid in sorted(self._unread):
             try:

@@ -10,7 +10,6 @@ from typing import Iterable
 from twisted.internet import defer
 from twisted.python import log
 
-from buildbot.locks import LockOwner
 from buildbot.process.buildstep import DEADLOCK
 from buildbot.process.buildstep import BuildStep
 from buildbot.util.eventual import fireEventually
@@ -36,10 +35,12 @@ class Trigger(upstream.Trigger):
             return BuildStep.interrupt(self, reason)  # there is nothing to cancel yet
         for brid in self.brids:
             self._cancel(brid, 'parent build was interrupted')
-        was_ended, self.ended = self.ended, True
-        if not was_ended:
+        if not self.ended:
+            self.ended = True
             self._known_when_stopped = len(self.brids)
-        if self.waitForFinishDeferred is not None and (was_ended or self.build.conn is None):
+            if self.build.conn is None and self.waitForFinishDeferred is not None:
+                self.waitForFinishDeferred.cancel()
+        elif self.waitForFinishDeferred is not None:
             self.waitForFinishDeferred.cancel()
         return None
 
@@ -69,8 +70,7 @@ class Trigger(upstream.Trigger):
         try:
             results = yield super().run()
         finally:
-            if isinstance(self.build, LockOwner):
-                self.build.awaits_no_more(self.brids)
+            self.build.awaits_no_more(self.brids)
         if self.ended:
             # Its scheduler must have subscribed to the end of a request before that ends.
             yield fireEventually()
@@ -80,8 +80,7 @@ class Trigger(upstream.Trigger):
 
     @defer.inlineCallbacks
     def _add_results(self, brid: int) -> Any:
-        if isinstance(self.build, LockOwner):
-            self.build.has_triggered(brid, bool(self.waitForFinish))
+        self.build.has_triggered(brid, bool(self.waitForFinish))
         try:
             yield super()._add_results(brid)
         except Exception as e:

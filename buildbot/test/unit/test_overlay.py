@@ -163,7 +163,7 @@ class SeamList(unittest.SynchronousTestCase):
                 'class Builder:\n def f(self):\n  self.addLatentWorker()',
                 'process.builder.Builder.addLatentWorker',
             ),
-            ('own_of_two', 'class Builder:\n def f(self):\n  self.maybeStartBuild()', ''),
+            ('own_of_two', 'class Builder:\n def f(self):\n  self.canStartBuild()', ''),
             (
                 'super',
                 'class Builder:\n def f(self):\n  super().maybeStartBuild()',

@@ -70,6 +70,7 @@ def splice(
     body = [s for s in statements_of(theirs.body) if not isinstance(only_small(s), cst.Pass)]
     doc = [body.pop(0)] if body and is_docstring(body[0]) else []
     body = _give_result(body, found, bool(waits_twice), skips, where)
+    ours, body = _set_once(ours, body, found)
     if body:
         lines = [*found.line.leading_lines, *getattr(body[0], 'leading_lines', ())]
         body[0] = body[0].with_changes(leading_lines=lines)
@@ -101,6 +102,9 @@ def keep(ours: Function, theirs: Function, owner: str | None, name: str) -> list
     changed = ours.visit(_Calls(owner, ours.name.value, renamed))
     assert isinstance(changed, Function)
     kept = theirs.with_changes(name=cst.Name(name))
+    body = statements_of(theirs.body)
+    if is_docstring(body[0]) and is_docstring(statements_of(ours.body)[0]):
+        kept = kept.with_changes(body=theirs.body.with_changes(body=body[1:]))  # ours has it
     blank = cst.EmptyLine(indent=False)
     apart = [blank] if owner is not None else [blank, blank]
     if len(_all_params(ours)) == len(_all_params(theirs)):
@@ -338,6 +342,43 @@ def _give_result(
     if value is None or isinstance(value, (cst.Name, cst.SimpleString)):
         return body[:-1]
     return [*body[:-1], body[-1].with_changes(body=[cst.Expr(value)])]
+
+
+def _set_once(
+    ours: Function, body: list[Statement], found: _Call
+) -> tuple[Function, list[Statement]]:
+    # an attribute that the release's lines only set gets the value there that ours gives it later
+    changed, theirs, is_behind = [], [*body], False
+    for statement in statements_of(ours.body):
+        target = _attribute_set(statement) if is_behind else None
+        is_behind = is_behind or statement is found.line
+        places = [i for i, s in enumerate(theirs) if target and _attribute_set(s) == target]
+        mentions = [s for s in theirs if target and m.findall(s, m.Attribute(attr=m.Name(target)))]
+        if len(places) != 1 or len(mentions) != 1 or _needs_others(statement):
+            changed.append(statement)
+        else:
+            place, small = places[0], only_small(statement)
+            theirs[place] = theirs[place].with_changes(body=[small])
+    return ours.with_changes(body=ours.body.with_changes(body=changed)), theirs
+
+
+def _attribute_set(statement: Statement) -> str | None:
+    small = only_small(statement)
+    target: cst.BaseExpression | None = None
+    if isinstance(small, cst.Assign):
+        target = small.targets[0].target
+    elif isinstance(small, cst.AnnAssign):
+        target = small.target
+    if isinstance(target, cst.Attribute) and m.matches(target.value, m.Name('self')):
+        return target.attr.value
+    return None
+
+
+def _needs_others(statement: Statement) -> bool:
+    # whether what is assigned may need what is set before it
+    small = only_small(statement)
+    value = small.value if isinstance(small, (cst.Assign, cst.AnnAssign)) else None
+    return value is None or bool(m.findall(value, m.Name('self')))
 
 
 class _Replace(cst.CSTTransformer):

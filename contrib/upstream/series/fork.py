@@ -18,6 +18,7 @@ from .merge import is_overlaid
 from .merge import is_package_of_overlay
 from .merge import merge_module
 from .merge import order_of
+from .merge import replaced_module
 from .missing import Missing
 from .missing import binds
 from .names import Refusal
@@ -140,11 +141,12 @@ class Fork:
     def _merge(self, tree: Tree, file: str, source: str) -> str:
         source = with_annotations(self._for(tree, source))
         theirs = tree.original(tree.package / file)
+        ways = self.series.ways(file)
         if not is_overlaid(source):
-            return as_new(source, tree.header)
+            new = source if theirs is None else replaced_module(source, theirs, ways.described)
+            return as_new(new, tree.header)
         if theirs is None:
             raise Refusal(f'{file}: the checkout has no such file')
-        ways = self.series.ways(file)
         if file not in self._orders:
             whole = self.series.pick(file, self.sources[file], len(self.series.commits) - 1) or ''
             merged = merge_module(with_annotations(whole), theirs, file, ways)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import AbstractSet
 from typing import Mapping
 from typing import NamedTuple
 from typing import Sequence
@@ -16,6 +17,8 @@ from .callup import calls_up
 from .callup import keep
 from .callup import splice
 from .callup import with_signature
+from .comments import with_comments
+from .comments import with_docstring
 from .imports import merge_imports
 from .names import Function
 from .names import Refusal
@@ -44,10 +47,12 @@ class Ways(NamedTuple):
     :param kept: by ``Class.method`` or name of a function, the private name under which the
         release's is kept and called.
     :param skipped: methods in which a return of the release's also skips our lines after it.
+    :param described: methods and classes whose docstring is ours, as the release's is wrong now.
     """
 
     kept: dict[str, str]
     skipped: set[str]
+    described: AbstractSet[str] = frozenset()
 
 
 #: the names that a module binds, or under its name a class, in order
@@ -115,6 +120,7 @@ class _Merger:
     ) -> list[Statement]:
         body = list(theirs)
         anchor: int | None = None
+        replaced = self._replaced(ours, theirs, owner)
         for number, statement in enumerate(ours):
             name = name_of(statement)
             where = f'{self.where}: ' + '.'.join(filter(None, (owner, name)))
@@ -125,6 +131,8 @@ class _Merger:
             position = position_of(name, body)
             if position is None:
                 statement = self._value(statement, None, owner, where)
+                if isinstance(statement, Function):
+                    statement = with_comments(statement, replaced)
                 known = self.order.get(owner or '', ())
                 if name in known:
                     position = _place_by_order(known[: known.index(name)], body)
@@ -142,6 +150,13 @@ class _Merger:
             anchor = position
         return body
 
+    def _replaced(
+        self, ours: Sequence[Statement], theirs: Sequence[Statement], owner: str | None
+    ) -> list[Function]:
+        # the release's functions that ours replace wholly: ours may have their lines elsewhere
+        names = {name_of(s) for s in ours if isinstance(s, Function) and not calls_up(s, owner)}
+        return [s for s in theirs if isinstance(s, Function) and name_of(s) in names]
+
     def _both(
         self, ours: Statement, theirs: Statement, owner: str | None, where: str
     ) -> list[Statement]:
@@ -149,9 +164,13 @@ class _Merger:
             return [self._class(ours, theirs, where)]
         if isinstance(ours, Function) and isinstance(theirs, Function):
             name = '.'.join(filter(None, (owner, ours.name.value)))
+            if name not in self.ways.described:
+                ours = with_docstring(ours, theirs)
             if not calls_up(ours, owner):
                 new = with_signature(ours, theirs) if _same_parameters(ours, theirs) else ours
-                return [new.with_changes(leading_lines=theirs.leading_lines)]
+                return [
+                    with_comments(new, [theirs]).with_changes(leading_lines=theirs.leading_lines)
+                ]
             if name in self.ways.kept:
                 return keep(ours, theirs, owner, self.ways.kept[name])
             return [splice(ours, theirs, owner, where, name in self.ways.skipped)]
@@ -164,7 +183,7 @@ class _Merger:
         name = ours.name.value
         derived = f'upstream.{name}'
         if derived not in [code(base.value) for base in ours.bases]:
-            return ours.with_changes(leading_lines=theirs.leading_lines)
+            return _replaced_class(ours, theirs, self.ways.described)
         known = [code(base.value) for base in theirs.bases]
         bases = [b for b in ours.bases if code(b.value) not in (derived, *known)]
         members = statements_of(ours.body)
@@ -209,6 +228,42 @@ class _Merger:
                 inlined = old.value.with_changes(elements=_plain(elements))
             return ours.with_changes(body=[old.with_changes(value=inlined)])
         return ours.with_changes(body=[small.with_changes(value=inlined)])
+
+
+def replaced_module(ours: str, theirs: str, described: AbstractSet[str]) -> str:
+    """Return a module that replaces the release's, with what that says of its classes.
+
+    :param described: see ``Ways``.
+    """
+    module, release = parse(ours), parse(theirs)
+    body = []
+    for statement in module.body:
+        position = position_of(name_of(statement) or '', release.body)
+        found = release.body[position] if position is not None else None
+        if isinstance(statement, cst.ClassDef) and isinstance(found, cst.ClassDef):
+            statement = _replaced_class(statement, found, described)
+        body.append(statement)
+    return module.with_changes(body=body).code
+
+
+def _replaced_class(
+    ours: cst.ClassDef, theirs: cst.ClassDef, described: AbstractSet[str]
+) -> cst.ClassDef:
+    if ours.name.value not in described:
+        ours = with_docstring(ours, theirs)
+    body, members = statements_of(theirs.body), []
+    for member in statements_of(ours.body):
+        position = position_of(name_of(member) or '', body)
+        found = body[position] if position is not None else None
+        if isinstance(member, Function) and isinstance(found, Function):
+            if f'{ours.name.value}.{member.name.value}' not in described:
+                member = with_docstring(member, found)
+            member = with_comments(member, [found])
+            if not any(line.comment for line in member.leading_lines):
+                member = member.with_changes(leading_lines=found.leading_lines)
+        members.append(member)
+    changed = ours.with_changes(body=ours.body.with_changes(body=members))
+    return changed.with_changes(leading_lines=theirs.leading_lines)
 
 
 def _same_parameters(ours: Function, theirs: Function) -> bool:

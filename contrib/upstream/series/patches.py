@@ -107,6 +107,9 @@ def write_tree(tree: Tree, fork: Fork, series: Series, until: int) -> None:
             copy_folder(tree, fork.root.parent, beside['folder'], beside['without'])
         for symbol in commit.removes:
             _remove(tree, symbol)
+        for edit in commit.edits:
+            path = tree.package / edit.file
+            tree.write(path, edit.apply(tree.read(path) or ''))
         for requirement in (*commit.requires, *commit.pins):
             _pin(tree, requirement)
         for requirement in commit.requires:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import libcst as cst
 
+from .edit import Edit
 from .merge import Ways
 from .names import Refusal
 from .names import code
@@ -50,6 +51,7 @@ class Commit(NamedTuple):
         a ``folder``, and the names of built or fetched things in it ``without`` which it is copied.
     :param removes: tests of upstream's that contradict the commit, and members that nothing uses
         any more, as ``file:Class.member``, with ``[0,1]`` for some rows of a test's table.
+    :param edits: of upstream's tests that it contradicts in details, and are adapted.
     :param requires: what its tests need from the package index.
     :param pins: what that needs in turn; upstream's CI pins those versions too.
     """
@@ -61,6 +63,7 @@ class Commit(NamedTuple):
     manual: list[dict[str, str]]
     folders: list[dict[str, Any]]
     removes: list[str]
+    edits: list[Edit]
     requires: list[str]
     pins: list[str]
 
@@ -76,6 +79,7 @@ class Series:
         self.left_out: dict[str, str] = data['left-out']
         self.kept: dict[str, str] = data['kept']
         self.skipped: dict[str, str] = data['skipped']
+        self.described: dict[str, str] = data['described']
         self.renamed: list[dict[str, str]] = data['renamed']
         self.commits: list[Commit] = []
         self._numbers: dict[str, int] = {symbol: -1 for symbol in self.left_out}
@@ -89,8 +93,9 @@ class Series:
                     raise Refusal(f'{path.name}: {symbol} belongs to two commits')
                 self._numbers[symbol] = number
             self._early.update(dict.fromkeys(commit.pop('early', ()), number))
-            for word in ('folders', 'removes', 'requires', 'pins'):
+            for word in ('folders', 'removes', 'edits', 'requires', 'pins'):
                 commit.setdefault(word, [])
+            commit['edits'] = [Edit(**{**e, 'old': [e['old']]}) for e in commit['edits']]
             self.commits.append(Commit(**commit))
 
     def commit_of(self, file: str, *names: str) -> int:
@@ -123,11 +128,11 @@ class Series:
 
     def ways(self, file: str) -> Ways:
         """Return how to merge methods of a file of the release that return in the middle."""
-        kept, skipped = (
+        kept, skipped, described = (
             {s.partition(':')[2]: words for s, words in table.items() if s.startswith(f'{file}:')}
-            for table in (self.kept, self.skipped)
+            for table in (self.kept, self.skipped, self.described)
         )
-        return Ways(kept, set(skipped))
+        return Ways(kept, set(skipped), set(described))
 
     def pick(self, file: str, source: str, until: int) -> str | None:
         """Return what the first commits have of a module of the fork, or None if they have nothing.

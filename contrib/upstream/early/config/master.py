@@ -21,6 +21,7 @@ class MasterConfig(upstream.MasterConfig):
     }
 
     def load_global(self, filename: str, config_dict: dict[str, Any]) -> None:
+        super().load_global(filename, config_dict)
         for key in ('lateBinding', 'parentLendsPlace'):
             value = config_dict.get(key, getattr(type(self), key))
             setattr(self, key, value)
@@ -29,8 +30,6 @@ class MasterConfig(upstream.MasterConfig):
         self.stuckAfter = seconds = config_dict.get('stuckAfter', 600)
         if seconds is not None and not is_span(seconds):
             error(f"c['stuckAfter'] must be a number of seconds above 0, or None, not {seconds!r}")
-
-        super().load_global(filename, config_dict)
 
     def check_locks(self) -> None:
         for builder in self.builders:

@@ -11,7 +11,6 @@ from twisted.python.failure import Failure
 
 from buildbot.locking.copy import CircleError
 from buildbot.locks import LockError
-from buildbot.locks import LockOwner
 from buildbot.process.results import FAILURE
 from buildbot_overlay import release
 
@@ -58,7 +57,7 @@ class Build(upstream.Build):
             return  # it is already ending for another reason
         self._held_too_long = True
         step = self.currentStep
-        if isinstance(step, LockOwner) and step.results is None:
+        if step is not None and step.results is None:
             step.why_not_run = why  # its exception then does not put the worker in quarantine
         d = self.stopBuild(why, FAILURE)
         d.addErrback(log.err, f'while stopping {self}')

@@ -9,6 +9,7 @@ from twisted.trial import unittest
 from series.merge import Ways
 from series.merge import merge_module
 from series.merge import order_of
+from series.merge import replaced_module
 from series.names import Refusal
 
 HEAD = """from buildbot_overlay import release
@@ -63,8 +64,9 @@ def make(name):
 '''
 
 
-def merged(ours, kept=(), skipped=(), order=None):
-    return merge_module(HEAD + ours, THEIRS, 'lamp.py', Ways(dict(kept), set(skipped)), order)
+def merged(ours, kept=(), skipped=(), order=None, described=()):
+    ways = Ways(dict(kept), set(skipped), set(described))
+    return merge_module(HEAD + ours, THEIRS, 'lamp.py', ways, order)
 
 
 def part(source, start):
@@ -78,6 +80,121 @@ def part(source, start):
             break
         found.append(line)
     return '\n'.join(line[indent:] for line in found).strip()
+
+
+DESCRIBED = '''class Bell:
+    """I ring.
+
+    And how."""
+
+    # it is loud
+    def ring(self, times):
+        """Ring."""
+        # not for long
+        for time in range(times):
+            self.hit("side")
+        # it swings
+        self.wait()
+        # it swings
+        self.rest()
+'''
+
+OURS = '''class Bell:
+    """It rings.
+
+    :ivar times: how often.
+    """
+
+    def ring(self, times):
+        """Ring it.
+
+        :param times: how often.
+        """
+        self.wait()
+        for time in range(times):
+            self.hit('side')
+        self.rest()  # at last
+
+    def stop(self):
+        self.rest()
+'''
+
+
+class Described(unittest.SynchronousTestCase):
+    """What the release says of a class or method that ours replaces."""
+
+    def test_class(self):
+        """Docstrings stay, with our fields, and comments stay before the lines that stay."""
+        self.assertEqual(
+            replaced_module(OURS, DESCRIBED, set()),
+            '''class Bell:
+    """I ring.
+
+    And how.
+
+    :ivar times: how often.
+    """
+
+    # it is loud
+    def ring(self, times):
+        """Ring.
+
+        :param times: how often.
+        """
+        # it swings
+        self.wait()
+        # not for long
+        for time in range(times):
+            self.hit('side')
+        # it swings
+        self.rest()  # at last
+
+    def stop(self):
+        self.rest()
+''',
+        )
+
+    def test_described(self):
+        """A docstring of ours stands alone where the release's would be wrong."""
+        source = replaced_module(OURS, DESCRIBED, {'Bell', 'Bell.ring'})
+        self.assertNotIn('I ring', source)
+        self.assertNotIn('"""Ring.', source)
+        self.assertIn('"""It rings.', source)
+
+    def test_elsewhere(self):
+        """A comment goes with its line into a new method, unless ours has one there."""
+        source = merged(
+            """
+class Lamp(upstream.Lamp):
+    def light(self, hours=1):
+        self.set(hours)
+
+    def set(self, hours):
+        self.hours = hours
+
+    def reset(self, hours):
+        # as before
+        self.hours = hours
+"""
+        )
+        self.assertIn('def set(self, hours):\n        # it costs\n        self.hours', source)
+        self.assertIn('def reset(self, hours):\n        # as before\n        self.hours', source)
+
+    def test_private_name(self):
+        """A docstring moves to the method that calls the release's by its private name."""
+        ours = """
+class Lamp(upstream.Lamp):
+    def dim(self):
+        try:
+            super().dim()
+        finally:
+            self.rest()
+"""
+        theirs = 'class Lamp:\n    def dim(self):\n        """Dim it."""\n        self.on = 0.5\n'
+        source = merge_module(HEAD + ours, theirs, 'lamp.py', Ways({'Lamp.dim': '_dim'}, set()))
+        kept, dim = (part(source, f'def {name}').splitlines() for name in ('_dim', 'dim'))
+        self.assertEqual(kept, ['def _dim(self):', '    self.on = 0.5'])
+        self.assertEqual(dim[1], '    """Dim it."""')
 
 
 class CallsUp(unittest.SynchronousTestCase):
@@ -125,6 +242,29 @@ class Lamp(upstream.Lamp):
         )
         text = part(source, 'def weight').splitlines()
         self.assertEqual(text[-2:], [f'    {last}', '    self.weighed = True'])
+
+    @parameterized.expand(
+        [
+            ('alone', 'set()', ['self.hours = set()', 'self.on = True']),
+            (
+                'of_others',
+                'self.on',
+                ['self.hours = hours', 'self.on = True', 'self.hours = self.on'],
+            ),
+        ]
+    )
+    def test_attribute_of_both(self, _, value, lines):
+        """An attribute that both set is set once, unless our value needs what is set before it."""
+        source = merged(
+            f"""
+class Lamp(upstream.Lamp):
+    def light(self, hours=1):
+        super().light(hours)
+        self.hours = {value}
+"""
+        )
+        text = part(source, 'def light').splitlines()
+        self.assertEqual([line.strip() for line in text[2:] if line.strip()], lines)
 
     def test_last(self):
         """A method of the release that returns in the middle may follow our lines."""

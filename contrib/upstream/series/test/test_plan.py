@@ -30,6 +30,7 @@ PLAN = """
 origin = "o"
 kept = {}
 skipped = {}
+described = {}
 renamed = []
 
 [left-out]
@@ -89,6 +90,20 @@ class Commits(unittest.SynchronousTestCase):
     def test_commit_of(self, _, symbol, number):
         """The most exact name counts."""
         self.assertEqual(self.series().commit_of(*symbol), number)
+
+    def test_edits(self):
+        """A test of Buildbot that is adapted is changed only inside the function that is named."""
+        edits = (
+            'edits = [{ file = "lamp.py", inside = "Lamp.dim", old = "pass", new = "return" }]\n'
+        )
+        first, second = self.series(
+            PLAN.replace('symbols = ["lamp.py",', f'{edits}symbols = ["lamp.py",')
+        ).commits
+        self.assertEqual(first.edits, [])
+        text = second.edits[0].apply(LAMP)
+        self.assertEqual(
+            text, LAMP.replace('dim(self):\n        pass', 'dim(self):\n        return')
+        )
 
     def test_unknown(self):
         """A symbol that no commit names is refused, with its name."""

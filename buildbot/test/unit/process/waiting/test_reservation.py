@@ -19,6 +19,7 @@ from buildbot.locks import RealMasterLock
 from buildbot.process.locks import Resolved
 from buildbot.process.waiting.reservation import Reservation
 from buildbot.process.waiting.reservationbook import ReservationBook
+from buildbot.test.fake.pending import FakeRequest
 from buildbot.util.eventual import flushEventualQueue
 
 
@@ -36,7 +37,7 @@ class ReservationCase(unittest.TestCase):
         return claim
 
     def reservation(self, brid=1, worker=None, claims=None, parent=None, **words):
-        request: Any = SimpleNamespace(**{'id': brid, 'priority': 0, 'submittedAt': brid, **words})
+        request: Any = FakeRequest(**{'id': brid, 'submittedAt': brid, **words})
         demand = self.one if claims is None else claims
         resolved = Resolved(demand, [], worker, parent)
         return Reservation(request, 'a', resolved, lambda: self.woken.append(brid))
