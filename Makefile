@@ -35,6 +35,9 @@ SOURCES := setup.py pyproject.toml README.rst COPYING \
 	$(shell find buildbot buildbot_overlay buildslave $(PAGE)/buildbot_locks_view \
 	-name '*.py' -o -name seams.txt -o -name '*.cfg' -o -path '*/static/*')
 INSTALL := $(BIN)/python contrib/install.py
+# pip does not install another wheel of the same version by itself
+AGAIN = $(if $(wildcard $(VENV)/lib/*/site-packages/buildbot_overlay),\
+	$(PIP) install --no-compile --no-deps --force-reinstall $(WHEEL),:)
 JOBS ?=
 DEMO_PORT ?= 8010
 DEMO_WORKER_PORT ?= 9989
@@ -162,13 +165,13 @@ $(PAGE)/node_modules/.package-lock.json: $(PAGE)/package-lock.json
 
 $(VENV)/.bundle: $(WHEEL)
 	@$(INSTALL) 'the wheel, the web page and the worker' 'buildbot-interlock[bundle] @ file://$(WHEEL)'
-	@$(PIP) install --no-compile --no-deps --force-reinstall $(WHEEL)
+	@$(AGAIN)
 	@touch $@
 
 # All at once, which takes half as long as one after another.
 $(VENV)/.test: $(WHEEL)
 	@$(INSTALL) 'the wheel and what the tests need' 'buildbot-interlock[bundle,test,series] @ file://$(WHEEL)'
-	@$(PIP) install --no-compile --no-deps --force-reinstall $(WHEEL)
+	@$(AGAIN)
 	@touch $(VENV)/.bundle $@
 
 $(VENV)/.docs: $(VENV)/.bundle

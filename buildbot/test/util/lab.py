@@ -31,8 +31,11 @@ from buildbot.test.util.memorydb import forget_in_the_end
 from buildbot.test.util.memorydb import use_known_database
 from buildbot.warnings import ConfigWarning
 
+#: rows of these are read for events
+ROWS: tuple[Any, ...] = (Build, Builder, Step)
+
 #: each writes what its namesake of the database does, and reads the worker for an event
-WORKER_UPDATES = (
+WORKER_UPDATES: tuple[Any, ...] = (
     Worker.workerConnected,
     Worker.workerDisconnected,
     Worker.set_worker_paused,
@@ -40,7 +43,7 @@ WORKER_UPDATES = (
 )
 
 #: what builds and steps tell of themselves on the way
-STATES = (
+STATES: tuple[tuple[Any, str], ...] = (
     (Build, 'add_build_locks_duration'),
     (Build, 'setBuildStateString'),
     (Step, 'setStepStateString'),
@@ -203,7 +206,7 @@ class LabTestCase(RunFakeMasterTestCase):
             for kind, update in STATES:
                 self.patch(kind, update, write_none)
         if not self.tells_all:
-            for kind in (Build, Builder, Step):
+            for kind in ROWS:
                 self.patch(kind, 'generateEvent', unless_unheard(kind.generateEvent))
             for update in WORKER_UPDATES:
                 self.patch(Worker, update.__name__, only_written(update))
