@@ -268,6 +268,10 @@ class _Names(cst.CSTVisitor):
         if isinstance(node.target, (cst.Name, cst.Tuple)):
             self.bound |= inner.names
 
+    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
+        if node.value is not None and isinstance(node.target, cst.Name):
+            self.bound.add(node.target.value)
+
 
 def _check_names(ours: Function, theirs: Function, found: _Call, where: str) -> None:
     before, whole, release = _Names(), _Names(), _Names()

@@ -243,6 +243,17 @@ class Lamp(upstream.Lamp):
         text = part(source, 'def weight').splitlines()
         self.assertEqual(text[-2:], [f'    {last}', '    self.weighed = True'])
 
+    def test_annotated_result(self):
+        """The result may have the name that the release gives it with a type."""
+        theirs = THEIRS.replace('        total = ', '        total: int = ')
+        ours = f'{HEAD}class Lamp(upstream.Lamp):\n    def weight(self):\n'
+        ours += '        total = super().weight()\n        self.weighed = total\n'
+        source = merge_module(ours, theirs, 'lamp.py', Ways({}, set()))
+        self.assertEqual(
+            part(source, 'def weight').splitlines()[1:],
+            ['    total: int = self.glass + self.wire', '    self.weighed = total'],
+        )
+
     @parameterized.expand(
         [
             ('alone', 'set()', ['self.hours = set()', 'self.on = True']),
