@@ -114,6 +114,8 @@ class RealMaster(unittest.TestCase):
     if find_spec('buildbot_www') is None:
         skip = 'there is no buildbot-www'
 
+    timeout = 3 * PATIENCE  # of all processes together
+
     def setUp(self):
         base = Path(self.mktemp()).resolve()
         base.mkdir()
