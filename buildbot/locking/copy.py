@@ -397,6 +397,12 @@ class BaseLock:
         return plain(self.label)
 
     @property
+    def description(self) -> str:
+        """What Buildbot calls it; people are told its label."""
+        kind = self.kind if self.family is None else self.family.kind
+        return f'<{kind}({self.lockName}, {self.maxCount}){self.label[len(self.lockName) :]}>'
+
+    @property
     def is_idle(self) -> bool:
         """Whether nobody holds it or waits for it."""
         return not self._rule.held and not self._rule.busy
