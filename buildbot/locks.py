@@ -142,12 +142,12 @@ class BaseLockId(util.ComparableMixin):
 
     whenOverdue = 'keep'
     quarantineAfter: int | None = None
-    quarantineWhen: Callable[[int], Any] | None = None
+    quarantineWhen: Callable[[int], object] | None = None
     repairBuilder: str | None = None
     maxWait: float | None = None
     maxHold: float | None = None
     whenTooLong = 'fail'
-    _rules: tuple[tuple[str, Any], ...] = ()
+    _rules: tuple[tuple[str, object], ...] = ()
 
     #: whether the number of units depends on the worker
     depends_on_worker = False
@@ -162,7 +162,7 @@ class BaseLockId(util.ComparableMixin):
         words += [f'{name}={value!r}' for name, value in self._rules]
         return f'{type(self).__name__}({", ".join([repr(self.name), *words])})'
 
-    def _check(self, limits_name: str = '', limits: Any = None) -> None:
+    def _check(self, limits_name: str = '', limits: dict[str, int] | None = None) -> None:
         # checks the arguments; limits that differ from maxCount come with the name of their
         # argument
         self.written_at = line_that_runs()
@@ -437,6 +437,6 @@ def SlaveLock(
     return WorkerLock(name, maxCount, maxCountForSlave, **rules)
 
 
-def in_access(lock: Any) -> LockAccess:
+def in_access(lock: BaseLockId | LockAccess) -> LockAccess:
     """Return the access that is meant where a lock may stand for its usual access."""
     return lock if isinstance(lock, LockAccess) else lock.defaultAccess()

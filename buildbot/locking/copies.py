@@ -137,6 +137,7 @@ class RealMasterLock(BaseLock, FoundByName):
 
     def updateFromLockId(self, lockid: Any, config_version: int) -> None:
         """Take over the limit of a newer configuration."""
+        assert self.lockName == lockid.name
         self.lockid, self.config_version = lockid, config_version
         self.setMaxCount(lockid.maxCount)
 
@@ -180,6 +181,7 @@ class SeveralCopies:
 
     def updateFromLockId(self, lockid: Any, config_version: int) -> None:
         """Take over the limits of a newer configuration, also for the copies in use."""
+        assert self.lockName == lockid.name
         self.lockid, self.config_version = lockid, config_version
         for key, copy in list(self.copies.items()):
             copy.setMaxCount(self._limit_of(key))
@@ -189,6 +191,16 @@ class RealWorkerLock(SeveralCopies, FoundByName):
     """The copies of a ``WorkerLock``, one for each worker."""
 
     kind = 'WorkerLock'
+
+    @property
+    def maxCount(self) -> int:
+        """The limit of copies of workers that have none of their own."""
+        return int(self.lockid.maxCount)
+
+    @property
+    def description(self) -> str:
+        """What Buildbot calls it; people are told its name."""
+        return f'<WorkerLock({self.lockName}, {self.maxCount}, {self.lockid.maxCountForWorker})>'
 
     def scope_of(self, copy: BaseLock) -> dict[str, str | None]:
         """Say which worker a copy is for."""

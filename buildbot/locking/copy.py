@@ -108,7 +108,7 @@ class LockClaim(Claim):
 
     __slots__ = ('_listed_in', 'accesses', 'deferred')
 
-    def __init__(self, owner: Any, accesses: Sequence[tuple[BaseLock, Access]]) -> None:
+    def __init__(self, owner: object, accesses: Sequence[tuple[BaseLock, Access]]) -> None:
         self.deferred: defer.Deferred[BaseLock | None] | None = None
         wants = []
         for lock, access in accesses:
@@ -284,7 +284,7 @@ class LockClaim(Claim):
         if lock.release_subs.subscriptions:  # as above
             lock.announce_release()
 
-    def stopWaitingUntilAvailable(self, owner: Any, access: Any, d: defer.Deferred) -> None:
+    def stopWaitingUntilAvailable(self, owner: object, access: object, d: defer.Deferred) -> None:
         """End the claim. Buildbot's methods use this to end a wait, as if it were for one lock."""
         self.end()
 
@@ -397,6 +397,12 @@ class BaseLock:
         return plain(self.label)
 
     @property
+    def description(self) -> str:
+        """What Buildbot calls it; people are told its label."""
+        kind = self.kind if self.family is None else self.family.kind
+        return f'<{kind}({self.lockName}, {self.maxCount}){self.label[len(self.lockName) :]}>'
+
+    @property
     def is_idle(self) -> bool:
         """Whether nobody holds it or waits for it."""
         return not self._rule.held and not self._rule.busy
@@ -447,7 +453,7 @@ class BaseLock:
         """The owners that wait for it."""
         return [thing_of(claim.owner) for claim in self._rule.claims()]
 
-    def describe_holders(self, requester: Any) -> str:
+    def describe_holders(self, requester: object) -> str:
         """Say which owners kept the copy from another one: three names, and how many others.
 
         It is in the past tense, since a message is not kept up to date. Of holders nested in one
@@ -455,7 +461,7 @@ class BaseLock:
         """
         return f'{self}, {self.who_was_in_the_way(requester)}'
 
-    def who_was_in_the_way(self, requester: Any) -> str:
+    def who_was_in_the_way(self, requester: object) -> str:
         """Say the same without the name of the copy."""
         held = self.holders_in_the_way(requester)
         if not held:
@@ -464,7 +470,7 @@ class BaseLock:
         names = ', '.join(repr(key_of(owner)) for owner in held[:3])
         return f'which was held by {names}{more}'
 
-    def holders_in_the_way(self, requester: Any) -> list[Any]:
+    def holders_in_the_way(self, requester: object) -> list[Any]:
         """Return the owners that hold units which another owner could get.
 
         Of holders nested in one another only the outermost is returned, as the other owner sees
@@ -476,11 +482,11 @@ class BaseLock:
             inner = pool
         return [thing_of(holding.owner) for holding in found]
 
-    def resources_of(self, owner: Any) -> list[Resource]:
+    def resources_of(self, owner: object) -> list[Resource]:
         """Return the resources of this copy that an owner holds, if its units have names."""
         return [each for h in self._rule.held.get(key_of(owner), ()) for each in h.resources]
 
-    def is_shared_with(self, owner: Any) -> bool:
+    def is_shared_with(self, owner: object) -> bool:
         """Tell whether the copy is held by an owner that this one is nested in."""
         return any(key_of(around) in self._rule.held for around in owners_around(owner))
 
@@ -516,7 +522,7 @@ class BaseLock:
             for claim in self._rule.claims():
                 claim.fail_in_circle()
 
-    def isAvailable(self, requester: Any, access: Access) -> bool:
+    def isAvailable(self, requester: object, access: Access) -> bool:
         """Tell whether the requester could claim it now, without going before others in line."""
         if not access.count:
             return True
@@ -540,7 +546,7 @@ class BaseLock:
             requester.lock_moved_at,
         )
 
-    def claim(self, owner: Any, access: Access) -> None:
+    def claim(self, owner: object, access: Access) -> None:
         """Claim the copy, which must be available."""
         assert owner is not None, 'a lock needs an owner'
         key = key_of(owner)
@@ -578,7 +584,7 @@ class BaseLock:
                     return claim
         return None
 
-    def subscribeToReleases(self, callback: Any) -> subscription.Subscription:
+    def subscribeToReleases(self, callback: Callable[[], object]) -> subscription.Subscription:
         """Call back, without arguments, when the copy is released or somebody stops waiting."""
         return self.release_subs.subscribe(callback)
 
@@ -597,13 +603,13 @@ class BaseLock:
         if self.release_subs.subscriptions:
             self.release_subs.deliver()
 
-    def release(self, owner: Any, access: Access) -> None:
+    def release(self, owner: object, access: Access) -> None:
         """Release what was claimed with this access; do nothing if nothing was."""
         claim = self._claim_of(key_of(owner), access)
         if claim is not None:
             claim.give_back(self)
 
-    def waitUntilMaybeAvailable(self, owner: Any, access: Access) -> defer.Deferred:
+    def waitUntilMaybeAvailable(self, owner: object, access: Access) -> defer.Deferred:
         """Wait in line for the copy.
 
         :returns: Deferred that fires when the owner may claim it. The owner must then do so, or
@@ -622,7 +628,7 @@ class BaseLock:
         self._asked[key] = claim
         return d
 
-    def stopWaitingUntilAvailable(self, owner: Any, access: Access, d: defer.Deferred) -> None:
+    def stopWaitingUntilAvailable(self, owner: object, access: Access, d: defer.Deferred) -> None:
         """Stop waiting.
 
         :param d: the Deferred of ``waitUntilMaybeAvailable``. It fires now if it has not before.
@@ -633,7 +639,7 @@ class BaseLock:
         del self._asked[claim.owner]
         claim.end()
 
-    def isOwner(self, owner: Any, access: Access) -> bool:
+    def isOwner(self, owner: object, access: Access) -> bool:
         """Tell whether the owner has claimed the copy with this access, and not released it."""
         return self._claim_of(key_of(owner), access) is not None
 
@@ -655,7 +661,7 @@ def words_of(circle: Iterable[Any]) -> list[str]:
 
 
 def would_do(
-    owner: Any, accesses: Sequence[tuple[BaseLock, Access]], others: Iterable[Claim]
+    owner: object, accesses: Sequence[tuple[BaseLock, Access]], others: Iterable[Claim]
 ) -> bool:
     """Tell whether an owner could have locks if other claims ended.
 
@@ -687,7 +693,7 @@ def problem_of_access(access: Access) -> str | None:
     return None
 
 
-def is_number_of_units(value: Any) -> bool:
+def is_number_of_units(value: object) -> bool:
     """Tell whether a value is a possible number of units."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 

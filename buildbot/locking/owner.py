@@ -112,7 +112,7 @@ class _Key:
 
     __slots__ = ('claims', 'thing')
 
-    def __init__(self, thing: Any) -> None:
+    def __init__(self, thing: object) -> None:
         self.thing = thing
         self.claims: dict[Claim, None] = {}
 
@@ -133,7 +133,7 @@ class _KeyOfEqual(_Key):
         return object.__hash__(self.thing)
 
 
-def key_of(thing: Any) -> Any:
+def key_of(thing: object) -> Any:
     if isinstance(thing, LockOwner):
         key = thing.lock_key
         if key is None:
@@ -142,11 +142,11 @@ def key_of(thing: Any) -> Any:
     return thing if type(thing).__hash__ is BY_IDENTITY else _KeyOfEqual(thing)
 
 
-def thing_of(key: Any) -> Any:
+def thing_of(key: object) -> Any:
     return key.thing if isinstance(key, _Key) else key
 
 
-def claims_of(key: Any) -> dict[Any, None] | None:
+def claims_of(key: object) -> dict[Any, None] | None:
     """Return the claims of an owner; None if it is a foreign object that keeps none."""
     return key.claims if type(key) is _Key else None
 
@@ -161,13 +161,13 @@ def waits_of(key: Any) -> Iterator[Any]:
         yield from thing.other_waits()
 
 
-def waits_since(thing: Any) -> float | None:
+def waits_since(thing: object) -> float | None:
     """Return when an owner began to wait for what it waits for or holds; None if it did not."""
     log = thing.lock_log if isinstance(thing, LockOwner) else None
     return None if log is None else log.waits_since
 
 
-def holds_since(thing: Any) -> float | None:
+def holds_since(thing: object) -> float | None:
     """Return when an owner began to hold its locks; None if it does not, or nobody knows."""
     log = thing.lock_log if isinstance(thing, LockOwner) else None
     return None if log is None else log.holds_since
@@ -187,7 +187,7 @@ def owner_around_all(owners: list[LockOwner]) -> LockOwner | None:
     return None
 
 
-def owners_around(thing: Any) -> list[LockOwner]:
+def owners_around(thing: object) -> list[LockOwner]:
     found = []
     parent = thing.lock_parent if isinstance(thing, LockOwner) else None
     while isinstance(parent, LockOwner):

@@ -93,10 +93,10 @@ class ResourceCopy(BaseLock):
     def line_behind(self) -> list[LockClaim]:
         return self._pool.line()
 
-    def holders_in_the_way(self, requester: Any) -> list[Any]:
+    def holders_in_the_way(self, requester: object) -> list[Any]:
         return [thing_of(h.owner) for h in self.holdings() if not h.is_nested]
 
-    def is_shared_with(self, owner: Any) -> bool:
+    def is_shared_with(self, owner: object) -> bool:
         return False
 
     def setMaxCount(self, count: int) -> None:
@@ -193,7 +193,7 @@ class RealPool(BaseLock, FoundByName):
         units = self._rule.units
         return [unit.resource for bit, unit in units.items() if self._rule.free >> bit & 1]
 
-    def holders_in_the_way(self, requester: Any) -> list[Any]:
+    def holders_in_the_way(self, requester: object) -> list[Any]:
         key = key_of(requester)
         lane = self._rule.pool_for([key_of(owner) for owner in owners_around(requester)])
         for claim in claims_of(key) or ():

@@ -32,7 +32,6 @@ from buildbot.process.locks import resolve
 from buildbot.process.properties import Properties
 from buildbot.process.questions import Questions
 from buildbot.process.requestmessages import RequestMessages
-from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import RETRY
 from buildbot.process.seats import seats_of
@@ -485,25 +484,6 @@ class Builder(upstream.Builder):
             known, [buildrequest], self, workerforbuilder
         )
         return known
-
-    @defer.inlineCallbacks
-    def complete_if_cancelled(self, buildrequests: list[BuildRequest]) -> Any:
-        """Complete requests that were all cancelled during a vain attempt to start them.
-
-        :returns: Deferred of a bool: whether they were.
-        """
-        botmaster = self.master.botmaster
-        cancelled = [
-            r.id
-            for r in buildrequests
-            if isinstance(botmaster._starting_brid_to_cancel.get(r.id), str)
-        ]
-        if len(cancelled) < len(buildrequests):
-            return False
-        for brid in cancelled:
-            botmaster.remove_in_progress_buildrequest(brid)
-        yield self.master.data.updates.completeBuildRequests(cancelled, CANCELLED)
-        return True
 
     @defer.inlineCallbacks
     def _startBuildFor(

@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from buildbot.data import resultspec
 from buildbot.process.latewrite import write_at_last
 from buildbot.process.questions import Questions
+from buildbot.process.results import CANCELLED
 from buildbot.util import asyncSleep
 from buildbot.util import epoch2datetime
 from buildbot.util.twisted import async_to_deferred
@@ -288,10 +289,22 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         try:
             if await bldr.maybeStartBuild(worker, requests):
                 return True
-            return bldr.running and await bldr.complete_if_cancelled(requests)
+            return bool(bldr.running) and await self._complete_if_cancelled(requests)
         except Exception as e:
             log.err(e, f"from maybeStartBuild for builder '{bldr.name}'")
             return False
+
+    async def _complete_if_cancelled(self, requests: list[BuildRequest]) -> bool:
+        # Requests may be cancelled during an attempt to start them. Without a build, they are
+        # completed here.
+        botmaster, brids = self.botmaster, [request.id for request in requests]
+        told = [botmaster._starting_brid_to_cancel.get(brid) for brid in brids]
+        if not all(isinstance(reason, str) for reason in told):
+            return False
+        for brid in brids:
+            botmaster.remove_in_progress_buildrequest(brid)
+        await self.master.data.updates.completeBuildRequests(brids, CANCELLED)
+        return True
 
     def _back_off(self, bldr: Builder, brids: list[int], what: str) -> None:
         # Giving requests back looks like a change, so they would be tried again and again.

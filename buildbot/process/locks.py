@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from buildbot.locking.owner import LockOwner
     from buildbot.locks import BaseLock
     from buildbot.process.buildrequest import BuildRequest
+    from buildbot.process.workerforbuilder import AbstractWorkerForBuilder
 
     #: copies of locks, each copy once, and how each is to be taken
     Demand: TypeAlias = 'list[tuple[BaseLock, LockAccess]]'
@@ -79,7 +80,9 @@ class Resolved(NamedTuple):
 
 
 @defer.inlineCallbacks
-def resolve(builder: Any, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
+def resolve(
+    builder: Any, workerforbuilder: AbstractWorkerForBuilder, buildrequest: BuildRequest
+) -> Any:
     """Find out which locks a build of a request needs on a worker.
 
     :returns: Deferred of ``Resolved``, or of None if the build cannot start there: the worker is

@@ -26,7 +26,7 @@ class Retry(LabTestCase):
     @parameterized.expand([('step', False), ('worker_lost', True)])
     @defer.inlineCallbacks
     def test_built_again(self, _, is_lost):
-        """The request of a build that ends with RETRY is built again, and then completed."""
+        """A request whose build ends with RETRY is built again, and that build completes it."""
         yield self.request('a')
         if is_lost:
             [build] = self.master.botmaster.builders['a'].building

@@ -112,6 +112,22 @@ class Told(unittest.TestCase):
         self.assertEqual([str(copy) for copy in copies], names)
         self.assertEqual([f'{copy!r}' for copy in copies], names)
 
+    def test_description_has_the_limit_of_now(self):
+        """What Buildbot calls a lock names its units of now; it takes no limit of another lock."""
+        lock, worker, copy = self.copies()
+        lock.setMaxCount(3)
+        worker.updateFromLockId(WorkerLock('board', 4, {'lab-2': 5}), 2)
+        self.assertEqual(
+            [one.description for one in (lock, worker, copy)],
+            [
+                '<MasterLock(licence, 3)>',
+                "<WorkerLock(board, 4, {'lab-2': 5})>",
+                '<WorkerLock(board, 5)[lab-2]>',
+            ],
+        )
+        for one in (lock, worker):
+            self.assertRaises(AssertionError, one.updateFromLockId, WorkerLock('other'), 3)
+
     def test_changed_limit(self):
         """The log tells of a lock that has more units, or fewer, in plain words."""
         told: list[Any] = []
