@@ -207,7 +207,10 @@ class AbstractWorker(upstream.AbstractWorker):
             yield super().attached(conn)
             is_attached = True
         finally:
-            if not is_attached and conn is self.conn:
+            if conn is self.conn and is_lost(conn):
+                # Twisted tells of a loss only after the worker has logged in
+                conn.notifyDisconnected()
+            elif not is_attached and conn is self.conn:
                 # no builder would ever get this worker; it reconnects after the connection is lost
                 conn.loseConnection()
 
@@ -290,6 +293,12 @@ class AbstractWorker(upstream.AbstractWorker):
 
     def releaseLocks(self) -> None:
         """Do nothing: each build releases its own claims when it ends."""
+
+
+def is_lost(conn: Any) -> bool:
+    """Tell whether a connection of Perspective Broker is lost; False for other protocols."""
+    broker = getattr(getattr(conn, 'mind', None), 'broker', None)
+    return broker is not None and bool(broker.disconnected)
 
 
 class Worker(upstream.Worker, AbstractWorker):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import gc
 import os
 import random
+from types import SimpleNamespace
 
 from parameterized import parameterized
 from sqlalchemy.exc import OperationalError
@@ -520,6 +521,42 @@ class Connection(FailingCase):
         yield self.request('a')
         self.assertEqual((yield self.builds()), [SUCCESS])
         self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
+
+
+class LostEarly(NullConnection):
+    """A connection that was lost during the log-in, after which it tells nobody."""
+
+    mind = SimpleNamespace(broker=SimpleNamespace(disconnected=True))
+
+    def loseConnection(self):
+        """Do nothing, since it is lost."""
+
+
+class LostInLogin(FailingCase):
+    @parameterized.expand([('attached', False), ('could_not_be_attached', True)])
+    @defer.inlineCallbacks
+    def test_connects_again(self, _, fails):
+        """A worker that is lost while it logs in is known to be lost, and can come again."""
+        yield self.setup_lab({'a': {'steps': []}})
+        worker = self.master.workers.workers['w1']
+        worker.conn.loseConnection()
+        self.settle()
+        failing = self.fail_write('workerConnected')
+        failing.fails = fails
+        for kind in (LostEarly, NullConnection):
+            conn = kind(worker.remote_worker)
+            yield self.master.workers.newConnection(conn, 'w1')
+            yield worker.attached(conn)
+            self.settle()
+            is_there = kind is NullConnection
+            self.assertEqual((worker.conn is conn, self.workers_of_builder()), (is_there, is_there))
+            failing.fails = False
+        yield self.request('a')
+        self.assertEqual((yield self.builds()), [SUCCESS])
+        self.assertEqual(len(self.flushLoggedErrors(OperationalError)), int(fails))
+
+    def workers_of_builder(self):
+        return bool(self.master.botmaster.builders['a'].workers)
 
 
 class Histories(FailingCase, DistributionCase):
