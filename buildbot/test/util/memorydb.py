@@ -7,7 +7,6 @@ import gc
 import os
 import sqlite3
 import threading
-from functools import cache
 from functools import lru_cache
 from typing import Any
 from typing import Callable
@@ -172,7 +171,7 @@ def known_database() -> MemoryDatabase:
     return MemoryDatabase()
 
 
-@cache
+@lru_cache(maxsize=100)
 def cached_methods(kind: type) -> list[str]:
     """Return the names of the methods of a part of the database whose answers are remembered."""
     classes = reversed(kind.__mro__)
