@@ -110,7 +110,6 @@ def take_terminal() -> None:
 
 
 class RealMaster(unittest.TestCase):
-    timeout = 5 * PATIENCE  # trial's is less than what so many processes may take
     if find_spec('buildbot_www') is None:
         skip = 'there is no buildbot-www'
 
