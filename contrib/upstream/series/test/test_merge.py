@@ -277,6 +277,24 @@ class Lamp(upstream.Lamp):
         text = part(source, 'def light').splitlines()
         self.assertEqual([line.strip() for line in text[2:] if line.strip()], lines)
 
+    def test_result_with_a_type(self):
+        """The result may have the name that the release's method gives it, with a type."""
+        theirs = (
+            'class Lamp:\n    def dim(self):\n        by: int = self.ask()\n        return by\n'
+        )
+        ours = """
+class Lamp(upstream.Lamp):
+    def dim(self):
+        by = super().dim()
+        self.tell(by)
+        return by
+"""
+        source = merge_module(HEAD + ours, theirs, 'lamp.py', Ways({}, set()))
+        self.assertEqual(
+            part(source, 'def dim').splitlines()[1:],
+            ['    by: int = self.ask()', '    self.tell(by)', '    return by'],
+        )
+
     def test_last(self):
         """A method of the release that returns in the middle may follow our lines."""
         source = merged(
