@@ -92,7 +92,7 @@ class MasterConfig(upstream.MasterConfig):
         """Report lists of locks that are wrong in themselves, and names that mean different locks.
 
         The steps and groups that this finds are checked as well. If nothing is wrong, warn of
-        orders of locks in which builds can come to wait for one another for ever.
+        orders of locks in which builds can come to wait for one another forever.
         """
         problems: list[str] = []
         mentions: list[tuple[BaseLockId, object]] = []

@@ -33,7 +33,7 @@ _is_strict: ContextVar[bool] = ContextVar('a circle is an error', default=False)
 
 
 class Circle(NamedTuple):
-    """Places of a configuration at which builds may wait for one another for ever.
+    """Places of a configuration at which builds may wait for one another forever.
 
     :param text: a sentence that names them.
     :param line: the line of the configuration that has the first of them; None if it is not known.
@@ -172,9 +172,9 @@ def circle_of(stands: list[Stand]) -> Circle:
     for alike in by_place.values():
         builds = f' (in {len(alike)} builds)' if len(alike) > 1 else ''
         sentences.append(sentence_of(alike[0], stands) + builds)
-    each = 'each may wait for another for ever'
+    each = 'each may wait for another forever'
     if len(stands) == 2:
-        each = 'each may wait for the other for ever'
+        each = 'each may wait for the other forever'
     found = stands[0].place.step
     return Circle(f'{"; ".join(sentences)}: {each}', None if found is None else found.line)
 

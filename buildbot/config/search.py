@@ -42,7 +42,7 @@ class Search:
     """Searches for standstills among the places of a configuration. It knows no running build.
 
     :param places: the places where something is claimed, without builders that nothing triggers: a
-        request that would keep others waiting for ever leaves the line.
+        request that would keep others waiting forever leaves the line.
     :param workers: their configurations.
     :ivar looks: how many more states it examines.
     """

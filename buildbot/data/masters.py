@@ -25,7 +25,7 @@ class Master(upstream.Master):
 
     @defer.inlineCallbacks
     def _mark_interrupted(self, masterid: int) -> Any:
-        # their text was true until the master went; it must not stay for ever
+        # their text was true until the master went; it must not stay forever
         of_master = resultspec.Filter('masterid', 'eq', [masterid])
         builds = yield self.master.data.get(
             ('builds',), [of_master, resultspec.Filter('complete', 'eq', [False])]

@@ -17,7 +17,7 @@ After every call these statements are true:
 5. *No lost wake-up.* The first claim in line that nothing forces to wait does not wait if it could
    be granted.
 6. *No trace.* An owner that has ended holds nothing and waits for nothing.
-7. *No circle.* If owners would wait for one another for ever, the last one to wait is refused
+7. *No circle.* If owners would wait for one another forever, the last one to wait is refused
    (``find_deadlock``).
 
 Entering, being granted, releasing and cancelling cost O(log n) for n claims that wait for the same

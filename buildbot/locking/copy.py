@@ -87,7 +87,7 @@ class CircleError(LockError):
         self,
         waits: Sequence[str],
         lock: BaseLock | None,
-        what: str = 'these would wait for one another for ever',
+        what: str = 'these would wait for one another forever',
     ) -> None:
         super().__init__(f'{what}: {"; ".join(waits)}')
         self.waits = waits
@@ -156,7 +156,7 @@ class LockClaim(Claim):
 
         :returns: Deferred that fires when the wait is over: the copies are held, or the claim has
             been ended. It fails with ``LockError`` if there are too few units from now on.
-        :raises CircleError: owners would wait for one another for ever.
+        :raises CircleError: owners would wait for one another forever.
         """
         d = self.deferred = defer.Deferred()
         self.enter_line()
@@ -210,7 +210,7 @@ class LockClaim(Claim):
         """End the claim if it closes a circle that no owner in it can break by yielding its place.
 
         :param is_new: whether it has just entered the line, so that nobody was refused because of
-            it: asking others to try again could go on for ever among those in a circle.
+            it: asking others to try again could go on forever among those in a circle.
         :raises CircleError: it closes one.
         """
         own = self.as_wait()

@@ -6,7 +6,7 @@ needs, all of which must be met: units of locks, a place on a worker. An owner t
 what it has only when its wait is over. So the question is that of R. C. Holt ("Some deadlock
 properties of computer systems", 1972), who reduces such a graph: suppose that everybody who need
 not wait goes on and lets go; find those whose needs can then be met; repeat until there are none.
-Those who are left wait for ever. If each of them had only one way and one need, they would be a
+Those who are left wait forever. If each of them had only one way and one need, they would be a
 circle; with several units and ways they are what Holt calls a knot, and those who wait for it.
 
 A wait is looked at again only when a wait that it depends on has ended. So a look costs in

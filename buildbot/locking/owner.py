@@ -25,7 +25,7 @@ class LockOwner:
     :cvar lock_moved_at: when a person moved it to the front of its lines, in seconds of the
         master's clock; None if nobody did.
     :cvar lock_may_yield: whether it has ``yield_place()``, which leaves the line when its place
-        there would keep others waiting for ever.
+        there would keep others waiting forever.
     :cvar lock_log: a ``LockLog``, which knows since when it waits and holds; None if nobody does.
     :cvar lock_key: the key by which its claims know it; None before its first claim.
     """

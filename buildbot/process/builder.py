@@ -415,7 +415,7 @@ class Builder(upstream.Builder):
     def worker_away(self) -> None:
         """Let requests leave the line, because a worker takes no build until it comes back."""
         self.worker_occupied()
-        # those that wait for another worker may now keep the builds there waiting for ever
+        # those that wait for another worker may now keep the builds there waiting forever
         for brid in dict.fromkeys(reservation.request.id for reservation in self.reservations):
             self.botmaster.knots.doubt(self.request_waits.of(brid))
 

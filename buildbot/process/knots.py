@@ -190,7 +190,7 @@ class Knots:
         knot = self._knot(wait)
         if knot:
             late = f'nothing has come back for {after:g} seconds'
-            what = f'{late}, so these may wait for ever'
+            what = f'{late}, so these may wait forever'
             error = CircleError(words_of(knot), self._lock_of(wait), what)
             self._end(wait, error, f', for {late}')
 

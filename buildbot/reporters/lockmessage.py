@@ -32,7 +32,7 @@ EVENTS = {
     'restored': 'it is in use again',
     'long_wait': 'somebody has waited long for it',
     'long_hold': 'somebody has held it long',
-    'circle': 'some waited for one another for ever',
+    'circle': 'some waited for one another forever',
 }
 
 SUBJECT = '{{ copy }}: {{ words }} ({{ buildbot_title }})'

@@ -36,7 +36,7 @@ class CheckConfigOptions(upstream.CheckConfigOptions):
             'strict-locks',
             None,
             'Fail if the order in which builds claim locks can make them wait for one another'
-            ' for ever',
+            ' forever',
         ],
     ]
 

@@ -57,7 +57,7 @@ class Hold(LockOwner):
         before that.
     """
 
-    # better that a person waits behind a build than that the build waits for ever
+    # better that a person waits behind a build than that the build waits forever
     lock_may_yield = True
 
     def __init__(
@@ -159,7 +159,7 @@ class Hold(LockOwner):
         self._fails(self, str(why))
 
     def yield_place(self) -> None:
-        """Leave the line until the lock is released, so that others do not wait for ever."""
+        """Leave the line until the lock is released, so that others do not wait forever."""
         claim, self._claim = self._claim, None
         if claim is not None:
             claim.end()

@@ -160,7 +160,7 @@ class Holds:
         write.addErrback(log.err, f'{hold.copy}: cannot write that {name} is {what}')
 
     def _yields(self, hold: Hold) -> None:
-        why = 'of whom some would wait for others for ever'
+        why = 'of whom some would wait for others forever'
         text = f'{hold.person} stands aside for those in line, {why}, until it is released'
         self._tell(hold, 'aside', text)
 

@@ -66,7 +66,7 @@ class Precedence:
         self._stand(owner, claim, moved_at)
         if claim.waiting and find_deadlock(claim.as_wait(), waits_of):
             self._stand(owner, claim, before)
-            why = 'there it would wait for ever for one that waits for it'
+            why = 'there it would wait forever for one that waits for it'
             raise Refused(f'{copy}: {owner.short_name()} cannot stand in front: {why}')
 
     def _stand(self, owner: LockOwner, claim: LockClaim, moved_at: float | None) -> None:

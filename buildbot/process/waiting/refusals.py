@@ -7,7 +7,7 @@ from __future__ import annotations
 class Refusals:
     """The build requests of one builder that must not be tried, although their locks were free.
 
-    Without this class a lock could pass back and forth for ever between requests that do not use
+    Without this class a lock could pass back and forth forever between requests that do not use
     it. Requests that wait in line are not here: they are woken when their turn comes.
 
     A refusal (a user's method said no, or granted locks were not used) lasts until something

@@ -223,7 +223,7 @@ class Reservation(LockOwner):
             other._ask()
         for each in (self, *others):
             each._wake_no_more()  # its builder gets a look next anyway
-        self._went_in_vain = not self.holds  # otherwise it would try for ever
+        self._went_in_vain = not self.holds  # otherwise it would try forever
 
     @property
     def lock_place(self) -> tuple[float, ...]:

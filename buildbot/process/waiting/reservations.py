@@ -299,7 +299,7 @@ class Reservations(ReservationBook):
         """End the held reservations, and the reservations in ``granted`` that no build adopted.
 
         The requests of the latter are refused until something changes; otherwise the locks could
-        circulate among them for ever. A request that got no look, because another request of its
+        circulate among them forever. A request that got no look, because another request of its
         group waits ahead of it, is not refused.
         """
         for reservation in self._unused(granted):

@@ -419,7 +419,7 @@ class Circles(DistributionCase):
         (error,) = self.flushLoggedErrors()
         self.assertEqual(
             str(error.value),
-            f"these would wait for one another for ever: step 'generic_1' of x #1 on {worker} waits"
+            f"these would wait for one another forever: step 'generic_1' of x #1 on {worker} waits"
             " for a held by p #1; build request 3 of c, for which step 'trigger' of p #1 waits,"
             ' waits for b held by x #1',
         )

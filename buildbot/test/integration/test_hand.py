@@ -326,7 +326,7 @@ class Holds(HandTestCase):
 
     @defer.inlineCallbacks
     def test_circle(self) -> Any:
-        """A person yields a place in line where builds would wait for ever because of it."""
+        """A person yields a place in line where builds would wait forever because of it."""
         yield self.start(MasterLock('board', maxCount=2), builders=())
         other = MasterLock('other')
         part = self.board.access('counting')
@@ -344,7 +344,7 @@ class Holds(HandTestCase):
             (yield self.actions())[-1],
             (
                 'aside',
-                'ann stands aside for those in line, of whom some would wait for others for ever,'
+                'ann stands aside for those in line, of whom some would wait for others forever,'
                 ' until it is released',
             ),
         )
@@ -568,7 +568,7 @@ class Precedence(HandTestCase):
         said = yield self.refused(self.act('ann', 'first', of=None, waiterid=last))
         self.assertEqual(
             said,
-            'board: three #1 / second cannot stand in front: there it would wait for ever for one'
+            'board: three #1 / second cannot stand in front: there it would wait forever for one'
             ' that waits for it',
         )
         self.assertEqual((yield self.line()), ['two', 'three'])

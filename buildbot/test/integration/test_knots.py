@@ -198,7 +198,7 @@ class Knots(KnotCase):
     @parameterized.expand(TABLE)
     @defer.inlineCallbacks
     def test_table(self, _, builders, history, results):
-        """What would wait for ever is ended, one of each knot, and all the rest ends well."""
+        """What would wait forever is ended, one of each knot, and all the rest ends well."""
         yield self.start_knot(builders, '123', most=2 if 'OF_WORKER' in str(builders) else 1)
         yield self.play(history)
         yield self.assert_all_done(A, B)
@@ -245,7 +245,7 @@ class Knots(KnotCase):
 
     @defer.inlineCallbacks
     def test_without_a_lent_place(self):
-        """A child at the only place, which its parent has and may not lend, waits for ever."""
+        """A child at the only place, which its parent has and may not lend, waits forever."""
         yield self.start_knot({'p': ('1', 'c'), 'c': ('1',)}, parentLendsPlace=False)
         yield self.play('p')
         self.assertEqual((yield self.results()), ['failure', 'cancelled'])

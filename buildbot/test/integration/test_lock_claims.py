@@ -188,7 +188,7 @@ class Circles(LabTestCase):
         (error,) = self.flushLoggedErrors(LockError)
         self.assertEqual(
             str(error.value),
-            "these would wait for one another for ever: step 'inner' of y #1 on w1 waits for A"
+            "these would wait for one another forever: step 'inner' of y #1 on w1 waits for A"
             " held by x #1; step 'inner' of x #1 on w1 waits for B held by y #1",
         )
         self.open(gates[0], SUCCESS)
@@ -412,7 +412,7 @@ class WorkersLocks(LabTestCase):
 
     @defer.inlineCallbacks
     def test_shared_with_the_builder(self):
-        """A lock of both worker and builder is claimed once, not waited for for ever."""
+        """A lock of both worker and builder is claimed once, not waited for forever."""
         lock = MasterLock('L')
         yield self.setup_workers({'a': {'locks': [lock.access('exclusive')]}})
         yield self.request('a')

@@ -664,7 +664,7 @@ class Circles(LabTestCase):
         self.assertEqual((copy, what), ('A', 'circle'))
         self.assertEqual(
             text,
-            "step 'g/generic_1' of b1 #1 fails: these would wait for one another for ever: step"
+            "step 'g/generic_1' of b1 #1 fails: these would wait for one another forever: step"
             " 'g/generic_1' of b1 #1 on w1 waits for A held by step group 'g' of b0 #1; step"
             " 'g/generic_1' of b0 #1 on w1 waits for B held by step group 'g' of b1 #1",
         )
@@ -695,7 +695,7 @@ class Circles(LabTestCase):
         self.flushLoggedErrors()
         [(copy, what, text)] = told
         self.assertEqual((copy, what), ('B', 'circle'))
-        self.assertIn('c #1 fails: these would wait for one another for ever: ', text)
+        self.assertIn('c #1 fails: these would wait for one another forever: ', text)
         self.open(gates[1], SUCCESS)
 
 

@@ -16,6 +16,6 @@ CONFIG = 'readme.cfg'
 
 class Locks(unittest.SynchronousTestCase):
     def test_orders(self):
-        """No builds can come to wait for one another for ever."""
+        """No builds can come to wait for one another forever."""
         config = FileLoader(BASEDIR, CONFIG).loadConfig()
         self.assertEqual(circles_of(config), [])

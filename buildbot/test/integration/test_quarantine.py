@@ -109,7 +109,7 @@ class Quarantine(HandTestCase):
 
     @defer.inlineCallbacks
     def test_ends_circle(self) -> Any:
-        """A step that would wait for ever because of a quarantine fails, and says for whom."""
+        """A step that would wait forever because of a quarantine fails, and says for whom."""
         yield self.start(MasterLock('board', maxCount=2), builders=())
         other = MasterLock('other')
         part, whole = self.board.access('counting'), other.access('exclusive')
@@ -129,7 +129,7 @@ class Quarantine(HandTestCase):
         steps = yield self.get('builds', 3, 'steps')
         self.assertEqual(
             steps[-1]['state_string'],
-            "these would wait for one another for ever: step 'second' of two #1 on w1 waits for"
+            "these would wait for one another forever: step 'second' of two #1 on w1 waits for"
             " board held by one #1 and three #1; step 'second' of one #1 on w1 waits for other held"
             ' by two #1; quarantine by ann (bad cable) waits for board held by one #1 and three #1'
             ' (exception)',

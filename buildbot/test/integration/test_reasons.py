@@ -153,7 +153,7 @@ class Locks(ReasonsCase):
 
     @defer.inlineCallbacks
     def test_left_the_line(self):
-        """A request that has left the line because it kept others waiting for ever says so."""
+        """A request that has left the line because it kept others waiting forever says so."""
         yield self.start({name: [self.one] for name in 'ab'}, TWO)
         yield self.ask_for('a', 'b')
         (reservation,) = self.master.botmaster.builders['b'].reservations.in_line(2)

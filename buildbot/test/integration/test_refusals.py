@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is done with requests that could start and do not: nothing goes to and fro for ever."""
+"""What is done with requests that could start and do not: nothing goes to and fro forever."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Random histories: whatever happens, nothing goes round for ever, pends for nothing or is left."""
+"""Random histories: whatever happens, nothing goes round forever, pends for nothing or is left."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Whatever becomes of a triggered build, and however soon: who waits for it does not for ever."""
+"""Whatever becomes of a triggered build, and however soon: who waits for it does not forever."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def waits_in(of, owner):
 
 
 def stuck_of(waits, hopeful):
-    """Return the owners that wait for ever, found by trying all of them again and again."""
+    """Return the owners that wait forever, found by trying all of them again and again."""
     left = list(waits)
     while True:
         stuck = {wait.owner for wait in left}
@@ -95,7 +95,7 @@ class Graphs(unittest.SynchronousTestCase):
         ]
     )
     def test_ways(self, _, ways, knot):
-        """x and y wait for a, and z for nobody: whether a waits for ever, with these holding."""
+        """x and y wait for a, and z for nobody: whether a waits forever, with these holding."""
         a, x, y = waits = [Waiting(name) for name in 'axy']
         a.all_ways = [[Seats(1, [name]) for name in way] for way in ways]
         x.all_ways = y.all_ways = [[Seats(1, ['a'])]]
@@ -105,7 +105,7 @@ class Graphs(unittest.SynchronousTestCase):
 
     @parameterized.expand([(seed,) for seed in range(8)])
     def test_any_graph(self, seed):
-        """In whatever graph: what is found is what waits for ever, of what can be reached."""
+        """In whatever graph: what is found is what waits forever, of what can be reached."""
         chance = random.Random(seed)
         seen = set()
         for _ in range(150):

@@ -247,6 +247,6 @@ class Circles(unittest.TestCase):
         error = self.assertRaises(LockError, a.waitUntilMaybeAvailable, Thing('in y', y), whole)
         self.assertEqual(
             str(error),
-            'these would wait for one another for ever: in y waits for A held by x;'
+            'these would wait for one another forever: in y waits for A held by x;'
             ' in x waits for B held by y',
         )

@@ -670,7 +670,7 @@ class Deadlocks(unittest.SynchronousTestCase):
         ]
     )
     def test_table(self, _, capacities, asked, circle):
-        """Those who wait for one another for ever are found when the last of them begins to."""
+        """Those who wait for one another forever are found when the last of them begins to."""
         scene = Scene(**capacities)
         found = []
         for owner, wants in asked:
@@ -932,7 +932,7 @@ def could_go(claim: Claim, claims: list[Claim]) -> bool:
 
 class AnyHistory(unittest.SynchronousTestCase):
     def test_histories(self):
-        """In no history is a lock over capacity, a wake-up lost, or somebody overtaken for ever."""
+        """In no history is a lock over capacity, a wake-up lost, or somebody overtaken forever."""
         run_state_machine_as_test(
             Histories,
             settings=settings(

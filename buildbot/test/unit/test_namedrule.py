@@ -245,7 +245,7 @@ class Tables(unittest.SynchronousTestCase):
         self.assertEqual(pool.all_got, 'a:14 home:- lab:- far:2 b:-')
 
     def test_several_locks(self):
-        """Who waits for another lock too lets others have resources, but not for ever."""
+        """Who waits for another lock too lets others have resources, but not forever."""
         pool = Pool()
         pool.ask('x', None, other=True)
         waiting = pool.ask('w', '2 of a', other=True)
@@ -358,7 +358,7 @@ class Tables(unittest.SynchronousTestCase):
         self.assertEqual(pool.all_got, 'a:1 a.b:12 o:-')
 
     def test_circle(self):
-        """Holders that wait for one another's resources wait for ever; others do not."""
+        """Holders that wait for one another's resources wait forever; others do not."""
         pool = Pool()
         pool.ask('a', '1 of 1')
         pool.ask('b', '1 of 2')
@@ -369,7 +369,7 @@ class Tables(unittest.SynchronousTestCase):
 
     @parameterized.expand([('of_something', BOARDS), ('of_nothing', [])])
     def test_whole_pool_after_whole_pool(self, _, resources):
-        """Who wants the whole pool waits for ever for one that has it only if that one does."""
+        """Who wants the whole pool waits forever for one that has it only if that one does."""
         pool = Pool(resources)
         pool.ask('a', ALL)
         pool.ask('b', None, other=True)
@@ -381,7 +381,7 @@ class Tables(unittest.SynchronousTestCase):
 
     @parameterized.expand([('enough_besides', '1 of 2 | 3', False), ('not', '1 of 2', True)])
     def test_kept(self, _, text, is_stuck):
-        """Who stands behind one that waits for it waits for ever only if nothing else would do."""
+        """Who stands behind one that waits for it waits forever only if nothing else would do."""
         pool = Pool()
         pool.ask('y', None, other=True)
         pool.ask('r', '1 of 1')

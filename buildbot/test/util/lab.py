@@ -194,7 +194,7 @@ class LabTestCase(RunFakeMasterTestCase):
     tells_all = False
 
     # many have builds wait for one another on purpose
-    suppress = [util.suppress(category=ConfigWarning, message='.* for ever$')]
+    suppress = [util.suppress(category=ConfigWarning, message='.* forever$')]
 
     def setUp(self) -> None:
         forget_in_the_end(self)

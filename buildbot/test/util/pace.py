@@ -15,7 +15,7 @@ from buildbot.test.util.lab import LabTestCase
 
 
 class Restless(BaseException):
-    """Ends what would go round for ever; nothing but the end of a Deferred catches it."""
+    """Ends what would go round forever; nothing but the end of a Deferred catches it."""
 
 
 class Pace:
@@ -53,7 +53,7 @@ class Pace:
 
 
 class PacedCase(LabTestCase):
-    """A lab in which nothing can go on for ever: it is told, and the test fails.
+    """A lab in which nothing can go on forever: it is told, and the test fails.
 
     What a test does is done at once, with all that comes of it.
     """

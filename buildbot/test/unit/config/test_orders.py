@@ -162,7 +162,7 @@ class Orders(Reading):
 
 
 class Told(Orders):
-    """Orders in which builds can come to wait for one another for ever."""
+    """Orders in which builds can come to wait for one another forever."""
 
     @parameterized.expand(
         [
@@ -172,27 +172,27 @@ class Told(Orders):
                 "add('b', [], group([B], step(A, name='copy'), name='test'))",
                 "builder 'a', step 'flash' wants 'B' while it holds 'A' (builder 'a'); builder 'b',"
                 " step 'test/copy' wants 'A' while it holds 'B' (builder 'b', group 'test'): each"
-                ' may wait for the other for ever',
+                ' may wait for the other forever',
             ),
             (
                 'one_builder_on_two_workers',
                 "add('a', [], group([A], step(B)), group([B], step(A), name='h'), on='vw')",
                 "builder 'a', step 'g/s' wants 'B' while it holds 'A' (builder 'a', group 'g');"
                 " builder 'a', step 'h/s' wants 'A' while it holds 'B' (builder 'a', group 'h'):"
-                ' each may wait for the other for ever',
+                ' each may wait for the other forever',
             ),
             (
                 'more_of_what_is_held',
                 "add('a', [some(C)], step(C), on='vw')",
                 "builder 'a', step 's' wants 'C' while it holds 'C' (builder 'a') (in 2 builds):"
-                ' each may wait for the other for ever',
+                ' each may wait for the other forever',
             ),
             (
                 'counts_that_do_not_fit',
                 "add('a', [some(C)], step(B), on='vw')\nadd('b', [B], step(some(C)))",
                 "builder 'a', step 's' wants 'B' while it holds 'C' (builder 'a') (in 2 builds);"
                 " builder 'b', step 's' wants 'C' while it holds 'B' (builder 'b'): each may wait"
-                ' for another for ever',
+                ' for another forever',
             ),
             (
                 'counts_of_unlike_builds',
@@ -201,21 +201,21 @@ class Told(Orders):
                 "builder 'a', step 's' wants 'A' while it holds 'C' (builder 'a'); builder 'c',"
                 " step 's' wants 'C' while it holds 'A' (builder 'c'); builder 'b', step 's' wants"
                 " 'B' while it holds 'C' (builder 'b'); builder 'd', step 's' wants 'C' while it"
-                " holds 'B' (builder 'd'): each may wait for another for ever",
+                " holds 'B' (builder 'd'): each may wait for another forever",
             ),
             (
                 'three_locks',
                 "add('a', [A], step(B))\nadd('b', [B], step(D))\nadd('d', [D], step(A))",
                 "builder 'a', step 's' wants 'B' while it holds 'A' (builder 'a'); builder 'b',"
                 " step 's' wants 'D' while it holds 'B' (builder 'b'); builder 'd', step 's' wants"
-                " 'A' while it holds 'D' (builder 'd'): each may wait for another for ever",
+                " 'A' while it holds 'D' (builder 'd'): each may wait for another forever",
             ),
             (
                 'locks_of_one_worker',
                 "add('a', [W], step(A), on='vw')\nadd('b', [A], step(W), on='wx')",
                 "builder 'a', step 's' wants 'A' while it holds 'W' (builder 'a'); builder 'b',"
                 " step 's' wants 'W' while it holds 'A' (builder 'b'): each may wait for the other"
-                ' for ever',
+                ' forever',
             ),
             (
                 'locks_that_a_worker_has',
@@ -230,21 +230,21 @@ class Told(Orders):
                 "add('a', [A], group([C, D], step(B)))\nadd('b', [B], step(D))\n",
                 "builder 'a', step 'g/s' wants 'B' while it holds 'D' (builder 'a', group 'g');"
                 " builder 'b', step 's' wants 'D' while it holds 'B' (builder 'b'): each may wait"
-                ' for the other for ever',
+                ' for the other forever',
             ),
             (
                 'gate_of_another_branch',
                 "add('a', [V, A], step(B))\nadd('b', [V, B], step(A))",
                 "builder 'a', step 's' wants 'B' while it holds 'A' (builder 'a'); builder 'b',"
                 " step 's' wants 'A' while it holds 'B' (builder 'b'): each may wait for the other"
-                ' for ever',
+                ' forever',
             ),
             (
                 'one_branch',
                 "add('a', [V], step(A))\nadd('b', [A], step(V))",
                 "builder 'a', step 's' wants 'A' while it holds 'V' (builder 'a'); builder 'b',"
                 " step 's' wants 'V' while it holds 'A' (builder 'b'): each may wait for the other"
-                ' for ever',
+                ' forever',
             ),
             (
                 'place_in_line',
@@ -252,7 +252,7 @@ class Told(Orders):
                 "add('w', [], step(C, name='all'))",
                 "builder 'a', step 's' wants 'C' while it holds 'A' (builder 'a'); builder 'b',"
                 " step 's' wants 'A' while it holds 'C' (builder 'b'); builder 'w', step 'all'"
-                " wants 'C' and may stand in line first: each may wait for another for ever",
+                " wants 'C' and may stand in line first: each may wait for another forever",
             ),
             (
                 'steps_at_one_time',
@@ -260,7 +260,7 @@ class Told(Orders):
                 ' parallel=2))',
                 "builder 'a', step 'g/g/s' wants 'B' while it holds 'A' (builder 'a', group"
                 " 'g/g'); builder 'a', step 'g/h/s' wants 'A' while it holds 'B' (builder 'a',"
-                " group 'g/h'): each may wait for the other for ever",
+                " group 'g/h'): each may wait for the other forever",
             ),
             (
                 'steps_at_one_time_that_share',
@@ -268,14 +268,14 @@ class Told(Orders):
                 ' parallel=2))',
                 "builder 'a', step 'g/g/s' wants 'B' while it holds 'A' (builder 'a'); builder"
                 " 'a', step 'g/h/s' wants 'A' while it holds 'B' (builder 'a', group 'g/h'): each"
-                ' may wait for the other for ever',
+                ' may wait for the other forever',
             ),
             (
                 'triggered',
                 "add('a', [A], trigger('go', 'c'))\nadd('c', [], step(B))\nadd('b', [B], step(A))",
                 "builder 'c', step 's' (triggered by builder 'a', step 'go') wants 'B' while it"
                 " holds 'A' (builder 'a'); builder 'b', step 's' wants 'A' while it holds 'B'"
-                " (builder 'b'): each may wait for the other for ever",
+                " (builder 'b'): each may wait for the other forever",
             ),
             (
                 'locks_of_a_triggered_builder',
@@ -283,13 +283,13 @@ class Told(Orders):
                 "add('b', [B], step(A))",
                 "builder 'c' (triggered by builder 'a', step 'test/go') wants 'B' while it holds"
                 " 'A' (builder 'a', group 'test'); builder 'b', step 's' wants 'A' while it holds"
-                " 'B' (builder 'b'): each may wait for the other for ever",
+                " 'B' (builder 'b'): each may wait for the other forever",
             ),
             (
                 'triggered_on_another_worker',
                 "add('a', [W], trigger('go', 'c'), on='vw')\nadd('c', [], step(W), on='vw')",
                 "builder 'c', step 's' (triggered by builder 'a', step 'go') wants 'W' while it"
-                " holds 'W' (builder 'a') (in 2 builds): each may wait for the other for ever",
+                " holds 'W' (builder 'a') (in 2 builds): each may wait for the other forever",
             ),
             (
                 'triggered_at_one_time',
@@ -298,7 +298,7 @@ class Told(Orders):
                 "builder 'b', step 's' (triggered by builder 'a', step 'go') wants 'B' while it"
                 " holds 'A' (builder 'b'); builder 'd', step 's' (triggered by builder 'a', step"
                 " 'go') wants 'A' while it holds 'B' (builder 'd'): each may wait for the other"
-                ' for ever',
+                ' forever',
             ),
         ]
     )
@@ -317,7 +317,7 @@ class Told(Orders):
         sentence = (
             "builder 'a', step 's' wants 'B' while it holds 'L' (builder 'a') (in 10 builds);"
             " builder 'b', step 's' wants 'L' while it holds 'B' (builder 'b'): each may wait for"
-            ' another for ever'
+            ' another forever'
         )
         self.assertEqual(told, [sentence])
 
@@ -339,7 +339,7 @@ class Told(Orders):
         )
         sentence = (
             "builder 'b', step 's' wants 'D' while it holds 'B' (builder 'b'); builder 'd', step"
-            " 's' wants 'B' while it holds 'D' (builder 'd'): each may wait for the other for ever"
+            " 's' wants 'B' while it holds 'D' (builder 'd'): each may wait for the other forever"
         )
         self.assertEqual(told, [sentence])
 
@@ -501,7 +501,7 @@ class AllWays(unittest.SynchronousTestCase):
     """All configurations of a few builds, against all the ways in which these can run."""
 
     def test_warned_if_and_only_if(self):
-        """A circle is told of exactly if builds can come to wait for one another for ever."""
+        """A circle is told of exactly if builds can come to wait for one another forever."""
 
         @settings(
             max_examples=EXAMPLES,

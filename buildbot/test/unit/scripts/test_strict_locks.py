@@ -26,7 +26,7 @@ c['schedulers'] = []
 """
 SENTENCE = (
     "builder 'a', step 'flash' wants 'B' while it holds 'A' (builder 'a'); builder 'b', step 'copy'"
-    " wants 'A' while it holds 'B' (builder 'b'): each may wait for the other for ever"
+    " wants 'A' while it holds 'B' (builder 'b'): each may wait for the other forever"
 )
 
 

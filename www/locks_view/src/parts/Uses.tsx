@@ -10,7 +10,7 @@ import {Name} from './Name';
 import {Table} from './Table';
 import {Clock} from './Time';
 
-const RESULTS = {released: 'held it', left: 'left the line', lost: 'lost it', deadlock: 'would have waited for ever'};
+const RESULTS = {released: 'held it', left: 'left the line', lost: 'lost it', deadlock: 'would have waited forever'};
 
 /** How long it waited, and how long it held. */
 function lengths(use: Use): [number | null, number | null] {

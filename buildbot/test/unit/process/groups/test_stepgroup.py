@@ -119,7 +119,7 @@ class Errors(unittest.SynchronousTestCase):
 
     @parameterized.expand([('itself', 0, 'gg'), ('around', 3, 'ooogo')])
     def test_group_in_itself(self, _, levels, names):
-        """A group that is in itself is told, and does not keep checkconfig for ever."""
+        """A group that is in itself is told, and does not keep checkconfig forever."""
         group = StepGroup(name='g', steps=[BuildStep(name='s')])
         outer = group
         for _ in range(levels):
