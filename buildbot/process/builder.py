@@ -44,6 +44,7 @@ from buildbot.process.waiting.reservations import Reservations
 from buildbot.process.waiting.workerchoice import StepLocks
 from buildbot.process.waiting.workerchoice import WorkerChoice
 from buildbot.process.workerforbuilder import WorkerForBuilder
+from buildbot.process.workerforbuilder import is_idle
 from buildbot.util import epoch2datetime
 from buildbot_overlay import release
 
@@ -196,7 +197,7 @@ class Builder(upstream.Builder):
 
     def _is_idle_but(self, names: Collection[str | None], brid: int) -> bool:
         if any(
-            w.worker is not None and w.worker.workername not in names and w.isAvailable()
+            w.worker is not None and w.worker.workername not in names and is_idle(w)
             for w in self.workers
         ):
             return True
@@ -294,6 +295,9 @@ class Builder(upstream.Builder):
             self._names = (self.config, names)
         return names
 
+    def getAvailableWorkers(self) -> list[AbstractWorkerForBuilder]:
+        return [worker for worker in self.workers if is_idle(worker)]
+
     def lent_workers(self, brid: int) -> list[AbstractWorkerForBuilder]:
         """Return the workers on which only this request may start.
 
@@ -322,21 +326,21 @@ class Builder(upstream.Builder):
         if worker is None or worker.workername not in self.worker_names:
             return None  # which may know this builder still, from an earlier configuration
         own = worker.workerforbuilders.get(self.name)
-        if own is None or own.builder is not self or own.isBusy() or own.isAvailable():
+        if own is None or own.builder is not self or own.isBusy() or is_idle(own):
             return None
         return own if worker.lends_place_of(build) else None
 
     def is_idle_for(self, workerforbuilder: AbstractWorkerForBuilder, brid: int) -> bool:
         """Tell whether a build of a request could start on a worker, if only on a lent place."""
-        if workerforbuilder.isAvailable():
+        if is_idle(workerforbuilder):
             return True
         return any(workerforbuilder is lent for lent in self.lent_workers(brid))
 
     def has_idle_worker(self) -> bool:
         """Tell whether one of its builds could start on any worker."""
         worker = self._idle_worker
-        if worker is None or not worker.isAvailable():
-            self._idle_worker = next((w for w in self.workers if w.isAvailable()), None)
+        if worker is None or not is_idle(worker):
+            self._idle_worker = next(filter(is_idle, self.workers), None)
         return self._idle_worker is not None
 
     @property

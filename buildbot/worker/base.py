@@ -21,6 +21,7 @@ from buildbot.worker.lane import name_in_lane
 from buildbot.worker.places import builds_on
 from buildbot.worker.places import lends
 from buildbot.worker.places import places_taken
+from buildbot.worker.watched import Watched
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
@@ -31,6 +32,17 @@ upstream = release(__name__)
 
 class AbstractWorker(upstream.AbstractWorker):
     """A worker as the master knows it. It is not the process on the worker's machine."""
+
+    # the last answer of canStartBuild; None if it must be asked again
+    _is_open: bool | None = None
+    # the attributes that the answer depends on
+    _graceful = Watched()
+    _paused = Watched()
+    max_builds = Watched()
+    quarantine_timer = Watched()
+    workerforbuilders = Watched()
+    #: whether all of these are watched; a subclass may have replaced one
+    is_watched = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,6 +57,11 @@ class AbstractWorker(upstream.AbstractWorker):
         # lent
         self._lent = 0
 
+    def __init_subclass__(cls, **words: Any) -> None:
+        super().__init_subclass__(**words)
+        watched = [name for name, value in vars(AbstractWorker).items() if type(value) is Watched]
+        cls.is_watched = all(type(getattr(cls, name)) is Watched for name in watched)
+
     def __eq__(self, them: object) -> bool:
         # most workers have another name, which is found out faster than all their other attributes
         if self is them:
@@ -54,6 +71,20 @@ class AbstractWorker(upstream.AbstractWorker):
         return super().__eq__(them)
 
     __hash__ = upstream.AbstractWorker.__hash__
+
+    @property
+    def is_open(self) -> bool:
+        """The answer of ``canStartBuild``; it is asked again if anything may have changed.
+
+        It is asked each time if anything but this class affects the answer, or if a build on the
+        worker waits for others.
+        """
+        is_lent = self.max_builds and any(build.awaited for build in self.builds)
+        if is_lent or not follows_rule(self):
+            return self.canStartBuild()
+        if self._is_open is None:
+            self._is_open = self.canStartBuild()
+        return self._is_open
 
     def canStartBuild(self) -> bool:
         """Tell whether the worker takes another build: nothing has closed it, and a place is free.
@@ -92,6 +123,18 @@ class AbstractWorker(upstream.AbstractWorker):
         for builder in self.botmaster.getBuildersForWorker(self.name):
             if any(brid in builder.inbox.requests for brid in brids):
                 builder.wake()
+
+    def doubt(self) -> None:
+        """Forget the last answer of ``canStartBuild``."""
+        self._is_open = None
+
+    def addWorkerForBuilder(self, wfb: Any) -> None:
+        super().addWorkerForBuilder(wfb)
+        self.doubt()
+
+    def removeWorkerForBuilder(self, wfb: Any) -> None:
+        super().removeWorkerForBuilder(wfb)
+        self.doubt()
 
     @defer.inlineCallbacks
     def open_lane(self, builder_name: str, lane: int) -> Any:
@@ -188,7 +231,7 @@ class AbstractWorker(upstream.AbstractWorker):
         :param by: the builder of that build. As long as the worker takes more builds, the other
             builders are told only if the worker locks of their steps may now be contended.
         """
-        takes_more = by is not None and self.canStartBuild()
+        takes_more = by is not None and self.is_open
         for workerforbuilder in list(self.workerforbuilders.values()):
             builder = workerforbuilder.builder
             if by is None:
@@ -303,3 +346,19 @@ def is_lost(conn: Any) -> bool:
 
 class Worker(upstream.Worker, AbstractWorker):
     """A worker that connects to the master by itself. The master does not start it."""
+
+
+#: the methods whose answer is_open keeps
+RULE = (AbstractWorker.canStartBuild, AbstractWorker.locksAvailable)
+
+
+def follows_rule(worker: AbstractWorker) -> bool:
+    """Tell whether only the classes of this module decide if a worker takes builds."""
+    kind, own = type(worker), vars(worker)
+    return (
+        kind.is_watched
+        and kind.canStartBuild is RULE[0]
+        and kind.locksAvailable is RULE[1]
+        and 'canStartBuild' not in own
+        and 'locksAvailable' not in own
+    )
