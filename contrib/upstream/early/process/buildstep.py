@@ -41,7 +41,7 @@ class BuildStep(upstream.BuildStep):
             does_step = defer.maybeDeferred(self.doStepIf, self)
             self.doStepIf = bool((yield self.ask('its doStepIf', does_step)))
 
-    def _render_again(self) -> defer.Deferred[None]:
+    def _render_again(self) -> defer.Deferred[Any]:
         # no attribute needs the locks for being rendered yet
         return defer.succeed(None)
 
