@@ -120,6 +120,7 @@ class RealMaster(unittest.TestCase):
         base.mkdir()
         self.pipe = base / 'pipe'
         os.mkfifo(self.pipe)
+        self.addCleanup(self.end_readers)
         kept = {k: v for k, v in os.environ.items() if not k.startswith('BUILDBOT_LOCKS')}
         self.environment = {**kept, 'COLUMNS': '200', 'HOME': str(base), 'TZ': 'UTC'}
         directory = base / 'master'
@@ -137,6 +138,10 @@ class RealMaster(unittest.TestCase):
         port = self.master.wait_for(r'BuildbotSite starting on (\d+)').group(1)
         self.url = f'http://127.0.0.1:{port}/'
         self.master.wait_for(r'build request \d+ of first waits for lab')
+
+    def end_readers(self) -> None:
+        """Let what waits at the pipe end: the master that has started it was killed."""
+        os.close(os.open(self.pipe, os.O_RDWR | os.O_NONBLOCK))
 
     def locks(self, *arguments: str, **environment: str) -> Any:
         """Run the command; return what it writes, what else it says, and its status."""
