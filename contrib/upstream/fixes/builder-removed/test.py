@@ -26,8 +26,9 @@ class TestBotMaster(upstream.TestBotMaster):
 
         self.new_config.builders = []
         yield self.botmaster.reconfigServiceBuilders(self.new_config)
-        complete = mock.Mock(return_value=defer.succeed(None))
+        complete = mock.Mock(return_value=defer.succeed(True))
         self.patch(self.master.data.updates, 'completeBuildRequests', complete)
+        self.patch(self.master.reactor, 'seconds', lambda: 0)
         bldr.buildFinished(build, wfb)
 
         self.assertIdentical(bldr.botmaster, self.botmaster)
