@@ -48,6 +48,8 @@ class Commit(NamedTuple):
         a checkout may not have the page, the folder of a new one, or the words.
     :param folders: what is copied unchanged from beside the fork's tree to beside ``master``: each
         a ``folder``, and the names of built or fetched things in it ``without`` which it is copied.
+    :param replaces: the fixes whose changes it replaces, in a checkout that has them: each a
+        ``fix``, and those of its tests that it ``removes`` because they contradict the commit.
     :param removes: tests of upstream's that contradict the commit, and members that nothing uses
         any more, as ``file:Class.member``, with ``[0,1]`` for some rows of a test's table.
     :param requires: what its tests need from the package index.
@@ -60,6 +62,7 @@ class Commit(NamedTuple):
     news: list[dict[str, str]]
     manual: list[dict[str, str]]
     folders: list[dict[str, Any]]
+    replaces: list[dict[str, Any]]
     removes: list[str]
     requires: list[str]
     pins: list[str]
@@ -89,7 +92,7 @@ class Series:
                     raise Refusal(f'{path.name}: {symbol} belongs to two commits')
                 self._numbers[symbol] = number
             self._early.update(dict.fromkeys(commit.pop('early', ()), number))
-            for word in ('folders', 'removes', 'requires', 'pins'):
+            for word in ('folders', 'replaces', 'removes', 'requires', 'pins'):
                 commit.setdefault(word, [])
             self.commits.append(Commit(**commit))
 
