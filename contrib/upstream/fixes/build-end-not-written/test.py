@@ -20,6 +20,10 @@ class TestBuild(upstream.TestBuild):
         b.conn = None
         b.stopBuildConsumer = Mock()
         self.builder.building = [b]
+        builderid = yield b.getBuilderId()
+        b.buildid, b.number = yield self.master.data.updates.addBuild(
+            builderid=builderid, buildrequestid=b.requests[0].id, workerid=self.worker.workerid
+        )
         finished = Mock()
         self.patch(self.builder, 'buildFinished', finished)
         self.patch(

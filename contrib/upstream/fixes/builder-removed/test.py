@@ -20,7 +20,8 @@ class TestBotMaster(upstream.TestBotMaster):
         self.new_config.builders = [bc]
         yield self.botmaster.reconfigServiceBuilders(self.new_config)
         bldr = self.botmaster.builders['bldr']
-        build = mock.Mock(results=SUCCESS, requests=[mock.Mock(id=10)])
+        self.master.botmaster = self.botmaster
+        build = mock.Mock(results=SUCCESS, requests=[mock.Mock(id=10)], master=self.master)
         bldr.building.append(build)
         wfb = mock.Mock()
 
@@ -28,7 +29,6 @@ class TestBotMaster(upstream.TestBotMaster):
         yield self.botmaster.reconfigServiceBuilders(self.new_config)
         complete = mock.Mock(return_value=defer.succeed(True))
         self.patch(self.master.data.updates, 'completeBuildRequests', complete)
-        self.patch(self.master.reactor, 'seconds', lambda: 0)
         bldr.buildFinished(build, wfb)
 
         self.assertIdentical(bldr.botmaster, self.botmaster)
