@@ -396,8 +396,8 @@ class Builder(upstream.Builder):
         """
         can_start = yield self.reservations.could_have_locks(workerforbuilder, buildrequest)
         if can_start and callable(self.config.canStartBuild):
-            return (yield self.config.canStartBuild(self, workerforbuilder, buildrequest))
-        return can_start
+            can_start = yield self.config.canStartBuild(self, workerforbuilder, buildrequest)
+        return can_start and workerforbuilder.worker is not None  # it may be lost meanwhile
 
     @property
     def waits_to_try_again(self) -> bool:

@@ -75,7 +75,7 @@ class Trigger(upstream.Trigger):
             # Its scheduler must have subscribed to the end of a request before that ends.
             yield fireEventually()
             for brid in self.brids[self._known_when_stopped :]:
-                yield self._cancel(brid, 'its parent build was stopped')
+                yield self._cancel(brid, 'parent build was interrupted')
         return results
 
     @defer.inlineCallbacks

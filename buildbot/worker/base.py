@@ -184,7 +184,7 @@ class AbstractWorker(upstream.AbstractWorker):
     def reconfigService(self, *args: Any, **kwargs: Any) -> Any:
         before, most = self.access, self.max_builds
         yield super().reconfigService(*args, **kwargs)
-        if self.max_builds != most:
+        if most and (not self.max_builds or self.max_builds > most):
             self.botmaster.maybeStartBuildsForWorker(self.name)
         if self.access != before:
             # requests that wait for the old locks may start with the new ones

@@ -77,6 +77,17 @@ class CanStartBuild(LabTestCase):
         self.assertIs(worker, self.worker)
         self.assertEqual(request.id, 1)
 
+    @defer.inlineCallbacks
+    def test_lost_meanwhile(self) -> Any:
+        """A build cannot start on a worker that is lost while the user's method is asked."""
+
+        def can_start(_: Any, worker: Any, request: Any) -> bool:
+            self.patch(worker, 'worker', None)
+            return True
+
+        yield self.start(canStartBuild=can_start)
+        self.assertFalse((yield self.ask()))
+
     @parameterized.expand(
         [
             ('free', [LAB.access('exclusive')], False, True),

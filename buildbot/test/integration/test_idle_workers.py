@@ -317,6 +317,18 @@ class Events(IdleCase):
         self.open(self.others, SUCCESS)
 
     @defer.inlineCallbacks
+    def test_lower_limit_of_reconfig(self):
+        """A reconfig that lowers the limit of a worker looks for nothing to start there."""
+        builders: dict[str, Any] = {'b': {'steps': []}}
+        yield self.setup_lab(builders, [self.createLocalWorker('w1', max_builds=2)])
+        asked: list[str] = []
+        self.patch(self.master.botmaster, 'maybeStartBuildsForWorker', asked.append)
+        self.lab_workers = [self.createLocalWorker('w1', max_builds=1)]
+        yield self.reconfig_master(self.lab_config(builders))
+        self.settle()
+        self.assertEqual(asked, [])
+
+    @defer.inlineCallbacks
     def test_worker_of_reconfig(self):
         """A request starts on a worker that a reconfig gives to its builder."""
         self.gate, self.others = Gate(), Gate()

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 from . import suite
+from .fix import read_fixes
 from .fork import Fork
 from .names import Refusal
 from .patches import doubted
@@ -42,7 +43,7 @@ def main() -> int:
         series = Series(HERE / 'series.toml')
         folder = Path(words[1]).resolve()
         tree = Tree(Path(words[0]).resolve(), folder / 'tools')
-        fork = Fork(FORK, series)
+        fork = Fork(FORK, series, read_fixes(HERE / 'fixes'))
         tree.install_tools(
             [need for commit in series.commits for need in (*commit.requires, *commit.pins)]
         )

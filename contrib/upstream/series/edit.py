@@ -51,6 +51,16 @@ class Edit(NamedTuple):
             return source
         raise Refusal(f'{self.file}: {self.inside} does not say {self.old[0]!r} once')
 
+    def undo(self, source: str) -> str | None:
+        """Return a module without the change, or None if it does not have it."""
+        # the change may have moved the lines to another method of the class
+        for inside in (self.inside, self.inside.rpartition('.')[0]):
+            try:
+                return Edit(self.file, inside, [self.new], self.old[0]).apply(source)
+            except Refusal:
+                continue
+        return None
+
 
 def span_of(source: str, name: str, where: str) -> tuple[int, int]:
     """Return the lines of a function or class of a module, without its decorators.

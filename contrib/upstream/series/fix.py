@@ -71,6 +71,20 @@ class Fix(NamedTuple):
             texts[edit.file] = edit.apply(texts.get(edit.file) or path.read_text(encoding='utf-8'))
         return texts
 
+    def undo(self, texts: dict[str, str]) -> dict[str, str] | None:
+        """Return modules without the fix, or None if they do not have all of it.
+
+        :param texts: the modules that it changes, by file.
+        """
+        undone = dict(texts)
+        for edit in self.edits:
+            text = edit.undo(undone[edit.file])
+            if text is not None:
+                undone[edit.file] = text
+            elif not edit.optional:
+                return None
+        return undone
+
     def with_test(self, theirs: str) -> str:
         """Return a test module of the release's with the test of the fix."""
         # newer checkouts have types in their tests, too

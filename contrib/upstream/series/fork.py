@@ -13,6 +13,7 @@ from typing import Sequence
 import libcst as cst
 import libcst.matchers as m
 
+from .fix import Fix
 from .merge import Order
 from .merge import is_overlaid
 from .merge import is_package_of_overlay
@@ -35,12 +36,16 @@ REPLACES = ('New: ', 'Replaced wholly: ')
 
 
 class Fork:
-    """The files of the fork, and what they become in a checkout. It makes no commits."""
+    """The files of the fork, and what they become in a checkout. It makes no commits.
 
-    def __init__(self, root: Path, series: Series) -> None:
+    :param fixes: that the checkout may have.
+    """
+
+    def __init__(self, root: Path, series: Series, fixes: Sequence[Fix] = ()) -> None:
         self.root, self.series = root, series
+        self.fixes = {fix.name: fix for fix in fixes}
         self._orders: dict[str, Order] = {}
-        self._merged: dict[tuple[str, str], str] = {}
+        self._merged: dict[tuple[str, str, str | None], str] = {}
         self.sources = {
             path.relative_to(root).as_posix(): path.read_text(encoding='utf-8')
             for path in sorted(root.rglob('*'))
@@ -75,9 +80,12 @@ class Fork:
             for file, source in self.sources.items()
             if not file.endswith('.py') and 0 <= self.series.commit_of(file) <= until
         }
+        unfixed = self.unfixed(tree, until)
+        written.update(unfixed)
         for file, part in self.picked(until).items():
+            theirs = unfixed.get(file) or tree.original(tree.package / file)
             try:
-                written[file] = self._module(tree, file, part)
+                written[file] = self._module(tree, file, part, theirs)
             except Refusal as e:
                 refused.append(str(e))
         if refused:
@@ -85,6 +93,24 @@ class Fork:
         for file, source in written.items():
             tree.write(tree.package / file, source)
         self._extend_setup(tree, sorted(written), until)
+
+    def unfixed(self, tree: Tree, until: int) -> dict[str, str]:
+        """Return the modules of a checkout without the fixes that the first commits replace.
+
+        :param until: number of the last commit that counts.
+        :returns: texts by file; only those that change.
+        :raises Refusal: a commit replaces a fix that does not exist.
+        """
+        texts: dict[str, str] = {}
+        for commit in self.series.commits[: until + 1]:
+            for replaced in commit.replaces:
+                fix = self.fixes.get(replaced['fix'])
+                if fix is None:
+                    raise Refusal(f'{commit.name} replaces {replaced["fix"]}, which is no fix')
+                files = sorted({edit.file for edit in fix.edits})
+                found = {f: texts.get(f) or tree.original(tree.package / f) or '' for f in files}
+                texts.update(fix.undo(found) or {})
+        return texts
 
     def picked(self, until: int) -> dict[str, str]:
         """Return the modules of the fork, as far as the first commits have them, by file.
@@ -133,14 +159,14 @@ class Fork:
         if packages or points:
             tree.write(path, extend_setup(source, packages, points))
 
-    def _module(self, tree: Tree, file: str, source: str) -> str:
-        if (file, source) not in self._merged:
-            self._merged[file, source] = self._merge(tree, file, source)
-        return self._merged[file, source]
+    def _module(self, tree: Tree, file: str, source: str, theirs: str | None) -> str:
+        key = file, source, theirs
+        if key not in self._merged:
+            self._merged[key] = self._merge(tree, file, source, theirs)
+        return self._merged[key]
 
-    def _merge(self, tree: Tree, file: str, source: str) -> str:
+    def _merge(self, tree: Tree, file: str, source: str, theirs: str | None) -> str:
         source = with_annotations(self._for(tree, source))
-        theirs = tree.original(tree.package / file)
         ways = self.series.ways(file)
         if not is_overlaid(source):
             new = source if theirs is None else replaced_module(source, theirs, ways.described)

@@ -110,6 +110,9 @@ def write_tree(tree: Tree, fork: Fork, series: Series, until: int) -> None:
         for edit in commit.edits:
             path = tree.package / edit.file
             tree.write(path, edit.apply(tree.read(path) or ''))
+        for replaced in commit.replaces:
+            for symbol in replaced.get('removes', ()):
+                _remove(tree, symbol, is_maybe_gone=True)
         for requirement in (*commit.requires, *commit.pins):
             _pin(tree, requirement)
         for requirement in commit.requires:
@@ -125,7 +128,7 @@ def _today() -> str:
     return time.strftime('%Y-%m-%d', time.gmtime())
 
 
-def _remove(tree: Tree, symbol: str) -> None:
+def _remove(tree: Tree, symbol: str, is_maybe_gone: bool = False) -> None:
     # a member of upstream's, or some rows of a test's table; see Commit
     found = re.fullmatch(r'([^:]+):(\w+)\.(\w+)(?:\[([\d,]+)\])?', symbol)
     source = tree.read(tree.package / found[1]) if found is not None else None
@@ -133,6 +136,8 @@ def _remove(tree: Tree, symbol: str) -> None:
         raise Refusal(f'{symbol} names nothing in the checkout')
     rows = tuple(int(row) for row in (found[4] or '').split(',') if row)
     changed = without_member(source, found[2], found[3], rows)
+    if changed is None and is_maybe_gone:
+        return
     if changed is None:
         raise Refusal(f'{symbol} names nothing in the checkout')
     tree.write(tree.package / found[1], changed)

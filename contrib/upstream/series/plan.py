@@ -49,6 +49,8 @@ class Commit(NamedTuple):
         a checkout may not have the page, the folder of a new one, or the words.
     :param folders: what is copied unchanged from beside the fork's tree to beside ``master``: each
         a ``folder``, and the names of built or fetched things in it ``without`` which it is copied.
+    :param replaces: the fixes whose changes it replaces, in a checkout that has them: each a
+        ``fix``, and those of its tests that it ``removes`` because they contradict the commit.
     :param removes: tests of upstream's that contradict the commit, and members that nothing uses
         any more, as ``file:Class.member``, with ``[0,1]`` for some rows of a test's table.
     :param edits: of upstream's tests that it contradicts in details, and are adapted.
@@ -62,6 +64,7 @@ class Commit(NamedTuple):
     news: list[dict[str, str]]
     manual: list[dict[str, str]]
     folders: list[dict[str, Any]]
+    replaces: list[dict[str, Any]]
     removes: list[str]
     edits: list[Edit]
     requires: list[str]
@@ -93,7 +96,7 @@ class Series:
                     raise Refusal(f'{path.name}: {symbol} belongs to two commits')
                 self._numbers[symbol] = number
             self._early.update(dict.fromkeys(commit.pop('early', ()), number))
-            for word in ('folders', 'removes', 'edits', 'requires', 'pins'):
+            for word in ('folders', 'replaces', 'removes', 'edits', 'requires', 'pins'):
                 commit.setdefault(word, [])
             commit['edits'] = [Edit(**{**e, 'old': [e['old']]}) for e in commit['edits']]
             self.commits.append(Commit(**commit))

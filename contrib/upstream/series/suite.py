@@ -11,6 +11,8 @@ import subprocess
 from pathlib import Path
 from typing import Sequence
 
+from .fix import read_fixes
+from .fixes import FIXES
 from .tree import Tree
 
 OUTCOMES = Path(__file__).resolve().parent.parent / 'outcomes.py'
@@ -87,6 +89,9 @@ class Suite:
 
     def _names_of(self, commit: str) -> list[str]:
         # what trial is told to run
+        if self.words.fixes:
+            tests = {Path('buildbot/test', fix.test) for fix in read_fixes(FIXES)}
+            return sorted('.'.join(path.with_suffix('').parts) for path in tests)
         if not self.words.touched:
             return [self.words.only]
         changed = self.clone.git('diff', '--name-only', '--diff-filter=d', f'{commit}~', commit)
@@ -226,6 +231,7 @@ def main(tree: Tree, count: int, folder: Path, words: Sequence[str]) -> int:
     parser.add_argument('--from', dest='first', type=int, default=1, help='the first commit')
     parser.add_argument('--to', dest='last', type=int, help='the last commit')
     parser.add_argument('--touched', action='store_true', help='run tests of what it changes alone')
+    parser.add_argument('--fixes', action='store_true', help='run the modules of their tests alone')
     parser.add_argument('--manual', action='store_true', help='build the manual, too')
     parsed = parser.parse_args(words)
     wanted = ['setuptools>=80']

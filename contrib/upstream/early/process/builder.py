@@ -49,7 +49,8 @@ class Builder(upstream.Builder):
         if demand and not self._can_acquire_locks(demand):
             return False
         if callable(self.config.canStartBuild):
-            return (yield self.config.canStartBuild(self, workerforbuilder, buildrequest))
+            can_start = yield self.config.canStartBuild(self, workerforbuilder, buildrequest)
+            return can_start and workerforbuilder.worker is not None
         return True
 
     @defer.inlineCallbacks

@@ -20,13 +20,14 @@ class TestBotMaster(upstream.TestBotMaster):
         self.new_config.builders = [bc]
         yield self.botmaster.reconfigServiceBuilders(self.new_config)
         bldr = self.botmaster.builders['bldr']
-        build = mock.Mock(results=SUCCESS, requests=[mock.Mock(id=10)])
+        self.master.botmaster = self.botmaster
+        build = mock.Mock(results=SUCCESS, requests=[mock.Mock(id=10)], master=self.master)
         bldr.building.append(build)
         wfb = mock.Mock()
 
         self.new_config.builders = []
         yield self.botmaster.reconfigServiceBuilders(self.new_config)
-        complete = mock.Mock(return_value=defer.succeed(None))
+        complete = mock.Mock(return_value=defer.succeed(True))
         self.patch(self.master.data.updates, 'completeBuildRequests', complete)
         bldr.buildFinished(build, wfb)
 

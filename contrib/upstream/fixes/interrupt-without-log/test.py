@@ -16,6 +16,7 @@ class TestBuildStep(upstream.TestBuildStep):
     def test_interrupt_reaches_command_when_log_fails(self):
         step = self.setup_step(buildstep.BuildStep())
         self.patch(step, 'addCompleteLog', lambda *_: defer.fail(RuntimeError('no db')))
+        step.stepid = 1
         step.cmd = mock.Mock()
 
         yield step.interrupt('stop it')

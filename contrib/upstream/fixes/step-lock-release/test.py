@@ -18,13 +18,24 @@ class TestBuildStep(upstream.TestBuildStep):
         lock = locks.MasterLock("masterlock")
         step = self.setup_step(self.FakeBuildStep(locks=[lock.access('exclusive')]))
         yield step._setup_locks()
-        start_builds = mock.Mock()
-        self.patch(self.master.botmaster, 'maybeStartBuildsForAllBuilders', start_builds)
+        botmaster = self.master.botmaster
+        for name, of_builder, of_worker in [
+            ('builder', ['lock'], []),
+            ('worker', [], ['lock']),
+            ('none', [], []),
+        ]:
+            config = mock.Mock(locks=of_builder)
+            worker = mock.Mock(locks=of_worker)
+            builder = mock.Mock(config=config, workers=[mock.Mock(worker=worker)])
+            builder.name = name
+            botmaster.builders[name] = builder
+        asked: list[str] = []
+        botmaster.maybeStartBuildsForBuilder = asked.append
 
         yield step.acquireLocks()
         yield flushEventualQueue()
-        start_builds.assert_not_called()
+        self.assertEqual(asked, [])
 
         step.releaseLocks()
         yield flushEventualQueue()
-        start_builds.assert_called_once_with()
+        self.assertEqual(asked, ['builder', 'worker'])

@@ -5,8 +5,11 @@ from unittest.mock import Mock
 
 from twisted.internet import defer
 
+from buildbot.locks import BaseLock
+from buildbot.locks import MasterLock
 from buildbot.process import builder
 from buildbot.process.results import RETRY
+from buildbot.worker.base import AbstractWorker
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -14,28 +17,35 @@ upstream = release(__name__)
 
 class TestBuild(upstream.TestBuild):
     @defer.inlineCallbacks
-    def do_test_worker_locks(self, acquired):
+    def do_test_worker_locks(self, acquired, release_locks):
         real_builder = builder.Builder('bldr')
         real_builder.master = self.master
         real_builder.building.append(self.build)
         self.patch(self.builder, 'buildFinished', real_builder.buildFinished)
         self.patch(self.worker, 'acquireLocks', Mock(return_value=acquired))
-        release_locks = Mock()
         self.patch(self.worker, 'releaseLocks', release_locks)
+        self.master.botmaster.brd = Mock()
         self.build.setStepFactories([])
 
         yield self.build.startBuild(self.workerforbuilder)
 
         self.assertEqual(real_builder.building, [])
-        return release_locks.call_count
 
     @defer.inlineCallbacks
     def test_worker_locks_acquired(self):
-        count = yield self.do_test_worker_locks(True)
-        self.assertEqual(count, 1)
+        release_locks = Mock()
+        yield self.do_test_worker_locks(True, release_locks)
+        release_locks.assert_called_once_with()
 
     @defer.inlineCallbacks
     def test_worker_locks_not_acquired(self):
-        count = yield self.do_test_worker_locks(False)
+        # another build on the worker has claimed them
+        lock = BaseLock('lock', 1)
+        access = MasterLock('lock').access('counting')
+        lock.claim(self.worker, access)
+        self.worker.locks = [(lock, access)]
+
+        yield self.do_test_worker_locks(False, lambda: AbstractWorker.releaseLocks(self.worker))
+
         self.assertEqual(self.build.results, RETRY)
-        self.assertEqual(count, 0)
+        self.assertTrue(lock.isOwner(self.worker, access))

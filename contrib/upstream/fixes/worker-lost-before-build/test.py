@@ -26,6 +26,7 @@ class TestBuilder(upstream.TestBuilder):
         answer: defer.Deferred[bool] = defer.Deferred()
         yield self.makeBuilder(canStartBuild=lambda *_: answer)
         wfb = mock.Mock(worker=upstream.FakeWorker('worker'))
+        wfb.worker.locks = []
 
         d = self.bldr.canStartBuild(wfb, mock.Mock())
         wfb.worker = None

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 from parameterized import parameterized
 from twisted.trial import unittest
@@ -19,6 +20,7 @@ from series.fix import Fix
 from series.fix import read_fixes
 from series.fixes import FIXES
 from series.fixes import write_fixes
+from series.fork import Fork
 from series.names import Refusal
 from series.plan import Series
 from series.tree import Tree
@@ -100,6 +102,19 @@ class Edits(unittest.SynchronousTestCase):
         self.assertIn(expected, changed)
         self.assertEqual(changed.count('wire.close()'), 2 - changed.count('wire.open()'))
 
+    @parameterized.expand(
+        [
+            ('method', edit()),
+            ('lines', edit(new='wire.open()\nwire.lay()')),
+            ('module', edit('', 'import wire', 'import glass\nimport wire')),
+            ('moved', edit('Lamp.light', 'def light(self):', 'def shine(self):')),
+        ]
+    )
+    def test_undo(self, _, change):
+        """A change can be taken back, and only where it has been made."""
+        self.assertEqual(change.undo(change.apply(LAMP)), LAMP)
+        self.assertIsNone(change.undo(LAMP))
+
     def test_optional(self):
         """An optional text is skipped in a checkout that does not have it."""
         self.assertEqual(edit(old='wire.cut()', optional=True).apply(LAMP), LAMP)
@@ -120,6 +135,41 @@ class Edits(unittest.SynchronousTestCase):
         with self.assertRaises(Refusal) as caught:
             change.apply(LAMP)
         self.assertEqual(str(caught.exception), expected)
+
+
+class Undone(unittest.SynchronousTestCase):
+    """Fixes taken back by the commits that replace them. The checkout is a dict."""
+
+    def unfixed(self, text, until=1, replaces='lamp-lights'):
+        commits = [
+            SimpleNamespace(name='first', replaces=[]),
+            SimpleNamespace(name='second', replaces=[{'fix': replaces}]),
+        ]
+        both = fix()._replace(edits=[edit(), edit('Lamp.dim', new='wire.cut()')])
+        tree = SimpleNamespace(package=Path('up'), original={Path('up/lamp.py'): text}.get)
+        fork = Fork(Path(self.mktemp()), SimpleNamespace(commits=commits), [both])
+        return fork.unfixed(tree, until), both.texts
+
+    def test_from_its_commit_on(self):
+        """A fix stays until the commit that replaces it, which takes all of it back."""
+        package = Path(self.mktemp())
+        package.mkdir()
+        (package / 'lamp.py').write_text(LAMP)
+        [fixed] = self.unfixed(LAMP)[1](package).values()
+        self.assertNotEqual(fixed, LAMP)
+        self.assertEqual(self.unfixed(fixed, until=0)[0], {})
+        self.assertEqual(self.unfixed(fixed)[0], {'lamp.py': LAMP})
+
+    def test_not_there(self):
+        """A checkout without the fix, or with a part of it, stays as it is."""
+        self.assertEqual(self.unfixed(LAMP)[0], {})
+        self.assertEqual(self.unfixed(edit().apply(LAMP))[0], {})
+
+    def test_unknown(self):
+        """A commit that replaces a fix that does not exist is refused."""
+        with self.assertRaises(Refusal) as caught:
+            self.unfixed(LAMP, replaces='lamp-burns')
+        self.assertEqual(str(caught.exception), 'second replaces lamp-burns, which is no fix')
 
 
 class Patches(unittest.SynchronousTestCase):
@@ -245,6 +295,28 @@ class Folder(unittest.SynchronousTestCase):
                 theirs = windows((RELEASE / change.file).read_text(encoding='utf-8'))
                 for text in (*change.old, change.new, each.source):
                     self.assertEqual(windows(text) & theirs, set(), each.name)
+
+    def test_replaced(self):
+        """A fix that a commit replaces can be taken back; the commit names it in its message.
+
+        Tests that go with it are tests of the fix.
+        """
+        fixes = {each.name: each for each in self.fixes}
+        for commit in Series(HERE / 'series.toml').commits:
+            for replaced in commit.replaces:
+                each = fixes[replaced['fix']]
+                self.assertIn(each.name, commit.message, commit.name)
+                fixed = each.texts(RELEASE)
+                for file, text in (each.undo(fixed) or {}).items():
+                    # one of the texts that it replaces, if they differ from release to release
+                    olds = [edit.old for edit in each.edits if edit.file == file]
+                    if all(len(old) == 1 for old in olds):
+                        self.assertEqual(text, (RELEASE / file).read_text(encoding='utf-8'))
+                self.assertIsNotNone(each.undo(fixed), each.name)
+                for symbol in replaced.get('removes', ()):
+                    file, _, member = symbol.partition(':')
+                    self.assertEqual(file, f'test/{each.test}')
+                    self.assertIn(f'def {member.partition(".")[2]}(', each.source)
 
     @parameterized.expand(['cover.md', '../../docs/upstream.rst'])
     def test_listed(self, page):
