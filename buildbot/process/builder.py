@@ -332,7 +332,7 @@ class Builder(upstream.Builder):
 
     def is_idle_for(self, workerforbuilder: AbstractWorkerForBuilder, brid: int) -> bool:
         """Tell whether a build of a request could start on a worker, if only on a lent place."""
-        if is_idle(workerforbuilder):
+        if workerforbuilder.isAvailable():
             return True
         return any(workerforbuilder is lent for lent in self.lent_workers(brid))
 

@@ -222,8 +222,8 @@ class Told(Orders):
                 "c['workers'].append(worker.Worker('u', 'pw', locks=[A.access('exclusive')]))\n"
                 "add('a', [], step(B), on='u')\nadd('b', [B], step(A))",
                 "builder 'a', step 's' wants 'B' while it holds 'A' (worker 'u'); builder 'b', step"
-                " 's' wants 'A' while it holds 'B' (builder 'b'): each may wait for the other for"
-                ' ever',
+                " 's' wants 'A' while it holds 'B' (builder 'b'): each may wait for the other"
+                ' forever',
             ),
             (
                 'list_in_a_list',
