@@ -129,6 +129,10 @@ class Claim(Waiter):
         """Yield the owners that hold units which it could get."""
         return (holding.owner for pool in self.pools for holding in pool.in_the_way())
 
+    def yields(self) -> bool:
+        """Return False: a plain claim does not give up its place."""
+        return False
+
     def too_large(self) -> list[Want]:
         """Return the wants for which there will never be enough units again."""
         return [

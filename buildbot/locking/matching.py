@@ -14,9 +14,10 @@ from itertools import product
 from typing import Iterable
 from typing import Iterator
 from typing import Sequence
+from typing import Tuple
 
 #: how many units a wish is for, and sets of units, all of which must come from one of these sets
-Wish = tuple[int, Sequence[int]]
+Wish = Tuple[int, Sequence[int]]
 
 
 def number_of(units: int) -> int:

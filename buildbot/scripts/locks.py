@@ -42,7 +42,7 @@ class ShowOptions(AskOptions):
     name = 'show'
     arguments = 'LOCK'
     takes = ('lock',)
-    optParameters = [LIMIT]
+    optParameters: list[Any] = [LIMIT]
     longdesc = 'LOCK is the name or id of a lock, or the name of a copy, such as jtag[board-1].'
 
 
@@ -89,7 +89,7 @@ class TopOptions(AskOptions):
     """Options of ``top``, which shows what locks cost."""
 
     name = 'top'
-    optParameters = [LIMIT, ['days', 'd', 7, 'How many days to look back']]
+    optParameters: list[Any] = [LIMIT, ['days', 'd', 7, 'How many days to look back']]
 
 
 class LocksOptions(base.SubcommandOptions):

@@ -35,11 +35,11 @@ from buildbot.warnings import ConfigWarning
 ROWS: tuple[Any, ...] = (Build, Builder, Step)
 
 #: each writes what its namesake of the database does, and reads the worker for an event
-WORKER_UPDATES: tuple[Any, ...] = (
-    Worker.workerConnected,
-    Worker.workerDisconnected,
-    Worker.set_worker_paused,
-    Worker.set_worker_graceful,
+WORKER_UPDATES = (
+    'workerConnected',
+    'workerDisconnected',
+    'set_worker_paused',
+    'set_worker_graceful',
 )
 
 #: what builds and steps tell of themselves on the way
@@ -161,7 +161,7 @@ def unless_unheard(make_event: Callable[..., Any]) -> Callable[..., Any]:
     return make
 
 
-def only_written(update: Callable[..., Any]) -> Callable[..., Any]:
+def only_written(update: Any) -> Any:
     """Let an update of workers only write to the database unless somebody may hear its event."""
 
     def write(kind: Any, *args: Any, **words: Any) -> Any:
@@ -208,8 +208,8 @@ class LabTestCase(RunFakeMasterTestCase):
         if not self.tells_all:
             for kind in ROWS:
                 self.patch(kind, 'generateEvent', unless_unheard(kind.generateEvent))
-            for update in WORKER_UPDATES:
-                self.patch(Worker, update.__name__, only_written(update))
+            for name in WORKER_UPDATES:
+                self.patch(Worker, name, only_written(getattr(Worker, name)))
 
     def run(self, result: Any = None) -> Any:
         return with_room(partial(super().run, result))

@@ -172,7 +172,7 @@ def known_database() -> MemoryDatabase:
 
 
 @lru_cache(maxsize=100)
-def cached_methods(kind: type) -> list[str]:
+def cached_methods(kind: Any) -> list[str]:
     """Return the names of the methods of a part of the database whose answers are remembered."""
     classes = reversed(kind.__mro__)
     found = {name: value for each in classes for name, value in vars(each).items()}
@@ -182,7 +182,7 @@ def cached_methods(kind: type) -> list[str]:
 def begin_part(part: Any, connector: Any) -> None:
     """Make a part of the database, without looking through all that it has each time."""
     part.db = connector
-    for name in cached_methods(type(part)):
+    for name in cached_methods(part.__class__):
         setattr(part, name, getattr(part, name).get_cached_method(part))
 
 

@@ -137,7 +137,12 @@ class Choice(unittest.TestCase):
         choice, found = WorkerChoice(list, lambda: late, dict), []
         choice.step_locks = step_locks(step(BOARD.access('exclusive')))
         has_room = choice.has_room
-        self.patch(choice, 'has_room', lambda w: found.append(w) or has_room(w))
+
+        def note(one):
+            found.append(one)
+            return has_room(one)
+
+        self.patch(choice, 'has_room', note)
         workers = [worker(name, *those) for name, those in builds.items()]
         self.assertEqual(choice.leaves_all(workers), left)
         self.assertEqual(names(found), asked)
