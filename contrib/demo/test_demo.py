@@ -25,7 +25,7 @@ STAMP = '2026-11-24 13:05:01+0000 [-] '
 #: a line of the master's log of each kind, and how it is reported
 LINES = [
     (
-        "<Build firmware-debug number:None results:None> begins on"
+        "starting build <Build firmware-debug number:None results:None> using worker"
         " <WorkerForBuilder builder='firmware-debug' worker='board-2' state=BUILDING>",
         'a build of firmware-debug begins on board-2',
     ),

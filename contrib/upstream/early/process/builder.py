@@ -70,7 +70,7 @@ class Builder(upstream.Builder):
             build.setWorkerEnvironment(self.config.env)
         build.setLocks(self.config.locks)
 
-        log.msg(f'{build} begins on {workerforbuilder}')
+        log.msg(f'starting build {build} using worker {workerforbuilder}')
         self.building.append(build)
         # The worker must not be chosen for another build from now on. Its state is reset when the
         # build has ended.
