@@ -9,7 +9,7 @@ from typing import Callable
 #: each kind of line that is reported, and its words
 WORTH_TELLING = {
     'a build that begins': (
-        re.compile(r"starting build <Build (firmware-\w+) number.* using worker .*worker='([\w-]+)"),
+        re.compile(r"starting build <Build (firmware-\w+) .* using worker .*worker='([\w-]+)"),
         r'a build of \1 begins on \2',
     ),
     'a request that waits for its branch': (
