@@ -128,6 +128,15 @@ class LocksMixin:
                 return lock
         return None
 
+    def find_one(self, kwargs: dict[str, Any]) -> Any:
+        """Return the lock or the copy that a path names; None if it is not in use.
+
+        :param kwargs: ``lockid`` or ``copyid`` of the path.
+        """
+        if 'copyid' in kwargs:
+            return self.find_copy(kwargs['copyid'])
+        return self.find_lock(kwargs['lockid'])
+
     @defer.inlineCallbacks
     def find_copies(self, kwargs: dict[str, Any]) -> Any:
         """Return the copies that a path names.

@@ -18,16 +18,7 @@ class StopBuildEndpointMatcher(upstream.StopBuildEndpointMatcher):
 
     @defer.inlineCallbacks
     def match_LockEndpoint_kick(self, epobject: Any, epdict: Any, options: Any) -> Any:
-        lock = yield epobject.find_lock(epdict['lockid'])
-        return (yield self._match_kick(lock, options))
-
-    @defer.inlineCallbacks
-    def match_CopyEndpoint_kick(self, epobject: Any, epdict: Any, options: Any) -> Any:
-        copy = yield epobject.find_copy(epdict['copyid'])
-        return (yield self._match_kick(copy, options))
-
-    @defer.inlineCallbacks
-    def _match_kick(self, lock: Any, options: Any) -> Any:
+        lock = yield epobject.find_one(epdict)
         buildid = None if lock is None else build_of_holder(lock, options.get('holderid'))
         if buildid is None:
             return None  # no build is stopped
@@ -35,3 +26,6 @@ class StopBuildEndpointMatcher(upstream.StopBuildEndpointMatcher):
         if self.builder is None or (yield self.matchFromBuilderId(build['builderid'])):
             return upstream.Match(self.master, build=build)
         return None
+
+    def match_CopyEndpoint_kick(self, epobject: Any, epdict: Any, options: Any) -> Any:
+        return self.match_LockEndpoint_kick(epobject, epdict, options)

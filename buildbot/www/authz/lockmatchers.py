@@ -66,16 +66,7 @@ class LockEndpointMatcher(EndpointMatcherBase):
 
     @defer.inlineCallbacks
     def match_LockEndpoint(self, epobject: Any, epdict: Any, options: dict[str, Any]) -> Any:
-        lock = yield epobject.find_lock(epdict['lockid'])
-        return (yield self._match(lock, options))
-
-    @defer.inlineCallbacks
-    def match_CopyEndpoint(self, epobject: Any, epdict: Any, options: dict[str, Any]) -> Any:
-        copy = yield epobject.find_copy(epdict['copyid'])
-        return (yield self._match(copy, options))
-
-    @defer.inlineCallbacks
-    def _match(self, lock: Any, options: dict[str, Any]) -> Any:
+        lock = yield epobject.find_one(epdict)
         if lock is None:
             return None
         if self.lock is not None and not self.authz.match(lock.lockName, self.lock):
@@ -87,3 +78,6 @@ class LockEndpointMatcher(EndpointMatcherBase):
         if buildid is not None:
             build = yield self.master.data.get(('builds', buildid))
         return LockMatch(self.master, person, build)
+
+    def match_CopyEndpoint(self, epobject: Any, epdict: Any, options: dict[str, Any]) -> Any:
+        return self.match_LockEndpoint(epobject, epdict, options)
