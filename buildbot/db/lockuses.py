@@ -133,8 +133,12 @@ class LockUsesConnectorComponent(base.DBConnectorComponent):
             sa.select(
                 locks.c.name.label('lock'),
                 builders.c.name.label('builder'),
-                *(uses.c[name] for name in ('path', 'kind', 'nested')),
-                *(uses.c[name] for name in ('held_since', 'until', 'result')),
+                uses.c.path,
+                uses.c.held_since,
+                uses.c.until,
+                uses.c.nested,
+                uses.c.kind,
+                uses.c.result,
             )
             .select_from(tables)
             .order_by(uses.c.id.desc())

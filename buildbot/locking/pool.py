@@ -51,7 +51,14 @@ class Pool:
     is_lane = False  # whether all that wait here want the same named units
 
     __slots__ = (
-        *('alone', 'draining', 'heads', 'held_whole', 'holding', 'holdings', 'lines', 'lock'),
+        'alone',
+        'draining',
+        'heads',
+        'held_whole',
+        'holding',
+        'holdings',
+        'lines',
+        'lock',
         'used',
     )
 

@@ -11,9 +11,22 @@ if TYPE_CHECKING:
 
 #: all kinds of reasons
 KINDS = (
-    *('behind', 'elsewhere', 'error', 'late_binding', 'lock', 'quarantine', 'starting', 'stopping'),
-    *('suspected', 'user', 'worker_busy', 'worker_full', 'worker_missing', 'worker_paused'),
-    *('worker_quarantined', 'worker_substantiating'),
+    'behind',
+    'elsewhere',
+    'error',
+    'late_binding',
+    'lock',
+    'quarantine',
+    'starting',
+    'stopping',
+    'suspected',
+    'user',
+    'worker_busy',
+    'worker_full',
+    'worker_missing',
+    'worker_paused',
+    'worker_quarantined',
+    'worker_substantiating',
 )
 
 
