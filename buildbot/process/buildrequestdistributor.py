@@ -51,6 +51,8 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         self._is_stopping = False
         #: since when the user's ``prioritizeBuilders`` has been running; None if it is not
         self.sorting_since: float | None = None
+        #: the names of the builders that it left out when it was last asked about them
+        self.left_out: set[str] = set()
 
     @defer.inlineCallbacks
     def stopService(self) -> Any:
@@ -172,8 +174,10 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
     @defer.inlineCallbacks
     def _sort_in_time(self, names: list[str]) -> Any:
         sorting = defer.maybeDeferred(self._sortBuilders, names)
+        self.left_out.difference_update(names)
         if not self.master.config.prioritizeBuilders:
             return (yield sorting)
+        asked_about = names
         late = self.master.reactor.callLater(Questions.logged_after, self._end_sorting, sorting)
         self.sorting_since = self.master.reactor.seconds()
         try:
@@ -187,6 +191,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         self.sorting_since = None
         if late.active():
             late.cancel()
+        self.left_out.update(set(asked_about).difference(names))
         known = self.botmaster.builders  # one may have been removed while they were sorted
         books = [known[name].reservations for name in names if name in known]
         waiting = [reservations for reservations in books if reservations]

@@ -61,10 +61,11 @@ class Pending:
         is_in_progress = self._builder.botmaster.is_in_progress(brid)
         if not is_known or is_in_progress:
             # a builder without a worker may not have read its requests
-            of_all = [*self._unanswered(), *([] if is_in_progress else self._without)]
+            of_all = [] if is_in_progress else [*self._left_out(), *self._without]
+            of_all = [*self._unanswered(), *of_all]
             return of_all or [self._tried_again() or self._beginning(brid)]
         lent = self._builder.lent_workers(brid)
-        of_all = [*self._unanswered(), *([] if lent else self._without)]
+        of_all = [*self._unanswered(), *self._left_out(), *([] if lent else self._without)]
         found = [*self._failed(brid), *of_all, *self._in_line(brid)]
         idle = [*self._idle, *lent]
         if idle:
@@ -95,6 +96,10 @@ class Pending:
             asked.append(('prioritizeBuilders', sorting_since))
         for what, since in asked:
             yield why_unanswered(what, since, self._now)
+
+    def _left_out(self) -> Iterator[Reason]:
+        if self._builder.name in self._distributor.left_out:
+            yield Reason('user', 'prioritizeBuilders left out its builder')
 
     def _without_worker(self) -> list[Reason]:
         config = self._builder.config

@@ -521,6 +521,22 @@ class Users(ReasonsCase):
         self.assertEqual(self.running(), 'a')
 
     @defer.inlineCallbacks
+    def test_builder_left_out_by_prioritize_builders(self):
+        """A prioritizeBuilders that has left out the builder is named until it does so no more."""
+        left_out = ['a']
+
+        def choose(_, builders):
+            return [builder for builder in builders if builder.name not in left_out]
+
+        yield self.setup_lab({'a': self.builder('a')}, prioritizeBuilders=choose)
+        yield self.ask_for('a')
+        self.assert_waits(1, ('user', 'prioritizeBuilders left out its builder'))
+        left_out.clear()
+        self.master.botmaster.maybeStartBuildsForBuilder('a')
+        self.settle()
+        self.assertEqual(self.running(), 'a')
+
+    @defer.inlineCallbacks
     def test_worker_that_does_not_fit(self):
         """A worker that a build of the request does not fit is named."""
         yield self.setup_lab({'a': self.builder('a')})
