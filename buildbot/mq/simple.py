@@ -79,6 +79,6 @@ class SimpleMQ(upstream.SimpleMQ):
 
     def produce(self, routingKey: tuple[str, ...], data: Any) -> None:
         if self.debug:
-            log.msg(f'message {routingKey}: {pformat(data)}')
+            log.msg(f'MSG: {routingKey}\n{pformat(data)}')
         for consumer in self.qrefs.of(routingKey):
             self.invokeQref(consumer, routingKey, data)

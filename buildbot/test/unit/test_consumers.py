@@ -90,10 +90,10 @@ class Messages(TestReactorMixin, unittest.TestCase):
         self.assertEqual(compared, [('steps', None, None, 'new')])
 
     def test_debug(self):
-        """With debug the log tells each message."""
+        """With debug the log tells each message, in Buildbot's words."""
         said: list[Any] = []
         self.patch(simple.log, 'msg', said.append)
         self.mq.debug = True
         self.assertTrue(self.mq.is_heard(('a', 'new')))
         self.mq.produce(('a', 'new'), {'id': 1})
-        self.assertEqual(said, ["message ('a', 'new'): {'id': 1}"])
+        self.assertEqual(said, ["MSG: ('a', 'new')\n{'id': 1}"])
