@@ -98,7 +98,10 @@ class Series:
             self._early.update(dict.fromkeys(commit.pop('early', ()), number))
             for word in ('folders', 'replaces', 'removes', 'edits', 'requires', 'pins'):
                 commit.setdefault(word, [])
-            commit['edits'] = [Edit(**{**e, 'old': [e['old']]}) for e in commit['edits']]
+            commit['edits'] = [
+                Edit(**{**e, 'old': e['old'] if isinstance(e['old'], list) else [e['old']]})
+                for e in commit['edits']
+            ]
             self.commits.append(Commit(**commit))
 
     def commit_of(self, file: str, *names: str) -> int:

@@ -7,29 +7,21 @@ from typing import Any
 
 from buildbot.config.errors import error
 from buildbot.config.locks import problems_of
-from buildbot.locks import is_span
 from buildbot_overlay import release
 
 upstream = release(__name__)
 
 
 class MasterConfig(upstream.MasterConfig):
-    _known_config_keys = upstream.MasterConfig._known_config_keys | {
-        'lateBinding',
-        'parentLendsPlace',
-        'stuckAfter',
-    }
+    _known_config_keys = upstream.MasterConfig._known_config_keys | {'lateBinding'}
 
     def load_global(self, filename: str, config_dict: dict[str, Any]) -> None:
         super().load_global(filename, config_dict)
-        for key in ('lateBinding', 'parentLendsPlace'):
+        for key in ('lateBinding',):
             value = config_dict.get(key, getattr(type(self), key))
             setattr(self, key, value)
             if not isinstance(value, bool):
                 error(f"c['{key}'] must be True or False, not {value!r}")
-        self.stuckAfter = seconds = config_dict.get('stuckAfter', 600)
-        if seconds is not None and not is_span(seconds):
-            error(f"c['stuckAfter'] must be a number of seconds above 0, or None, not {seconds!r}")
 
     def check_locks(self) -> None:
         for builder in self.builders:

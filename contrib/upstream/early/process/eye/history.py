@@ -22,7 +22,9 @@ class History(SharedService):
             return
         self._deleted_at = now
         if not has_janitor(self.master.config):
+            # another master on this database may keep its own for longer
+            long_ago, masterid = now - self.days * DAY, self.master.masterid
             try:
-                yield self._delete_before(now - self.days * DAY)
+                yield self._delete_before(long_ago, masterid)
             except Exception as e:
                 log.err(e, 'while deleting the old history of locks')
