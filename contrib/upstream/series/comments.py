@@ -53,6 +53,13 @@ def _docstring(described: cst.FunctionDef | cst.ClassDef) -> cst.SimpleString | 
     return None
 
 
+def has_fields(docstring: cst.BaseStatement) -> bool:
+    """Tell whether a docstring says more than a sentence: it names parameters or attributes."""
+    small = only_small(docstring)
+    value = small.value if isinstance(small, cst.Expr) else None
+    return isinstance(value, cst.SimpleString) and bool(_fields(value.value))
+
+
 def _fields(docstring: str) -> str:
     found = re.search(r'^ *:\w.*\Z', docstring[:-3], re.M | re.S)
     return found[0].rstrip() if found is not None else ''

@@ -18,6 +18,7 @@ from .callup import keep
 from .callup import splice
 from .callup import with_signature
 from .comments import with_comments
+from .comments import has_fields
 from .comments import with_docstring
 from .imports import merge_imports
 from .names import Function
@@ -188,7 +189,7 @@ class _Merger:
         bases = [b for b in ours.bases if code(b.value) not in (derived, *known)]
         members = statements_of(ours.body)
         body = statements_of(theirs.body)
-        doc = [s for s in members[:1] if is_docstring(s)]
+        doc = [s for s in members[:1] if is_docstring(s) and has_fields(s)]
         if doc and not is_docstring(body[0]):
             body = [
                 doc[0],

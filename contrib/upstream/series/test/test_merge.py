@@ -433,15 +433,21 @@ class Members(unittest.SynchronousTestCase):
         self.assertEqual(part(source, 'def weight'), 'def weight(self):\n    return 1')
 
     def test_docstring(self):
-        """A docstring opens the class; a comment that did so before is kept below it."""
+        """A docstring with fields opens the class; a comment that did so before is kept below it."""
         theirs = 'class Lamp:\n    # gives light\n\n    # how much\n    glow = 1\n'
-        ours = HEAD + 'class Lamp(upstream.Lamp):\n    """Gives light, or not."""\n'
+        ours = HEAD + 'class Lamp(upstream.Lamp):\n    """Gives light.\n\n    :ivar glow: how much.\n    """\n'
         source = merge_module(ours, theirs, 'lamp.py', Ways({}, set()))
         self.assertEqual(
             part(source, 'class Lamp'),
-            'class Lamp:\n    """Gives light, or not."""\n\n    # gives light\n\n    # how much\n'
-            '    glow = 1',
+            'class Lamp:\n    """Gives light.\n\n    :ivar glow: how much.\n    """\n\n    # gives light\n\n'
+            '    # how much\n    glow = 1',
         )
+
+    def test_docstring_without_fields(self):
+        """A sentence about a class that the release leaves without one is not sent."""
+        theirs = 'class Lamp:\n    glow = 1\n'
+        ours = HEAD + 'class Lamp(upstream.Lamp):\n    """Gives light. It is no sun."""\n'
+        self.assertEqual(merge_module(ours, theirs, 'lamp.py', Ways({}, set())), theirs)
 
     def test_added(self):
         """A name that the release lacks follows the name that it follows in ours."""
