@@ -50,8 +50,8 @@ class MasterConfig(upstream.MasterConfig):
     #: seconds between two looks for locks that are held by owners that have ended; None: never
     lockSweep: float | None = 60
 
-    #: seconds after which a build ends that holds a lock and waits for something absent; None:
-    #: never
+    #: seconds after which a step fails that holds a lock and waits for a build whose workers are
+    #: away; None: never
     stuckAfter: float | None = 600
 
     #: whether people who have not logged in may act by hand like those who have

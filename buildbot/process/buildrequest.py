@@ -24,8 +24,8 @@ class BuildRequestCollapser(upstream.BuildRequestCollapser):
         try:
             collapsed = yield super().collapse()
         except Exception as e:
-            log.err(e, f'requests cannot be merged into build requests {self.brids}')
-            self._give_back_claimed().addErrback(log.err, 'while giving back what was to be merged')
+            log.err(e, f'requests cannot be collapsed into build requests {self.brids}')
+            self._give_back_claimed().addErrback(log.err, 'while giving back what was to be collapsed')
         return collapsed
 
     @defer.inlineCallbacks

@@ -629,14 +629,17 @@ def name_and_message(why: Failure) -> str:
     return f'{why.type.__name__}: {why.getErrorMessage()}'
 
 
-def text_of_deadlock(waits: Iterable[str], more: str = '') -> str:
-    """Say which waits could never end, and that this step was ended.
+def text_of_deadlock(waits: Iterable[str], after: float | None = None) -> str:
+    """Say which waits could not end, and that this step was ended.
 
     :param waits: for each wait, a sentence on who waits for what and who has it.
-    :param more: why the step was ended now; put at the end.
+    :param after: the seconds for which something absent could have ended them, by ``stuckAfter``;
+        None if nothing could.
     """
+    if after is None:
+        what, why = 'None of these could ever continue', ''
+    else:
+        what = f'None of these could continue for {after:g} seconds, because something is away'
+        why = " by c['stuckAfter']"
     lines = ''.join(f'- {wait}\n' for wait in waits)
-    return (
-        f'None of these could ever continue:\n\n{lines}\nThis step was ended, so that the others'
-        f' can{more}.\n'
-    )
+    return f'{what}:\n\n{lines}\nThis step was ended{why}, so that the others can.\n'

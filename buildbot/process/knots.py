@@ -141,7 +141,7 @@ class Knots:
         elif isinstance(last, LockClaim):
             last.fail(last.error_of(knot))
         else:
-            self._end(last, CircleError(words_of(knot), self._lock_of(last)), '')
+            self._end(last, CircleError(words_of(knot), self._lock_of(last)))
 
     def _since(self, wait: Any) -> float:
         if isinstance(wait, LockClaim):
@@ -151,12 +151,12 @@ class Knots:
     def _lock_of(self, wait: RequestWait) -> BaseLock | None:
         return next((copy for claim in held_around(wait) for copy, _ in claim.accesses), None)
 
-    def _end(self, wait: RequestWait, error: CircleError, more: str) -> None:
+    def _end(self, wait: RequestWait, error: CircleError, after: float | None = None) -> None:
         step: Any = wait.awaited_by
         self.trust(wait.brid)
         self._given_up[wait.brid] = {}
         self.tell(step, error)
-        step.wait_in_vain([wait.brid], str(error), text_of_deadlock(error.waits, more))
+        step.wait_in_vain([wait.brid], str(error), text_of_deadlock(error.waits, after))
 
     def pends_no_more(self, brid: int) -> None:
         """Judge the waits that may end because a request that was given up is no longer pending."""
@@ -189,10 +189,9 @@ class Knots:
         self.trust(wait.brid)
         knot = self._knot(wait)
         if knot:
-            late = f'nothing has come back for {after:g} seconds'
-            what = f'{late}, so these may wait forever'
+            what = f'nothing has come back for {after:g} seconds, so these may wait forever'
             error = CircleError(words_of(knot), self._lock_of(wait), what)
-            self._end(wait, error, f', for {late}')
+            self._end(wait, error, after)
 
     def use_config(self, new_config: Any) -> None:
         """Judge all awaited requests that could not start anew, after a reconfig."""

@@ -21,7 +21,7 @@ LONGEST = 1000
 
 DAY = 86400
 
-#: the most seconds until the end of a hold, if its lock has no ``maxHold``
+#: the most seconds until the end of a hold; an extension may move the end on
 FURTHEST = 366 * DAY
 
 

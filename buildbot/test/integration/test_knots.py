@@ -98,11 +98,14 @@ class KnotCase(DistributionCase):
         return found
 
     @defer.inlineCallbacks
-    def assert_log(self, buildid, step, *waits, more=''):
+    def assert_log(self, buildid, step, *waits, late=False):
         """Check the one log ``deadlock`` of a build, of a step, for its waits and its end."""
-        text = 'None of these could ever continue:\n\n'
+        text, why = 'None of these could ever continue:\n\n', ''
+        if late:
+            text = 'None of these could continue for 600 seconds, because something is away:\n\n'
+            why = " by c['stuckAfter']"
         text += ''.join(f'- {wait}\n' for wait in waits)
-        text += f'\nThis step was ended, so that the others can{more}.\n'
+        text += f'\nThis step was ended{why}, so that the others can.\n'
         self.assertEqual((yield self.log_of(buildid)), [(step, text)])
 
 
@@ -340,7 +343,7 @@ class Away(KnotCase):
             'tc',
             "build request 2 of c, for which step 'tc' of p #1 waits, waits for worker w2, which"
             f' {why}',
-            more=', for nothing has come back for 600 seconds',
+            late=True,
         )
         yield self.assert_all_done(A)
 
