@@ -25,7 +25,7 @@ class BuildRequestCollapser(upstream.BuildRequestCollapser):
             collapsed = yield super().collapse()
         except Exception as e:
             log.err(e, f'requests cannot be collapsed into build requests {self.brids}')
-            self._give_back_claimed().addErrback(log.err, 'while giving back what was to be collapsed')
+            self._give_back_claimed().addErrback(log.err, 'while giving back claimed requests')
         return collapsed
 
     @defer.inlineCallbacks

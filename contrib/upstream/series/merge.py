@@ -17,8 +17,8 @@ from .callup import calls_up
 from .callup import keep
 from .callup import splice
 from .callup import with_signature
-from .comments import with_comments
 from .comments import has_fields
+from .comments import with_comments
 from .comments import with_docstring
 from .imports import merge_imports
 from .names import Function

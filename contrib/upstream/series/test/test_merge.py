@@ -433,14 +433,14 @@ class Members(unittest.SynchronousTestCase):
         self.assertEqual(part(source, 'def weight'), 'def weight(self):\n    return 1')
 
     def test_docstring(self):
-        """A docstring with fields opens the class; a comment that did so before is kept below it."""
+        """A docstring with fields opens the class; a comment that did so is kept below it."""
         theirs = 'class Lamp:\n    # gives light\n\n    # how much\n    glow = 1\n'
-        ours = HEAD + 'class Lamp(upstream.Lamp):\n    """Gives light.\n\n    :ivar glow: how much.\n    """\n'
+        doc = '    """Gives light.\n\n    :ivar glow: how much.\n    """\n'
+        ours = f'{HEAD}class Lamp(upstream.Lamp):\n{doc}'
         source = merge_module(ours, theirs, 'lamp.py', Ways({}, set()))
         self.assertEqual(
             part(source, 'class Lamp'),
-            'class Lamp:\n    """Gives light.\n\n    :ivar glow: how much.\n    """\n\n    # gives light\n\n'
-            '    # how much\n    glow = 1',
+            f'class Lamp:\n{doc}\n    # gives light\n\n    # how much\n    glow = 1',
         )
 
     def test_docstring_without_fields(self):
