@@ -26,6 +26,7 @@ from .names import Refusal
 from .names import only_small
 from .names import parse
 from .names import statements_of
+from .plan import Commit
 from .plan import Series
 from .setupfile import entry_points
 from .setupfile import extend_setup
@@ -107,10 +108,18 @@ class Fork:
                 fix = self.fixes.get(replaced['fix'])
                 if fix is None:
                     raise Refusal(f'{commit.name} replaces {replaced["fix"]}, which is no fix')
-                files = sorted({edit.file for edit in fix.edits})
-                found = {f: texts.get(f) or tree.original(tree.package / f) or '' for f in files}
-                texts.update(fix.undo(found) or {})
+                texts.update(self._undone(tree, fix, texts) or {})
         return texts
+
+    def replaces_fixes(self, tree: Tree, commit: Commit) -> bool:
+        """Tell whether a checkout has fixes that a commit replaces."""
+        fixes = [self.fixes[replaced['fix']] for replaced in commit.replaces]
+        return any(self._undone(tree, fix, {}) is not None for fix in fixes)
+
+    def _undone(self, tree: Tree, fix: Fix, texts: dict[str, str]) -> dict[str, str] | None:
+        files = sorted({edit.file for edit in fix.edits})
+        found = {f: texts.get(f) or tree.original(tree.package / f) or '' for f in files}
+        return fix.undo(found)
 
     def picked(self, until: int) -> dict[str, str]:
         """Return the modules of the fork, as far as the first commits have them, by file.

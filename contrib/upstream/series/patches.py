@@ -53,6 +53,8 @@ def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[P
         write_tree(tree, fork, series, number)
         tree.git('add', '--all')
         text = f'{commit.title}\n\n{commit.message.strip()}\n'
+        if commit.replacing and fork.replaces_fixes(tree, commit):
+            text += f'\n{commit.replacing.strip()}\n'
         tree.git('commit', '--quiet', '--message', text)
     if tree.git('rev-parse', 'HEAD^{tree}') != whole:
         raise Refusal('the last commit is not the whole fork')

@@ -51,6 +51,7 @@ class Commit(NamedTuple):
         a ``folder``, and the names of built or fetched things in it ``without`` which it is copied.
     :param replaces: the fixes whose changes it replaces, in a checkout that has them: each a
         ``fix``, and those of its tests that it ``removes`` because they contradict the commit.
+    :param replacing: what its message says of that in such a checkout.
     :param removes: tests of upstream's that contradict the commit, and members that nothing uses
         any more, as ``file:Class.member``, with ``[0,1]`` for some rows of a test's table.
     :param edits: of upstream's tests that it contradicts in details, and are adapted.
@@ -65,6 +66,7 @@ class Commit(NamedTuple):
     manual: list[dict[str, str]]
     folders: list[dict[str, Any]]
     replaces: list[dict[str, Any]]
+    replacing: str
     removes: list[str]
     edits: list[Edit]
     requires: list[str]
@@ -98,6 +100,7 @@ class Series:
             self._early.update(dict.fromkeys(commit.pop('early', ()), number))
             for word in ('folders', 'replaces', 'removes', 'edits', 'requires', 'pins'):
                 commit.setdefault(word, [])
+            commit.setdefault('replacing', '')
             commit['edits'] = [
                 Edit(**{**e, 'old': e['old'] if isinstance(e['old'], list) else [e['old']]})
                 for e in commit['edits']
