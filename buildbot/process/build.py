@@ -114,12 +114,11 @@ class Build(upstream.Build, LockOwner):
         props.properties.pop('buildnumber', None)  # the build has no number yet
 
     @defer.inlineCallbacks
-    def claim_locks(self, workerforbuilder: AbstractWorkerForBuilder) -> Any:
-        """Claim the locks of the builder and of the worker for this build, before it begins.
+    def find_locks(self, workerforbuilder: AbstractWorkerForBuilder) -> Any:
+        """Find the locks of the builder for this build, before it begins. Nothing is claimed.
 
         :param workerforbuilder: the worker that the build is to run on.
-        :returns: Deferred of a bool: whether the build may begin. A build whose locks cannot be
-            determined may begin; it then fails and says why.
+        :returns: Deferred. If the locks cannot be determined, the build fails and says why.
         """
         self._bind(workerforbuilder)
         try:
@@ -128,6 +127,16 @@ class Build(upstream.Build, LockOwner):
             raise  # it may be over by the next time
         except Exception:
             self._cannot_claim = Failure()
+
+    def claim_locks(self, workerforbuilder: AbstractWorkerForBuilder) -> bool:
+        """Claim the locks that were found, and those of the worker.
+
+        It does not wait: nobody might want the locks any more when a late answer comes.
+
+        :param workerforbuilder: the same worker.
+        :returns: whether the build may begin. A build whose locks cannot be determined may begin;
+            it then fails and says why.
+        """
         if workerforbuilder.worker is None or not self.builder.running:
             return False  # the worker was lost or the builder removed meanwhile
         if self._cannot_claim is not None:

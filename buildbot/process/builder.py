@@ -30,6 +30,7 @@ from buildbot.process.locks import get_real_locks_from_accesses_raw
 from buildbot.process.locks import must_be_rendered
 from buildbot.process.locks import resolve
 from buildbot.process.properties import Properties
+from buildbot.process.questions import GivenUp
 from buildbot.process.questions import Questions
 from buildbot.process.requestmessages import RequestMessages
 from buildbot.process.results import EXCEPTION
@@ -389,12 +390,16 @@ class Builder(upstream.Builder):
     ) -> Any:
         """Tell whether a build of this request could start on this worker now.
 
-        Nothing is claimed.
+        Nothing is claimed. If a lock is in use, the builder is looked at again at its release: a
+        plugin's chooser, which asks this, puts no request in line.
 
         :returns: Deferred of a bool. A request whose locks cannot be determined may start, so that
             its build fails and says why; otherwise the request would stay pending.
         """
-        can_start = yield self.reservations.could_have_locks(workerforbuilder, buildrequest)
+        in_use = yield self.reservations.locks_in_use(workerforbuilder, buildrequest)
+        if in_use:
+            self._try_again_after(in_use)
+        can_start = in_use == []
         if can_start and callable(self.config.canStartBuild):
             can_start = yield self.config.canStartBuild(self, workerforbuilder, buildrequest)
         return can_start and workerforbuilder.worker is not None  # it may be lost meanwhile
@@ -403,6 +408,10 @@ class Builder(upstream.Builder):
     def waits_to_try_again(self) -> bool:
         """Whether the release of locks that a build was just refused will wake the builder."""
         return self._was_refused and self._refused.is_awaited
+
+    def _try_again_after(self, in_use: Demand) -> None:
+        self._was_refused = True
+        self._refused.wait_for(lock.subscribeToReleases for lock, _ in in_use)
 
     def worker_occupied(self) -> None:
         """Let requests leave the line, because a worker has another build or takes no more."""
@@ -526,12 +535,15 @@ class Builder(upstream.Builder):
         else:
             # nothing is reserved, or not for all of these requests together
             reservations.give_back(buildrequests[0].id)
-            may_begin = yield self.questions.ask(
-                'a renderable of its locks', build.claim_locks, workerforbuilder
-            )
-            self._was_refused = not may_begin
+            try:
+                yield self.questions.ask(
+                    'a renderable of its locks', build.find_locks, workerforbuilder
+                )
+            except GivenUp:
+                return False
+            may_begin = build.claim_locks(workerforbuilder)
             if not may_begin:
-                self._refused.wait_for(lock.subscribeToReleases for lock, _ in build.refused)
+                self._try_again_after(build.refused)
         if not may_begin:
             return False
         for request in buildrequests:

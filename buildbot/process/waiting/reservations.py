@@ -97,14 +97,23 @@ class Reservations(ReservationBook):
         :returns: Deferred of a bool. It is True for a request whose locks cannot be determined, so
             that its build fails and says why; otherwise the request would stay pending.
         """
+        return (yield self.locks_in_use(workerforbuilder, buildrequest)) == []
+
+    @defer.inlineCallbacks
+    def locks_in_use(self, workerforbuilder: Any, buildrequest: BuildRequest) -> Any:
+        """Return what ``could_have_locks`` decides by.
+
+        :returns: Deferred of the demand of the request if not all of it is free now, or else of an
+            empty list; or of None if it cannot start for another reason.
+        """
         reservation = yield self._find_or_make(workerforbuilder, buildrequest)
         if reservation is None:
-            return False
+            return None
         if reservation.why_never is not None or not reservation.wanted:
-            return True
+            return []
         if self._could_hold(self._whose_turn(reservation), reservation.wanted):
-            return True
-        return bool(self._enough_elsewhere(reservation))
+            return []
+        return [] if self._enough_elsewhere(reservation) else reservation.wanted
 
     def _could_hold(self, owner: Reservation, demand: Demand) -> bool:
         if owner.holds:

@@ -14,6 +14,7 @@ from buildbot.plugins import steps
 from buildbot.process import builder
 from buildbot.process import locks
 from buildbot.process.buildrequest import BuildRequest
+from buildbot.process.buildrequestdistributor import BasicBuildChooser
 from buildbot.process.buildrequestdistributor import BuildChooserBase
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.buildstep import BuildStep
@@ -39,6 +40,10 @@ class Chooser(BuildChooserBase):
         request = yield self._getBuildRequestForBrdict(self.unclaimedBrdicts[0])
         self._removeBuildRequest(request)
         return workers[0], request
+
+
+class AskingChooser(BasicBuildChooser):
+    """As a user may write it: it asks whether a build can start, and changes nothing else."""
 
 
 class Meanwhile(DistributionCase):
@@ -334,6 +339,41 @@ class Meanwhile(DistributionCase):
         self.assertLess(len(claims), 6)
         self.end('h')
         self.assertEqual(self.running(), 'a')
+        yield self.assert_all_done()
+
+    @parameterized.expand([('of_builders', False), ('of_workers', True)])
+    @defer.inlineCallbacks
+    def test_asking_chooser_of_a_user(self, _, of_workers):
+        """What a user's chooser was told cannot start is tried again when the lock is released."""
+        of_worker, of_builder = ([self.all], []) if of_workers else ([], [self.all])
+        workers = [self.createLocalWorker(name, locks=of_worker) for name in TWO]
+        yield self.setup_lab(
+            {
+                name: self.builder(name, *of_builder, workernames=[worker])
+                for name, worker in zip('ab', TWO)
+            },
+            workers,
+        )
+        self.patch(BuildRequestDistributor, 'BuildChooser', AskingChooser)
+        yield self.request('a')
+        yield self.request('b')
+        self.assertEqual(self.running(), 'a')
+        self.end('a')
+        self.assertEqual(self.running(), 'b')
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
+    def test_late_answer_after_a_reconfig(self):
+        """A build that was given up while its locks were being determined takes none of them."""
+        yield self.setup_lab({'a': {**self.builder('a'), 'locks': renderer(self.slow)}}, ['w1'])
+        self.patch(BuildRequestDistributor, 'BuildChooser', Chooser)
+        yield self.request('a')
+        self.assertEqual((len(self.slow.asked), self.running()), (1, ''))
+        yield self.reconfig_master(self.lab_config({'a': self.builder('a', self.one)}))
+        self.settle()
+        self.assertEqual(self.running(), 'a')
+        self.answer([self.one])
+        self.assertEqual((yield self.owners(self.lock)), (1, 0))
         yield self.assert_all_done()
 
     @defer.inlineCallbacks
