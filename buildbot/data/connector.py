@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from buildbot.data.exceptions import InvalidQueryParameter
-from buildbot.data.resultspec import LARGEST
+from buildbot.data import exceptions
+from buildbot.data import resultspec
 from buildbot.util import pathmatch
 from buildbot_overlay import release
 
@@ -19,7 +19,7 @@ def number(text: Any) -> int:
     :raises ValueError: it is not a number that a database can be asked for.
     """
     found = int(text)
-    if abs(found) > LARGEST:
+    if abs(found) > resultspec.LARGEST:
         raise ValueError('the number is too large')
     return found
 
@@ -52,6 +52,6 @@ class DataConnector(upstream.DataConnector):
         """
         rspec = super().resultspec_from_jsonapi(req_args, entityType, is_collection)
         for name, value in (('limit', rspec.limit), ('offset', rspec.offset)):
-            if value is not None and abs(value) > LARGEST:
-                raise InvalidQueryParameter(f'{name} is too large: {value}')
+            if value is not None and abs(value) > resultspec.LARGEST:
+                raise exceptions.InvalidQueryParameter(f'{name} is too large: {value}')
         return rspec

@@ -18,13 +18,8 @@ upstream = release(__name__)
 LARGEST = 2**63 - 1
 
 
-class Filter(upstream.Filter):
-    """Which rows are wanted, by the values of one field. It does not sort them.
-
-    A time is compared as the data API gives it: in whole seconds since the epoch. None, and
-    anything that cannot be compared with a given value, is neither more nor less than it, and
-    contains nothing.
-    """
+class FieldBase(upstream.FieldBase):
+    """Which rows are wanted, by the values of one field. It does not sort them."""
 
     def getOperator(self, sqlMode: bool = False) -> Callable[[Any, Any], Any]:
         """Return the function that compares a field, or its column, with the values.
@@ -38,7 +33,12 @@ class Filter(upstream.Filter):
         return super().getOperator(sqlMode)
 
     def apply(self, data: Iterable[Any]) -> Generator[Any, None, None]:
-        """Yield the rows that match."""
+        """Yield the rows that match.
+
+        A time is compared as the data API gives it: in whole seconds since the epoch. None, and
+        anything that cannot be compared with a given value, is neither more nor less than it, and
+        contains nothing.
+        """
         is_met = self.getOperator()
         are_numbers = all(isinstance(value, (int, float)) for value in self.values)
         for row in data:
@@ -51,3 +51,11 @@ class Filter(upstream.Filter):
                 matches = False
             if matches:
                 yield row
+
+
+class Filter(FieldBase, upstream.Filter):
+    """A filter of rows by the values of a field. It decides by ``FieldBase``."""
+
+
+class Property(FieldBase, upstream.Property):
+    """A filter of builds by the value of a property. It decides by ``FieldBase``."""

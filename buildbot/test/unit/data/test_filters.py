@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from parameterized import parameterized
 from twisted.trial import unittest
 
+from buildbot.data.connector import DataConnector
+from buildbot.data.exceptions import InvalidQueryParameter
 from buildbot.data.resultspec import Filter
 from buildbot.data.resultspec import ResultSpec
 from buildbot.util import epoch2datetime
@@ -85,3 +87,21 @@ class Filters(unittest.SynchronousTestCase):
         engine.dispose()
         self.assertEqual((rows, spec.filters), ([{'id': 2}], [large]))
         self.assertEqual(list(spec.apply(rows)), [{'id': 2}])
+
+    @parameterized.expand([('large', 2**63), ('negative', -(2**63))])
+    def test_large_number_in_path(self, _: str, number: int) -> None:
+        """There is no endpoint for a number that the database cannot be asked for."""
+        matcher = DataConnector().matcher
+        matcher['builds', 'n:buildid'] = 'a build'
+        with self.assertRaises(KeyError):
+            matcher['builds', str(number)]
+        largest = number - 1 if number > 0 else number + 1
+        self.assertEqual(matcher['builds', str(largest)], ('a build', {'buildid': largest}))
+
+    @parameterized.expand([('limit',), ('offset',)])
+    def test_large_window(self, name: str) -> None:
+        """A query that asks for too many rows, or to leave out too many, is refused."""
+        query = {name.encode(): [str(2**63).encode()]}
+        with self.assertRaises(InvalidQueryParameter) as refused:
+            DataConnector().resultspec_from_jsonapi(query, None, True)
+        self.assertEqual(str(refused.exception), f'{name} is too large: {2**63}')
