@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from parameterized import parameterized
 from twisted.internet import defer
 from twisted.trial import unittest
 
@@ -19,14 +18,7 @@ class Migration(migration.MigrateTestMixin, unittest.TestCase):
         ours = model._own_scripts
         self.patch(model, 'alembic_get_scripts', lambda: ours)
 
-    @parameterized.expand(
-        [
-            ('uses', '067', '068', ('locks', 'lock_copies', 'lock_uses')),
-            ('hand', '068', '069', ('lock_holds', 'lock_quarantines', 'lock_actions')),
-        ]
-    )
-    def test_as_in_a_new_one(self, _, before, after, names):
-        """It gets the tables, columns and indices that a new database has."""
+    def check_migration(self, before, after, names):
         model = self.master.db.model
         tables = [model.metadata.tables[name] for name in names]
 
@@ -38,6 +30,15 @@ class Migration(migration.MigrateTestMixin, unittest.TestCase):
             self.assertEqual(migrated, [shape_of(conn, name) for name in names])
 
         return self.do_test_migration(before, after, lambda conn: None, verify)
+
+    def test_uses(self):
+        """It gets the tables of locks and uses, with the columns and indices of a new database."""
+        return self.check_migration('067', '068', ('locks', 'lock_copies', 'lock_uses'))
+
+    def test_hand(self):
+        """It gets the tables of manual holds and actions as a new database has them."""
+        tables = ('lock_holds', 'lock_quarantines', 'lock_actions')
+        return self.check_migration('068', '069', tables)
 
 
 def shape_of(conn, name):

@@ -60,6 +60,23 @@ class Kept(unittest.SynchronousTestCase):
         self.assertEqual(list(compiled.params.values()), [bound])
 
 
+class Ids(TestReactorMixin, unittest.TestCase):
+    @defer.inlineCallbacks
+    def test_ids(self) -> Any:
+        """Each lock and each copy has an id, whatever its name is, and the same one each time."""
+        self.setup_test_reactor()
+        master = yield fakemaster.make_master(self, wantDb=True)
+        locks = master.db.locks
+        names = [*ALIKE, WIDE, 'x' * 70000]
+        lockids = []
+        for name in names * 2:
+            lockids.append((yield locks.find_lock_id(name)))
+        self.assertEqual(len(set(lockids)), len(names))
+        first = yield locks.find_copy_ids(lockids[0], names)
+        self.assertEqual(len(set(first.values())), len(names))
+        self.assertEqual((yield locks.find_copy_ids(lockids[0], names)), first)
+
+
 class Names(TestReactorMixin, unittest.TestCase):
     @set_up
     def setUp(self) -> Any:
@@ -83,25 +100,19 @@ class Names(TestReactorMixin, unittest.TestCase):
         """What was done with one copy is no action of another one whose name is alike."""
         for name in (*ALIKE, WIDE):
             yield self.hand.add_action(
-                *('v',),
-                **{'masterid': 1, 'copy': name, 'at': 1, 'action': 'held', 'who': f'{name}!'},
-                **{'reason': '', 'text': '', 'person': None, 'until': None},
+                'v',
+                masterid=1,
+                copy=name,
+                at=1,
+                action='held',
+                who=f'{name}!',
+                reason='',
+                text='',
+                person=None,
+                until=None,
             )
         for name in (*ALIKE, WIDE):
             rows = yield self.hand.actions_of('v', name, ResultSpec())
             self.assertEqual(len(rows), 1)
             self.assertTrue((yield self.hand.is_known(f'{name}!')))
         self.assertFalse((yield self.hand.is_known('MAIN!')))
-
-    @defer.inlineCallbacks
-    def test_ids(self) -> Any:
-        """Each lock and each copy has an id, whatever its name is, and the same one each time."""
-        locks = self.master.db.locks
-        names = [*ALIKE, WIDE, 'x' * 70000]
-        lockids = []
-        for name in names * 2:
-            lockids.append((yield locks.find_lock_id(name)))
-        self.assertEqual(len(set(lockids)), len(names))
-        first = yield locks.find_copy_ids(lockids[0], names)
-        self.assertEqual(len(set(first.values())), len(names))
-        self.assertEqual((yield locks.find_copy_ids(lockids[0], names)), first)
