@@ -3,8 +3,8 @@
 
 A worker runs one command at a time for each builder that it knows: a PB or local worker drops the
 running command when another one for the same builder comes. So for the worker each lane except the
-first is a builder of its own, with its own name and the directory of the first. This works with the
-workers of plain Buildbot.
+first is a builder of its own, with its own name and the directory of the first. This needs nothing
+new of a worker.
 """
 
 from __future__ import annotations

@@ -262,7 +262,7 @@ class Rendered(LabTestCase):
     )
     @defer.inlineCallbacks
     def test_as_ever(self, _, locks, held):
-        """What gives a list, or None, is fine as on plain Buildbot."""
+        """What gives a list, or None, is a list of locks."""
         gate = Gate()
         yield self.setup_lab({'a': {'steps': [GatedStep(gate)], 'locks': locks}})
         yield self.request('a')

@@ -124,12 +124,12 @@ class Places(Reading):
         """The line is the user's own that makes the thing, in whatever file it is."""
         module = Path(self.mktemp())
         module.mkdir()
-        path = module.resolve() / 'interlock_test_boards.py'
+        path = module.resolve() / 'boards_of_this_test.py'
         path.write_text('def take(lock):\n    return lock.access("shared")\n')
         (told,) = self.read(
             f'import sys\nsys.path.insert(0, {str(path.parent)!r})\n'
-            'try:\n    import interlock_test_boards\nfinally:\n    del sys.path[0]\n'
-            'interlock_test_boards.take(board)\n'
+            'try:\n    import boards_of_this_test\nfinally:\n    del sys.path[0]\n'
+            'boards_of_this_test.take(board)\n'
         )
         self.assertTrue(told.endswith(f'({path}:2)'), told)
 

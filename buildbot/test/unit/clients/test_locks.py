@@ -469,7 +469,7 @@ class Failing(CommandCase):
         self.master.answers = {
             path: answer for path, answer in self.master.answers.items() if path in kept
         }
-        sentence = 'this master has no locks: it runs Buildbot without Interlock'
+        sentence = 'this master does not tell of its locks: its Buildbot has no "buildbot locks"'
         return self.assert_fails(arguments.split(), sentence)
 
     @defer.inlineCallbacks
