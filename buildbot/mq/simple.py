@@ -12,7 +12,7 @@ from typing import Sequence
 
 from twisted.python import log
 
-from buildbot.util.tuplematch import matchTuple
+from buildbot.util import tuplematch
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -58,7 +58,7 @@ class Consumers:
         if of_any:
             numbers = {**numbers, **of_any}
             may_match = sorted(numbers, key=numbers.__getitem__)
-        return [consumer for consumer in may_match if matchTuple(key, consumer.filter)]
+        return [each for each in may_match if tuplematch.matchTuple(key, each.filter)]
 
 
 def beginning(words: Sequence[Any]) -> tuple[Any, ...]:

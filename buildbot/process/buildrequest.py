@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet import defer
 from twisted.python import log
 
-from buildbot.data.resultspec import Filter
+from buildbot.data import resultspec
 from buildbot.process.latewrite import AGAIN_AFTER
 from buildbot_overlay import release
 
@@ -48,7 +48,10 @@ class BuildRequestCollapser(upstream.BuildRequestCollapser):
             builderids.add((yield self.master.data.get(('buildrequests', brid)))['builderid'])
         for builderid in sorted(builderids):
             path = ('builders', builderid, 'buildrequests')
-            unended = [Filter('claimed', 'eq', [True]), Filter('complete', 'eq', [False])]
+            unended = [
+                resultspec.Filter('claimed', 'eq', [True]),
+                resultspec.Filter('complete', 'eq', [False]),
+            ]
             for row in (yield self.master.data.get(path, unended)):
                 brid, is_ours = row['buildrequestid'], row['claimed_by_masterid'] == masterid
                 if not is_ours or botmaster.is_in_progress(brid):
