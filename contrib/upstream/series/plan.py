@@ -9,7 +9,8 @@ is a name without a symbol.
 ``file:Class(Base)`` is a base class that comes later than the class itself.
 
 A method that a later commit replaces may have another form in earlier ones: that form is in the
-file of the same name in ``early/``, written like the files of the fork.
+file of the same name in ``early/``, written like the files of the fork. If several commits have
+forms of their own, all but one of these have theirs in a folder there with the commit's name.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class Series:
         self.renamed: list[dict[str, str]] = data['renamed']
         self.commits: list[Commit] = []
         self._numbers: dict[str, int] = {symbol: -1 for symbol in self.left_out}
-        self._early: dict[str, int] = {}
+        self._early: dict[str, list[int]] = {}
         self._used: set[str] = set()
         self._known_stages: dict[str, set[int]] = {}
         self._picked: dict[tuple[str, int], str | None] = {}
@@ -97,7 +98,8 @@ class Series:
                 if symbol in self._numbers:
                     raise Refusal(f'{path.name}: {symbol} belongs to two commits')
                 self._numbers[symbol] = number
-            self._early.update(dict.fromkeys(commit.pop('early', ()), number))
+            for symbol in commit.pop('early', ()):
+                self._early.setdefault(symbol, []).append(number)
             for word in ('folders', 'replaces', 'removes', 'edits', 'requires', 'pins'):
                 commit.setdefault(word, [])
             commit.setdefault('replacing', '')
@@ -163,9 +165,18 @@ class Series:
     def _find_stages(self, file: str) -> set[int]:
         broad = (file, *(f'{parent.as_posix()}/' for parent in Path(file).parents))
         numbers = {self._numbers[symbol] for symbol in broad if symbol in self._numbers}
-        for symbols in (self._numbers, self._early):
-            numbers.update(n for symbol, n in symbols.items() if symbol.startswith(f'{file}:'))
+        numbers.update(n for symbol, n in self._numbers.items() if symbol.startswith(f'{file}:'))
+        numbers.update(n for _, n in self._early_forms(file))
         return numbers
+
+    def _early_forms(self, file: str) -> set[tuple[str, int]]:
+        # each symbol of a file that has an early form, with the commit that brings it
+        return {
+            (symbol, number)
+            for symbol, numbers in self._early.items()
+            for number in numbers
+            if symbol.startswith(f'{file}:')
+        }
 
     def _module(self, file: str, source: str, until: int) -> str | None:
         module = parse(source)
@@ -186,25 +197,23 @@ class Series:
             return None
         return module.with_changes(body=body).code
 
-    def _early_members(self, file: str) -> dict[str, cst.CSTNode]:
-        wanted = {symbol for symbol in self._early if symbol.startswith(f'{file}:')}
-        path = self.path.parent / 'early' / file
-        found: dict[str, cst.CSTNode] = {}
-        if path.is_file():
-            for statement in parse(path.read_text(encoding='utf-8')).body:
-                if isinstance(statement, cst.ClassDef):
-                    for member in statements_of(statement.body):
-                        if name_of(member) is not None:
-                            found[f'{file}:{statement.name.value}.{name_of(member)}'] = member
-                elif name_of(statement) not in (None, 'upstream'):
-                    found[f'{file}:{name_of(statement)}'] = statement
+    def _early_members(self, file: str) -> dict[tuple[str, int], cst.CSTNode]:
+        wanted = self._early_forms(file)
+        folder = self.path.parent / 'early'
+        found: dict[tuple[str, int], cst.CSTNode] = {}
+        for number, commit in enumerate(self.commits):
+            for symbol, form in _members(folder / commit.name / file, file).items():
+                found[symbol, number] = form
+        for symbol, form in _members(folder / file, file).items():
+            numbers = {n for s, n in wanted if s == symbol and (s, n) not in found}
+            found[symbol, numbers.pop() if len(numbers) == 1 else -1] = form
         if found.keys() != wanted:
-            names = ', '.join(sorted(found.keys() ^ wanted))
+            names = ', '.join(sorted({symbol for symbol, _ in found.keys() ^ wanted}))
             raise Refusal(f'{self.path.name}: {names} must be both in early/{file} and in "early"')
         return found
 
     def _pick(
-        self, file: str, statement: Any, name: str, until: int, early: dict[str, cst.CSTNode]
+        self, file: str, statement: Any, name: str, until: int, early: dict[tuple[str, int], cst.CSTNode]
     ) -> cst.CSTNode | None:
         if not isinstance(statement, cst.ClassDef):
             return self._of_now(file, (name,), statement, until, early)
@@ -232,14 +241,16 @@ class Series:
         names: tuple[str, ...],
         statement: cst.CSTNode,
         until: int,
-        early: dict[str, cst.CSTNode],
+        early: dict[tuple[str, int], cst.CSTNode],
     ) -> cst.CSTNode | None:
         symbol = f'{file}:{".".join(names)}'
-        if symbol in early:
+        numbers = self._early.get(symbol, ())
+        if numbers:
             self._used.add(symbol)
         if 0 <= self.commit_of(file, *names) <= until:
             return statement
-        return early[symbol] if symbol in early and self._early[symbol] <= until else None
+        number = max((number for number in numbers if number <= until), default=None)
+        return None if number is None else early[symbol, number]
 
     def _is_base(self, file: str, name: str, base: cst.Arg, until: int) -> bool:
         symbol = f'{file}:{name}({code(base.value)})'
@@ -247,3 +258,17 @@ class Series:
             return True
         self._used.add(symbol)
         return 0 <= self._numbers[symbol] <= until
+
+
+def _members(path: Path, file: str) -> dict[str, cst.CSTNode]:
+    # the functions, values and members of classes in a file of early forms, by symbol
+    found: dict[str, cst.CSTNode] = {}
+    if path.is_file():
+        for statement in parse(path.read_text(encoding='utf-8')).body:
+            if isinstance(statement, cst.ClassDef):
+                for member in statements_of(statement.body):
+                    if name_of(member) is not None:
+                        found[f'{file}:{statement.name.value}.{name_of(member)}'] = member
+            elif name_of(statement) not in (None, 'upstream'):
+                found[f'{file}:{name_of(statement)}'] = statement
+    return found

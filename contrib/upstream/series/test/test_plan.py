@@ -145,6 +145,24 @@ class Commits(unittest.SynchronousTestCase):
         self.assertEqual(series.pick('lamp.py', LAMP, 1), LAMP)
         self.assertRaises(Refusal, self.series().pick, 'lamp.py', LAMP, 0)
 
+    def test_early_forms(self):
+        """If two commits have a form of their own, one has it in a folder of its name."""
+        third = '[[commit]]\nname = "third"\ntitle = "three"\nmessage = ""\nnews = []\nmanual = []\n'
+        text = PLAN.replace('news = []', 'news = []\nearly = ["lamp.py:Lamp.dim"]')
+        series = self.series(f'{text}{third}symbols = ["lamp.py:Lamp.dim"]\n')
+        forms = {'': 'a little', 'second': 'more'}
+        for folder, word in forms.items():
+            early = self.folder / 'early' / folder / 'lamp.py'
+            early.parent.mkdir(parents=True)
+            self.assertRaises(Refusal, series.pick, 'lamp.py', LAMP, 0)
+            early.write_text(f'class Lamp:\n    def dim(self):\n        return {word!r}\n')
+        self.assertIn('a little', series.pick('lamp.py', LAMP, 0))
+        self.assertIn('more', series.pick('lamp.py', LAMP, 1))
+        self.assertEqual(series.pick('lamp.py', LAMP, 2), LAMP)
+        (self.folder / 'early' / 'first').mkdir()
+        early.rename(self.folder / 'early' / 'first' / 'lamp.py')
+        self.assertIn('more', self.series(series.path.read_text()).pick('lamp.py', LAMP, 0))
+
     def test_early_function(self):
         """So is a function, or what a module gives a name to."""
         text = PLAN.replace('"lamp.py:make"', '"shades/"').replace(
