@@ -36,7 +36,9 @@ async def all_locks(api: Api) -> list[Row]:
     try:
         return await api.rows('locks', 'locks')
     except NotThere:
-        raise NoAnswer('this master does not tell of its locks: its Buildbot has no "buildbot locks"') from None
+        raise NoAnswer(
+            'this master does not tell of its locks: its Buildbot has no "buildbot locks"'
+        ) from None
 
 
 async def find_lock(api: Api, name: str) -> tuple[Row, str | None]:

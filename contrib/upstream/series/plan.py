@@ -213,7 +213,12 @@ class Series:
         return found
 
     def _pick(
-        self, file: str, statement: Any, name: str, until: int, early: dict[tuple[str, int], cst.CSTNode]
+        self,
+        file: str,
+        statement: Any,
+        name: str,
+        until: int,
+        early: dict[tuple[str, int], cst.CSTNode],
     ) -> cst.CSTNode | None:
         if not isinstance(statement, cst.ClassDef):
             return self._of_now(file, (name,), statement, until, early)

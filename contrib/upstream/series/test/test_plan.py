@@ -147,7 +147,8 @@ class Commits(unittest.SynchronousTestCase):
 
     def test_early_forms(self):
         """If two commits have a form of their own, one has it in a folder of its name."""
-        third = '[[commit]]\nname = "third"\ntitle = "three"\nmessage = ""\nnews = []\nmanual = []\n'
+        third = '[[commit]]\nname = "third"\ntitle = "three"\nmessage = ""\n'
+        third += 'news = []\nmanual = []\n'
         text = PLAN.replace('news = []', 'news = []\nearly = ["lamp.py:Lamp.dim"]')
         series = self.series(f'{text}{third}symbols = ["lamp.py:Lamp.dim"]\n')
         forms = {'': 'a little', 'second': 'more'}
