@@ -7,11 +7,10 @@ from heapq import heapify
 from heapq import heappop
 from heapq import heappush
 from typing import Any
-from typing import Dict
 from typing import Iterable
 
 
-class Order(Dict[Any, None]):
+class Order(dict):
     """Claims, of which the first in line is known, by the ``place`` of each; it grants nothing.
 
     Underneath is a heap. Claims that have gone, or have another place now, stay in the heap until
