@@ -92,7 +92,7 @@ class Questions:
         if self._is_over:
             self._end([asked])
         calls = [
-            self._reactor.callLater(self.late_after, lambda: self._late()),
+            self._reactor.callLater(self.late_after, self._is_late),
             self._reactor.callLater(self.logged_after, self._log_lateness, what),
         ]
         try:
@@ -102,6 +102,9 @@ class Questions:
             for call in calls:
                 if call.active():
                     call.cancel()
+
+    def _is_late(self) -> None:
+        self._late()  # that of the look which is under way now
 
     def _log_lateness(self, what: str) -> None:
         log.msg(
