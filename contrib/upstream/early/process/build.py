@@ -11,13 +11,32 @@ from twisted.python.failure import Failure
 
 from buildbot.locking.copy import CircleError
 from buildbot.locks import LockError
+from buildbot.process.latewrite import end_rows
+from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
+from buildbot.process.results import RETRY
+from buildbot.process.results import worst_status
 from buildbot_overlay import release
 
 upstream = release(__name__)
 
 
 class Build(upstream.Build):
+    @defer.inlineCallbacks
+    def buildFinished(self, text: list[str], results: int) -> Any:
+        is_lost = self.workerforbuilder.worker is None
+        if is_lost and worst_status(self.results, results) == EXCEPTION:
+            results = RETRY  # the worker is lost, and is not at fault
+        if self.buildid is not None:
+            yield super().buildFinished(text, results)
+        is_written = self._build_finished or self.buildid is None
+        if not self._build_finished:
+            self._give_back(results)
+        if self.has_lost_rows or not is_written:
+            d = end_rows(self.master, self.buildid, ' '.join(text), self.results)
+            d.addErrback(log.err, f'while ending the rows of {self}')
+        self._ended.notify(None)
+
     @defer.inlineCallbacks
     def _setup_locks(self) -> Any:
         try:
@@ -63,14 +82,13 @@ class Build(upstream.Build):
         d.addErrback(log.err, f'while stopping {self}')
 
     def releaseLocks(self) -> None:
-        locks, now = self._locks_to_acquire, self.master.reactor.seconds()
-        for lock, access in locks:
-            lock.release(self, access)
-        self.lock_log.ended(self, locks, now)
+        self._end_limit()
+        if self._claim is not None:
+            self._claim.end()
+        self._log_locks(self.lock_log.ended, lost=self.is_lost)
         self._tryScheduleBuildsAfterLockUnlock(locks_released=True)
 
     def _tell_deadlock(self, error: CircleError) -> None:
-        self.lock_log.is_in_deadlock()
         assert error.lock is not None
         error.lock.report('circle', f'{self.lock_name()} fails: {error}')
 
