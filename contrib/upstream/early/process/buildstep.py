@@ -23,6 +23,11 @@ from buildbot_overlay import release
 upstream = release(__name__)
 
 
+class _BuildStepFactory(upstream._BuildStepFactory):
+    # compared in addition to those of the base: two classes may have the same arguments
+    compare_attrs = ('step_class',)
+
+
 class BuildStep(upstream.BuildStep):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
