@@ -14,7 +14,6 @@ from buildbot.locking.copy import CircleError
 from buildbot.locking.copy import LockClaim
 from buildbot.locks import LockError
 from buildbot.process.limits import limit_hold
-from buildbot.process.limits import limit_wait
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import get_real_locks_from_accesses
 from buildbot.process.questions import endable
@@ -72,12 +71,11 @@ class BuildStep(upstream.BuildStep):
         try:
             claim = self._claim = LockClaim(self, self._locks_to_acquire)
             if claim.take_at_once():
-                self._begin_to_hold(claim)
+                self._log_locks(self.lock_log.granted)
                 return defer.succeed(None)
             self._begin_to_wait()
             d = claim.wait()
             self._acquiringLocks = [(claim, None, d)]
-            self._limit = limit_wait(self, claim)
             self._tell_wait(claim)
         except LockError:
             d = defer.fail()
@@ -98,6 +96,15 @@ class BuildStep(upstream.BuildStep):
         self._log_locks(self.lock_log.granted)
         self._limit = limit_hold(self, claim)
 
+    def _has_waited(self, _: Any) -> Any:
+        self._acquiringLocks = []
+        claim = self._claim
+        if self.stopped or claim is None:
+            return None  # the log of the stop says that it waited
+        self._wait_no_more()
+        self._log_locks(self.lock_log.granted)
+        return None
+
     def _tell_deadlock(self, error: CircleError) -> None:
         self.lock_log.is_in_deadlock()
         assert error.lock is not None
@@ -105,7 +112,6 @@ class BuildStep(upstream.BuildStep):
 
     def releaseLocks(self) -> None:
         """Release the locks that the step holds. Calling it again does nothing."""
-        self._end_limit()
         if self._claim is not None:
             self._claim.end()
         self._log_locks(self.lock_log.ended, lost=getattr(self.build, 'is_lost', False))
