@@ -30,7 +30,6 @@ class _BuildStepFactory(upstream._BuildStepFactory):
 class BuildStep(upstream.BuildStep):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        #: since when it has waited for its locks and held them
         self.lock_log: LockLog = LockLog()
         for problem in problems_of(self.locks):
             config.error(f'{self.own_words}: {problem}')
