@@ -49,7 +49,9 @@ class LockAccess(util.ComparableMixin):
     checked: ClassVar[bool] = True
 
     def __init__(self, lockid: Any, mode: str, count: int = 1) -> None:
-        self.lockid, self.mode, self.count = lockid, mode, count
+        self.lockid = lockid
+        self.mode = mode
+        self.count = count
         if not isinstance(lockid, BaseLockId):
             problem = f'{words_for(lockid)} is not a lock, so there is no access to it'
         else:
@@ -257,7 +259,8 @@ class MasterLock(BaseLockId):
     lockClass = RealMasterLock
 
     def __init__(self, name: str, maxCount: int = 1, **rules: Any) -> None:
-        self.name, self.maxCount = name, maxCount
+        self.name = name
+        self.maxCount = maxCount
         self._check()
         self._take_rules(rules)
 
@@ -288,7 +291,8 @@ class WorkerLock(BaseLockId):
         maxCountForWorker: dict[str, int] | None = None,
         **rules: Any,
     ) -> None:
-        self.name, self.maxCount = name, maxCount
+        self.name = name
+        self.maxCount = maxCount
         self._check('maxCountForWorker', maxCountForWorker)
         self._take_rules(rules)
         self.maxCountForWorker = dict(maxCountForWorker or {})
@@ -376,7 +380,8 @@ class BranchLock(BaseLockId):
         key: Any = None,
         **rules: Any,
     ) -> None:
-        self.name, self.maxCount = name, maxCount
+        self.name = name
+        self.maxCount = maxCount
         self._check('maxCountForBranch', maxCountForBranch)
         self._take_rules(rules)
         self.maxCountForBranch = dict(maxCountForBranch or {})

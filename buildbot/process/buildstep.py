@@ -305,6 +305,7 @@ class BuildStep(upstream.BuildStep, LockOwner):
         looks = {name: StepProperties(properties, self) for name in values}
         rendered = [looks[name].render_early(value) for name, value in values.items()]
         yield self._set_rendered(values, rendered)
+        self.rendered = True
         self._to_render_again = {n: value for n, value in values.items() if looks[n].asked}
         for name in DESCRIPTIONS.intersection(self._to_render_again):
             if getattr(self, name) is values[name]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A botmaster that knows of awaited builds, before people can hold locks by hand."""
+"""A botmaster before people can hold locks by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from twisted.internet import defer
 
-from buildbot.process.awaited import Awaited
 from buildbot.process.eye.history import History
 from buildbot.process.eye.watch import Watch
 from buildbot.process.hand.hand import Hand
@@ -18,11 +17,6 @@ upstream = release(__name__)
 
 
 class BotMaster(upstream.BotMaster):
-    def __init__(self) -> None:
-        super().__init__()
-        #: the requests that running builds wait for
-        self.awaited: Awaited = Awaited()
-
     @defer.inlineCallbacks
     def startService(self) -> Any:
         yield super().startService()
