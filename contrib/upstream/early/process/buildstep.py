@@ -34,11 +34,17 @@ class BuildStep(upstream.BuildStep):
         for problem in problems_of(self.locks):
             config.error(f'{self.own_words}: {problem}')
 
+    def _report(self, problems: list[str]) -> None:
+        for problem in problems:
+            config.error(f'{self.own_words}: {problem}')
+
     @defer.inlineCallbacks
     def _render_renderables(self) -> Any:
         if self._name_too_long:
             self.why_not_run = self._name_too_long
             raise ValueError(self._name_too_long)
+        if self.stopped and self.why_not_run is not None:
+            raise upstream.BuildStepCancelled  # nothing else of it is asked for
         renderables: list[str] = []
         accumulateClassList(self.__class__, 'renderables', renderables)
         # a dict, because a class may name a renderable that its base names, too
