@@ -22,12 +22,12 @@ from twisted.python.failure import Failure
 
 from buildbot.locking.copy import CircleError
 from buildbot.locking.copy import LockClaim
+from buildbot.locking.copy import LockError
 from buildbot.locking.copy import UnitsError
+from buildbot.locking.owner import LockOwner
 from buildbot.locking.owner import key_of
 from buildbot.locking.owner import name_of_request
 from buildbot.locking.owner import owner_around_all
-from buildbot.locks import LockError
-from buildbot.locks import LockOwner
 from buildbot.process import metrics
 from buildbot.process.buildstep import first_cause
 from buildbot.process.buildstep import step_that_runs

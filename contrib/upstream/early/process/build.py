@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from buildbot.locking.copy import CircleError
 from buildbot.locking.copy import LockClaim
-from buildbot.locks import LockError
+from buildbot.locking.copy import LockError
 from buildbot.process.latewrite import end_rows
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
