@@ -85,7 +85,7 @@ class Builder(upstream.Builder):
             wake=self.wake,
             wake_granted=self.wake_granted,
             clock=self._find_clock,
-            wait_of=lambda brid: self.request_waits.of(brid),
+            wait_of=self._wait_of,
         )
         self.request_waits = RequestWaits(
             name,
@@ -166,6 +166,9 @@ class Builder(upstream.Builder):
 
     def _awaited_by(self, brid: int) -> LockOwner | None:
         return self._awaited.owner_around(brid, self.name)
+
+    def _wait_of(self, brid: int) -> Any:
+        return self.request_waits.of(brid)
 
     def _is_pending(self, brid: int) -> bool:
         return self.inbox.is_pending(brid) and not self.botmaster.is_in_progress(brid)
