@@ -96,7 +96,6 @@ class Builder(upstream.Builder):
         )
         self.worker_choice = WorkerChoice(
             self.wake,
-            lambda: self.master.config.lateBinding,
             self._needs_of_others,
             self._copy_of_lock,
             lambda copy: definition_of(copy).repairBuilder == self.name,
@@ -423,7 +422,9 @@ class Builder(upstream.Builder):
             return
         self._drop_without_worker()
         has_step_locks = bool(self.worker_choice.step_locks.lockids)
-        if self.reservations and has_step_locks and not self.choose_worker:
+        if not self.reservations or not has_step_locks or self.choose_worker:
+            return
+        if self.master.config.lateBinding:
             # if all idle workers are fed, requests that can wait for room leave the line meanwhile
             if self.worker_choice.leaves_all(self.getAvailableWorkers()):
                 self.reservations.leave_lines_if(lambda request: not request.waitedFor)
