@@ -422,9 +422,8 @@ class Builder(upstream.Builder):
             return
         self._drop_without_worker()
         has_step_locks = bool(self.worker_choice.step_locks.lockids)
-        if not self.reservations or not has_step_locks or self.choose_worker:
-            return
-        if self.master.config.lateBinding:
+        binds_late = self.master.config.lateBinding and not self.choose_worker
+        if self.reservations and has_step_locks and binds_late:
             # if all idle workers are fed, requests that can wait for room leave the line meanwhile
             if self.worker_choice.leaves_all(self.getAvailableWorkers()):
                 self.reservations.leave_lines_if(lambda request: not request.waitedFor)

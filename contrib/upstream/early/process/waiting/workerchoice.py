@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from buildbot.process.waiting.workerchoice import least_crowded
+from buildbot.process.waiting.workerchoice import least_needed
+
 
 class WorkerChoice:
     def best(self, workers: list[Any]) -> list[Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet import defer
 from twisted.python import log
 
+from buildbot.process.questions import GivenUp
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
