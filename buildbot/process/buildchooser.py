@@ -114,8 +114,10 @@ class ReservingBuildChooser(BasicBuildChooser):
     @defer.inlineCallbacks
     def _choose_best(self, workers: list[AbstractWorkerForBuilder], request: BuildRequest) -> Any:
         left = list(workers)
+        # a build that waits for this one keeps its worker and locks meanwhile
+        late = self.master.config.lateBinding and not request.waitedFor
         while left and self.bldr.running:
-            best = self.bldr.worker_choice.best(left, request.waitedFor)
+            best = self.bldr.worker_choice.best(left, late)
             if not best:
                 # left for the first worker with room; so are other requests if no worker has room
                 self._is_late = len(left) == len(self._idle_for(request.id))

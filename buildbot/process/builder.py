@@ -85,7 +85,7 @@ class Builder(upstream.Builder):
             wake=self.wake,
             wake_granted=self.wake_granted,
             clock=self._find_clock,
-            wait_of=lambda brid: self.request_waits.of(brid),
+            wait_of=self._wait_of,
         )
         self.request_waits = RequestWaits(
             name,
@@ -96,7 +96,6 @@ class Builder(upstream.Builder):
         )
         self.worker_choice = WorkerChoice(
             self.wake,
-            lambda: self.master.config.lateBinding,
             self._needs_of_others,
             self._copy_of_lock,
             lambda copy: definition_of(copy).repairBuilder == self.name,
@@ -166,6 +165,9 @@ class Builder(upstream.Builder):
 
     def _awaited_by(self, brid: int) -> LockOwner | None:
         return self._awaited.owner_around(brid, self.name)
+
+    def _wait_of(self, brid: int) -> Any:
+        return self.request_waits.of(brid)
 
     def _is_pending(self, brid: int) -> bool:
         return self.inbox.is_pending(brid) and not self.botmaster.is_in_progress(brid)
@@ -420,7 +422,8 @@ class Builder(upstream.Builder):
             return
         self._drop_without_worker()
         has_step_locks = bool(self.worker_choice.step_locks.lockids)
-        if self.reservations and has_step_locks and not self.choose_worker:
+        binds_late = self.master.config.lateBinding and not self.choose_worker
+        if self.reservations and has_step_locks and binds_late:
             # if all idle workers are fed, requests that can wait for room leave the line meanwhile
             if self.worker_choice.leaves_all(self.getAvailableWorkers()):
                 self.reservations.leave_lines_if(lambda request: not request.waitedFor)

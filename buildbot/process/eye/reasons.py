@@ -197,7 +197,8 @@ class Pending:
         if lacking is not None:
             text = f'{plain(worker.workername)} does not have what its steps want of'
             return on_worker('late_binding', f'{text} {plain(lacking)}', worker)
-        if builder.choose_worker is not None or choice.with_room([idle], False):
+        late = builder.master.config.lateBinding
+        if builder.choose_worker is not None or choice.with_room([idle], late):
             return None
         builds = names_of(choice.fed_by(idle))
         text = f'left for a worker with room: on {plain(worker.workername)}, it would wait for'

@@ -1,11 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""New: on which worker a build is best started, and when it is better not bound to one yet.
-
-A build that has begun on a worker can only wait for the step and group locks of that worker, even
-if another worker becomes free. So a request stays in line for the first worker with room. Each
-worker is kept fed, and no more than that: it gets as many builds as can hold its locks, and one
-more, which prepares meanwhile. This works without knowing how long anything takes.
-"""
+"""New: on which worker a build is best started."""
 
 from __future__ import annotations
 
@@ -109,7 +103,7 @@ def is_fed(counts: Counter[str], holders: dict[str, int]) -> bool:
 def load_of(
     locks: StepLocks, worker: Any, by_hand: Callable[[str, str], int]
 ) -> tuple[Counter[str], dict[str, int]]:
-    """Return the ``counts`` and ``holders`` that ``is_fed`` takes, for a builder on a worker.
+    """Return how many builds want each of a builder's locks on a worker, and how many can hold it.
 
     :param by_hand: takes the names of a lock and of a worker; returns how many people hold the copy
         or wait for it. Each of them counts as a build.
@@ -162,10 +156,9 @@ def least_needed(workers: list[Any], needs: Mapping[frozenset[str], int]) -> lis
 
 
 class WorkerChoice:
-    """Chooses an idle worker for a builder's next build, or leaves it for later. It starts nothing.
+    """Chooses an idle worker for a builder's next build, if one is good enough. It starts nothing.
 
     :param wake: makes the distributor look at the builder when a worker has room.
-    :param binds_late: tells whether a build is better left for the first worker with room.
     :param needs_of_others: returns, by set of worker names, how many other builders with pending
         requests could use that set.
     :param copy_of: takes the names of a worker lock and of a worker; returns the copy, or None if
@@ -177,7 +170,6 @@ class WorkerChoice:
     def __init__(
         self,
         wake: Callable[[], Any],
-        binds_late: Callable[[], bool],
         needs_of_others: Callable[[], Mapping[frozenset[str], int]],
         copy_of: Callable[[str, str], Any] = lambda lock, worker: None,
         may_repair: Callable[[Any], bool] = lambda copy: False,
@@ -185,30 +177,36 @@ class WorkerChoice:
         self._copy_of = copy_of
         self._may_repair = may_repair
         self.step_locks = StepLocks()
-        self._binds_late = binds_late
         self._needs_of_others = needs_of_others
         self._first_room = FirstRelease(wake)
 
-    def best(self, workers: list[Any], is_waited_for: bool) -> list[Any]:
+    def best(self, workers: list[Any], late: bool) -> list[Any]:
         """Return the workers on which a build is best started.
 
         :param workers: idle workers to choose from.
-        :param is_waited_for: whether another build waits for this one.
+        :param late: whether a build is better left for the first worker with room.
         :returns: of the workers on which the locks of the builder's steps are least contended, the
             ones that the fewest other builders could use. The list is empty if the build is better
             left for the first worker with room; the builder is woken then.
         """
         connected = [worker for worker in workers if worker.worker is not None]
-        free = self.with_room(connected, is_waited_for)
+        free = self.with_room(connected, late)
         if not free:
             self._wait_for_room(workers)
         best = least_crowded(self.step_locks, free, self._by_hand)
         return least_needed(best, self._needs_of_others())
 
-    def with_room(self, workers: list[Any], is_waited_for: bool) -> list[Any]:
-        """Return the workers, of the given ones, on which a build may as well start now."""
-        # late binding would keep the waiting build's worker and locks occupied for longer
-        late = self._binds_late() and not is_waited_for
+    def with_room(self, workers: list[Any], late: bool) -> list[Any]:
+        """Return the workers, of the given ones, on which a build may as well start now.
+
+        A build that has begun on a worker can only wait for the step and group locks of that
+        worker, even if another worker becomes free. So a request stays in line for the first worker
+        with room. Each worker is kept fed, and no more than that: it gets as many builds as can
+        hold its locks, and one more, which prepares meanwhile. This works without knowing how long
+        anything takes.
+
+        :param late: see ``best``.
+        """
         if late:
             return [worker for worker in workers if self.has_room(worker)]
         return self.in_use(workers)
@@ -266,7 +264,7 @@ class WorkerChoice:
 
         :param workers: the idle workers.
         """
-        if not self._binds_late() or not workers or any(map(self.has_room, workers)):
+        if not workers or any(map(self.has_room, workers)):
             return False
         self._wait_for_room(workers)
         return True

@@ -302,6 +302,31 @@ class Beginning(FailingCase):
         self.assertEqual(self.starting(), {})
 
 
+class Starting(FailingCase):
+    @parameterized.expand([('refused', lambda: False), ('error', lambda: 1 / 0)])
+    @defer.inlineCallbacks
+    def test_given_back_at_last(self, _, answer):
+        """A request whose build does not start is given back as soon as that can be written."""
+        gate = Gate()
+        yield self.setup_lab({'a': {'steps': [GatedStep(gate)]}})
+        builder = self.master.botmaster.builders['a']
+        start = lambda *args: defer.execute(answer)
+        not_now = self.patch(builder, 'maybeStartBuild', start)
+        failing = self.fail_write('unclaimBuildRequests')
+        yield self.request('a')
+        not_now.restore()
+        failing.fails = False
+        self.reactor.advance(10)
+        self.settle()
+        self.master.botmaster.maybeStartBuildsForBuilder('a')
+        self.settle()
+        self.open(gate, SUCCESS)
+        self.assertEqual((yield self.requests()), [(True, SUCCESS)])
+        self.assertEqual(self.starting(), {})
+        self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
+        self.flushLoggedErrors(ZeroDivisionError)
+
+
 class Completion(FailingCase):
     """Build p waits for a build c that it triggers, and holds a lock meanwhile."""
 

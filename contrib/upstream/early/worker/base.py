@@ -35,3 +35,8 @@ class AbstractWorker(upstream.AbstractWorker):
             yield defer.DeferredList(
                 [self.attachBuilder(builder) for builder in attached], consumeErrors=True
             )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes another build."""
+        return self.canStartBuild()

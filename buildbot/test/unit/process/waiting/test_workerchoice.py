@@ -125,16 +125,15 @@ class Choice(unittest.TestCase):
 
     @parameterized.expand(
         [
-            # builds on each idle worker, whether it binds late -> left for later, who was asked
-            ('none_has_room', {'w1': FED, 'w2': FED}, True, True, 'w1 w2'),
-            ('one_has', {'w1': FED, 'w2': [], 'w3': FED}, True, False, 'w1 w2'),
-            ('no_worker', {}, True, False, ''),
-            ('binds_early', {'w1': FED}, False, False, ''),
+            # builds on each idle worker -> left for later, who was asked
+            ('none_has_room', {'w1': FED, 'w2': FED}, True, 'w1 w2'),
+            ('one_has', {'w1': FED, 'w2': [], 'w3': FED}, False, 'w1 w2'),
+            ('no_worker', {}, False, ''),
         ]
     )
-    def test_leaves_all(self, _, builds, late, left, asked):
+    def test_leaves_all(self, _, builds, left, asked):
         """A build is left for later if no idle worker has room; the first that has is enough."""
-        choice, found = WorkerChoice(list, lambda: late, dict), []
+        choice, found = WorkerChoice(list, dict), []
         choice.step_locks = step_locks(step(BOARD.access('exclusive')))
         has_room = choice.has_room
 
