@@ -12,12 +12,15 @@ from urllib.error import URLError
 
 from buildbot.process.results import EXCEPTION
 from buildbot.test.util.reallab import RealLab
+from buildbot.test.util.reallabfiles import MASTER
 
 OUTAGE = 30  # seconds
 
 
 class DatabaseCase(RealLab):
     """A fault of the database: subclasses define ``begin`` and ``end``. It has no test."""
+
+    tac = MASTER  # a connection that is kept does not mind where its file goes
 
     def begin(self) -> None:
         raise NotImplementedError

@@ -23,7 +23,7 @@ from buildbot.config.steps import steps_of_builder
 from buildbot.scripts.checkconfig import checkconfig
 from buildbot.test.util.processes import PATIENCE
 from buildbot.test.util.reallabfiles import BIN
-from buildbot.test.util.reallabfiles import MASTER
+from buildbot.test.util.reallabfiles import QUICK_MASTER
 from buildbot.test.util.reallabfiles import empty_database
 from buildbot.warnings import DeprecatedApiWarning
 
@@ -220,7 +220,7 @@ class Life(Case):
         directory = self.base / 'master'
         directory.mkdir()
         (directory / 'state.sqlite').write_bytes(empty_database())
-        (directory / 'buildbot.tac').write_text(MASTER)
+        (directory / 'buildbot.tac').write_text(QUICK_MASTER)
         config = CONFIG.format(example=str(EXAMPLES / 'migration_old.cfg'))
         (directory / 'master.cfg').write_text(config)
         self.master = Lines()

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from parameterized import parameterized
 from twisted.internet import defer
 
 from buildbot.process.results import CANCELLED
+from buildbot.test.util.pagecase import LOOKS
 from buildbot.test.util.pagecase import MARKUP
 from buildbot.test.util.pagecase import PageCase
 
@@ -41,17 +41,17 @@ class Hand(PageCase):
     passwords = {'alice': 'secret', 'bob': 'secret', MARKUP: 'secret'}
 
     @defer.inlineCallbacks
-    def look_as(self, name, at='/locks', **words):
+    def look_as(self, name, at='/locks'):
         """Open a browser in which somebody has logged in."""
-        window = yield self.look(**words)
+        window = yield self.look()
         yield window.log_in(name, 'secret')
         yield window.visit(at)
         return window
 
     @defer.inlineCallbacks
-    def look_at(self, lock, name='alice', **words):
+    def look_at(self, lock, name='alice'):
         """Open the page of a lock."""
-        window = yield self.look_as(name, **words)
+        window = yield self.look_as(name)
         yield window.see(lock)
         yield window.click(lock)
         yield window.see('What people did')
@@ -253,15 +253,8 @@ class Hand(PageCase):
         yield window.see('it is yours.')
         self.assertEqual((yield self.holders()), ['alice'])
 
-    @parameterized.expand(
-        [
-            ('light', {}),
-            ('dark', {'dark': True}),
-            ('telephone', {'width': 360}),
-        ]
-    )
     @defer.inlineCallbacks
-    def test_fits(self, name, words):
+    def test_fits(self):
         """Pages on which something can be done, and dialogs, fit, and all can use them."""
         yield self.start('firmware')
         yield self.request('nightly')
@@ -269,12 +262,16 @@ class Hand(PageCase):
         yield self.act('alice', 'hold', until=self.in_an_hour(), reason='it is on my desk')
         yield self.act(MARKUP, 'hold', until=self.in_an_hour(), reason=MARKUP)
         yield self.act('bob', 'quarantine', reason='the probe is broken')
-        window = yield self.look_at('board', **words)
-        yield window.see('Waiting 5', MARKUP)
-        yield self.fits(window, f'hand-{name}')
-        yield window.click('Hold board')
-        yield window.see('You wait in line for it as builds do.')
-        yield window.click('Hold')
-        yield window.see('Say why: everyone who waits sees it.')
-        yield self.fits(window, f'dialog-{name}')
-        self.assertEqual((yield window.run('return document.title')), 'Buildbot')
+        window = yield self.look_as('alice')
+        for name, words in LOOKS.items():
+            yield window.appear(**words)
+            yield window.visit('/locks')
+            yield window.click('board')
+            yield window.see('What people did', 'Waiting 5', MARKUP)
+            yield self.fits(window, f'hand-{name}')
+            yield window.click('Hold board')
+            yield window.see('You wait in line for it as builds do.')
+            yield window.click('Hold')
+            yield window.see('Say why: everyone who waits sees it.')
+            yield self.fits(window, f'dialog-{name}')
+            self.assertEqual((yield window.run('return document.title')), 'Buildbot')

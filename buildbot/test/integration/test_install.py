@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import venv
@@ -109,6 +110,25 @@ class Life(unittest.SynchronousTestCase):
         # most of what it would compile is never imported, and the libraries are there
         self.pip('install', '--no-compile', '--no-deps', *arguments)
 
+    def set_aside(self, name):
+        """Take a package out of the environment; return what puts it back instead of any other."""
+        aside = self.base / 'aside'
+        aside.mkdir()
+
+        def paths():
+            return [self.site / name, *self.site.glob(f'{name}-*.dist-info')]
+
+        for path in paths():
+            path.rename(aside / path.name)
+
+        def put_back():
+            for path in paths():
+                shutil.rmtree(path)
+            for path in list(aside.iterdir()):
+                path.rename(self.site / path.name)
+
+        return put_back
+
     def files_of_release(self):
         code = 'import buildbot, buildbot_worker; print(buildbot.__path__[-1])'
         code += '; print(*buildbot_worker.__path__)'
@@ -172,6 +192,7 @@ class Life(unittest.SynchronousTestCase):
         self.assert_all_refused(neither, BUILDBOT_INTERLOCK='0')
 
         # another release under it is refused, whatever starts it; the interpreter itself starts
+        put_back = self.set_aside('buildbot')
         self.install('buildbot==4.2.1')
         misfit = (
             f'buildbot-interlock {overlay.__version__} was made for buildbot >=4.3,<4.4 and finds'
@@ -181,7 +202,7 @@ class Life(unittest.SynchronousTestCase):
         )
         self.assert_all_refused(misfit)
         self.good('python', '-c', 'print(1)')
-        self.install('buildbot==4.3.0')
+        put_back()
 
         # its tables are dropped when that is asked for, and made anew by the next start
         tables = sorted([VERSION_TABLE, *OWN_TABLES])

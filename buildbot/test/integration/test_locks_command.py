@@ -26,7 +26,7 @@ from buildbot.clients.locks.command import run
 from buildbot.scripts.locks import LocksOptions
 from buildbot.test.util.processes import PATIENCE
 from buildbot.test.util.reallabfiles import BIN
-from buildbot.test.util.reallabfiles import MASTER
+from buildbot.test.util.reallabfiles import QUICK_MASTER
 from buildbot.test.util.reallabfiles import empty_database
 
 CONFIG = """
@@ -126,7 +126,7 @@ class RealMaster(unittest.TestCase):
         directory = base / 'master'
         directory.mkdir()
         (directory / 'state.sqlite').write_bytes(empty_database())
-        (directory / 'buildbot.tac').write_text(MASTER)
+        (directory / 'buildbot.tac').write_text(QUICK_MASTER)
         (directory / 'master.cfg').write_text(f'PIPE = {str(self.pipe)!r}\n{CONFIG}')
         self.base = base
         self.master = Told(

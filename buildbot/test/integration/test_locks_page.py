@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from parameterized import parameterized
 from twisted.internet import defer
 
 from buildbot.process.results import SUCCESS
 from buildbot.test.util.crowd import gather
+from buildbot.test.util.pagecase import LOOKS
 from buildbot.test.util.pagecase import MARKUP
 from buildbot.test.util.pagecase import PageCase
 
@@ -90,26 +90,21 @@ class Pages(PageCase):
         yield self.fits(window, 'hostile')
         self.assertEqual((yield window.run('return document.title')), 'Buildbot')
 
-    @parameterized.expand(
-        [
-            ('light', {}),
-            ('dark', {'dark': True}),
-            ('telephone', {'width': 360}),
-        ]
-    )
     @defer.inlineCallbacks
-    def test_many(self, name, words):
+    def test_many(self):
         """Of 500 copies a page is shown, which fits, and which all can use."""
         codebases = [f'c{number:03}' for number in range(500)]
         yield self.start('branches', codebases=codebases)
         yield self.request('releases', codebases=codebases)
-        window = yield self.look(**words)
-        yield window.visit('/locks')
-        yield window.see('version', '500 of 500')
-        yield self.fits(window, f'locks-{name}')
-        yield window.click('version')
-        yield window.see('Held by 500', 'Waiting 500', '1–20 of 500')
-        yield self.fits(window, f'copies-{name}')
+        window = yield self.look()
+        for name, words in LOOKS.items():
+            yield window.appear(**words)
+            yield window.visit('/locks')
+            yield window.see('version', '500 of 500')
+            yield self.fits(window, f'locks-{name}')
+            yield window.click('version')
+            yield window.see('Held by 500', 'Waiting 500', '1–20 of 500')
+            yield self.fits(window, f'copies-{name}')
 
     @defer.inlineCallbacks
     def test_crowd(self):

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ else:
 
 #: Seconds until what is to be seen must be seen, on a machine that does other things, too.
 PATIENCE = 120
+
+BLANK = 'about:blank'
 
 # What follows calls back once it is true; it is asked whenever the page changes.
 UNTIL = """
@@ -98,25 +102,47 @@ AXE = """
 """
 
 
+@lru_cache(maxsize=1)
+def chromium() -> Any:
+    """Return the driver of the one browser that all tests of this process share.
+
+    A browser of its own would take a test as long as what it looks at. It ends with the process.
+    """
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for word in ('--headless=new', '--no-sandbox', '--disable-dev-shm-usage'):
+        options.add_argument(word)
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    atexit.register(driver.quit)
+    driver.set_script_timeout(PATIENCE)
+    return driver
+
+
 class Browser:
-    """One window. What it is asked is done in a thread; each answer is a Deferred.
+    """The window of a test. What it is asked is done in a thread; each answer is a Deferred.
 
     :param address: of the master, with a slash at the end.
-    :param width: of the window, in pixels.
-    :param dark: whether it asks for dark colours.
     """
 
-    def __init__(self, address: str, width: int = 1280, dark: bool = False) -> None:
+    def __init__(self, address: str) -> None:
         self.address = address
-        self.width = width
-        self.dark = dark
         self._driver: Any = None
 
     def open(self) -> defer.Deferred[None]:
+        """Open it; it knows nothing of what another test has seen."""
         return threads.deferToThread(self._open)
 
+    def appear(self, **words: Any) -> defer.Deferred[None]:
+        """Leave the page, and show the next ones otherwise.
+
+        :param width: of the window, in pixels; 1280 without it.
+        :param dark: whether it asks for dark colours.
+        """
+        return threads.deferToThread(self._appear, **words)
+
     def close(self) -> defer.Deferred[None]:
-        return threads.deferToThread(self._driver.quit)
+        """Leave the page, which else would go on to ask its master."""
+        return threads.deferToThread(self._driver.get, BLANK)
 
     def visit(self, route: str) -> defer.Deferred[None]:
         return threads.deferToThread(self._driver.get, f'{self.address}#{route}')
@@ -167,18 +193,17 @@ class Browser:
         return threads.deferToThread(self._faults, axe)
 
     def _open(self) -> None:
-        options = webdriver.ChromeOptions()
-        options.binary_location = CHROMIUM
-        for word in ('--headless=new', '--no-sandbox', '--disable-dev-shm-usage'):
-            options.add_argument(word)
-        self._driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-        self._driver.set_script_timeout(PATIENCE)
-        self._command('Emulation.setDeviceMetricsOverride', **self._metrics())
-        colours = {'name': 'prefers-color-scheme', 'value': 'dark' if self.dark else 'light'}
-        self._command('Emulation.setEmulatedMedia', features=[colours])
+        self._driver = chromium()
+        self._command('Network.clearBrowserCookies')
+        self._command('Network.clearBrowserCache')
+        self._appear()
 
-    def _metrics(self) -> dict[str, Any]:
-        return {'width': self.width, 'height': 900, 'deviceScaleFactor': 1, 'mobile': False}
+    def _appear(self, width: int = 1280, dark: bool = False) -> None:
+        self._driver.get(BLANK)
+        metrics = {'width': width, 'height': 900, 'deviceScaleFactor': 1, 'mobile': False}
+        self._command('Emulation.setDeviceMetricsOverride', **metrics)
+        colours = {'name': 'prefers-color-scheme', 'value': 'dark' if dark else 'light'}
+        self._command('Emulation.setEmulatedMedia', features=[colours])
 
     def _command(self, name: str, **words: Any) -> None:
         self._driver.execute_cdp_cmd(name, words)
@@ -193,7 +218,7 @@ class Browser:
     def _log_in(self, name: str, password: str) -> None:
         self._driver.get(self.address)
         self._driver.execute_async_script(LOG_IN, name, password)
-        self._driver.get('about:blank')  # else the page that is there stays, with who it knows
+        self._driver.get(BLANK)  # else the page that is there stays, with who it knows
 
     def _write(self, label: str, text: str) -> None:
         self._driver.execute_async_script(FOCUS, label)

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 from twisted.internet import defer
+from twisted.internet import reactor
+from twisted.internet import tcp
 
 from buildbot.plugins import util
 from buildbot.process.results import SUCCESS
@@ -24,6 +26,9 @@ AXE = Path(SOURCE or '', 'www/locks_view/node_modules/axe-core/axe.min.js')
 #: A folder in which the pictures that the tests take are kept.
 PICTURES = os.environ.get('INTERLOCK_PICTURES')
 
+#: What a page must look well in, for each name: words of ``Browser.appear``.
+LOOKS = {'light': {}, 'dark': {'dark': True}, 'telephone': {'width': 360}}
+
 #: A name that must be shown as it is.
 MARKUP = '<img src=x onerror="document.title=1">'
 
@@ -34,6 +39,13 @@ BEYOND = """
         .filter(each => each.scrollWidth > each.clientWidth)
         .map(each => each.className);
 """
+
+
+def hang_up():
+    """Cut the connections that the browser, which goes on, keeps for what it may ask next."""
+    for reader in reactor.getReaders():
+        if isinstance(reader, tcp.Server):
+            reader.abortConnection()
 
 
 class PageCase(RunMasterBase):
@@ -110,13 +122,14 @@ class PageCase(RunMasterBase):
         yield consumer.stopConsuming()
 
     @defer.inlineCallbacks
-    def look(self, **words):
+    def look(self):
         """Open a browser on this master.
 
         :returns: Deferred of the browser.
         """
-        window = Browser(f'http://127.0.0.1:{self.master.www.getPortnum()}/', **words)
+        window = Browser(f'http://127.0.0.1:{self.master.www.getPortnum()}/')
         yield window.open()
+        self.addCleanup(hang_up)
         self.addCleanup(window.close)
         return window
 

@@ -22,7 +22,7 @@ from buildbot.test.util.processes import PATIENCE
 from buildbot.test.util.processes import Process
 from buildbot.test.util.reallabfiles import BIN
 from buildbot.test.util.reallabfiles import CONFIG
-from buildbot.test.util.reallabfiles import MASTER
+from buildbot.test.util.reallabfiles import QUICK_MASTER
 from buildbot.test.util.reallabfiles import WORKER
 from buildbot.test.util.reallabfiles import empty_database
 from buildbot.test.util.witness import COMMAND
@@ -34,6 +34,7 @@ WORKERS = ('w1', 'w2')
 class RealLab(unittest.SynchronousTestCase):
     """A test with a master, two workers and the witness of what they do.
 
+    :cvar tac: what starts the master.
     :ivar more: what is added to the configuration.
     :ivar master: the process of the master.
     :ivar workers: the processes of the workers, by name.
@@ -42,6 +43,7 @@ class RealLab(unittest.SynchronousTestCase):
     if find_spec('buildbot_www') is None:
         skip = 'there is no buildbot-www'
 
+    tac = QUICK_MASTER
     more = ''
 
     def setUp(self) -> None:
@@ -63,7 +65,7 @@ class RealLab(unittest.SynchronousTestCase):
         directory = self.base / 'master'
         directory.mkdir()
         (directory / 'master.cfg').write_text(CONFIG + self.more)
-        (directory / 'buildbot.tac').write_text(MASTER)
+        (directory / 'buildbot.tac').write_text(self.tac)
         self.make_database()
         self.workers: dict[str, Process] = {}
         self.start_master()

@@ -68,6 +68,14 @@ from buildbot.master import BuildMaster
 application = service.Application('master')
 BuildMaster('.', 'master.cfg').setServiceParent(application)
 """
+#: A master that keeps its connection to the database. With SQLite Buildbot has a new one for each
+#: call, which reads the names of all columns again: half of what such a master does.
+QUICK_MASTER = f"""
+from buildbot.db import enginestrategy
+from sqlalchemy.pool import QueuePool
+
+enginestrategy.NullPool = QueuePool
+{MASTER}"""
 WORKER = """
 from twisted.application import service
 from buildbot_worker.bot import Worker
