@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import atexit
 import shutil
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -102,24 +100,8 @@ AXE = """
 """
 
 
-@lru_cache(maxsize=1)
-def chromium() -> Any:
-    """Return the driver of the one browser that all tests of this process share.
-
-    A browser of its own would take a test as long as what it looks at. It ends with the process.
-    """
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for word in ('--headless=new', '--no-sandbox', '--disable-dev-shm-usage'):
-        options.add_argument(word)
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    atexit.register(driver.quit)
-    driver.set_script_timeout(PATIENCE)
-    return driver
-
-
 class Browser:
-    """The window of a test. What it is asked is done in a thread; each answer is a Deferred.
+    """One window. What it is asked is done in a thread; each answer is a Deferred.
 
     :param address: of the master, with a slash at the end.
     """
@@ -129,7 +111,6 @@ class Browser:
         self._driver: Any = None
 
     def open(self) -> defer.Deferred[None]:
-        """Open it; it knows nothing of what another test has seen."""
         return threads.deferToThread(self._open)
 
     def appear(self, **words: Any) -> defer.Deferred[None]:
@@ -141,8 +122,7 @@ class Browser:
         return threads.deferToThread(self._appear, **words)
 
     def close(self) -> defer.Deferred[None]:
-        """Leave the page, which else would go on to ask its master."""
-        return threads.deferToThread(self._driver.get, BLANK)
+        return threads.deferToThread(self._driver.quit)
 
     def visit(self, route: str) -> defer.Deferred[None]:
         return threads.deferToThread(self._driver.get, f'{self.address}#{route}')
@@ -193,9 +173,12 @@ class Browser:
         return threads.deferToThread(self._faults, axe)
 
     def _open(self) -> None:
-        self._driver = chromium()
-        self._command('Network.clearBrowserCookies')
-        self._command('Network.clearBrowserCache')
+        options = webdriver.ChromeOptions()
+        options.binary_location = CHROMIUM
+        for word in ('--headless=new', '--no-sandbox', '--disable-dev-shm-usage'):
+            options.add_argument(word)
+        self._driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+        self._driver.set_script_timeout(PATIENCE)
         self._appear()
 
     def _appear(self, width: int = 1280, dark: bool = False) -> None:

@@ -7,8 +7,6 @@ import os
 from pathlib import Path
 
 from twisted.internet import defer
-from twisted.internet import reactor
-from twisted.internet import tcp
 
 from buildbot.plugins import util
 from buildbot.process.results import SUCCESS
@@ -39,13 +37,6 @@ BEYOND = """
         .filter(each => each.scrollWidth > each.clientWidth)
         .map(each => each.className);
 """
-
-
-def hang_up():
-    """Cut the connections that the browser, which goes on, keeps for what it may ask next."""
-    for reader in reactor.getReaders():
-        if isinstance(reader, tcp.Server):
-            reader.abortConnection()
 
 
 class PageCase(RunMasterBase):
@@ -129,7 +120,6 @@ class PageCase(RunMasterBase):
         """
         window = Browser(f'http://127.0.0.1:{self.master.www.getPortnum()}/')
         yield window.open()
-        self.addCleanup(hang_up)
         self.addCleanup(window.close)
         return window
 
