@@ -49,9 +49,7 @@ class LockAccess(util.ComparableMixin):
     checked: ClassVar[bool] = True
 
     def __init__(self, lockid: Any, mode: str, count: int = 1) -> None:
-        self.lockid = lockid
-        self.mode = mode
-        self.count = count
+        self.lockid, self.mode, self.count = lockid, mode, count
         if not isinstance(lockid, BaseLockId):
             problem = f'{words_for(lockid)} is not a lock, so there is no access to it'
         else:

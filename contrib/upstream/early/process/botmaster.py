@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet import defer
 
+from buildbot.process.awaited import Awaited
 from buildbot.process.eye.history import History
 from buildbot.process.eye.watch import Watch
 from buildbot.process.hand.hand import Hand
@@ -17,6 +18,11 @@ upstream = release(__name__)
 
 
 class BotMaster(upstream.BotMaster):
+    def __init__(self) -> None:
+        super().__init__()
+        #: the requests that running builds wait for
+        self.awaited: Awaited = Awaited()
+
     @defer.inlineCallbacks
     def startService(self) -> Any:
         yield super().startService()

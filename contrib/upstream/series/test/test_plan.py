@@ -330,8 +330,18 @@ class Files(unittest.SynchronousTestCase):
         change = {'file': '../buildbot/lamp.py', 'old': 'on = None', 'new': 'on: bool = None'}
         document(tree, root, change)
         self.assertEqual(tree.read(module), 'on: bool = None\nours = 1\n')
-        document(tree, root, {**change, 'maybe': 'a newer one has it'})
+        document(tree, root, {**change, 'maybe': 'a newer one has it'}, True)
         self.assertRaises(Refusal, document, tree, root, change)
+
+        until = {**change, 'maybe': 'until there is light'}
+        document(tree, root, until)
+        with self.assertRaises(Refusal) as caught:
+            document(tree, root, until, True)
+        self.assertEqual(
+            str(caught.exception),
+            "../buildbot/lamp.py of the manual does not say 'on = None' once",
+        )
+        document(tree, root, {**until, 'maybe': 'until there is light; an older one differs'}, True)
 
     def test_package_of_the_release(self):
         """A package that only adds to one that the checkout does not have is refused."""
