@@ -19,6 +19,7 @@ from pathlib import Path
 
 from . import suite
 from .fix import read_fixes
+from .fixes import FIXES
 from .fork import Fork
 from .names import Refusal
 from .patches import doubted
@@ -43,7 +44,7 @@ def main() -> int:
         series = Series(HERE / 'series.toml')
         folder = Path(words[1]).resolve()
         tree = Tree(Path(words[0]).resolve(), folder / 'tools')
-        fork = Fork(FORK, series, read_fixes(HERE / 'fixes'))
+        fork = Fork(FORK, series, read_fixes(FIXES))
         tree.install_tools(
             [need for commit in series.commits for need in (*commit.requires, *commit.pins)]
         )

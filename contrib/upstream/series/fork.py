@@ -47,6 +47,7 @@ class Fork:
         self.fixes = {fix.name: fix for fix in fixes}
         self._orders: dict[str, Order] = {}
         self._merged: dict[tuple[str, str, str | None], str] = {}
+        self._unfixed: dict[tuple[str, ...], dict[str, str] | None] = {}
         self.sources = {
             path.relative_to(root).as_posix(): path.read_text(encoding='utf-8')
             for path in sorted(root.rglob('*'))
@@ -119,7 +120,10 @@ class Fork:
     def _undone(self, tree: Tree, fix: Fix, texts: dict[str, str]) -> dict[str, str] | None:
         files = sorted({edit.file for edit in fix.edits})
         found = {f: texts.get(f) or tree.original(tree.package / f) or '' for f in files}
-        return fix.undo(found)
+        key = fix.name, *found.values()
+        if key not in self._unfixed:
+            self._unfixed[key] = fix.undo(found)  # the same for nearly all commits
+        return self._unfixed[key]
 
     def picked(self, until: int) -> dict[str, str]:
         """Return the modules of the fork, as far as the first commits have them, by file.
