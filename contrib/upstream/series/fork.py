@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import re
 from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import AbstractSet
 from typing import Sequence
@@ -28,6 +29,7 @@ from .names import parse
 from .names import statements_of
 from .plan import Commit
 from .plan import Series
+from .setupfile import EntryPoint
 from .setupfile import entry_points
 from .setupfile import extend_setup
 from .tree import Tree
@@ -47,6 +49,7 @@ class Fork:
         self.fixes = {fix.name: fix for fix in fixes}
         self._orders: dict[str, Order] = {}
         self._merged: dict[tuple[str, str, str | None], str] = {}
+        self._setups: dict[tuple[str, tuple[str, ...], tuple[EntryPoint, ...]], str] = {}
         self._unfixed: dict[tuple[str, ...], dict[str, str] | None] = {}
         self.sources = {
             path.relative_to(root).as_posix(): path.read_text(encoding='utf-8')
@@ -162,7 +165,7 @@ class Fork:
             if file.endswith('/__init__.py')
         ]
         points = []
-        for point in entry_points(self.root.parent / 'setup.py'):
+        for point in self._entry_points:
             package, _, module = point.module.partition('.')
             if package != 'buildbot':
                 continue
@@ -170,7 +173,14 @@ class Fork:
             if 0 <= self.series.commit_of(file, point.name) <= until:
                 points.append(point)
         if packages or points:
-            tree.write(path, extend_setup(source, packages, points))
+            key = source, tuple(packages), tuple(points)
+            if key not in self._setups:
+                self._setups[key] = extend_setup(source, packages, points)
+            tree.write(path, self._setups[key])
+
+    @cached_property
+    def _entry_points(self) -> list[EntryPoint]:
+        return entry_points(self.root.parent / 'setup.py')
 
     def _module(self, tree: Tree, file: str, source: str, theirs: str | None) -> str:
         key = file, source, theirs
