@@ -44,6 +44,7 @@ def main() -> int:
         series = Series(HERE / 'series.toml')
         folder = Path(words[1]).resolve()
         tree = Tree(Path(words[0]).resolve(), folder / 'tools')
+        series.follow(tree)
         fork = Fork(FORK, series, read_fixes(FIXES))
         tree.install_tools(
             [need for commit in series.commits for need in (*commit.requires, *commit.pins)]

@@ -8,6 +8,7 @@ then the release's is kept under a private name from the series file, and ours c
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Callable
 from typing import NamedTuple
 from typing import Sequence
@@ -18,6 +19,7 @@ import libcst.matchers as m
 from .names import Function
 from .names import Refusal
 from .names import Statement
+from .names import attribute_set
 from .names import code
 from .names import is_docstring
 from .names import only_small
@@ -46,6 +48,8 @@ def is_call_up(node: cst.CSTNode, owner: str | None, name: str) -> bool:
     return m.matches(node, m.Call(func=method | parent | getter))
 
 
+# methods are the same in most commits
+@cache
 def splice(
     ours: Function, theirs: Function, owner: str | None, where: str, skips: bool = False
 ) -> Function:
@@ -171,6 +175,7 @@ class _Calls(cst.CSTTransformer):
         return updated_node if self.change is None else self.change(updated_node)
 
 
+@cache
 def calls_up(function: Function, owner: str | None) -> bool:
     calls = _Calls(owner, function.name.value)
     function.visit(calls)
@@ -354,9 +359,9 @@ def _set_once(
     # an attribute that the release's lines only set gets the value there that ours gives it later
     changed, theirs, is_behind = [], [*body], False
     for statement in statements_of(ours.body):
-        target = _attribute_set(statement) if is_behind else None
+        target = attribute_set(statement) if is_behind else None
         is_behind = is_behind or statement is found.line
-        places = [i for i, s in enumerate(theirs) if target and _attribute_set(s) == target]
+        places = [i for i, s in enumerate(theirs) if target and attribute_set(s) == target]
         mentions = [s for s in theirs if target and m.findall(s, m.Attribute(attr=m.Name(target)))]
         if len(places) != 1 or len(mentions) != 1 or _needs_others(statement):
             changed.append(statement)
@@ -364,18 +369,6 @@ def _set_once(
             place, small = places[0], only_small(statement)
             theirs[place] = theirs[place].with_changes(body=[small])
     return ours.with_changes(body=ours.body.with_changes(body=changed)), theirs
-
-
-def _attribute_set(statement: Statement) -> str | None:
-    small = only_small(statement)
-    target: cst.BaseExpression | None = None
-    if isinstance(small, cst.Assign):
-        target = small.targets[0].target
-    elif isinstance(small, cst.AnnAssign):
-        target = small.target
-    if isinstance(target, cst.Attribute) and m.matches(target.value, m.Name('self')):
-        return target.attr.value
-    return None
 
 
 def _needs_others(statement: Statement) -> bool:

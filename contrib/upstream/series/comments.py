@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from functools import cache
 from typing import Any
 from typing import Sequence
 from typing import TypeVar
@@ -27,6 +28,12 @@ def with_docstring(ours: Described, theirs: Described) -> Described:
 
     The fields of our docstring (``:param x:`` and so on) follow, unless the release's has some.
     """
+    return _with_docstring(ours, theirs)
+
+
+# functions and classes are the same in most commits
+@cache
+def _with_docstring(ours: Any, theirs: Any) -> Any:
     body, known = statements_of(ours.body), _docstring(theirs)
     if known is None or not isinstance(ours.body, cst.IndentedBlock):
         return ours
@@ -70,16 +77,25 @@ def with_comments(ours: Function, replaced: Sequence[Function]) -> Function:
 
     A comment stays before the line that both have once, if ours has no comment there.
     """
-    known, own = _Lines(), _Lines()
-    for function in replaced:
-        function.body.visit(known)
-    ours.body.visit(own)
+    own = _lines_in(ours)
+    count: Counter[str] = Counter()
+    comments: dict[str, Sequence[cst.EmptyLine]] = {}
+    for known in map(_lines_in, replaced):
+        count.update(known.count)
+        comments.update(known.comments)
     said = {
         line: comment
-        for line, comment in known.comments.items()
-        if known.count[line] == 1 and own.count[line] == 1 and line not in own.comments
+        for line, comment in comments.items()
+        if count[line] == 1 and own.count[line] == 1 and line not in own.comments
     }
-    return ours.with_changes(body=ours.body.visit(_Said(said)))
+    return ours.with_changes(body=ours.body.visit(_Said(said))) if said else ours
+
+
+@cache
+def _lines_in(function: Function) -> _Lines:
+    lines = _Lines()
+    function.body.visit(lines)
+    return lines
 
 
 def _line_of(node: Any) -> str:

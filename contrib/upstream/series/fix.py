@@ -19,6 +19,7 @@ from .merge import Ways
 from .merge import merge_module
 from .merge import order_of
 from .names import Refusal
+from .names import parse
 from .tree import Tree
 from .typed import with_annotations
 
@@ -88,9 +89,11 @@ class Fix(NamedTuple):
     def with_test(self, theirs: str) -> str:
         """Return a test module of the release's with the test of the fix."""
         # newer checkouts have types in their tests, too
-        ours = with_annotations(self.source) if TYPED_TEST.search(theirs) else self.source
+        ours = parse(self.source)
+        if TYPED_TEST.search(theirs):
+            ours = with_annotations(ours)
         order = {name: [self.behind, *names] for name, names in order_of(ours).items()}
-        return merge_module(ours, theirs, self.test, NO_WAYS, order)
+        return merge_module(ours, theirs, self.test, NO_WAYS, order).code
 
     def write_into(self, tree: Tree) -> None:
         """Change a checkout.

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from functools import cache
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import AbstractSet
 from typing import Sequence
 
 import libcst as cst
-import libcst.matchers as m
 
 from .fix import Fix
 from .merge import Order
@@ -23,9 +21,10 @@ from .merge import order_of
 from .merge import replaced_module
 from .missing import Missing
 from .missing import binds
+from .names import Function
 from .names import Refusal
-from .names import only_small
-from .names import parse
+from .names import Statement
+from .names import attribute_set
 from .names import statements_of
 from .plan import Commit
 from .plan import Series
@@ -48,11 +47,11 @@ class Fork:
         self.root, self.series = root, series
         self.fixes = {fix.name: fix for fix in fixes}
         self._orders: dict[str, Order] = {}
-        self._merged: dict[tuple[str, str, str | None], str] = {}
+        self._merged: dict[tuple[str, cst.Module, str | None], str] = {}
         self._setups: dict[tuple[str, tuple[str, ...], tuple[EntryPoint, ...]], str] = {}
         self._unfixed: dict[tuple[str, ...], dict[str, str] | None] = {}
         self.sources = {
-            path.relative_to(root).as_posix(): path.read_text(encoding='utf-8')
+            path.relative_to(root).as_posix(): series.read(path)
             for path in sorted(root.rglob('*'))
             if path.suffix in ('.py', '.cfg')
         }
@@ -128,19 +127,23 @@ class Fork:
             self._unfixed[key] = fix.undo(found)  # the same for nearly all commits
         return self._unfixed[key]
 
-    def picked(self, until: int) -> dict[str, str]:
+    def picked(self, until: int) -> dict[str, cst.Module]:
         """Return the modules of the fork, as far as the first commits have them, by file.
 
         :param until: number of the last commit that counts.
         """
-        found = {}
+        found: dict[str, cst.Module] = {}
         for file, source in self.sources.items():
             if file.endswith('.py') and not self._is_package(file):
                 part = self.series.pick(file, source, until)
                 if part is not None:
                     found[file] = part
-        mentioned = {name for source in found.values() for name in _names_mentioned(source)}
-        return {f: _without_idle_attributes(source, mentioned) for f, source in found.items()}
+        mentioned = {name for module in found.values() for name in _names_mentioned(module)}
+        return {f: _without_idle_attributes(module, mentioned) for f, module in found.items()}
+
+    def codes(self, until: int) -> dict[str, str]:
+        """Return the sources of ``picked``."""
+        return {file: code_of(module) for file, module in self.picked(until).items()}
 
     def missing(self, tree: Tree) -> Missing:
         """Return a search for what a commit uses although a later one brings it."""
@@ -151,7 +154,7 @@ class Fork:
             for source in [tree.original(path)]
             if source is not None
         }
-        return Missing(self.picked(len(self.series.commits) - 1), release)
+        return Missing(self.codes(len(self.series.commits) - 1), release)
 
     def _is_package(self, file: str) -> bool:
         return file.endswith('.py') and is_package_of_overlay(self.sources[file])
@@ -182,33 +185,26 @@ class Fork:
     def _entry_points(self) -> list[EntryPoint]:
         return entry_points(self.root.parent / 'setup.py')
 
-    def _module(self, tree: Tree, file: str, source: str, theirs: str | None) -> str:
-        key = file, source, theirs
+    def _module(self, tree: Tree, file: str, module: cst.Module, theirs: str | None) -> str:
+        key = file, module, theirs
         if key not in self._merged:
-            self._merged[key] = self._merge(tree, file, source, theirs)
+            self._merged[key] = self._merge(tree, file, module, theirs)
         return self._merged[key]
 
-    def _merge(self, tree: Tree, file: str, source: str, theirs: str | None) -> str:
-        source = with_annotations(self._for(tree, source))
+    def _merge(self, tree: Tree, file: str, module: cst.Module, theirs: str | None) -> str:
+        module = with_annotations(module)
         ways = self.series.ways(file)
-        if not is_overlaid(source):
-            new = source if theirs is None else replaced_module(source, theirs, ways.described)
-            return as_new(new, tree.header)
+        if not is_overlaid(module):
+            new = module if theirs is None else replaced_module(module, theirs, ways.described)
+            return as_new(new.code, tree.header)
         if theirs is None:
             raise Refusal(f'{file}: the checkout has no such file')
         if file not in self._orders:
-            whole = self.series.pick(file, self.sources[file], len(self.series.commits) - 1) or ''
+            whole = self.series.pick(file, self.sources[file], len(self.series.commits) - 1)
+            assert whole is not None
             merged = merge_module(with_annotations(whole), theirs, file, ways)
             self._orders[file] = order_of(merged)
-        return merge_module(source, theirs, file, ways, self._orders[file])
-
-    def _for(self, tree: Tree, source: str) -> str:
-        # names that the release has since changed
-        for change in self.series.renamed:
-            text = tree.original(tree.package / change['file']) or ''
-            if re.search(rf'^    {change["new"]}\b', text, re.M):
-                source = re.sub(rf'\b{change["old"]}\b', change['new'], source)
-        return source
+        return merge_module(module, theirs, file, ways, self._orders[file]).code
 
 
 def as_new(source: str, header: str) -> str:
@@ -260,63 +256,53 @@ def _attribute_set(statement: ast.AST) -> str | None:
 
 
 @cache
-def _names_mentioned(source: str) -> frozenset[str]:
+def code_of(module: cst.Module) -> str:
+    return module.code
+
+
+@cache
+def _names_mentioned(module: cst.Module) -> frozenset[str]:
     visitor = _Mentioned()
-    visitor.visit(ast.parse(source))
+    visitor.visit(ast.parse(code_of(module)))
     return frozenset(visitor.names)
 
 
-def _without_idle_attributes(source: str, mentioned: AbstractSet[str]) -> str:
+def _without_idle_attributes(module: cst.Module, mentioned: AbstractSet[str]) -> cst.Module:
     # an attribute is set although nothing mentions it yet: it comes with the code that does
-    if not is_overlaid(source):
-        return source
-    return _with_attributes(source, _names_set(source) & mentioned)
+    if not is_overlaid(module):
+        return module
+    return _with_attributes(module, _names_set(module) & mentioned)
 
 
 @cache
-def _names_set(source: str) -> frozenset[str]:
-    init = _Init(None)
-    parse(source).visit(init)
-    return frozenset(init.found)
+def _names_set(module: cst.Module) -> frozenset[str]:
+    lines = [
+        line
+        for owner in module.body
+        if isinstance(owner, cst.ClassDef)
+        for member in statements_of(owner.body)
+        if isinstance(member, Function) and member.name.value == '__init__'
+        for line in statements_of(member.body)
+    ]
+    return frozenset(name for name in map(attribute_set, lines) if name is not None)
 
 
 @cache
-def _with_attributes(source: str, mentioned: frozenset[str]) -> str:
-    changed = parse(source).visit(_Init(mentioned))
-    assert isinstance(changed, cst.Module)
-    return changed.code
+def _with_attributes(module: cst.Module, mentioned: frozenset[str]) -> cst.Module:
+    body: list[cst.CSTNode] = []
+    for owner in module.body:
+        if isinstance(owner, cst.ClassDef) and isinstance(owner.body, cst.IndentedBlock):
+            members = [_init_with(member, mentioned) for member in statements_of(owner.body)]
+            owner = owner.with_changes(body=owner.body.with_changes(body=members))
+        body.append(owner)
+    return module.with_changes(body=body)
 
 
-class _Init(cst.CSTTransformer):
-    # takes from each __init__ the attributes that are not mentioned; or all
-    def __init__(self, mentioned: AbstractSet[str] | None) -> None:
-        self.mentioned = mentioned
-        self.found: set[str] = set()
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
-        return node.name.value == '__init__'
-
-    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
-        return False
-
-    def leave_FunctionDef(
-        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
-    ) -> cst.FunctionDef:
-        if original_node.name.value != '__init__':
-            return updated_node
-        body = [s for s in statements_of(updated_node.body) if not self._is_idle(s)]
-        return updated_node.with_changes(body=updated_node.body.with_changes(body=body))
-
-    def _is_idle(self, statement: cst.BaseStatement) -> bool:
-        small = only_small(statement)
-        if isinstance(small, cst.Assign):
-            target: cst.BaseExpression = small.targets[0].target
-        elif isinstance(small, cst.AnnAssign):
-            target = small.target
-        else:
-            return False
-        if not m.matches(target, m.Attribute(value=m.Name('self'))):
-            return False
-        assert isinstance(target, cst.Attribute)
-        self.found.add(target.attr.value)
-        return self.mentioned is None or target.attr.value not in self.mentioned
+def _init_with(member: Statement, mentioned: AbstractSet[str]) -> Statement:
+    if not isinstance(member, Function) or member.name.value != '__init__':
+        return member
+    lines = statements_of(member.body)
+    left = [line for line in lines if attribute_set(line) in (None, *mentioned)]
+    if len(left) == len(lines):
+        return member  # the same object, so that it need not be merged anew
+    return member.with_changes(body=member.body.with_changes(body=left))

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import AbstractSet
 from typing import Mapping
 from typing import NamedTuple
@@ -60,10 +59,8 @@ class Ways(NamedTuple):
 Order = Mapping[str, Sequence[str]]
 
 
-@cache
-def order_of(source: str) -> Order:
+def order_of(module: cst.Module) -> Order:
     """Return the order of the names that a module and its classes bind, the module's under ''."""
-    module = parse(source)
     order = {'': _names(module.body)}
     for statement in module.body:
         if isinstance(statement, cst.ClassDef):
@@ -75,38 +72,49 @@ def _names(statements: Sequence[cst.CSTNode]) -> list[str]:
     return [name for name in map(name_of, statements) if name is not None]
 
 
-def merge_module(ours: str, theirs: str, where: str, ways: Ways, order: Order | None = None) -> str:
-    """Return the source of the merged module.
+def merge_module(
+    ours: cst.Module, theirs: str, where: str, ways: Ways, order: Order | None = None
+) -> cst.Module:
+    """Return the merged module.
 
-    :param ours: source of the module of the fork.
+    :param ours: the module of the fork.
     :param theirs: source of the release's.
     :param where: the file, for refusals.
     :param order: the final order of all names, if ``ours`` is only a part of the module.
     :raises Refusal: they cannot be merged.
     """
-    module = parse(ours)
     release = parse(theirs)
     statements = [
         s
-        for s in module.body
+        for s in ours.body
         if not is_docstring(s)
         and not is_import(s)
         and not is_type_checking(s)
         and not m.matches(s, RELEASE)
     ]
-    body = merge_imports(module, [s for s in release.body], where)
+    body = merge_imports(ours, [s for s in release.body], where)
     merger = _Merger(where, ways, release, order or {})
     body = merger.merge(statements, body, None)
     if merger.refused:
         raise Refusal('\n'.join(merger.refused))
-    merged = release.with_changes(body=body)
-    if 'upstream' not in merged.code:
-        return merged.code
-    left = merged.visit(_Unqualified())
-    assert isinstance(left, cst.Module)
+    return release.with_changes(body=[_unqualified(statement, where) for statement in body])
+
+
+def _unqualified(statement: Statement, where: str) -> Statement:
+    # without ``upstream.`` before names of the release
+    if isinstance(statement, cst.ClassDef) and isinstance(statement.body, cst.IndentedBlock):
+        members = [_unqualified(member, where) for member in statements_of(statement.body)]
+        block = statement.body.with_changes(body=members)
+        head = statement.with_changes(body=cst.IndentedBlock([])).visit(_Unqualified())
+        assert isinstance(head, cst.ClassDef)
+        return head.with_changes(body=block)
+    if 'upstream' not in code(statement):
+        return statement
+    left = statement.visit(_Unqualified())
+    assert isinstance(left, cst.BaseStatement)
     if m.findall(left, m.Name('upstream')):
         raise Refusal(f'{where}: it names the release where that has no other name')
-    return left.code
+    return left
 
 
 class _Merger:
@@ -231,20 +239,20 @@ class _Merger:
         return ours.with_changes(body=[small.with_changes(value=inlined)])
 
 
-def replaced_module(ours: str, theirs: str, described: AbstractSet[str]) -> str:
+def replaced_module(ours: cst.Module, theirs: str, described: AbstractSet[str]) -> cst.Module:
     """Return a module that replaces the release's, with what that says of its classes.
 
     :param described: see ``Ways``.
     """
-    module, release = parse(ours), parse(theirs)
+    release = parse(theirs)
     body = []
-    for statement in module.body:
+    for statement in ours.body:
         position = position_of(name_of(statement) or '', release.body)
         found = release.body[position] if position is not None else None
         if isinstance(statement, cst.ClassDef) and isinstance(found, cst.ClassDef):
             statement = _replaced_class(statement, found, described)
         body.append(statement)
-    return module.with_changes(body=body).code
+    return ours.with_changes(body=body)
 
 
 def _replaced_class(
@@ -420,9 +428,9 @@ class _Unqualified(cst.CSTTransformer):
         return updated_node
 
 
-def is_overlaid(source: str) -> bool:
+def is_overlaid(module: cst.Module) -> bool:
     """Tell whether a module of the fork says that it replaces one of the release."""
-    return re.search(r'^upstream = ', source, re.M) is not None
+    return position_of('upstream', module.body) is not None
 
 
 def is_package_of_overlay(source: str) -> bool:

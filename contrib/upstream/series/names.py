@@ -58,6 +58,19 @@ def only_small(statement: cst.CSTNode) -> cst.BaseSmallStatement | None:
     return None
 
 
+def attribute_set(statement: Statement) -> str | None:
+    """Return the attribute of ``self`` that a statement sets; None if it sets none."""
+    small = only_small(statement)
+    target: cst.BaseExpression | None = None
+    if isinstance(small, cst.Assign):
+        target = small.targets[0].target
+    elif isinstance(small, cst.AnnAssign):
+        target = small.target
+    if isinstance(target, cst.Attribute) and m.matches(target.value, m.Name('self')):
+        return target.attr.value
+    return None
+
+
 def is_docstring(statement: cst.CSTNode) -> bool:
     small = only_small(statement)
     return isinstance(small, cst.Expr) and isinstance(

@@ -49,7 +49,7 @@ def write_series(tree: Tree, fork: Fork, series: Series, folder: Path) -> list[P
     missing = fork.missing(tree)
     for number, commit in enumerate(series.commits):
         print(f'series: {number + 1} of {len(series.commits)}: {commit.title}', flush=True)
-        late = missing.of(fork.picked(number))
+        late = missing.of(fork.codes(number))
         if late:
             raise Refusal('\n'.join(late))
         write_tree(tree, fork, series, number)

@@ -15,6 +15,7 @@ forms of their own, all but one of these have theirs in a folder there with the 
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from .names import code
 from .names import name_of
 from .names import parse
 from .names import statements_of
+from .tree import Tree
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -87,12 +89,15 @@ class Series:
         self.skipped: dict[str, str] = data['skipped']
         self.described: dict[str, str] = data['described']
         self.renamed: list[dict[str, str]] = data['renamed']
+        #: names that the checkout has changed since the release, with those that it has now
+        self.new_names: dict[str, str] = {}
         self.commits: list[Commit] = []
         self._numbers: dict[str, int] = {symbol: -1 for symbol in self.left_out}
         self._early: dict[str, list[int]] = {}
         self._used: set[str] = set()
         self._known_stages: dict[str, set[int]] = {}
-        self._picked: dict[tuple[str, int], str | None] = {}
+        self._early_read: dict[str, dict[tuple[str, int], cst.CSTNode]] = {}
+        self._picked: dict[tuple[str, int], cst.Module | None] = {}
         for number, commit in enumerate(data['commit']):
             for symbol in commit.pop('symbols'):
                 if symbol in self._numbers:
@@ -145,7 +150,7 @@ class Series:
         )
         return Ways(kept, set(skipped), set(described))
 
-    def pick(self, file: str, source: str, until: int) -> str | None:
+    def pick(self, file: str, source: str, until: int) -> cst.Module | None:
         """Return what the first commits have of a module of the fork, or None if they have nothing.
 
         :param source: of the whole module.
@@ -178,9 +183,25 @@ class Series:
             if symbol.startswith(f'{file}:')
         }
 
-    def _module(self, file: str, source: str, until: int) -> str | None:
+    def follow(self, tree: Tree) -> None:
+        """Use the names of a checkout, where it has others than the release."""
+        for change in self.renamed:
+            text = tree.original(tree.package / change['file']) or ''
+            if re.search(rf'^    {change["new"]}\b', text, re.M):
+                self.new_names[change['old']] = change['new']
+
+    def read(self, path: Path) -> str:
+        """Return a text of the fork with the names that the checkout has."""
+        text = path.read_text(encoding='utf-8')
+        for old, new in self.new_names.items():
+            text = re.sub(rf'\b{old}\b', new, text)
+        return text
+
+    def _module(self, file: str, source: str, until: int) -> cst.Module | None:
         module = parse(source)
-        early = self._early_members(file)
+        if file not in self._early_read:
+            self._early_read[file] = self._early_members(file)
+        early = self._early_read[file]
         body = []
         is_there = False
         for statement in module.body:
@@ -195,16 +216,16 @@ class Series:
             return None
         if not is_there and not 0 <= self.commit_of(file) <= until:
             return None
-        return module.with_changes(body=body).code
+        return module.with_changes(body=body)
 
     def _early_members(self, file: str) -> dict[tuple[str, int], cst.CSTNode]:
         wanted = self._early_forms(file)
         folder = self.path.parent / 'early'
         found: dict[tuple[str, int], cst.CSTNode] = {}
         for number, commit in enumerate(self.commits):
-            for symbol, form in _members(folder / commit.name / file, file).items():
+            for symbol, form in self._members(folder / commit.name / file, file).items():
                 found[symbol, number] = form
-        for symbol, form in _members(folder / file, file).items():
+        for symbol, form in self._members(folder / file, file).items():
             numbers = {n for s, n in wanted if s == symbol and (s, n) not in found}
             found[symbol, numbers.pop() if len(numbers) == 1 else -1] = form
         if found.keys() != wanted:
@@ -264,16 +285,15 @@ class Series:
         self._used.add(symbol)
         return 0 <= self._numbers[symbol] <= until
 
-
-def _members(path: Path, file: str) -> dict[str, cst.CSTNode]:
-    # the functions, values and members of classes in a file of early forms, by symbol
-    found: dict[str, cst.CSTNode] = {}
-    if path.is_file():
-        for statement in parse(path.read_text(encoding='utf-8')).body:
-            if isinstance(statement, cst.ClassDef):
-                for member in statements_of(statement.body):
-                    if name_of(member) is not None:
-                        found[f'{file}:{statement.name.value}.{name_of(member)}'] = member
-            elif name_of(statement) not in (None, 'upstream'):
-                found[f'{file}:{name_of(statement)}'] = statement
-    return found
+    def _members(self, path: Path, file: str) -> dict[str, cst.CSTNode]:
+        # the functions, values and members of classes in a file of early forms, by symbol
+        found: dict[str, cst.CSTNode] = {}
+        if path.is_file():
+            for statement in parse(self.read(path)).body:
+                if isinstance(statement, cst.ClassDef):
+                    for member in statements_of(statement.body):
+                        if name_of(member) is not None:
+                            found[f'{file}:{statement.name.value}.{name_of(member)}'] = member
+                elif name_of(statement) not in (None, 'upstream'):
+                    found[f'{file}:{name_of(statement)}'] = statement
+        return found

@@ -140,21 +140,25 @@ class Tree:
             subprocess.run([ruff, *command, *files], cwd=self.root, check=True)
 
     def install_tools(self, besides: Sequence[str]) -> None:
-        """Install ruff, mypy and what else the checkout asks for, unless they are there.
+        """Install ruff, mypy and what else the checkout asks for, unless these are there.
+
+        If other versions are there, which an earlier checkout has asked for, they go.
 
         :param besides: what our tests need, too.
         """
-        if (self.tools / 'complete').is_file():
-            return
         text = (self.root / 'requirements-ci.txt').read_text(encoding='utf-8')
         lines = [line for line in text.splitlines() if not line.startswith(('-e', 'buildbot'))]
+        # the last commit of the series asks for these itself
+        wanted = '\n'.join(sorted({*lines, *besides})) + '\n'
+        path, complete = self.tools / 'requirements.txt', self.tools / 'complete'
+        if complete.is_file() and path.read_text(encoding='utf-8') == wanted:
+            return
         print("series: installing the checkout's own tools (a minute or two)", flush=True)
         venv.create(self.tools, with_pip=True, clear=True)
-        wanted = self.tools / 'requirements.txt'
-        wanted.write_text('\n'.join([*lines, *besides]) + '\n', encoding='utf-8')
+        path.write_text(wanted, encoding='utf-8')
         pip = [str(self.tools / 'bin' / 'pip'), '--quiet', '--disable-pip-version-check']
-        subprocess.run([*pip, 'install', '-r', str(wanted)], check=True)
-        (self.tools / 'complete').touch()
+        subprocess.run([*pip, 'install', '-r', str(path)], check=True)
+        complete.touch()
 
     def doubts(self) -> list[Doubt]:
         """Return mypy's complaints about the checkout as it is now."""

@@ -19,7 +19,6 @@ from .imports import add_import
 from .names import Function
 from .names import Refusal
 from .names import code
-from .names import parse
 
 ERROR = re.compile(
     r'(?P<file>[^:]+):(?P<line>\d+): error: (?P<text>.*?)(?:  \[(?P<code>[\w-]+)\])?$'
@@ -30,26 +29,40 @@ SCOPE = re.compile(r'( *)(?:class|def|async def) (\w+)')
 NO_MEMBER = re.compile(r'"(?P<owner>\w+)"(?: of "[^"]+")? has no attribute "(?P<member>\w+)"')
 
 
-# a file is mostly the same in the next commit
 @cache
-def with_annotations(source: str) -> str:
+def with_annotations(module: cst.Module) -> cst.Module:
     """Return a module of ours in which each function says what it takes and returns.
 
     What the function does not say becomes ``Any``, or ``None`` if it returns nothing.
     """
+    annotated = [_annotated(statement) for statement in module.body]
+    needs = {name for _, names in annotated for name in names}
+    module = module.with_changes(body=[statement for statement, _ in annotated])
+    if 'Any' in needs:
+        module = add_import(module, 'typing', 'Any')
+    if 'InlineCallbacksType' in needs:
+        module = add_import(module, 'buildbot.util.twisted', 'InlineCallbacksType', typed=True)
+    return module
+
+
+# most functions of a file are the same in the next commit
+@cache
+def _annotated(statement: cst.CSTNode) -> tuple[cst.CSTNode, frozenset[str]]:
+    # a statement with annotations, and the names that these need
+    if isinstance(statement, cst.ClassDef):
+        members = [_annotated(member) for member in statement.body.body]
+        body = statement.body.with_changes(body=[member for member, _ in members])
+        needs = frozenset(name for _, names in members for name in names)
+        return statement.with_changes(body=body), needs
     annotated = _Annotated()
-    changed = parse(source).visit(annotated)
-    assert isinstance(changed, cst.Module)
-    if annotated.needs_any:
-        changed = add_import(changed, 'typing', 'Any')
-    if annotated.needs_inline:
-        changed = add_import(changed, 'buildbot.util.twisted', 'InlineCallbacksType', typed=True)
-    return changed.code
+    changed = statement.visit(annotated)
+    assert isinstance(changed, cst.CSTNode)
+    return changed, frozenset(annotated.needs)
 
 
 class _Annotated(cst.CSTTransformer):
     def __init__(self) -> None:
-        self.needs_any = self.needs_inline = False
+        self.needs: set[str] = set()
 
     def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
         return False
@@ -70,10 +83,11 @@ class _Annotated(cst.CSTTransformer):
 
     def _returns(self, body: _Body, is_inline: bool) -> cst.BaseExpression:
         what = 'Any' if body.returns or (body.yields and not is_inline) else 'None'
-        self.needs_any = self.needs_any or what == 'Any'
+        if what == 'Any':
+            self.needs.add(what)
         if not is_inline or not body.yields:
             return cst.Name(what)
-        self.needs_inline = True
+        self.needs.add('InlineCallbacksType')
         return cst.parse_expression(f'InlineCallbacksType[{what}]')
 
 
@@ -87,7 +101,7 @@ class _Params(cst.CSTTransformer):
     def leave_Param(self, original_node: cst.Param, updated_node: cst.Param) -> cst.Param:
         if updated_node.annotation is not None or updated_node.name.value in ('self', 'cls'):
             return updated_node
-        self.annotated.needs_any = True
+        self.annotated.needs.add('Any')
         equal: cst.AssignEqual | cst.MaybeSentinel = cst.MaybeSentinel.DEFAULT
         if updated_node.default is not None:
             equal = cst.AssignEqual()

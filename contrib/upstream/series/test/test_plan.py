@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import venv
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +15,7 @@ from series.fork import Fork
 from series.fork import as_new
 from series.missing import Missing
 from series.names import Refusal
+from series.names import parse
 from series.patches import copy_folder
 from series.patches import document
 from series.patches import without_member
@@ -127,10 +130,10 @@ class Commits(unittest.SynchronousTestCase):
     def test_pick(self):
         """A file has what the commits so far bring."""
         series = self.series()
-        first = series.pick('lamp.py', LAMP, 0)
+        first = series.pick('lamp.py', LAMP, 0).code
         self.assertIn('def light', first)
         self.assertNotIn('def dim', first)
-        self.assertEqual(series.pick('lamp.py', LAMP, 1), LAMP)
+        self.assertEqual(series.pick('lamp.py', LAMP, 1).code, LAMP)
         self.assertIsNone(series.pick('shades/green.py', 'class Green:\n    pass\n', 0))
 
     def test_early(self):
@@ -141,8 +144,8 @@ class Commits(unittest.SynchronousTestCase):
         self.assertRaises(Refusal, series.pick, 'lamp.py', LAMP, 0)
         early.parent.mkdir()
         early.write_text('class Lamp:\n    def dim(self):\n        return "a little"\n')
-        self.assertIn('a little', series.pick('lamp.py', LAMP, 0))
-        self.assertEqual(series.pick('lamp.py', LAMP, 1), LAMP)
+        self.assertIn('a little', series.pick('lamp.py', LAMP, 0).code)
+        self.assertEqual(series.pick('lamp.py', LAMP, 1).code, LAMP)
         self.assertRaises(Refusal, self.series().pick, 'lamp.py', LAMP, 0)
 
     def test_early_forms(self):
@@ -157,12 +160,12 @@ class Commits(unittest.SynchronousTestCase):
             early.parent.mkdir(parents=True)
             self.assertRaises(Refusal, series.pick, 'lamp.py', LAMP, 0)
             early.write_text(f'class Lamp:\n    def dim(self):\n        return {word!r}\n')
-        self.assertIn('a little', series.pick('lamp.py', LAMP, 0))
-        self.assertIn('more', series.pick('lamp.py', LAMP, 1))
-        self.assertEqual(series.pick('lamp.py', LAMP, 2), LAMP)
+        self.assertIn('a little', series.pick('lamp.py', LAMP, 0).code)
+        self.assertIn('more', series.pick('lamp.py', LAMP, 1).code)
+        self.assertEqual(series.pick('lamp.py', LAMP, 2).code, LAMP)
         (self.folder / 'early' / 'first').mkdir()
         early.rename(self.folder / 'early' / 'first' / 'lamp.py')
-        self.assertIn('more', self.series(series.path.read_text()).pick('lamp.py', LAMP, 0))
+        self.assertIn('more', self.series(series.path.read_text()).pick('lamp.py', LAMP, 0).code)
 
     def test_early_function(self):
         """So is a function, or what a module gives a name to."""
@@ -173,15 +176,15 @@ class Commits(unittest.SynchronousTestCase):
         early = self.folder / 'early' / 'lamp.py'
         early.parent.mkdir()
         early.write_text('make = Lamp\n')
-        self.assertIn('make = Lamp', series.pick('lamp.py', LAMP, 0))
-        self.assertEqual(series.pick('lamp.py', LAMP, 1), LAMP)
+        self.assertIn('make = Lamp', series.pick('lamp.py', LAMP, 0).code)
+        self.assertEqual(series.pick('lamp.py', LAMP, 1).code, LAMP)
 
     def test_base(self):
         """A base class that is named comes with its commit; others come with the class."""
         lamp = LAMP.replace('class Lamp:', 'class Lamp(Dimmer, Bulb):')
         series = self.series(PLAN.replace('"shades/"', '"lamp.py:Lamp(Dimmer)"'))
-        self.assertIn('class Lamp(Bulb):', series.pick('lamp.py', lamp, 0))
-        self.assertEqual(series.pick('lamp.py', lamp, 1), lamp)
+        self.assertIn('class Lamp(Bulb):', series.pick('lamp.py', lamp, 0).code)
+        self.assertEqual(series.pick('lamp.py', lamp, 1).code, lamp)
 
 
 class Files(unittest.SynchronousTestCase):
@@ -229,13 +232,13 @@ class Files(unittest.SynchronousTestCase):
             'def plain(x, *y, z=1):\n    pass\n\n\ndef known(x: int) -> str:\n    return ""\n\n\n'
             '@defer.inlineCallbacks\ndef waits(self):\n    yield 1\n'
         )
-        text = with_annotations(source)
+        text = with_annotations(parse(source)).code
         self.assertIn('def plain(x: Any, *y: Any, z: Any = 1) -> None:', text)
         self.assertIn('def known(x: int) -> str:', text)
         self.assertIn('def waits(self) -> InlineCallbacksType[None]:', text)
         block = 'if TYPE_CHECKING:\n    from buildbot.util.twisted import InlineCallbacksType\n'
         self.assertIn(block, text)
-        self.assertEqual(with_annotations(text), text)
+        self.assertEqual(with_annotations(parse(text)).code, text)
 
     def test_doubts(self):
         """A line that mypy newly doubts is marked; an unused mark is removed."""
@@ -343,13 +346,29 @@ class Files(unittest.SynchronousTestCase):
         )
         document(tree, root, {**until, 'maybe': 'until there is light; an older one differs'}, True)
 
+    def test_tools(self):
+        """Tools in other versions than the checkout asks for are installed anew; else they stay."""
+        root = Path(self.mktemp())
+        (root / 'master' / 'buildbot').mkdir(parents=True)
+        for name in ('locks.py', 'master.py'):
+            (root / 'master' / 'buildbot' / name).write_text('x = 1\n')
+        tree, installed = Tree(root, root / 'tools'), []
+        self.patch(venv, 'create', lambda folder, **_: folder.mkdir(exist_ok=True))
+        self.patch(subprocess, 'run', lambda command, **_: installed.append(command[-1]))
+        path = root / 'requirements-ci.txt'
+        for text in ('ruff==1\n-e master\n', 'ruff==1\n', 'lamp==1\nruff==1\n', 'ruff==2\n'):
+            path.write_text(text)
+            tree.install_tools(['lamp==1'])
+        self.assertEqual(len(installed), 2)
+        self.assertEqual(Path(installed[0]).read_text(), 'lamp==1\nruff==2\n')
+
     def test_package_of_the_release(self):
         """A package that only adds to one that the checkout does not have is refused."""
         root = Path(self.mktemp())
         (root / 'shades').mkdir(parents=True)
         (root / 'shades' / '__init__.py').write_text('extend(__name__)\n')
         tree = SimpleNamespace(package=Path('up'), original=lambda path: None)
-        fork = Fork(root, SimpleNamespace(commits=[]))
+        fork = Fork(root, SimpleNamespace(commits=[], read=Path.read_text))
         with self.assertRaises(Refusal) as caught:
             fork.merge_into(tree, 0)
         self.assertIn('shades/__init__.py', str(caught.exception))
