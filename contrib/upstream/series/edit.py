@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
+from functools import cache
 from typing import Any
 from typing import NamedTuple
 
@@ -62,6 +63,8 @@ class Edit(NamedTuple):
         return None
 
 
+# an edit is applied to the same text for each commit
+@cache
 def span_of(source: str, name: str, where: str) -> tuple[int, int]:
     """Return the lines of a function or class of a module, without its decorators.
 
