@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 from typing import Container
 from typing import Iterable
@@ -111,7 +112,10 @@ class Waiter:
         """Have the place right before another claim, when this one enters the line."""
         priority, age, number = other.place[:3]
         own = self.place_of_its_own if priority == -math.inf else self.place[2]
-        self.place = (priority, age, number - 0.5, own)  # if several do so, the last one comes last
+        # behind all that came before the other; of several claims right before it, the first to
+        # come goes first
+        number = (Fraction(number) + math.ceil(number) - 1) / 2
+        self.place = (priority, age, number, own)
 
     def serve(self) -> None:
         """Grant all that can be granted, to any claim, where this one waits."""

@@ -29,7 +29,6 @@ from buildbot.locking.owner import key_of
 from buildbot.locking.owner import name_of_request
 from buildbot.locking.owner import owner_around_all
 from buildbot.process import metrics
-from buildbot.process.buildstep import first_cause
 from buildbot.process.buildstep import step_that_runs
 from buildbot.process.eye.waitrows import WaitRows
 from buildbot.process.groups.run import always_running
@@ -43,6 +42,7 @@ from buildbot.process.lockfacts import Facts
 from buildbot.process.lockfacts import first_branch
 from buildbot.process.locklog import LockLog
 from buildbot.process.locks import together
+from buildbot.process.rendering import first_cause
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE

@@ -532,7 +532,8 @@ class Builder(upstream.Builder):
         reservations = self._reservations_of(buildrequests[0])
         reservation = reservations.held(buildrequests[0].id)
         if reservation is not None and len(buildrequests) == 1:
-            may_begin = self._is_current(reservation.resolved, workerforbuilder.worker)
+            is_current = self._is_current(reservation.resolved, workerforbuilder.worker)
+            may_begin = is_current and reservation.is_settled
             if may_begin:
                 build.adopt(reservation, workerforbuilder)
         else:

@@ -191,8 +191,11 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         self.sorting_since = None
         if late.active():
             late.cancel()
-        self.left_out.update(set(asked_about).difference(names))
+        left_out = set(asked_about).difference(names)
+        self.left_out.update(left_out)
         known = self.botmaster.builders  # one may have been removed while they were sorted
+        for name in left_out & known.keys():
+            known[name].reservations.leave_all_lines()  # others may have what it was granted
         books = [known[name].reservations for name in names if name in known]
         waiting = [reservations for reservations in books if reservations]
         for i, reservations in enumerate(waiting):

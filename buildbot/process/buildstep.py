@@ -43,6 +43,7 @@ from buildbot.process.locklog import LockLog
 from buildbot.process.locks import get_real_locks_from_accesses
 from buildbot.process.locks import names_of_locks
 from buildbot.process.questions import endable
+from buildbot.process.rendering import first_cause
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
@@ -615,13 +616,6 @@ class BuildStep(upstream.BuildStep, LockOwner):
             tell_release(self, self._claim)
             self._claim.end()
         self._log_locks(self.lock_log.ended, lost=getattr(self.build, 'is_lost', False))
-
-
-def first_cause(why: Failure) -> Failure:
-    """Return the error inside ``FirstError``, the failure of Deferreds waited for together."""
-    while why.check(defer.FirstError):
-        why = why.value.subFailure
-    return why
 
 
 def name_and_message(why: Failure) -> str:

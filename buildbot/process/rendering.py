@@ -9,6 +9,7 @@ from typing import Any
 from typing import Callable
 
 from twisted.internet import defer
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from buildbot.interfaces import IRenderable
@@ -29,8 +30,17 @@ def render(props: Any, value: Any) -> defer.Deferred[Any]:
     None. Here the result is a ``Generator``, which is not a list.
 
     :param props: properties, or an object with properties.
+    :returns: Deferred of the result. If a part of a list cannot be rendered, it fails with the
+        error of that part.
     """
-    return props.render(_guarded(value))
+    return props.render(_guarded(value)).addErrback(first_cause)
+
+
+def first_cause(why: Failure) -> Failure:
+    """Return the error inside ``FirstError``, the failure of Deferreds waited for together."""
+    while why.check(defer.FirstError):
+        why = why.value.subFailure
+    return why
 
 
 def _guarded(value: Any) -> Any:

@@ -130,6 +130,11 @@ class Reservation(LockOwner):
         return self.claim is not None and self.claim.holds
 
     @property
+    def is_settled(self) -> bool:
+        """Whether a build can adopt it: it holds the locks, or the build fails and says why."""
+        return self.holds or self.why_never is not None
+
+    @property
     def is_put_off(self) -> bool:
         """Whether it has left the line until one of its locks is released."""
         return self._first_release.is_awaited and self.why_never is None

@@ -35,8 +35,7 @@ class ReservationBook:
         self.quiet_until = 0.0
 
     def __iter__(self) -> Iterator[Reservation]:
-        in_line = [r for known in self._in_line.values() for r in known.values()]
-        return iter([*in_line, *self._held.values()])
+        return iter([*self.all_in_line(), *self._held.values()])
 
     def __bool__(self) -> bool:
         return bool(self._in_line or self._held)
@@ -64,6 +63,10 @@ class ReservationBook:
     def held(self, brid: int) -> Reservation | None:
         """Return the held reservation of a request, or None."""
         return self._held.get(brid)
+
+    def all_in_line(self) -> list[Reservation]:
+        """Return all reservations in line."""
+        return [r for known in self._in_line.values() for r in known.values()]
 
     def is_in_line(self, brid: int) -> bool:
         """Tell whether a request has a reservation in line."""
@@ -141,7 +144,7 @@ class ReservationBook:
 
     def granted(self) -> list[Reservation]:
         """Return the reservations in line that have been granted their locks."""
-        return [r for known in self._in_line.values() for r in known.values() if r.holds]
+        return [reservation for reservation in self.all_in_line() if reservation.holds]
 
     def granted_elsewhere(self, reservation: Reservation) -> list[Reservation]:
         """Return the same request's granted reservations for other workers."""
@@ -154,8 +157,8 @@ class ReservationBook:
 
     def wait_for_any(self, locks: set[BaseLock]) -> bool:
         """Tell whether a reservation in line claims one of these locks."""
-        in_line = (r for known in self._in_line.values() for r in known.values() if r.claim)
-        return any(not locks.isdisjoint(lock for lock, _ in r.asked) for r in in_line)
+        claimed = (r.asked for r in self.all_in_line() if r.claim)
+        return any(not locks.isdisjoint(lock for lock, _ in asked) for asked in claimed)
 
     def go_before(self, books: Sequence[ReservationBook]) -> None:
         """Give waiting reservations in this book locks that others hold and no build uses yet.
@@ -163,7 +166,8 @@ class ReservationBook:
         :param books: the books of the builders that come after this one in the user's order, in
             that order. Some of their reservations may have to wait again.
         """
-        behind = [reservation for book in books for reservation in book]
+        # a held one is about to become a build, which would run without its locks
+        behind = [reservation for book in books for reservation in book.all_in_line()]
         for reservation in self if behind else ():
             if not reservation.may_go_before:
                 continue

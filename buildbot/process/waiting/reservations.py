@@ -151,7 +151,8 @@ class Reservations(ReservationBook):
                 self._refuse(reservation, brid, workerforbuilder, why)
         if not may_start or self.held(brid) is not reservation:
             return None
-        if not self._is_current(reservation.resolved, workerforbuilder.worker):
+        is_current = self._is_current(reservation.resolved, workerforbuilder.worker)
+        if not (is_current and reservation.is_settled):
             self.give_back(brid)
             self._wake()
             return None

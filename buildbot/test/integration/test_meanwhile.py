@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from parameterized import parameterized
 from sqlalchemy.exc import TimeoutError
 from twisted.internet import defer
@@ -451,9 +453,39 @@ class Meanwhile(DistributionCase):
         self.assertEqual(self.running(), 'a')
         yield self.assert_all_done()
 
-    @parameterized.expand([('reserved', False), ('claimed', True)])
+    @parameterized.expand(['canStartBuild', 'claim'])
     @defer.inlineCallbacks
-    def test_locks_and_failing_database(self, _, is_claimed):
+    def test_order_of_builders(self, what):
+        """The user's order takes no lock from a request whose build is about to begin."""
+        first = ['b']
+
+        def order(master, builders):
+            return sorted(builders, key=lambda builder: builder.name not in first)
+
+        words = {'canStartBuild': self.slow} if what == 'canStartBuild' else {}
+        builders = {name: self.builder(name, self.all) for name in 'xa'}
+        builders['b'] = self.builder('b', self.all, **words)
+        yield self.setup_lab({**builders, 'c': self.builder('c')}, THREE, prioritizeBuilders=order)
+        for name in 'xcba':
+            yield self.request(name)
+        write = self.hold_write('claimBuildRequests', lambda *a, **k: what == 'claim')
+        self.end('x')
+        self.reactor.advance(5)  # longer than a look waits for canStartBuild
+        first[0] = 'a'
+        self.end('c')  # its worker has room now, so all of them are put in order
+        if what == 'claim':
+            write.held.callback(None)
+            self.settle()
+        else:
+            self.answer(True)
+        self.assertEqual(self.running(), 'b')
+        self.end('b')
+        self.assertEqual(self.running(), 'a')
+        yield self.assert_all_done()
+
+    @parameterized.expand(itertools.product(('reserved', 'claimed'), ('whole', 'part')))
+    @defer.inlineCallbacks
+    def test_locks_and_failing_database(self, when, what):
         """A request whose locks the database does not tell is tried again, and does not fail."""
         answers = [TimeoutError('all connections are in use')]
 
@@ -461,11 +493,12 @@ class Meanwhile(DistributionCase):
         def locks(props):
             if answers:
                 raise answers.pop()
-            return [self.all]
+            return [self.all] if what == 'whole' else self.all
 
-        if is_claimed:
+        if when == 'claimed':
             self.patch(BuildRequestDistributor, 'BuildChooser', Chooser)
-        yield self.setup_lab({'a': {**self.builder('a'), 'locks': locks}})
+        rendered = locks if what == 'whole' else [locks]
+        yield self.setup_lab({'a': {**self.builder('a'), 'locks': rendered}})
         yield self.request('a')
         self.reactor.advance(BuildRequestDistributor.again_after)
         self.settle()

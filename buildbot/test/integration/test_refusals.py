@@ -301,6 +301,28 @@ class Order(DistributionCase):
         yield self.assert_all_done()
 
     @defer.inlineCallbacks
+    def test_left_out(self):
+        """A builder that is left out keeps no locks from others; later it has its turn again."""
+        left_out = []
+
+        def order(master, builders):
+            return [builder for builder in builders if builder.name not in left_out]
+
+        access = self.lock.access('exclusive')
+        builders = {name: self.builder(name, access) for name in 'xab'}
+        yield self.setup_lab(builders, ['w1', 'w2', 'w3'], prioritizeBuilders=order)
+        for name in 'xab':
+            self.reactor.advance(5)
+            yield self.request(name)
+        left_out.append('a')
+        self.end('x')
+        self.assertEqual(self.running(), 'b')
+        left_out.clear()
+        self.end('b')
+        self.assertEqual(self.running(), 'a')
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
     def test_no_rest(self):
         """An order that is another one each time does not go on without end."""
         shuffle = Random(1).shuffle

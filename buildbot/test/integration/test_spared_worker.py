@@ -14,10 +14,10 @@ from buildbot.plugins import schedulers
 from buildbot.plugins import steps
 from buildbot.process.build import Build
 from buildbot.process.buildstep import BuildStep
-from buildbot.process.buildstep import first_cause
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import Property
 from buildbot.process.properties import renderer
+from buildbot.process.rendering import first_cause
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE

@@ -438,6 +438,24 @@ class Turns(unittest.SynchronousTestCase):
         scene.end('second')
         self.assertEqual(scene.holding, 'other')
 
+    def test_right_before_one_that_did_so(self):
+        """Whoever gets the place right before such a claim does not come before anyone else."""
+        scene = Scene(L=1, M=1)
+        scene.ask('holds', L=1)
+        scene.ask('other', L=1, M=1)
+        before = scene.ask('last', L=1)
+        for owner in ('third', 'second', 'first'):
+            claim = scene.claims[owner] = Claim(owner, [Want(scene.locks['L'], False, 1)])
+            claim.be_before(scene.claims['last'] if before is None else before)
+            claim.enter()
+            before = claim
+        granted = []
+        for _ in range(5):
+            (holder,) = scene.holding.split()
+            scene.end(holder)
+            granted.append(scene.holding)
+        self.assertEqual(granted, ['other', 'first', 'second', 'third', 'last'])
+
     def test_granted_drain_lets_others_go(self):
         """When the claim for which a lock drains is granted, those it kept waiting go on."""
         scene = Scene(A=1, B=2)

@@ -15,12 +15,12 @@ from twisted.trial import unittest
 from buildbot.config import ConfigErrors
 from buildbot.locking.copy import LockError
 from buildbot.locking.resource import Resource
-from buildbot.process.buildstep import first_cause
 from buildbot.process.properties import Interpolate
 from buildbot.process.properties import Properties
 from buildbot.process.properties import Property
 from buildbot.process.properties import WithProperties
 from buildbot.process.properties import renderer
+from buildbot.process.rendering import first_cause
 from buildbot.process.stepproperties import StepProperties
 
 BOARDS = [

@@ -22,7 +22,7 @@ ANSWERS = {
     'nextBuild': ('last', 'none', 'late', 'error'),
     'locks': ('yes', 'late', 'error'),
     'step locks': ('yes', 'late', 'error'),
-    'prioritizeBuilders': ('yes', 'late', 'error'),
+    'prioritizeBuilders': ('yes', 'late', 'error', 'reversed', 'not the first'),
 }
 
 

@@ -186,6 +186,8 @@ class Invariants(Sight):
             return True
         if self.is_shutting_down() and not wish.is_waited_for:
             return True
+        if wish.builder in self.master.botmaster.brd.left_out:
+            return True
         of_steps = depend_on_worker(self.plan['builders'][wish.builder]['steps'])
         loaded = {build.workername for build in self.running()}
         if of_steps and self.plan['lateBinding'] and wish.worker in loaded:

@@ -135,7 +135,10 @@ class Order:
         def answer(says: str) -> list[Any]:
             if says == 'error':
                 raise UserError('prioritizeBuilders')
-            return sorted(builders, key=lambda builder: builder.name)
+            found = sorted(builders, key=lambda builder: builder.name)
+            if says == 'reversed':
+                found.reverse()
+            return [b for b in found if says != 'not the first' or b.name != 'a']
 
         says = self.says['prioritizeBuilders']
         return self._lab.ask_later('', answer) if says == 'late' else answer(says)
