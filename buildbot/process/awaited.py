@@ -82,6 +82,10 @@ class Awaited:
             if request.id not in self._builds or not ended_for_good(build):
                 self._begun.pop(request.id, None)
 
+    def runs(self, brid: int) -> bool:
+        """Tell whether a build of a request runs on this master."""
+        return any(request.id == brid for build in self.running for request in build.requests)
+
     def is_to_end(self, brid: int) -> bool:
         """Tell whether a build waits for a request that has yet to end."""
         if brid not in self._builds:

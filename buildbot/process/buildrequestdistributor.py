@@ -55,6 +55,13 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         self.left_out: set[str] = set()
 
     @defer.inlineCallbacks
+    def startService(self) -> Any:
+        yield super().startService()
+        if self.master.running:
+            # a clean shutdown was cancelled: nobody has looked at the builders meanwhile
+            self.botmaster.maybeStartBuildsForAllBuilders()
+
+    @defer.inlineCallbacks
     def stopService(self) -> Any:
         self._is_stopping = True  # from now on no builder is looked at
         for builder in list(self._looks):
@@ -227,10 +234,10 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
     def _has_looked(self, result: Any, bldr: Builder, go_on: defer.Deferred[None]) -> None:
         if isinstance(result, Failure):
             log.err(result, f"while looking at builder '{bldr.name}'")
-        bldr.look_for_knots()
         if self._looks.pop(bldr):
             self._look_soon([bldr.name])
         fire(go_on)
+        bldr.look_for_knots()
 
     async def _look_at(self, bldr: Builder) -> None:
         bldr.refusals.begin_look()

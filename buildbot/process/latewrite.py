@@ -96,7 +96,8 @@ def cancel_later(botmaster: Any, brid: int, row: dict[str, Any] | None, reason: 
     :returns: Deferred that fires when the request is cancelled, or the master has been stopped.
     """
     master = botmaster.master
-    if row is None or row['claimed'] or botmaster.is_in_progress(brid):
+    has_begun = botmaster.is_in_progress(brid) or botmaster.awaited.runs(brid)
+    if row is None or row['claimed'] or has_begun:
         yield asyncSleep(AGAIN_AFTER, master.reactor)
         if master.running:
             yield master.data.control('cancel', {'reason': reason}, ('buildrequests', brid))

@@ -121,12 +121,19 @@ class Holds:
             hold.told = row.told
         self._enter(hold)
         if row.held_since is not None and not hold.is_held:  # its lock has fewer units now
-            hold.held_since = None
-            self._write_later(hold, 'in line again', held_since=None)
+            hold.held_since, hold.told = None, ''
+            self._write_later(hold, 'in line again', held_since=None, told='')
+            self._ends.watch(hold)  # it may have been overdue
             if hold.is_waiting:
                 text = f'{hold.person} waits for it again'
                 why = 'there are not enough units for all who held it'
                 self._tell(hold, 'aside', f'{text}: {why}')
+
+    def end_overdue(self) -> None:
+        """End the overdue holds of locks that by now are to be released then."""
+        for hold in list(self._holds.values()):
+            if hold.is_overdue and releases_overdue(hold.copy):
+                self._has_come_to_its_end(hold)
 
     def _make(self, *words: Any) -> Hold:
         # those of Hold that are not the same for all
@@ -281,7 +288,7 @@ class Holds:
         if not hold.is_held:
             text = f'{hold.person} no longer waits for it: the end of the hold, {end}, has come'
             self._end_later(hold, text, at=hold.until)
-        elif getattr(definition_of(hold.copy), 'whenOverdue', 'keep') == 'release':
+        elif releases_overdue(hold.copy):
             text = f'the hold of {hold.person} has ended as planned, {end}'
             self._end_later(hold, text, at=hold.until)
         else:
@@ -300,6 +307,11 @@ class Holds:
         self._ends.stop()
         for hold in self._holds.values():
             hold.stop()
+
+
+def releases_overdue(copy: BaseLock) -> bool:
+    """Tell whether holds of a copy end as planned, and do not become overdue."""
+    return getattr(definition_of(copy), 'whenOverdue', 'keep') == 'release'
 
 
 def known_names(checker: Any) -> Iterator[str]:

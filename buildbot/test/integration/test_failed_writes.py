@@ -22,6 +22,7 @@ from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.groups.tally import Tally
+from buildbot.process.latewrite import cancel_later
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
@@ -472,6 +473,21 @@ class Cancelling(FailingCase):
         self.settle()
         self.assertEqual((yield self.requests()), [(True, CANCELLED)])
         self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
+
+    @defer.inlineCallbacks
+    def test_begun_meanwhile(self):
+        """If its build has begun since the row was read, that build is stopped."""
+        yield self.start()
+        brid = yield self.request('a')
+        row = yield self.master.data.get(('buildrequests', brid))
+        self.lab_workers[0].unpause()
+        self.settle()
+        late = cancel_later(self.master.botmaster, brid, row, 'x')
+        self.reactor.advance(9)
+        self.settle()
+        yield late
+        self.assertEqual((yield self.requests()), [(True, CANCELLED)])
+        self.assertEqual((yield self.builds()), [CANCELLED])
 
     @defer.inlineCallbacks
     def test_read_before(self):

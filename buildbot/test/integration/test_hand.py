@@ -954,6 +954,44 @@ class Restart(HandTestCase):
         [holder] = yield self.get('copies', (yield self.copy_row())['copyid'], 'holders')
         self.assertTrue(holder['overdue'])
 
+    @parameterized.expand([('restart',), ('reconfig',)])
+    @defer.inlineCallbacks
+    def test_released_by_now(self, how: str) -> Any:
+        """An overdue hold ends when the lock is configured to be released then."""
+        yield self.start(WorkerLock('board'))
+        yield self.hold('ann')
+        self.reactor.advance(2 * HOUR)
+        self.settle()
+        self.board = WorkerLock('board', whenOverdue='release')
+        self.lab = {name: {'steps': [self.group()]} for name in self.lab}
+        if how == 'restart':
+            yield self.restart()
+        else:
+            yield self.start_anew(self.board)
+        self.settle()
+        told = [action for action, _ in (yield self.actions())]
+        self.assertEqual(told[2:], ['overdue', 'ended'])
+        yield self.request('fw')
+        self.assertEqual(len(self.gate.running), 1)
+
+    @defer.inlineCallbacks
+    def test_overdue_and_fewer_units(self) -> Any:
+        """An overdue hold that its lock has no units for any more does not wait for them."""
+        yield self.start(WorkerLock('board', maxCount=4))
+        yield self.hold('ann', mode='counting', units=2, until=self.reactor.seconds() + 2 * HOUR)
+        yield self.hold('bob', mode='counting', units=2)
+        self.reactor.advance(HOUR)
+        self.settle()
+        self.board = WorkerLock('board', maxCount=2)
+        self.lab = {name: {'steps': [self.group()]} for name in self.lab}
+        yield self.restart()
+        self.settle()
+        row = yield self.copy_row()
+        self.assertEqual((yield self.get('copies', row['copyid'], 'waiters')), [])
+        (text,) = [t for a, t in (yield self.actions()) if a == 'ended']
+        end = '1970-01-01 01:00 UTC'
+        self.assertEqual(text, f'bob no longer waits for it: the end of the hold, {end}, has come')
+
     @defer.inlineCallbacks
     def test_clock_set_back(self) -> Any:
         """What was told of an end that is yet to come is told again when it comes."""

@@ -448,7 +448,6 @@ class Meanwhile(DistributionCase):
         yield stopped
         self.assertEqual(self.running(), '')
         yield distributor.setServiceParent(self.master.botmaster)
-        self.master.botmaster.maybeStartBuildsForBuilder('a')
         self.settle()
         self.assertEqual(self.running(), 'a')
         yield self.assert_all_done()
