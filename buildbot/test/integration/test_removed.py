@@ -182,9 +182,9 @@ class Builders(Removed):
         distributor = self.master.botmaster.brd
         yield distributor.disownServiceParent()  # as a quick shutdown begins
         self.lose_worker(self.worker.name)
-        yield distributor.setServiceParent(self.master.botmaster)
         request = yield self.master.data.get(('buildrequests', self.brid))
         self.assertEqual((request['complete'], request['claimed']), (False, False))
+        yield distributor.setServiceParent(self.master.botmaster)
 
     @defer.inlineCallbacks
     def test_worker_that_cannot_be_told(self):
