@@ -42,6 +42,9 @@ JOBS ?=
 DEMO_PORT ?= 8010
 DEMO_WORKER_PORT ?= 9989
 
+# What pip installs is not compiled: who imports it first does that, and keeps it for all others.
+export PYTHONDONTWRITEBYTECODE :=
+
 ifneq ($(word 2,$(CURDIR)),)
 $(error the path of the checkout has a space in it: $(CURDIR))
 endif
