@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import builtins
+from functools import lru_cache
 from functools import partial
+from inspect import isclass
+from types import ModuleType
 from typing import Any
 from typing import Callable
 from typing import Mapping
@@ -13,11 +17,15 @@ from twisted.internet import defer
 from twisted.python import log
 from twisted.trial import unittest
 from twisted.trial import util
+from twisted.web.template import tags
+from twisted.web.util import formatFailure
 
 from buildbot.config import BuilderConfig
+from buildbot.data.base import ResourceType
 from buildbot.data.base import updateMethod
 from buildbot.data.builders import Builder
 from buildbot.data.builds import Build
+from buildbot.data.connector import DataConnector
 from buildbot.data.properties import Properties
 from buildbot.data.steps import Step
 from buildbot.data.workers import Worker
@@ -135,37 +143,62 @@ def write_none(*args: Any, **words: Any) -> defer.Deferred[None]:
     return defer.succeed(None)
 
 
-def may_be_heard(master: Any, keys: Sequence[Sequence[str]]) -> bool:
-    """Tell whether anybody consumes a message of a master with one of these keys.
+@lru_cache(maxsize=10_000)
+def may_fit(filters: Sequence[Sequence[str | None]], paths: Sequence[str], event: str) -> bool:
+    """Tell whether a message of an event fits one of these filters.
 
-    :param keys: in which what is in braces stands for an id.
+    :param paths: the keys of its messages; what is in braces stands for an id.
     """
 
-    def may_match(key: Sequence[str], words: Sequence[str | None]) -> bool:
+    def fits(key: Sequence[str], words: Sequence[str | None]) -> bool:
         pairs = zip(key, words)
         same = all(word in (None, part) or part.startswith('{') for part, word in pairs)
         return same and len(key) == len(words)
 
-    filters = [consumer.filter for consumer in master.mq.impl.qrefs]
-    return any(may_match(key, words) for key in keys for words in filters)
+    keys = [(*path.split('/'), event) for path in paths]
+    return any(fits(key, words) for key in keys for words in filters)
+
+
+def may_be_heard(master: Any, paths: Sequence[str], event: str) -> bool:
+    """Tell whether anybody consumes a message of a master about an event."""
+    filters = tuple(tuple(consumer.filter) for consumer in master.mq.impl.qrefs)
+    return may_fit(filters, tuple(paths), event)
 
 
 def unless_unheard(make_event: Callable[..., Any]) -> Callable[..., Any]:
     """Let an event be made only if somebody may hear it; the row that it tells is read for it."""
 
-    def make(kind: Any, rowid: int, event: str) -> Any:
-        if may_be_heard(kind.master, [(*path.split('/'), event) for path in kind.eventPaths]):
-            return make_event(kind, rowid, event)
+    def make(kind: Any, row: Any, event: str) -> Any:
+        if may_be_heard(kind.master, kind.eventPaths, event):
+            return make_event(kind, row, event)
         return defer.succeed(None)
 
     return make
+
+
+@lru_cache(maxsize=1000)
+def kinds_in(module: ModuleType) -> list[str]:
+    """Return the names of the kinds of resources in a module."""
+    found = [(name, getattr(module, name)) for name in dir(module)]
+    return [name for name, it in found if isclass(it) and issubclass(it, ResourceType)]
+
+
+@lru_cache(maxsize=1000)
+def updates_of(kind: type[ResourceType]) -> list[str]:
+    """Return the names of the updates that a kind of resource has."""
+    return [name for name in dir(kind) if hasattr(getattr(kind, name), 'isUpdateMethod')]
+
+
+def names_to_scan(of: Any) -> list[str]:
+    """Return what the data API looks for among all names of a module or resource."""
+    return kinds_in(of) if isinstance(of, ModuleType) else updates_of(of.__class__)
 
 
 def only_written(update: Any) -> Any:
     """Let an update of workers only write to the database unless somebody may hear its event."""
 
     def write(kind: Any, *args: Any, **words: Any) -> Any:
-        if may_be_heard(kind.master, [('workers', '{workerid}', '{event}')]):
+        if may_be_heard(kind.master, ['workers/{workerid}'], '{event}'):
             return update(kind, *args, **words)
         return getattr(kind.master.db.workers, update.__name__)(*args, **words)
 
@@ -206,10 +239,23 @@ class LabTestCase(RunFakeMasterTestCase):
             for kind, update in STATES:
                 self.patch(kind, update, write_none)
         if not self.tells_all:
+            self.patch(ResourceType, 'produceEvent', unless_unheard(ResourceType.produceEvent))
             for kind in ROWS:
                 self.patch(kind, 'generateEvent', unless_unheard(kind.generateEvent))
             for name in WORKER_UPDATES:
                 self.patch(Worker, name, only_written(getattr(Worker, name)))
+
+        # a page about each exception, which nobody reads, and for each master a scan of all names
+        # of the data API, cost more than they show
+        self._patch_word(formatFailure, 'FailureElement', lambda failure: tags.html(str(failure)))
+        self._patch_word(DataConnector._scanModule, 'dir', names_to_scan)
+
+    def _patch_word(self, function: Any, name: str, value: Any) -> None:
+        """Let a name stand for something else in the module of a function."""
+        words = function.__globals__
+        before = words[name] if name in words else getattr(builtins, name)
+        self.addCleanup(words.__setitem__, name, before)
+        words[name] = value
 
     def run(self, result: Any = None) -> Any:
         return with_room(partial(super().run, result))
