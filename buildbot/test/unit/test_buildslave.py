@@ -11,11 +11,13 @@ import os
 import subprocess
 import sys
 import tokenize
+from functools import lru_cache
 from pathlib import Path
 
 import buildbot_worker
 import fissix
 import twisted
+from fissix import refactor
 from parameterized import parameterized
 from twisted.python import log
 from twisted.python import usage
@@ -30,6 +32,13 @@ from buildslave.tac import Tac
 
 MARK = "application = service.Application('buildslave')\n"
 
+RefactoringTool = lru_cache(maxsize=10)(refactor.RefactoringTool)
+
+
+def known_tool(fixers):
+    """Return the same tool for the same fixers: to make one takes longer than all else here."""
+    return RefactoringTool(tuple(fixers))
+
 
 class Directory(unittest.SynchronousTestCase):
     """A slave's directory in which a test writes a buildbot.tac."""
@@ -38,6 +47,7 @@ class Directory(unittest.SynchronousTestCase):
         self.dir = Path(self.mktemp()).resolve()
         self.dir.mkdir()
         self.path = self.dir / 'buildbot.tac'
+        self.patch(refactor, 'RefactoringTool', known_tool)
         self.out = io.StringIO()
         self.patch(sys, 'stdout', self.out)
 

@@ -37,6 +37,7 @@ class Stamp:
 
 class InUse(unittest.TestCase):
     def setUp(self):
+        gc.freeze()  # what other tests have left is looked at no more
         self.botmaster = Botmaster()
 
     @defer.inlineCallbacks
