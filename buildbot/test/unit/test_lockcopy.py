@@ -37,7 +37,8 @@ class Stamp:
 
 class InUse(unittest.TestCase):
     def setUp(self):
-        gc.freeze()  # what other tests have left is looked at no more
+        gc.freeze()  # what other tests have left is not looked at
+        self.addCleanup(gc.unfreeze)
         self.botmaster = Botmaster()
 
     @defer.inlineCallbacks
