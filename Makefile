@@ -14,7 +14,7 @@
 # make check-upstream UPSTREAM=DIR  Buildbot's own suite with and without Interlock
 # make series TREE=DIR              Interlock as patches to a checkout of Buildbot
 # make series-types TREE=DIR        mypy on each commit that make series has made there
-# make series-tests TREE=DIR        Buildbot's own tests at each of them: ONLY=package FROM=n TO=m TOUCHED=1 FIXES=1 MANUAL=1
+# make series-tests TREE=DIR        Buildbot's own tests at each of them: ONLY=package FROM=n TO=m CHANGED=1 FIXES=1 MANUAL=1
 # make fixes TREE=DIR               fixes of Buildbot itself, as patches to a checkout of it
 # make check-fixes TREE=DIR         each of them tried on that checkout by itself (half an hour)
 # make tree TREE=DIR                Interlock merged into a checkout of Buildbot
@@ -128,7 +128,7 @@ series-types: $(VENV)/.series
 series-tests: $(VENV)/.series
 	@test -n '$(TREE)' || { echo 'make series-tests TREE=DIR (where make series was)'; exit 2; }
 	@PYTHONPATH=contrib/upstream $(BIN)/python -m series tests '$(TREE)' patches $(if $(ONLY),--only $(ONLY)) \
-		$(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(if $(TOUCHED),--touched) $(if $(FIXES),--fixes) $(if $(MANUAL),--manual)
+		$(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(if $(CHANGED),--changed) $(if $(FIXES),--fixes) $(if $(MANUAL),--manual)
 
 tree: $(VENV)/.series
 	@test -n '$(TREE)' || { echo 'make tree TREE=DIR (a checkout of Buildbot)'; exit 2; }

@@ -3,15 +3,19 @@
 
 Usage: python outcomes.py FILE SHARD SHARDS PACKAGE...
 
-Of the test modules of all PACKAGEs, this runs every SHARDS-th one, beginning with SHARD.
+Of the test modules of all PACKAGEs, this runs every SHARDS-th one, beginning with SHARD. If TRACED
+is set in the environment, to the root of the checkout, FILE.calls gets what each of them calls.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
+import traced
 from found import cases_of
 from found import suite_of
 from twisted.trial import reporter
@@ -35,6 +39,17 @@ class Outcomes(reporter.Reporter):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.outcomes: dict[str, str] = {}
+        self.calls: dict[str, set[str]] = {}
+
+    def startTest(self, test: Any) -> None:
+        super().startTest(test)
+        if type(test).__module__ not in self.calls:
+            traced.called.clear()
+            self.calls[type(test).__module__] = set()
+
+    def stopTest(self, test: Any) -> None:
+        super().stopTest(test)
+        self.calls[type(test).__module__] |= traced.called
 
     def _note(self, test: Any, outcome: str) -> None:
         known = self.outcomes.get(test.id(), 'success')
@@ -70,10 +85,16 @@ class Outcomes(reporter.Reporter):
         super().done()
         with open(self.file, 'w', encoding='utf-8') as f:
             f.writelines(json.dumps(item) + '\n' for item in sorted(self.outcomes.items()))
+        if 'TRACED' in os.environ:
+            calls = {name: sorted(found) for name, found in self.calls.items()}
+            calls[''] = sorted(traced.shared)
+            Path(f'{self.file}.calls').write_text(json.dumps(calls), encoding='utf-8')
 
 
 def main() -> int:
     Outcomes.file, which, count, *packages = sys.argv[1:]
+    if 'TRACED' in os.environ:
+        traced.trace(Path(os.environ['TRACED']))
     shard, shards = int(which), int(count)
     modules = modules_of(suite_of(*packages))
     mine = sorted(modules)[shard::shards]

@@ -2,7 +2,7 @@
 """Write the series, or the merged tree, into a checkout of Buildbot.
 
 Usage: python -m series tree|patches|types CHECKOUT FOLDER
-       python -m series tests CHECKOUT FOLDER [--touched] [--help]
+       python -m series tests CHECKOUT FOLDER [--changed] [--help]
 
 CHECKOUT is a checkout of Buildbot without changes of its own. ``tree`` merges the whole fork into
 its files, for reading; ``patches`` makes a branch ``interlock`` there with one commit for each

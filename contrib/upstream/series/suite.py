@@ -9,8 +9,10 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 from typing import Sequence
 
+from .changed import Change
 from .fix import read_fixes
 from .fixes import FIXES
 from .tree import Tree
@@ -43,6 +45,11 @@ class Suite:
         if self._before.is_file():
             self.before = json.loads(self._before.read_text(encoding='utf-8'))
         self._good = folder / 'good'
+        self._last = folder / 'last'
+        #: the commit that has run last, and what each test module called and whether it was good
+        self.last: dict[str, Any] = {}
+        if self._last.is_file():
+            self.last = json.loads(self._last.read_text(encoding='utf-8'))
         # what has failed at the checkout, or at an earlier commit
         self._known: set[str] = set()
 
@@ -58,13 +65,13 @@ class Suite:
         for number in range(first, last + 1):
             commit = self.commits[number - 1]
             title = self.clone.git('log', '-1', '--format=%s', commit).strip()
-            same = self._names_of(commit)
+            same = [self.words.only] if self.words.changed else self._names_of(commit)
             key = f'{self.clone.git("rev-parse", f"{commit}^{{tree}}").strip()} {same}'
-            key += f' {self.words.manual}'
+            key += f' {self.words.manual}{" changed" if self.words.changed else ""}'
             print(f'series: testing {number} of {len(self.commits)}: {title}', flush=True)
             if key in good:
                 continue
-            faults = self._faults(commit, same)
+            faults = self._faults(commit, self._names_of(commit))
             for fault in sorted(faults):
                 print(f'  {number}: {fault}', flush=True)
             if faults:
@@ -77,10 +84,13 @@ class Suite:
 
     def _faults(self, commit: str, names: Sequence[str]) -> set[str]:
         # a test that fails gets another chance alone
-        self._run_before(names)
+        self._run_before([self.words.only] if self.words.changed else names)
         before = {test: end for ends in self.before.values() for test, end in ends.items()}
         was_bad = {test for test, end in before.items() if end in BAD}
-        found = bad(self._outcomes(commit, names)) - was_bad
+        outcomes = self._outcomes(commit, names)
+        if self.words.changed:
+            self._keep(commit, outcomes)
+        found = bad(outcomes) - was_bad
         again = self._outcomes(commit, sorted(test for test in found if ' ' not in test))
         found = {test for test in found if again.get(test, 'error') in BAD}
         new = (found | self._others(commit)) - self._known
@@ -92,12 +102,56 @@ class Suite:
         if self.words.fixes:
             tests = {Path('buildbot/test', fix.test) for fix in read_fixes(FIXES)}
             return sorted('.'.join(path.with_suffix('').parts) for path in tests)
-        if not self.words.touched:
+        if not self.words.changed:
             return [self.words.only]
-        changed = self.clone.git('diff', '--name-only', '--diff-filter=d', f'{commit}~', commit)
-        listed = self.clone.git('ls-tree', '-r', '--name-only', commit, 'master/buildbot/test')
-        found = touched(changed.splitlines(), listed.splitlines())
-        return [n for n in found if f'{n}.'.startswith(f'{self.words.only}.')]
+        parent = self.clone.git('rev-parse', f'{commit}~').strip()
+        if self.last.get('commit') != parent or self.last['only'] != self.words.only:
+            self.last = {}
+            return [self.words.only]
+        return self._changed(parent, commit)
+
+    def _changed(self, parent: str, commit: str) -> list[str]:
+        # the test modules that can end otherwise than at the commit before
+        git = self.clone.git
+        paths = git('diff', '--name-only', '--no-renames', parent, commit).splitlines()
+        files = {path: (self._text(parent, path), self._text(commit, path)) for path in paths}
+        change = Change(files)
+        listed = set(git('ls-tree', '-r', '--name-only', commit).splitlines())
+        calls, bad_ones = self.last['calls'], self.last['bad']
+        shared = calls['']
+        found = set()
+        for name in calls.keys() - {''}:
+            path = f'master/{name.replace(".", "/")}.py'
+            if path in listed:
+                again = name in bad_ones or change.concerns(path, [*calls[name], *shared])
+                found.update([name] if again else [])
+        for path in listed & set(paths):
+            if path.startswith('master/buildbot/test/') and Path(path).name.startswith('test_'):
+                found.add('.'.join(Path(path).with_suffix('').parts[1:]))
+        print(f'  {len(found)} of {len(calls) - 1} test modules', flush=True)
+        return sorted(n for n in found if f'{n}.'.startswith(f'{self.words.only}.'))
+
+    def _text(self, commit: str, path: str) -> str | None:
+        if not path.endswith('.py') or not self.clone.git('ls-tree', commit, '--', path):
+            return None
+        return self.clone.git('show', f'{commit}:{path}')
+
+    def _keep(self, commit: str, outcomes: dict[str, str]) -> None:
+        # what the next commit is compared with
+        calls = self.last.get('calls', {'': []})
+        shared = set(calls[''])
+        for path in self.folder.glob('outcomes-*.calls'):
+            found = json.loads(path.read_text(encoding='utf-8'))
+            shared |= set(found.pop('', []))
+            calls.update(found)
+        calls[''] = sorted(shared)
+        names = [n for n in calls if n and any(t.startswith(f'{n}.') for t in bad(outcomes))]
+        self.last = {'commit': commit, 'only': self.words.only, 'calls': calls, 'bad': names}
+        known = tuple(f'{name}.' for name in calls if name)
+        if any(not test.startswith(known) for test in bad(outcomes)):
+            # a module or a run without outcomes: the next commit runs whole
+            self.last = {}
+        self._last.write_text(json.dumps(self.last), encoding='utf-8')
 
     def _run_before(self, names: Sequence[str]) -> None:
         listed = set(self.clone.git('ls-tree', '-r', '--name-only', self.base).splitlines())
@@ -123,9 +177,11 @@ class Suite:
         self._go_to(commit)
         shards = os.cpu_count() or 1
         paths = os.pathsep.join(str(self.clone.root / part) for part in ('master', 'worker', 'pkg'))
+        more = {'TRACED': str(self.clone.root)} if self.words.changed else {}
         running = []
         for shard in range(shards):
             (self.folder / f'outcomes-{shard}').unlink(missing_ok=True)
+            (self.folder / f'outcomes-{shard}.calls').unlink(missing_ok=True)
             words = [f'outcomes-{shard}', str(shard), str(shards), *names]
             command = [str(self.clone.tools / 'bin' / 'python'), str(OUTCOMES), *words]
             with open(self.folder / f'log-{shard}', 'w', encoding='utf-8') as log:
@@ -134,7 +190,12 @@ class Suite:
                         command,
                         cwd=self.folder,
                         # compiled files of one commit must not be used for another
-                        env={**os.environ, 'PYTHONPATH': paths, 'PYTHONDONTWRITEBYTECODE': '1'},
+                        env={
+                            **os.environ,
+                            'PYTHONPATH': paths,
+                            'PYTHONDONTWRITEBYTECODE': '1',
+                            **more,
+                        },
                         stdout=log,
                         stderr=log,
                     )
@@ -199,27 +260,6 @@ def bad(outcomes: dict[str, str]) -> set[str]:
     return {test for test, outcome in outcomes.items() if outcome in BAD}
 
 
-def touched(changed: Sequence[str], listed: Sequence[str]) -> list[str]:
-    """Return the test modules that a commit changes, and those of the modules that it changes.
-
-    :param changed: files, from the root of the checkout.
-    :param listed: all files of the tests.
-    """
-    stems = set()
-    for name in changed:
-        path = Path(name)
-        if path.suffix == '.py' and path.name != '__init__.py' and '/test/' not in name:
-            stems |= {f'test_{path.stem}', f'test_{path.parent.name}_{path.stem}'}
-    found = set()
-    for name in listed:
-        path = Path(name)
-        if path.name.startswith('test_') and path.suffix == '.py':
-            own = path.stem in stems or any(path.stem.startswith(f'{stem}_') for stem in stems)
-            if own or name in changed:
-                found.add('.'.join(path.with_suffix('').parts[1:]))
-    return sorted(found)
-
-
 def main(tree: Tree, count: int, folder: Path, words: Sequence[str]) -> int:
     """Try commits of the series in a checkout.
 
@@ -230,7 +270,7 @@ def main(tree: Tree, count: int, folder: Path, words: Sequence[str]) -> int:
     parser.add_argument('--only', default=WHOLE, metavar='PACKAGE', help='run its tests alone')
     parser.add_argument('--from', dest='first', type=int, default=1, help='the first commit')
     parser.add_argument('--to', dest='last', type=int, help='the last commit')
-    parser.add_argument('--touched', action='store_true', help='run tests of what it changes alone')
+    parser.add_argument('--changed', action='store_true', help='run what can end otherwise alone')
     parser.add_argument('--fixes', action='store_true', help='run the modules of their tests alone')
     parser.add_argument('--manual', action='store_true', help='build the manual, too')
     parsed = parser.parse_args(words)

@@ -11,33 +11,12 @@ import os
 import subprocess
 from pathlib import Path
 
-from parameterized import parameterized
 from twisted.trial import unittest
 
 from series.suite import main
-from series.suite import touched
 from series.tree import Tree
 
 ON, NEVER = 'buildbot.test.test_lamp.Lamp.test_on', 'buildbot.test.test_lamp.Lamp.test_never'
-
-
-class Touched(unittest.SynchronousTestCase):
-    """Which test modules belong to a change."""
-
-    @parameterized.expand(
-        [
-            ('test', ['master/buildbot/test/unit/test_lamp.py'], ['test_lamp']),
-            ('module', ['master/buildbot/lamp.py'], ['test_lamp', 'test_lamp_shade']),
-            ('in_a_folder', ['master/buildbot/db/wire.py'], ['test_db_wire']),
-            ('no_module', ['master/docs/lamp.rst', 'master/buildbot/lamp/__init__.py'], []),
-        ]
-    )
-    def test_touched(self, _, changed, expected):
-        """The tests of a module have its name, or also that of its folder."""
-        names = ['test_lamp', 'test_lamp_shade', 'test_lampion', 'test_db_wire', 'lamp']
-        listed = [f'master/buildbot/test/unit/{name}.py' for name in names]
-        found = [name.rpartition('.')[2] for name in touched(changed, listed)]
-        self.assertEqual(found, expected)
 
 
 class Commits(unittest.SynchronousTestCase):
@@ -103,7 +82,7 @@ class Commits(unittest.SynchronousTestCase):
         self.commit('failure')
         self.commit('error')
         self.commit('success')
-        status, told = self.try_series(3, '--touched')
+        status, told = self.try_series(3)
         self.assertEqual(status, 1)
         self.assertEqual(told[2:], ['  1: B.test_lamp.Lamp.test_on', 'series: 1 failed'])
 
