@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import Container
 from typing import Iterable
 from typing import Mapping
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 PROCESS = 'process'
+PLUGINS = 'master/buildbot/plugins/db.py'  # which reads the entry points of setup.py
 
 
 def pieces(text: str) -> dict[str, str]:
@@ -79,6 +81,8 @@ class Change:
     def __init__(self, files: Mapping[str, tuple[str | None, str | None]]) -> None:
         #: whether it can change the outcome of any test
         self.everything = False
+        #: modules whose code outside of functions changes: what they import stays what it is
+        self.modules: set[str] = set()
         self._gone: set[str] = set()  # functions that changed or went
         self._files: set[str] = set()  # files with something new that their functions may meet
         self._names: set[str] = set()  # of new functions
@@ -90,7 +94,10 @@ class Change:
     def _compare(self, path: str, old: str | None, new: str | None) -> None:
         if is_test(path):
             self._tests.add(path)
-        if not path.endswith('.py') or path.endswith('setup.py'):
+        if path.endswith('setup.py'):
+            self._files.add(PLUGINS)
+            return
+        if not path.endswith('.py'):
             self.everything = True
             return
         if old is None:
@@ -105,26 +112,31 @@ class Change:
             if one is not None and one.startswith('def '):
                 self._gone.add(f'{path}:{name}')
             elif one is not None:
-                self._files.add(path)
-                self.everything |= not is_test(path)
+                self.modules.add(path)
             elif other is not None and other.startswith('def '):
                 owner, _, plain = name.rpartition('.')
-                if owner in before:
-                    self._names.add(plain)
-                    if owner:
-                        self._files.add(path)
+                if owner and owner in before:
+                    self._files.add(path)
+                    if not any(known.startswith(f'{owner}.') for known in before):
+                        self._names.add(plain)  # it may replace that of a base class
 
-    def concerns(self, test: str, called: Iterable[str]) -> bool:
+    def concerns(
+        self, test: str, called: Iterable[str], shared: Iterable[str], importers: Container[str]
+    ) -> bool:
         """Return whether a test module can end otherwise.
 
         :param test: its path.
         :param called: the functions that it has called.
+        :param shared: the functions that are called while modules are imported.
+        :param importers: the files of ``modules``, and those that import these.
         """
-        if self.everything or test in self._tests:
+        if self.everything or test in self._tests or not self._gone.isdisjoint(shared):
+            return True
+        if test in importers:
             return True
         for name in called:
             path, _, inner = name.partition(':')
-            if name == PROCESS or name in self._gone or path in self._files:
+            if name == PROCESS or name in self._gone or path in self._files or path in importers:
                 return True
             if inner.rpartition('.')[2] in self._names:
                 return True

@@ -10,11 +10,13 @@ import re
 import subprocess
 from pathlib import Path
 from typing import Any
+from typing import Iterable
 from typing import Sequence
 
 from .changed import Change
 from .fix import read_fixes
 from .fixes import FIXES
+from .names import Refusal
 from .tree import Tree
 
 OUTCOMES = Path(__file__).resolve().parent.parent / 'outcomes.py'
@@ -46,7 +48,7 @@ class Suite:
             self.before = json.loads(self._before.read_text(encoding='utf-8'))
         self._good = folder / 'good'
         self._last = folder / 'last'
-        #: the commit that has run last, and what each test module called and whether it was good
+        #: the tree that has run last, what each test module called there, and which were bad
         self.last: dict[str, Any] = {}
         if self._last.is_file():
             self.last = json.loads(self._last.read_text(encoding='utf-8'))
@@ -104,32 +106,45 @@ class Suite:
             return sorted('.'.join(path.with_suffix('').parts) for path in tests)
         if not self.words.changed:
             return [self.words.only]
-        parent = self.clone.git('rev-parse', f'{commit}~').strip()
-        if self.last.get('commit') != parent or self.last['only'] != self.words.only:
+        if self.last.get('only') != self.words.only:
             self.last = {}
             return [self.words.only]
-        return self._changed(parent, commit)
+        return self._changed(self.last['tree'], commit)
 
-    def _changed(self, parent: str, commit: str) -> list[str]:
-        # the test modules that can end otherwise than at the commit before
+    def _changed(self, last: str, commit: str) -> list[str]:
+        # the test modules that can end otherwise than in the tree that has run last
         git = self.clone.git
-        paths = git('diff', '--name-only', '--no-renames', parent, commit).splitlines()
-        files = {path: (self._text(parent, path), self._text(commit, path)) for path in paths}
+        paths = git('diff', '--name-only', '--no-renames', last, commit).splitlines()
+        files = {path: (self._text(last, path), self._text(commit, path)) for path in paths}
         change = Change(files)
         listed = set(git('ls-tree', '-r', '--name-only', commit).splitlines())
         calls, bad_ones = self.last['calls'], self.last['bad']
-        shared = calls['']
+        importers = self._importers(commit, change.modules)
         found = set()
         for name in calls.keys() - {''}:
             path = f'master/{name.replace(".", "/")}.py'
             if path in listed:
-                again = name in bad_ones or change.concerns(path, [*calls[name], *shared])
+                again = name in bad_ones or change.concerns(path, calls[name], calls[''], importers)
                 found.update([name] if again else [])
         for path in listed & set(paths):
             if path.startswith('master/buildbot/test/') and Path(path).name.startswith('test_'):
                 found.add('.'.join(Path(path).with_suffix('').parts[1:]))
         print(f'  {len(found)} of {len(calls) - 1} test modules', flush=True)
         return sorted(n for n in found if f'{n}.'.startswith(f'{self.words.only}.'))
+
+    def _importers(self, commit: str, modules: Iterable[str]) -> set[str]:
+        # these files, and those that import them
+        found = set(modules)
+        for path in modules:
+            package, _, name = path.removesuffix('.py').removesuffix('/__init__').rpartition('/')
+            package = package.partition('/')[2].replace('/', '.')
+            pattern = rf'(from|import) {package}(\.{name}\b| import {name}\b)'
+            try:
+                lines = self.clone.git('grep', '-lE', pattern, commit, '--', '*.py')
+            except Refusal:
+                continue  # nobody does
+            found.update(line.partition(':')[2] for line in lines.splitlines())
+        return found
 
     def _text(self, commit: str, path: str) -> str | None:
         if not path.endswith('.py') or not self.clone.git('ls-tree', commit, '--', path):
@@ -146,7 +161,8 @@ class Suite:
             calls.update(found)
         calls[''] = sorted(shared)
         names = [n for n in calls if n and any(t.startswith(f'{n}.') for t in bad(outcomes))]
-        self.last = {'commit': commit, 'only': self.words.only, 'calls': calls, 'bad': names}
+        tree = self.clone.git('rev-parse', f'{commit}^{{tree}}').strip()
+        self.last = {'tree': tree, 'only': self.words.only, 'calls': calls, 'bad': names}
         known = tuple(f'{name}.' for name in calls if name)
         if any(not test.startswith(known) for test in bad(outcomes)):
             # a module or a run without outcomes: the next commit runs whole
