@@ -116,6 +116,23 @@ class Commits(unittest.SynchronousTestCase):
         expected = [f'  2: {told}', 'series: 2 failed']
         self.assertEqual(self.try_series(2), (1, expected))
 
+    def test_changed(self):
+        """If asked for, a test module runs again only if a function that it called is changed."""
+        calls = {'': [], 'buildbot.test.test_lamp': ['master/buildbot/bulb.py:on']}
+        ends = 'grep test_on "${PYTHONPATH%%:*}/ends" > $2'
+        run = f"{ends}; echo '{json.dumps(calls)}' > $2.calls; echo $5 >> {self.folder}/runs"
+        self.program('python', f'case "$1" in *outcomes.py) {run};; esac')
+        for text in ('', 'def off(): pass', 'def on(): pass', 'def on(): return 1'):
+            self.write('master/buildbot/bulb.py', f'{text}\n')
+            self.commit('success')
+        status, told = self.try_series(4, '--changed')
+        self.assertEqual((status, told[-1]), (0, 'series: none failed'))
+        lines = [line for line in told if 'test modules' in line]
+        self.assertEqual(lines, [f'  {count} of 1 test modules' for count in (0, 0, 1)])
+        ran = (self.folder / 'runs').read_text().split()
+        self.assertEqual(ran, ['buildbot.test', 'buildbot.test', 'buildbot.test.test_lamp'])
+        self.assertEqual(self.try_series(4, '--changed'), (0, ['series: none failed']))
+
     def test_once(self):
         """A test that fails only once does not count."""
         self.commit('failure')
