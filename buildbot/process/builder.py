@@ -470,15 +470,15 @@ class Builder(upstream.Builder):
         :param props: the properties of the build; None to make them if they are needed.
         :returns: Deferred of the demand, without the worker's own locks.
         """
-        locks = self.config.locks
-        if not must_be_rendered(locks):
+        configured = self.config.locks
+        if not must_be_rendered(configured):
             props = None  # there is nothing to render
         elif props is None:
             # the properties that a build would have if it were started now
             props = yield self._setup_props_if_needed(None, workerforbuilder, buildrequest)
         return (
             yield get_real_locks_from_accesses_raw(
-                locks,
+                configured,
                 props,
                 self,
                 workerforbuilder,

@@ -32,10 +32,7 @@ class BuildRequestCollapser(upstream.BuildRequestCollapser):
     def _getUnclaimedBrs(self, builderid: int) -> Any:
         # there may be thousands; without merging, a new request must not read them all
         builder = self.master.botmaster.getBuilderById(builderid)
-        merges = None if builder is None else builder.config.collapseRequests
-        if builder is not None and merges is None:
-            merges = self.master.config.collapseRequests
-        if merges is False:
+        if builder is not None and not builder.getCollapseRequestsFn():
             return []
         return (yield super()._getUnclaimedBrs(builderid))
 
