@@ -379,6 +379,27 @@ class Meanwhile(DistributionCase):
         yield self.assert_all_done()
 
     @defer.inlineCallbacks
+    def test_worker_taken_while_locks_are_rendered(self):
+        """A build does not begin on a worker that was taken while its locks were rendered."""
+        worker = self.createLocalWorker('w1', max_builds=1)
+        builders = {
+            'a': {**self.builder('a'), 'locks': renderer(self.slow)},
+            'b': self.builder('b'),
+        }
+        yield self.setup_lab(builders, [worker])
+        self.patch(BuildRequestDistributor, 'BuildChooser', Chooser)
+        yield self.request('a')
+        self.reactor.advance(5)  # longer than the other builders wait for the renderable
+        yield self.request('b')
+        self.assertEqual(self.running(), 'b')
+        self.answer([self.one])
+        self.assertEqual((self.running(), (yield self.owners(self.lock))), ('b', (0, 0)))
+        self.end('b')
+        self.answer([self.one], 1)
+        self.assertEqual(self.running(), 'a')
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
     def test_looks_at_others(self):
         """A canStartBuild that looks at other builders is asked when one of those has built."""
 
