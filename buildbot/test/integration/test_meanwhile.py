@@ -21,6 +21,7 @@ from buildbot.process.buildrequestdistributor import BuildChooserBase
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.properties import renderer
+from buildbot.process.questions import Questions
 from buildbot.process.results import SUCCESS
 from buildbot.process.waiting.inbox import Inbox
 from buildbot.test.util.distribution import THREE
@@ -397,6 +398,29 @@ class Meanwhile(DistributionCase):
         self.end('b')
         self.answer([self.one], 1)
         self.assertEqual(self.running(), 'a')
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
+    def test_order_that_does_not_end(self):
+        """A prioritizeBuilders that catches its cancelling and goes on keeps no builder waiting."""
+
+        async def order(master, builders):
+            while True:
+                try:
+                    return await self.slow(builders)
+                except Exception:
+                    pass
+
+        yield self.start({'a': [self.all]}, prioritizeBuilders=order)
+        yield self.request('a')
+        self.assertEqual(self.running(), '')
+        for _ in range(10):  # it is asked again for each change
+            self.reactor.advance(Questions.logged_after)
+            self.settle()
+        self.assertEqual(self.running(), 'a')
+        self.master.config.prioritizeBuilders = None
+        self.assertTrue(self.flushLoggedErrors(defer.CancelledError))
+        self.end('a')
         yield self.assert_all_done()
 
     @defer.inlineCallbacks
