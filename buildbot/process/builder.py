@@ -545,6 +545,8 @@ class Builder(upstream.Builder):
                 )
             except GivenUp:
                 return False
+            if not self.is_idle_for(workerforbuilder, buildrequests[0].id):
+                return False  # the worker was taken while a renderable was slow
             may_begin = build.claim_locks(workerforbuilder)
             if not may_begin:
                 self._try_again_after(build.refused)

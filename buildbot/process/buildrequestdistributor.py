@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from buildbot.data import resultspec
 from buildbot.process.latewrite import write_at_last
 from buildbot.process.questions import Questions
+from buildbot.process.questions import endable
 from buildbot.process.results import CANCELLED
 from buildbot.util import asyncSleep
 from buildbot.util import epoch2datetime
@@ -180,7 +181,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
 
     @defer.inlineCallbacks
     def _sort_in_time(self, names: list[str]) -> Any:
-        sorting = defer.maybeDeferred(self._sortBuilders, names)
+        sorting = endable(defer.maybeDeferred(self._sortBuilders, names), 'prioritizeBuilders')
         self.left_out.difference_update(names)
         if not self.master.config.prioritizeBuilders:
             return (yield sorting)

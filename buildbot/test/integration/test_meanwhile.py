@@ -21,6 +21,7 @@ from buildbot.process.buildrequestdistributor import BuildChooserBase
 from buildbot.process.buildrequestdistributor import BuildRequestDistributor
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.properties import renderer
+from buildbot.process.questions import Questions
 from buildbot.process.results import SUCCESS
 from buildbot.process.waiting.inbox import Inbox
 from buildbot.test.util.distribution import THREE
@@ -376,6 +377,50 @@ class Meanwhile(DistributionCase):
         self.assertEqual(self.running(), 'a')
         self.answer([self.one])
         self.assertEqual((yield self.owners(self.lock)), (1, 0))
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
+    def test_worker_taken_while_locks_are_rendered(self):
+        """A build does not begin on a worker that was taken while its locks were rendered."""
+        worker = self.createLocalWorker('w1', max_builds=1)
+        builders = {
+            'a': {**self.builder('a'), 'locks': renderer(self.slow)},
+            'b': self.builder('b'),
+        }
+        yield self.setup_lab(builders, [worker])
+        self.patch(BuildRequestDistributor, 'BuildChooser', Chooser)
+        yield self.request('a')
+        self.reactor.advance(5)  # longer than the other builders wait for the renderable
+        yield self.request('b')
+        self.assertEqual(self.running(), 'b')
+        self.answer([self.one])
+        self.assertEqual((self.running(), (yield self.owners(self.lock))), ('b', (0, 0)))
+        self.end('b')
+        self.answer([self.one], 1)
+        self.assertEqual(self.running(), 'a')
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
+    def test_order_that_does_not_end(self):
+        """A prioritizeBuilders that catches its cancelling and goes on keeps no builder waiting."""
+
+        async def order(master, builders):
+            while True:
+                try:
+                    return await self.slow(builders)
+                except Exception:
+                    pass
+
+        yield self.start({'a': [self.all]}, prioritizeBuilders=order)
+        yield self.request('a')
+        self.assertEqual(self.running(), '')
+        for _ in range(10):  # it is asked again for each change
+            self.reactor.advance(Questions.logged_after)
+            self.settle()
+        self.assertEqual(self.running(), 'a')
+        self.master.config.prioritizeBuilders = None
+        self.assertTrue(self.flushLoggedErrors(defer.CancelledError))
+        self.end('a')
         yield self.assert_all_done()
 
     @defer.inlineCallbacks
