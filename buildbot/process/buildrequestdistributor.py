@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from buildbot.data import resultspec
 from buildbot.process.latewrite import write_at_last
+from buildbot.process.questions import GivenUp
 from buildbot.process.questions import Questions
 from buildbot.process.questions import endable
 from buildbot.process.results import CANCELLED
@@ -50,6 +51,8 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         # the builders that are being looked at, and whether each needs another look afterwards
         self._looks: dict[Builder, bool] = {}
         self._is_stopping = False
+        # the answer of the user's ``prioritizeBuilders`` while it has not come
+        self._sorting: defer.Deferred[Any] | None = None
         #: since when the user's ``prioritizeBuilders`` has been running; None if it is not
         self.sorting_since: float | None = None
         #: the names of the builders that it left out when it was last asked about them
@@ -65,6 +68,8 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
     @defer.inlineCallbacks
     def stopService(self) -> Any:
         self._is_stopping = True  # from now on no builder is looked at
+        if self._sorting is not None:
+            self._sorting.errback(GivenUp())
         for builder in list(self._looks):
             builder.questions.give_up()
         yield super().stopService()
@@ -187,16 +192,18 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
             return (yield sorting)
         asked_about = names
         late = self.master.reactor.callLater(Questions.logged_after, self._end_sorting, sorting)
-        self.sorting_since = self.master.reactor.seconds()
+        self._sorting, self.sorting_since = sorting, self.master.reactor.seconds()
         try:
             names = yield sorting
+        except GivenUp:
+            pass  # the distributor stops
         except Exception as e:  # such as a result that is not a list of builders
             log.err(
                 e,
                 f'while putting builders {names} in order; they are processed in no particular'
                 ' order',
             )
-        self.sorting_since = None
+        self._sorting = self.sorting_since = None
         if late.active():
             late.cancel()
         left_out = set(asked_about).difference(names)
