@@ -83,11 +83,12 @@ class SeveralLocks(LabTestCase):
     def setUp(self) -> Any:
         super().setUp()
         self.a, self.b = MasterLock('A'), MasterLock('B')
-        self.gates = {name: Gate() for name in ('holder', 'ab', 'ba')}
+        self.gates = {name: Gate() for name in ('holder', 'other', 'ab', 'ba')}
         a, b = self.a.access('exclusive'), self.b.access('exclusive')
         yield self.setup_lab(
             {
                 'holder': {'steps': [GatedStep(self.gates['holder'], locks=[b])]},
+                'other': {'steps': [GatedStep(self.gates['other'], locks=[a])]},
                 'ab': {'steps': [GatedStep(self.gates['ab'], locks=[a, b])]},
                 'ba': {'steps': [GatedStep(self.gates['ba'], locks=[b, a])]},
             }
@@ -101,6 +102,16 @@ class SeveralLocks(LabTestCase):
         self.open(self.gates['ab'], SUCCESS)
         self.open(self.gates['ba'], SUCCESS)
         self.assertEqual((yield self.builds()), [SUCCESS, SUCCESS])
+
+    @defer.inlineCallbacks
+    def test_each_way_round_in_line(self):
+        """Two steps that wait for two locks each way round keep neither from each other."""
+        names = ['other', 'holder', 'ab', 'ba']
+        for name in names:
+            yield self.request(name)
+        for name in names:
+            self.open(self.gates[name], SUCCESS)
+        self.assertEqual((yield self.builds()), [SUCCESS] * 4)
 
     @parameterized.expand([('stopped', CANCELLED), ('lost', RETRY)])
     @defer.inlineCallbacks

@@ -31,7 +31,8 @@ class Build(upstream.Build):
     def __init__(self, requests: list[BuildRequest], builder: Any) -> None:
         super().__init__(requests, builder)
         self._ended: Notifier[None] = Notifier()
-        # why its locks could not be determined
+        # the claim of its locks; and why they could not be determined
+        self._claim: LockClaim | None = None
         self._cannot_claim: Failure | None = None
         #: whether the end of a step's row could not be written
         self.has_lost_rows: bool = False
