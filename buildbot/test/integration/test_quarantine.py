@@ -342,6 +342,29 @@ class Repair(HandTestCase):
         self.assertEqual([b.builder.name for b, _ in self.gate.running], ['fw'])
 
     @defer.inlineCallbacks
+    def test_out_of_use_again(self) -> Any:
+        """A quarantine outlasts a restart even if the one before it was ended twice at once."""
+        yield self.start(WorkerLock('board', repairBuilder='repair'), builders=('fw', 'repair'))
+        yield self.act('ann', 'quarantine', reason='bad cable')
+        yield self.request('repair')
+        hand, slow = self.master.db.lock_hand, defer.Deferred()
+        delete = hand.delete_quarantines
+        self.patch(
+            hand, 'delete_quarantines', lambda **c: slow.addCallback(lambda _: delete(**c))
+        )
+        restored = self.act('bob', 'restore')
+        again = self.act('ann', 'quarantine', reason='smoke', version='0-0-0')
+        self.gate.open(SUCCESS)
+        self.settle()
+        self.patch(hand, 'delete_quarantines', delete)
+        slow.callback(None)
+        yield restored
+        yield again
+        yield self.restart()
+        row = yield self.copy_row()
+        self.assertEqual(row['quarantine_reason'], 'smoke')
+
+    @defer.inlineCallbacks
     def test_of_child(self) -> Any:
         """A build that a repair has triggered and waits for may have the copy as well."""
         yield self.start(MasterLock('board', repairBuilder='repair'), builders=())
