@@ -282,6 +282,18 @@ class AfterFailures(HandTestCase):
         answer.callback(True)
         self.assertTrue((yield self.is_out()))
 
+    @defer.inlineCallbacks
+    def test_judged_too_late(self) -> Any:
+        """A late answer does not count if the lock is no longer put out of use after failures."""
+        answer: defer.Deferred[bool] = defer.Deferred()
+        words = {'quarantineWhen': lambda results: answer}
+        yield self.start(WorkerLock('board', quarantineAfter=1, **words))
+        yield self.run_through([FAILURE])
+        yield self.start_anew(WorkerLock('board'))
+        yield self.request('fw')
+        answer.callback(True)
+        self.assertFalse((yield self.is_out()))
+
 
 class Repair(HandTestCase):
     @defer.inlineCallbacks
