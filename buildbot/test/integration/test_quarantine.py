@@ -361,9 +361,7 @@ class Repair(HandTestCase):
         yield self.request('repair')
         hand, slow = self.master.db.lock_hand, defer.Deferred()
         delete = hand.delete_quarantines
-        self.patch(
-            hand, 'delete_quarantines', lambda **c: slow.addCallback(lambda _: delete(**c))
-        )
+        self.patch(hand, 'delete_quarantines', lambda **c: slow.addCallback(lambda _: delete(**c)))
         restored = self.act('bob', 'restore')
         again = self.act('ann', 'quarantine', reason='smoke', version='0-0-0')
         self.gate.open(SUCCESS)
