@@ -12,6 +12,7 @@ from twisted.python import log
 
 from buildbot.process.buildstep import DEADLOCK
 from buildbot.process.buildstep import BuildStep
+from buildbot.process.buildstep import BuildStepCancelled
 from buildbot.util.eventual import fireEventually
 from buildbot_overlay import release
 
@@ -62,6 +63,11 @@ class Trigger(upstream.Trigger):
     def _cancel(self, brid: int, why: str) -> defer.Deferred[Any]:
         d = self.master.data.control('cancel', {'reason': why}, ('buildrequests', brid))
         return d.addErrback(log.err, f'step {self.name!r}: while cancelling build request {brid}')
+
+    def prepareSourcestampListForTrigger(self) -> Any:
+        if self.stopped:
+            raise BuildStepCancelled  # while it asked which schedulers to trigger, or before
+        return super().prepareSourcestampListForTrigger()
 
     @defer.inlineCallbacks
     def run(self) -> Any:

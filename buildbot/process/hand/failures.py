@@ -69,11 +69,14 @@ class Failures:
         if not failed:
             self.forget(copy)
             return
+        after = definition_of(copy).quarantineAfter
+        if not after:
+            return  # a reconfig came before the user's answer
         count = self._in_a_row.pop(copy.label, 0) + 1
         self._in_a_row[copy.label] = count
         while len(self._in_a_row) > self.most:  # branches come and go
             del self._in_a_row[next(iter(self._in_a_row))]
-        if count >= definition_of(copy).quarantineAfter and copy.quarantine is None:
+        if count >= after and copy.quarantine is None:
             self._too_many(copy, f'{count} failures in a row, the last of {name}')
 
 

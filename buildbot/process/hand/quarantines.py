@@ -110,10 +110,10 @@ class Quarantines:
 
     @defer.inlineCallbacks
     def _end(self, quarantine: Quarantine, by: By) -> Any:
+        if quarantine not in self._quarantines:
+            return  # the row of the copy may be that of a later one
         copy = quarantine.copy
         yield self._master.db.lock_hand.delete_quarantines(**columns_of(copy, self._master))
-        if quarantine not in self._quarantines:
-            return
         self._failures.forget(copy)
         self._quarantines.remove(quarantine)
         quarantine.end()

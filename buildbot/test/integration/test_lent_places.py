@@ -497,7 +497,33 @@ class Limits(LentCase):
         yield self.assert_nothing_left()
 
 
+class SlowTrigger(steps.Trigger):
+    """Asks somebody else, who may be slow, which schedulers to trigger."""
+
+    def __init__(self, answer, **kwargs):
+        super().__init__(**kwargs)
+        self.answer = answer
+
+    @defer.inlineCallbacks
+    def getSchedulersAndProperties(self):
+        yield self.answer
+        return (yield super().getSchedulersAndProperties())
+
+
 class Endings(LentCase):
+    @defer.inlineCallbacks
+    def test_parent_is_stopped_before(self):
+        """A parent that is stopped before it knows what to trigger triggers nothing."""
+        answer: defer.Deferred[None] = defer.Deferred()
+        trigger = SlowTrigger(answer, schedulerNames=['c'], waitForFinish=True)
+        yield self.start_family({'p': [trigger], 'c': []})
+        yield self.request('p')
+        yield self.stop_build(1)
+        answer.callback(None)
+        self.settle()
+        self.assertEqual((yield self.results()), [CANCELLED])
+        yield self.assert_nothing_left()
+
     @defer.inlineCallbacks
     def test_parent_is_stopped(self):
         """A parent that is stopped takes its child with it, and then the worker is free."""

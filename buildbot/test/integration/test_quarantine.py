@@ -282,6 +282,18 @@ class AfterFailures(HandTestCase):
         answer.callback(True)
         self.assertTrue((yield self.is_out()))
 
+    @defer.inlineCallbacks
+    def test_judged_too_late(self) -> Any:
+        """A late answer does not count if the lock is no longer put out of use after failures."""
+        answer: defer.Deferred[bool] = defer.Deferred()
+        words = {'quarantineWhen': lambda results: answer}
+        yield self.start(WorkerLock('board', quarantineAfter=1, **words))
+        yield self.run_through([FAILURE])
+        yield self.start_anew(WorkerLock('board'))
+        yield self.request('fw')
+        answer.callback(True)
+        self.assertFalse((yield self.is_out()))
+
 
 class Repair(HandTestCase):
     @defer.inlineCallbacks
@@ -340,6 +352,27 @@ class Repair(HandTestCase):
         self.gate.open(SUCCESS)
         self.settle()
         self.assertEqual([b.builder.name for b, _ in self.gate.running], ['fw'])
+
+    @defer.inlineCallbacks
+    def test_out_of_use_again(self) -> Any:
+        """A quarantine outlasts a restart even if the one before it was ended twice at once."""
+        yield self.start(WorkerLock('board', repairBuilder='repair'), builders=('fw', 'repair'))
+        yield self.act('ann', 'quarantine', reason='bad cable')
+        yield self.request('repair')
+        hand, slow = self.master.db.lock_hand, defer.Deferred()
+        delete = hand.delete_quarantines
+        self.patch(hand, 'delete_quarantines', lambda **c: slow.addCallback(lambda _: delete(**c)))
+        restored = self.act('bob', 'restore')
+        again = self.act('ann', 'quarantine', reason='smoke', version='0-0-0')
+        self.gate.open(SUCCESS)
+        self.settle()
+        self.patch(hand, 'delete_quarantines', delete)
+        slow.callback(None)
+        yield restored
+        yield again
+        yield self.restart()
+        row = yield self.copy_row()
+        self.assertEqual(row['quarantine_reason'], 'smoke')
 
     @defer.inlineCallbacks
     def test_of_child(self) -> Any:
