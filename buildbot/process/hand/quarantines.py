@@ -23,6 +23,7 @@ from buildbot.process.hand.wishes import check_kept
 from buildbot.process.hand.wishes import check_running
 from buildbot.process.hand.wishes import check_seen
 from buildbot.process.hand.wishes import check_text
+from buildbot.process.latewrite import write_at_last
 
 if TYPE_CHECKING:
     from buildbot.process.hand.journal import Journal
@@ -140,14 +141,15 @@ class Quarantines:
 
     def _repaired(self, quarantine: Quarantine, number: int) -> Callable[[bool], Any]:
         copy = quarantine.copy
+        by = By(CONFIGURATION, f'{definition_of(copy).repairBuilder} #{number} succeeded')
 
         def take(failed: bool) -> None:
-            if not failed and copy.quarantine is quarantine:
-                name = definition_of(copy).repairBuilder
-                by = By(CONFIGURATION, f'{name} #{number} succeeded')
-                d = self._acting.run(self._end, quarantine, by)
-                d.addErrback(
-                    log.err, f'{copy}: it is repaired, but its quarantine could not be ended'
+            if not failed:
+                write_at_last(
+                    self._master,
+                    f'that {copy} is repaired',
+                    lambda: self._acting.run(self._end, quarantine, by),
+                    lambda: copy.quarantine is quarantine,
                 )
 
         return take

@@ -318,6 +318,24 @@ class Repair(HandTestCase):
         self.assertEqual([b.builder.name for b, _ in self.gate.running], running)
 
     @defer.inlineCallbacks
+    def test_repaired_without_a_database(self) -> Any:
+        """The end of a quarantine that cannot be written is tried again, and then told."""
+        yield self.start_broken()
+        yield self.request('repair')
+        hand = self.master.db.lock_hand
+        delete, error = hand.delete_quarantines, OperationalError('', {}, Exception('locked'))
+        self.patch(hand, 'delete_quarantines', lambda **c: defer.fail(error))
+        self.gate.open(SUCCESS)
+        self.settle()
+        self.assertNotEqual((yield self.copy_row())['quarantined_at'], None)
+        self.patch(hand, 'delete_quarantines', delete)
+        self.reactor.advance(10)
+        self.settle()
+        self.assertEqual((yield self.copy_row())['quarantined_at'], None)
+        self.assertEqual((yield self.actions())[-1][0], 'restored')
+        self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
+
+    @defer.inlineCallbacks
     def test_told(self) -> Any:
         """It is told which build has repaired it."""
         yield self.start_broken()
