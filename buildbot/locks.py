@@ -247,7 +247,7 @@ class BaseLockId(util.ComparableMixin):
 class MasterLock(BaseLockId):
     """A lock of which the master has one copy. It is not the copy.
 
-    :param name: of the lock; no other lock of the configuration may have it.
+    :param name: of the lock; a different lock of the configuration must have another.
     :param maxCount: units: how many ``counting`` holders of one unit there may be.
     :param rules: what else the configuration says about it; see ``BaseLockId.RULES``.
     :raises ConfigErrors: the name or the number of units is not valid.
@@ -266,7 +266,7 @@ class MasterLock(BaseLockId):
 class WorkerLock(BaseLockId):
     """A lock with a copy of its own for each worker. It is not one of the copies.
 
-    :param name: of the lock; no other lock of the configuration may have it.
+    :param name: of the lock; a different lock of the configuration must have another.
     :param maxCount: units of a copy: how many ``counting`` holders of one unit there may be.
     :param maxCountForWorker: units by worker name, where they differ from ``maxCount``.
     :param rules: what else the configuration says about it; see ``BaseLockId.RULES``.
@@ -342,7 +342,7 @@ class BranchLock(BaseLockId):
     builds of different branches do not hinder one another. The branch is that of the build's source
     stamps; a build of several codebases takes the copies of all its (codebase, branch) pairs.
 
-    :param name: of the lock; no other lock of the configuration may have it.
+    :param name: of the lock; a different lock of the configuration must have another.
     :param maxCount: units of a copy: how many ``counting`` holders of one unit there may be.
     :param maxCountForBranch: units by branch name, where they differ from ``maxCount``. A name may
         be a shell pattern such as ``release/*``; an exact name goes before a pattern, and of

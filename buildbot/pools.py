@@ -97,7 +97,7 @@ class PoolAccess(LockAccess):
 class ResourcePool(BaseLockId):
     """A lock whose units are things with names, such as the boards on a bench. It is not its copy.
 
-    :param name: of the pool; no other lock of the configuration may have it.
+    :param name: of the pool; a different lock of the configuration must have another.
     :param resources: a list of ``Resource``, each with another name.
     :param pick: a function that takes a list of resources that would do, and returns it in the
         order in which they are to be taken. Without it, the resource that the fewest waiting claims

@@ -96,7 +96,7 @@ class LockMessageFormatter(MessageFormatterBaseJinja):
     def format_message_for_lock(self, master: Any, action: dict[str, Any]) -> Any:
         """Make the message.
 
-        :param action: a row of ``/lockactions``.
+        :param action: the message ``lockactions.$actionid.$action``.
         :returns: Deferred of a dictionary with ``body``, ``subject``, ``type``, ``extra_info``.
         """
         url = master.config.buildbotURL
