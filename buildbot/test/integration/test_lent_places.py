@@ -15,6 +15,7 @@ from buildbot.process.results import CANCELLED
 from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
 from buildbot.schedulers.triggerable import Triggerable
+from buildbot.steps.trigger import Trigger
 from buildbot.test.fake import latent
 from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.distribution import Slow
@@ -497,7 +498,7 @@ class Limits(LentCase):
         yield self.assert_nothing_left()
 
 
-class SlowTrigger(steps.Trigger):
+class SlowTrigger(Trigger):
     """Asks somebody else, who may be slow, which schedulers to trigger."""
 
     def __init__(self, answer, **kwargs):
