@@ -242,7 +242,10 @@ class LockClaim(Claim):
             d.errback(error)
 
     def yields(self) -> bool:
-        """Leave the line if its owner may. The owner is not worse off: it only asks again later."""
+        """Stop draining, or leave the line if its owner may, which only asks again later."""
+        if self.is_draining:
+            self.be_patient()
+            return True
         thing = thing_of(self.owner)
         if not getattr(thing, 'lock_may_yield', False):
             return False

@@ -82,8 +82,11 @@ class Inbox:
             brdicts = yield self._read_all()
             if self._is_closed:
                 return self.requests
-            there = [b for b in brdicts if not self._puts_aside(b)]
-            for brid in self.requests.bring_up_to_date(there, self._changed_meanwhile):
+            changed = self._changed_meanwhile
+            # of these a message has said something newer since they were set aside
+            told = {brid for brid in changed if self._set_aside.get(brid) is not None}
+            there = [b for b in brdicts if b['buildrequestid'] in told or not self._puts_aside(b)]
+            for brid in self.requests.bring_up_to_date(there, changed):
                 self._left(brid)
             self._changed()
             self._has_been_read = True

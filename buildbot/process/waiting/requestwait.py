@@ -160,10 +160,16 @@ class RequestWait:
     def yields(self) -> bool:
         """Leave all lines and give back what is reserved, unless somebody waits for the build.
 
-        :returns: whether a reservation has left a line.
+        If somebody does, its claims only stop draining.
+
+        :returns: whether a reservation has left a line, or stopped draining.
         """
         if self.awaited_by is not None:
-            return False
+            in_line = self._waits.book.in_line(self.brid)
+            draining = [r.claim for r in in_line if r.claim is not None and r.claim.is_draining]
+            for claim in draining:
+                claim.be_patient()
+            return bool(draining)
         leaving = [r for r in self._waits.book.in_line(self.brid) if r.claim and r.lock_may_yield]
         for reservation in leaving:
             reservation.give_back()

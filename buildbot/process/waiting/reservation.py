@@ -23,6 +23,7 @@ from buildbot.process.waiting.firstrelease import FirstRelease
 
 if TYPE_CHECKING:
     from buildbot.process.buildrequest import BuildRequest
+    from buildbot.process.limits import Due
     from buildbot.process.limits import Limit
     from buildbot.process.locklog import LockLog
     from buildbot.process.locks import Demand
@@ -46,8 +47,8 @@ class Reservation(LockOwner):
     :ivar claim: the claim, or None.
     :ivar lock_log: logs the wait; None before the reservation has waited or held.
     :ivar limit: the limit of the wait; None while it does not wait.
-    :ivar waits_in_vain: whether it has waited so long that the request must fail, unless the
-        request waits for another reservation.
+    :ivar too_long: the limit of its wait that was reached, so that the request must fail, unless
+        the request waits for another reservation; or None.
     :ivar why_never: why it can never have its locks; a Failure, or None.
     """
 
@@ -73,7 +74,7 @@ class Reservation(LockOwner):
         self.claim: LockClaim | None = None
         self.lock_log: LockLog | None = None
         self.limit: Limit | None = None
-        self.waits_in_vain = False
+        self.too_long: Due | None = None
         self.why_never: Failure | None = None
         self._went_in_vain = False
         self._wake = wake
@@ -249,7 +250,7 @@ class Reservation(LockOwner):
         limit, self.limit = self.limit, None
         if limit is not None:
             limit.stop()
-        self.waits_in_vain = False
+        self.too_long = None
 
     def _wait_is_over(self, _: Any, claim: LockClaim) -> None:
         if self.claim is claim:

@@ -261,6 +261,10 @@ class Reservations(ReservationBook):
         for reservation in self.in_line(brid):
             reservation.stand_in_front(moved_at)
 
+    def leave_without_worker(self, *words: Any) -> None:
+        super().leave_without_worker(*words)
+        self._limits.judge_all()
+
     def end_wait(self, brid: int) -> None:
         """Note that a request no longer waits; if it got nothing, the log says that it left."""
         self._moved_at.pop(brid, None)

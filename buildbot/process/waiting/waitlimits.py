@@ -74,11 +74,27 @@ class WaitLimits:
             told.add(due.copy.lockName)
             tell_long_wait(reservation, due)
         if due.fails:
-            reservation.waits_in_vain = True
-            if all(other.waits_in_vain for other in self._in_line(brid)):
-                self._gave_up[brid] = Failure(LockError(why_not_longer(reservation, due)))
-                self._give_up(brid)
+            reservation.too_long = due
+            self._judge(brid)
         return False
+
+    def judge_all(self) -> None:
+        """Let requests give up that waited for more until now, since reservations left the line."""
+        for brid in list(self._told):
+            self._judge(brid)
+
+    def _judge(self, brid: int) -> None:
+        in_line = self._in_line(brid)
+        dues = [self._lacked_too_long(reservation) for reservation in in_line]
+        if dues and dues[-1] is not None and None not in dues:
+            self._gave_up[brid] = Failure(LockError(why_not_longer(in_line[-1], dues[-1])))
+            self._give_up(brid)
+
+    def _lacked_too_long(self, reservation: Reservation) -> Due | None:
+        claim, due = reservation.claim, reservation.too_long
+        if due is None or claim is None or not claim.waiting or due.copy not in claim.refused():
+            return None
+        return due
 
     def forget(self, brid: int) -> None:
         """Forget a request that no longer waits."""

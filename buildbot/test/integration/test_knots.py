@@ -247,6 +247,25 @@ class Knots(KnotCase):
         self.assertEqual([row['result'] for row in rows], ['deadlock', 'released'])
 
     @defer.inlineCallbacks
+    def test_drains_for_a_child(self):
+        """No step fails because a lock drains for a child that waits for the step's build."""
+        a, b = (lock.access('exclusive') for lock in (A, B))
+        steps_of_y = [GatedStep(self.gate('y')), self.step('y', A)]
+        words = {
+            'p': {'workernames': ['w1'], 'steps': [self.step('p', 'c')]},
+            'y': {'workernames': ['w2'], 'steps': steps_of_y, 'locks': [b]},
+            'c': {'workernames': ['w3'], 'steps': [self.step('c', None)], 'locks': [a, b]},
+            'w': {'workernames': ['w4'], 'steps': [self.step('w', A)]},
+        }
+        self._words, self._also = (words, {}), ''
+        workers = [f'w{n}' for n in range(1, 5)]
+        yield self.setup_lab(words, workers, schedulers=self.triggerables('c'))
+        yield self.play('y p' + 4 * ' w .w' + ' .y')
+        self.assertEqual(self.running(), 'y')
+        yield self.assert_all_done(A, B)
+        self.assertEqual(set((yield self.results())), {'success'})
+
+    @defer.inlineCallbacks
     def test_without_a_lent_place(self):
         """A child at the only place, which its parent has and may not lend, waits forever."""
         yield self.start_knot({'p': ('1', 'c'), 'c': ('1',)}, parentLendsPlace=False)

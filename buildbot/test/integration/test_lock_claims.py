@@ -275,6 +275,31 @@ class Circles(LabTestCase):
         self.flushLoggedErrors(LockError)
 
     @defer.inlineCallbacks
+    def test_behind_who_drained_before(self):
+        """No step fails because a lock drains for an owner that waits for its build."""
+        a, b = (MasterLock(name).access('exclusive') for name in 'AB')
+        gates = self.gates = {name: Gate() for name in 'xyw'}
+        yield self.setup_lab(
+            {
+                'y': {
+                    'steps': [GatedStep(gates['y']), GatedStep(gates['y'], locks=[a])],
+                    'locks': [b],
+                },
+                'x': {'steps': [GatedStep(gates['x'], locks=[a, b])]},
+                'w': {'steps': [GatedStep(gates['w'], locks=[a])]},
+            }
+        )
+        for name in 'yx':
+            yield self.request(name)
+        for _ in range(4):  # these go past x, until it drains
+            yield self.request('w')
+            self.open(gates['w'], SUCCESS)
+        self.open(gates['y'], SUCCESS)
+        self.assertEqual(len(gates['y'].running), 1)
+        self.open_all(gates.values())
+        self.assertEqual((yield self.builds()), [SUCCESS] * 6)
+
+    @defer.inlineCallbacks
     def test_circle_by_a_lowered_limit(self):
         """A circle that a lowered limit closes is found, too."""
         a, b = MasterLock('A', 3), MasterLock('B')

@@ -335,6 +335,43 @@ class Waiting(Limited):
         self.open(gates[1], SUCCESS)
         self.assertEqual((yield self.builds()), [SUCCESS, SUCCESS])
 
+    @parameterized.expand([('paused',), ('lost',)])
+    @defer.inlineCallbacks
+    def test_other_worker_goes_away(self, how):
+        """A request that has waited too long for one worker gives up when the other one goes."""
+        own = [MasterLock('M1', maxWait=600), MasterLock('M2')]
+        gates = [Gate(), Gate()]
+        workers = [
+            self.createLocalWorker(f'w{n}', locks=[lock.access('exclusive')])
+            for n, lock in enumerate(own)
+        ]
+        held = GatedStep(gates[0], locks=[lock.access('exclusive') for lock in own])
+        yield self.setup_lab(
+            {
+                'a': {'steps': [GatedStep(gates[1])], 'workernames': ['w0', 'w1']},
+                'b': {'steps': [held], 'workernames': ['w2']},
+            },
+            workers=[*workers, 'w2'],
+        )
+        yield self.request('b')
+        yield self.request('a')
+        self.after(600)
+        self.assertEqual((yield self.builds()), [None])
+        if how == 'lost':
+            self.lose_worker('w1')
+        else:
+            workers[1].pause('enough')
+            self.settle()
+        self.assertEqual((yield self.builds()), [None, FAILURE])
+        self.assertEqual(
+            [str(error.value) for error in self.flushLoggedErrors(LockError)],
+            [
+                "lock 'M1': it waited longer than 600 s for M1, which was held by step 'generic' of"
+                ' b #1'
+            ],
+        )
+        self.open(gates[0], SUCCESS)
+
     @defer.inlineCallbacks
     def test_fails_on_each_worker(self):
         """A request that waits for the locks of two workers gives up once, and is told of once."""

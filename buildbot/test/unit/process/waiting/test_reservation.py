@@ -16,6 +16,7 @@ from buildbot.locking.copy import UnitsError
 from buildbot.locks import LockOwner
 from buildbot.locks import MasterLock
 from buildbot.locks import RealMasterLock
+from buildbot.process.limits import Due
 from buildbot.process.locks import Resolved
 from buildbot.process.waiting.reservation import Reservation
 from buildbot.process.waiting.reservationbook import ReservationBook
@@ -75,10 +76,10 @@ class Line(ReservationCase):
     def test_in_vain(self):
         """What it waited for in vain is forgotten when it is to take something else."""
         made = self.reservation(claims=self.all)
-        made.waits_in_vain = True
+        made.too_long = Due(0, 0, self.lock, True)
         made.resolved = Resolved(self.one, [])
         made.take()
-        self.assertFalse(made.waits_in_vain)
+        self.assertIsNone(made.too_long)
 
     def test_never(self):
         """It knows that there will never be so many units."""
