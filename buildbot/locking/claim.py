@@ -213,6 +213,7 @@ class Claim(Waiter):
         if moved or kept_out:
             for claim in dict.fromkeys(moved):
                 claim._move()
+                claim.moved_out()
             end_hopeless(dict.fromkeys((*moved, *kept_out)), freed)
         else:
             serve(freed)
@@ -228,6 +229,9 @@ class Claim(Waiter):
 
         The holding around it has ended, or its lock has fewer units now.
         """
+
+    def moved_out(self) -> None:
+        """Called when the holding in which it waited has ended, so that it may wait for others."""
 
     def too_many(self, want: Want) -> Exception:
         """Return the error which says that a want is more than there will ever be."""

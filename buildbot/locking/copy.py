@@ -295,6 +295,9 @@ class LockClaim(Claim):
         """Let ``deferred`` fail if, in a circle, its owner keeps others from going on."""
         if not self._keeps_others():
             return  # another wait in this line is in the same circle and fails
+        self._fail_in_any_circle()
+
+    def _fail_in_any_circle(self) -> None:
         d = self.deferred
         try:
             self.check_circle()
@@ -310,6 +313,9 @@ class LockClaim(Claim):
             self._announce_releases()  # a claim that drained for it may leave units over
         self.announce(CLAIMED)
         eventually(self._fire)
+
+    def moved_out(self) -> None:
+        eventually(self._fail_in_any_circle)
 
     def drains(self) -> None:
         eventually(self._check_drain)

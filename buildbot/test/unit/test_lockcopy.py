@@ -24,6 +24,7 @@ from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.process.botmaster import LockRetrieverMixin
 from buildbot.process.hand.quarantine import Quarantine
+from buildbot.util.eventual import flushEventualQueue
 from buildbot.util.service import AsyncMultiService
 
 
@@ -251,4 +252,27 @@ class Circles(unittest.TestCase):
             str(error),
             'these would wait for one another forever: in y waits for A held by x;'
             ' in x waits for B held by y',
+        )
+
+    @defer.inlineCallbacks
+    def test_holding_around_ends(self):
+        """A circle is found, too, that is closed because the holding around a wait has ended."""
+        lock, other = BaseLock('L', 2), BaseLock('K')
+        one, two = (MasterLock('L', 2).access('counting', n) for n in (1, 2))
+        whole = MasterLock('K').access('exclusive')
+        p, outside = Thing('p'), Thing('outside')
+        x, y, z = (Thing(name, p) for name in 'xyz')
+        lock.claim(p, two)
+        for thing in (y, z):
+            lock.claim(thing, one)
+        other.claim(x, whole)
+        lock.waitUntilMaybeAvailable(outside, two)
+        other.waitUntilMaybeAvailable(Thing('in y', y), whole)
+        moved = lock.waitUntilMaybeAvailable(Thing('in x', x), one)
+        lock.release(p, two)  # now it waits behind who waits for all, and that for y
+        yield flushEventualQueue()
+        self.assertEqual(
+            str(self.failureResultOf(moved, LockError).value),
+            'these would wait for one another forever: in x waits for L held by y and z;'
+            ' in y waits for K held by x; outside waits for L held by y and z',
         )

@@ -41,6 +41,7 @@ class Claim(Waiter):
         if moved:
             for claim in dict.fromkeys(moved):
                 claim._move()
+                claim.moved_out()
             end_hopeless(dict.fromkeys(moved), freed)
         else:
             serve(freed)
