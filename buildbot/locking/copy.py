@@ -298,6 +298,8 @@ class LockClaim(Claim):
         self._fail_in_any_circle()
 
     def _fail_in_any_circle(self) -> None:
+        if not self.waiting:
+            return  # it has been granted or ended meanwhile
         d = self.deferred
         try:
             self.check_circle()
