@@ -286,7 +286,7 @@ class AfterFailures(HandTestCase):
     def test_judged_too_late(self) -> Any:
         """A late answer does not count if the lock is no longer put out of use after failures."""
         answer: defer.Deferred[bool] = defer.Deferred()
-        words = {'quarantineWhen': lambda results: answer}
+        words: dict[str, Any] = {'quarantineWhen': lambda results: answer}
         yield self.start(WorkerLock('board', quarantineAfter=1, **words))
         yield self.run_through([FAILURE])
         yield self.start_anew(WorkerLock('board'))
@@ -377,7 +377,8 @@ class Repair(HandTestCase):
         yield self.start(WorkerLock('board', repairBuilder='repair'), builders=('fw', 'repair'))
         yield self.act('ann', 'quarantine', reason='bad cable')
         yield self.request('repair')
-        hand, slow = self.master.db.lock_hand, defer.Deferred()
+        hand = self.master.db.lock_hand
+        slow: defer.Deferred[None] = defer.Deferred()
         delete = hand.delete_quarantines
         self.patch(hand, 'delete_quarantines', lambda **c: slow.addCallback(lambda _: delete(**c)))
         restored = self.act('bob', 'restore')

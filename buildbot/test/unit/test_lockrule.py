@@ -443,12 +443,13 @@ class Turns(unittest.SynchronousTestCase):
         scene = Scene(L=1, M=1)
         scene.ask('holds', L=1)
         scene.ask('other', L=1, M=1)
-        before = scene.ask('last', L=1)
+        scene.ask('last', L=1)
+        behind = scene.claims['last']
         for owner in ('third', 'second', 'first'):
             claim = scene.claims[owner] = Claim(owner, [Want(scene.locks['L'], False, 1)])
-            claim.be_before(scene.claims['last'] if before is None else before)
+            claim.be_before(behind)
             claim.enter()
-            before = claim
+            behind = claim
         granted = []
         for _ in range(5):
             (holder,) = scene.holding.split()
