@@ -310,8 +310,8 @@ class Waiting(Limited):
         yield self.nothing_is_left()
 
     @defer.inlineCallbacks
-    def test_no_limit_on_another_worker(self):
-        """A request goes on to wait if one worker's locks have no limit."""
+    def wait_for_two_workers(self):
+        """Let a request wait for the locks of two workers, only the first of which has a limit."""
         own = [MasterLock('M1', maxWait=600), MasterLock('M2')]
         gates = [Gate(), Gate()]
         workers = [
@@ -328,6 +328,12 @@ class Waiting(Limited):
         )
         yield self.request('b')
         yield self.request('a')
+        return own, gates
+
+    @defer.inlineCallbacks
+    def test_no_limit_on_another_worker(self):
+        """A request goes on to wait if one worker's locks have no limit."""
+        own, gates = yield self.wait_for_two_workers()
         self.assertEqual((yield self.owners(own[1])), (1, 1))
         self.after(6000)
         self.assertEqual((yield self.builds()), [None])
@@ -339,28 +345,13 @@ class Waiting(Limited):
     @defer.inlineCallbacks
     def test_other_worker_goes_away(self, how):
         """A request that has waited too long for one worker gives up when the other one goes."""
-        own = [MasterLock('M1', maxWait=600), MasterLock('M2')]
-        gates = [Gate(), Gate()]
-        workers = [
-            self.createLocalWorker(f'w{n}', locks=[lock.access('exclusive')])
-            for n, lock in enumerate(own)
-        ]
-        held = GatedStep(gates[0], locks=[lock.access('exclusive') for lock in own])
-        yield self.setup_lab(
-            {
-                'a': {'steps': [GatedStep(gates[1])], 'workernames': ['w0', 'w1']},
-                'b': {'steps': [held], 'workernames': ['w2']},
-            },
-            workers=[*workers, 'w2'],
-        )
-        yield self.request('b')
-        yield self.request('a')
+        own, gates = yield self.wait_for_two_workers()
         self.after(600)
         self.assertEqual((yield self.builds()), [None])
         if how == 'lost':
             self.lose_worker('w1')
         else:
-            workers[1].pause('enough')
+            self.lab_workers[1].pause('enough')
             self.settle()
         self.assertEqual((yield self.builds()), [None, FAILURE])
         self.assertEqual(
