@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from heapq import heapify
 from heapq import heappop
 from heapq import heappush
 from typing import Any
@@ -17,7 +16,7 @@ class Order(dict):
     they come to its top or make up more than half of it. So the heap is never much larger than
     twice the number of claims. Adding, discarding and looking at the first cost O(log n) for n
     claims; removing a claim that has gone from the top is paid for when it goes. Each entry begins
-    with the parts of the place, because comparing one level of tuples costs half as much.
+    with the first parts of the place, because comparing one level of tuples costs half as much.
     """
 
     __slots__ = ('_heap',)
@@ -31,21 +30,25 @@ class Order(dict):
     def add(self, claim: Any) -> None:
         self[claim] = None
         place = claim.place
-        heappush(self._heap, (*place, place, claim))
+        heappush(self._heap, (place[0], place[1], place[2], place, claim))
 
     def discard(self, claim: Any) -> None:
         self.pop(claim, None)
-        if len(self._heap) > 2 * len(self) + 16:
-            self._heap = [(*claim.place, claim.place, claim) for claim in self]
-            heapify(self._heap)
+        heap = self._heap
+        if heap and heap[0][4] is claim:
+            heappop(heap)
+        if len(heap) > 2 * len(self) + 16:
+            self._heap = []
+            for each in self:
+                self.add(each)
 
     def first(self) -> Any:
         """Return the claim that goes before all others; None if there is none."""
         heap = self._heap
         while heap:
             first = heap[0]
-            claim = first[-1]
-            if claim in self and first[-2] is claim.place:
+            claim = first[4]
+            if claim in self and first[3] is claim.place:
                 return claim
             heappop(heap)
         return None

@@ -181,7 +181,8 @@ class Line(Order):
         claim.line = self
         for pool in self._pools:
             lock, lines = pool.lock, pool.lines
-            lock.last = claim.place if claim.place > lock.last else lock.last
+            if claim.place > lock.last:
+                lock.last = claim.place
             if not self:
                 if not lines:
                     lock.busy[pool] = None
@@ -233,14 +234,13 @@ def is_closed(pool: Pool, place: Any, choice: Any = None) -> bool:
 
     :param choice: that of the claim.
     """
-    lines = pool.lines
-    if lines:
-        if pool.alone and pool.alone.first().place < place:
+    alone = pool.alone
+    if alone and alone.first().place < place:
+        return True
+    draining = pool.draining
+    if draining and draining.first().place < place:
+        if choice is None or any(c.place < place and not c.is_of(choice) for c in draining):
             return True
-        draining = pool.draining
-        if draining and draining.first().place < place:
-            if choice is None or any(c.place < place and not c.is_of(choice) for c in draining):
-                return True
     busy = pool.lock.busy
     if len(busy) > (pool in busy):
         return any(is_pressed(pool, nested) for nested in busy)
