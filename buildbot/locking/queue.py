@@ -27,7 +27,7 @@ class Waiter:
 
     :ivar wants: units, each of another lock.
     :ivar pools: where its units come from, with the want of each.
-    :ivar place: its place in line; the lowest goes first.
+    :ivar place: its place in line, of three or more parts; the lowest goes first.
     :ivar choice: equal for claims of which only one is needed; None if there are no others.
     :ivar line: where it waits; None if it does not.
     :ivar passed: how often claims behind it have been granted before it.

@@ -557,8 +557,9 @@ class Turns(unittest.SynchronousTestCase):
 
 
 class Entry:
-    def __init__(self, place: tuple[int, ...]) -> None:
-        self.place = place
+    def __init__(self, number: int) -> None:
+        # some have a fourth part, as those that a person has moved
+        self.place = (number // 20, 0.0, number, (0, 0.0, -number))[: 3 + number % 2]
 
 
 class Orders(unittest.SynchronousTestCase):
@@ -566,7 +567,7 @@ class Orders(unittest.SynchronousTestCase):
         """The first is the lowest of those that are in it, in whatever order they come and go."""
         chance = random.Random(1)
         order = Order()
-        entries = [Entry((place,)) for place in range(60)]
+        entries = [Entry(number) for number in range(60)]
         inside: set[Any] = set()
         for _ in range(5000):
             entry = chance.choice(entries)
@@ -581,7 +582,7 @@ class Orders(unittest.SynchronousTestCase):
 
     def test_those_who_have_gone_are_forgotten(self):
         """It never keeps many more than twice as many as are in it."""
-        order = Order(Entry((place,)) for place in range(1000))
+        order = Order(Entry(number) for number in range(1000))
         for entry in list(order)[1:]:
             order.discard(entry)
             self.assertLessEqual(len(order._heap), 2 * len(order) + 16)
