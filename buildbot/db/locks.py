@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 from typing import Iterable
+from typing import Sequence
 
 import sqlalchemy as sa
 from twisted.internet import defer
@@ -15,48 +16,67 @@ from buildbot.db import base
 class LocksConnectorComponent(base.DBConnectorComponent):
     """Gives ids to locks and copies, and deletes unused ones. It knows no lock in use."""
 
-    def find_lock_id(self, name: str) -> defer.Deferred[int]:
+    @defer.inlineCallbacks
+    def find_lock_id(self, name: str) -> Any:
         """Return the id of the lock with a name; it gets one if it has none."""
-        locks = self.db.model.locks
-        name_hash = self.hashColumns(name)
-        return self.findSomethingId(
-            tbl=locks,
-            whereclause=locks.c.name_hash == name_hash,
-            insert_values={'name': name, 'name_hash': name_hash},
-        )
+        found = yield self.find_lock_ids([name])
+        return found[name]
 
     @defer.inlineCallbacks
-    def find_copy_ids(self, lockid: int, names: Iterable[str]) -> Any:
-        """Return the ids of copies of a lock, by name; each gets one if it has none."""
-        found: dict[str, int] = {}
-        for batch in self.doBatch(names, 300):
-            hashes = {self.hashColumns(name): name for name in batch}
-            known = yield self._known_copies(lockid, list(hashes))
-            for name_hash, name in hashes.items():
-                copyid = known.get(name_hash)
-                if copyid is None:
-                    copyid = yield self._find_copy_id(lockid, name, name_hash)
-                found[name] = copyid
-        return found
+    def find_lock_ids(self, names: Iterable[str]) -> Any:
+        """Return the ids of locks, by name; each gets one if it has none."""
+        rows = {name: self._named(name) for name in names}
+        ids = yield self._find_ids(self.db.model.locks, ['name_hash'], list(rows.values()))
+        return dict(zip(rows, ids))
 
-    def _known_copies(self, lockid: int, hashes: list[str]) -> defer.Deferred[dict[str, int]]:
-        copies = self.db.model.lock_copies
+    @defer.inlineCallbacks
+    def find_copy_ids(self, copies: Iterable[tuple[int, str]]) -> Any:
+        """Return the ids of copies, each by the id of its lock and its name.
 
-        def find(conn: Any) -> dict[str, int]:
-            query = sa.select(copies.c.name_hash, copies.c.id).where(
-                copies.c.lockid == lockid, copies.c.name_hash.in_(hashes)
-            )
-            return {row.name_hash: row.id for row in conn.execute(query)}
+        A copy gets an id if it has none.
+        """
+        rows = {(lockid, name): self._named(name, lockid=lockid) for lockid, name in copies}
+        keys = ['lockid', 'name_hash']
+        ids = yield self._find_ids(self.db.model.lock_copies, keys, list(rows.values()))
+        return dict(zip(rows, ids))
 
-        return self.db.pool.do(find)
+    def _named(self, name: str, **words: Any) -> dict[str, Any]:
+        return {'name': name, 'name_hash': self.hashColumns(name), **words}
 
-    def _find_copy_id(self, lockid: int, name: str, name_hash: str) -> defer.Deferred[int]:
-        copies = self.db.model.lock_copies
-        return self.findSomethingId(
-            tbl=copies,
-            whereclause=(copies.c.lockid == lockid) & (copies.c.name_hash == name_hash),
-            insert_values={'lockid': lockid, 'name': name, 'name_hash': name_hash},
-        )
+    def _find_ids(
+        self, table: Any, keys: Sequence[str], rows: list[dict[str, Any]]
+    ) -> defer.Deferred[list[int]]:
+        # returns the ids of rows, in order; the missing ones are added
+        def find(conn: Any) -> dict[Any, int]:
+            found = {}
+            for batch in self.doBatch(rows, 300):
+                query = sa.select(table).where(
+                    *(table.c[key].in_({row[key] for row in batch}) for key in keys)
+                )
+                found.update((by_keys(row._mapping), row.id) for row in conn.execute(query))
+            return found
+
+        def by_keys(row: Any) -> Any:
+            return tuple(row[key] for key in keys)
+
+        def find_or_add(conn: Any) -> list[int]:
+            found = find(conn)
+            while missing := [row for row in rows if by_keys(row) not in found]:
+                known = len(found)
+                try:
+                    conn.execute(table.insert(), missing)
+                    conn.commit()
+                except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
+                    # another master has added one of them meanwhile
+                    conn.rollback()
+                    found = find(conn)
+                    if len(found) == known:
+                        raise
+                else:
+                    found = find(conn)
+            return [found[by_keys(row)] for row in rows]
+
+        return self.db.pool.do(find_or_add)
 
     def delete_unused(self, lockids: set[int], copyids: set[int]) -> defer.Deferred[int]:
         """Delete the ids of copies that no use refers to, and then of locks that have no copies.

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 from typing import Iterable
 from weakref import WeakKeyDictionary
@@ -44,24 +43,28 @@ class LockIds(SharedService):
 
     @defer.inlineCallbacks
     def _lock_id(self, lock: Any) -> Any:
-        lockid = self._lock_ids.get(lock)
-        if lockid is None:
-            lockid = yield self.master.db.locks.find_lock_id(lock.lockName)
-            self._lock_ids[lock] = lockid
-        return lockid
+        yield self._learn_locks([lock])
+        return self._lock_ids[lock]
+
+    @defer.inlineCallbacks
+    def _learn_locks(self, locks: Iterable[Any]) -> Any:
+        unknown = [lock for lock in locks if lock not in self._lock_ids]
+        if unknown:
+            ids = yield self.master.db.locks.find_lock_ids(lock.lockName for lock in unknown)
+            self._lock_ids.update((lock, ids[lock.lockName]) for lock in unknown)
 
     @defer.inlineCallbacks
     def _learn(self, copies: list[BaseLock]) -> Any:
-        unknown = defaultdict(list)
-        for copy in copies:
-            if copy not in self._copy_ids:
-                unknown[lock_of(copy)].append(copy)
-        for lock, these in unknown.items():
-            lockid = yield self._lock_id(lock)
-            ids = yield self.master.db.locks.find_copy_ids(lockid, [copy.label for copy in these])
-            for copy in these:
-                self._copy_ids[copy] = ids[copy.label]
-                self._copies[ids[copy.label]] = copy
+        unknown = [copy for copy in copies if copy not in self._copy_ids]
+        if not unknown:
+            return
+        locks = [lock_of(copy) for copy in unknown]
+        yield self._learn_locks(locks)
+        wanted = [(self._lock_ids[lock], copy.label) for lock, copy in zip(locks, unknown)]
+        ids = yield self.master.db.locks.find_copy_ids(wanted)
+        for name, copy in zip(wanted, unknown):
+            self._copy_ids[copy] = ids[name]
+            self._copies[ids[name]] = copy
 
     @deferredLocked('_asking')
     @defer.inlineCallbacks
@@ -74,9 +77,8 @@ class LockIds(SharedService):
         locks = in_use.by_name()
         copies = [copy for lock in locks for copy in copies_to_see(lock)]
         yield self._learn(copies)  # those of a run of the master before this one, say
-        lockids = set()
-        for lock in locks:
-            lockids.add((yield self._lock_id(lock)))
+        yield self._learn_locks(locks)
+        lockids = {self._lock_ids[lock] for lock in locks}
         copyids = {self._copy_ids[copy] for copy in copies}
         return (yield self.master.db.locks.delete_unused(lockids, copyids))
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 from typing import Sequence
 
@@ -70,10 +69,10 @@ class UseRows:
     def _learn(self, uses: Sequence[Use], locks: Any) -> Any:
         if len(self._copy_ids) > self.most:
             self.forget()  # so many names must be of branches that come and go
-        unknown = defaultdict(set)
-        for use in uses:
-            if (use.lock, use.copy) not in self._copy_ids:
-                unknown[use.lock].add(use.copy)
-        for lock, copies in unknown.items():
-            ids = yield locks.find_copy_ids((yield locks.find_lock_id(lock)), copies)
-            self._copy_ids.update(((lock, copy), ids[copy]) for copy in copies)
+        unknown = {(use.lock, use.copy) for use in uses} - self._copy_ids.keys()
+        if unknown:
+            lockids = yield locks.find_lock_ids({lock for lock, _ in unknown})
+            ids = yield locks.find_copy_ids((lockids[lock], copy) for lock, copy in unknown)
+            self._copy_ids.update(
+                ((lock, copy), ids[lockids[lock], copy]) for lock, copy in unknown
+            )

@@ -264,9 +264,10 @@ class LocksApi(LabTestCase):
         yield self.request('numbered', 'main')
         lockid = yield self.id_of('version')
         [copy] = yield self.get('locks', lockid, 'copies')
-        found = yield self.master.db.locks.find_copy_ids(lockid, ['version[main]', 'version[x]'])
+        names = [(lockid, 'version[main]'), (lockid, 'version[x]')]
+        found = yield self.master.db.locks.find_copy_ids(names)
         self.assertEqual((yield self.master.db.locks.find_lock_id('version')), lockid)
-        self.assertEqual(found['version[main]'], copy['copyid'])
+        self.assertEqual(found[names[0]], copy['copyid'])
 
     @defer.inlineCallbacks
     def test_unknown(self) -> Any:

@@ -24,11 +24,14 @@ from buildbot.config import BuilderConfig
 from buildbot.data.base import ResourceType
 from buildbot.data.base import updateMethod
 from buildbot.data.builders import Builder
+from buildbot.data.buildrequests import BuildRequest
 from buildbot.data.builds import Build
 from buildbot.data.connector import DataConnector
+from buildbot.data.logs import Log
 from buildbot.data.properties import Properties
 from buildbot.data.steps import Step
 from buildbot.data.workers import Worker
+from buildbot.process.buildrequest import BuildRequestCollapser
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
 from buildbot.process.results import CANCELLED
@@ -40,7 +43,7 @@ from buildbot.test.util.memorydb import use_known_database
 from buildbot.warnings import ConfigWarning
 
 #: rows of these are read for events
-ROWS: tuple[Any, ...] = (Build, Builder, Step)
+ROWS: tuple[Any, ...] = (Build, Builder, BuildRequest, Log, Step)
 
 #: each writes what its namesake of the database does, and reads the worker for an event
 WORKER_UPDATES = (
@@ -176,6 +179,18 @@ def unless_unheard(make_event: Callable[..., Any]) -> Callable[..., Any]:
     return make
 
 
+def where_wanted(collapse: Callable[..., Any]) -> Callable[..., Any]:
+    """Let new requests be compared with older ones only if a builder collapses requests."""
+
+    def maybe_collapse(collapser: Any) -> Any:
+        builders = collapser.master.botmaster.builders.values()
+        if any(builder.getCollapseRequestsFn() for builder in builders):
+            return collapse(collapser)
+        return defer.succeed([])
+
+    return maybe_collapse
+
+
 @lru_cache(maxsize=1000)
 def kinds_in(module: ModuleType) -> list[str]:
     """Return the names of the kinds of resources in a module."""
@@ -245,6 +260,7 @@ class LabTestCase(RunFakeMasterTestCase):
             for name in WORKER_UPDATES:
                 self.patch(Worker, name, only_written(getattr(Worker, name)))
 
+        self.patch(BuildRequestCollapser, 'collapse', where_wanted(BuildRequestCollapser.collapse))
         # a page about each exception, which nobody reads, and for each master a scan of all names
         # of the data API, cost more than they show
         self._patch_word(formatFailure, 'FailureElement', lambda failure: tags.html(str(failure)))

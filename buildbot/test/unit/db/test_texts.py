@@ -72,9 +72,47 @@ class Ids(TestReactorMixin, unittest.TestCase):
         for name in names * 2:
             lockids.append((yield locks.find_lock_id(name)))
         self.assertEqual(len(set(lockids)), len(names))
-        first = yield locks.find_copy_ids(lockids[0], names)
-        self.assertEqual(len(set(first.values())), len(names))
-        self.assertEqual((yield locks.find_copy_ids(lockids[0], names)), first)
+        copies = [(lockid, name) for lockid in lockids[:2] for name in names]
+        first = yield locks.find_copy_ids(copies)
+        self.assertEqual(len(set(first.values())), len(copies))
+        self.assertEqual((yield locks.find_copy_ids(copies)), first)
+        self.assertEqual((yield locks.find_copy_ids(copies[1:2])), {copies[1]: first[copies[1]]})
+
+    @defer.inlineCallbacks
+    def test_other_master(self) -> Any:
+        """An id that another master has given meanwhile is found, and all others are given."""
+        self.setup_test_reactor()
+        master = yield fakemaster.make_master(self, wantDb=True)
+        locks, table = master.db.locks, master.db.model.locks
+        insert = table.insert
+
+        def insert_later() -> Any:
+            table.insert = insert
+            with master.db.pool.engine.connect() as connection:
+                row = {'id': 7, 'name': 'b', 'name_hash': locks.hashColumns('b')}
+                connection.execute(insert(), [row])
+                connection.commit()
+            return insert()
+
+        self.patch(table, 'insert', insert_later)
+        found = yield locks.find_lock_ids('abc')
+        self.assertEqual(found['b'], 7)
+        self.assertEqual((yield locks.find_lock_ids('cab')), found)
+        self.assertEqual(len(set(found.values())), 3)
+
+    @defer.inlineCallbacks
+    def test_cannot_be_given(self) -> Any:
+        """Whoever wants ids is told of an error of the database that is not about others' ids."""
+        self.setup_test_reactor()
+        master = yield fakemaster.make_master(self, wantDb=True)
+
+        def fail() -> Any:
+            raise sa.exc.IntegrityError('insert', {}, Exception('no such lock'))
+
+        self.patch(master.db.model.lock_copies, 'insert', fail)
+        with self.assertRaisesRegex(sa.exc.IntegrityError, 'no such lock'):
+            yield master.db.locks.find_copy_ids([(1, 'a')])
+        self.flushLoggedErrors(sa.exc.IntegrityError)
 
 
 class Names(TestReactorMixin, unittest.TestCase):

@@ -44,12 +44,13 @@ class Copied(TestReactorMixin, unittest.TestCase):
         yield self.source.insert_test_data([fakedb.Builder(id=7, name='fw')])
         for name in ('unused', 'jtag'):
             lockid = yield self.source.locks.find_lock_id(name)
-        ids = yield self.source.locks.find_copy_ids(lockid, ['jtag[a]', 'jtag[b]'])
+        copies = [(lockid, 'jtag[a]'), (lockid, 'jtag[b]')]
+        ids = yield self.source.locks.find_copy_ids(copies)
         yield self.copy()
         other = self.other.locks
         self.assertEqual((yield self.other.builders.getBuilder(7)).name, 'fw')
         self.assertEqual((yield other.find_lock_id('jtag')), lockid)
-        self.assertEqual((yield other.find_copy_ids(lockid, ['jtag[b]', 'jtag[a]'])), ids)
+        self.assertEqual((yield other.find_copy_ids(copies[::-1])), ids)
 
     @defer.inlineCallbacks
     def test_actions(self):
