@@ -17,6 +17,7 @@ from .changed import Change
 from .fix import read_fixes
 from .fixes import FIXES
 from .names import Refusal
+from .runs import Runs
 from .tree import Tree
 
 OUTCOMES = Path(__file__).resolve().parent.parent / 'outcomes.py'
@@ -47,11 +48,9 @@ class Suite:
         if self._before.is_file():
             self.before = json.loads(self._before.read_text(encoding='utf-8'))
         self._good = folder / 'good'
-        self._last = folder / 'last'
-        #: the tree that has run last, what each test module called there, and which were bad
+        self._runs = Runs(folder / 'runs', words.only)
+        #: what is known of the tree with which the commit is compared
         self.last: dict[str, Any] = {}
-        if self._last.is_file():
-            self.last = json.loads(self._last.read_text(encoding='utf-8'))
         # what has failed at the checkout, or at an earlier commit
         self._known: set[str] = set()
 
@@ -66,14 +65,14 @@ class Suite:
         failed = []
         for number in range(first, last + 1):
             commit = self.commits[number - 1]
-            title = self.clone.git('log', '-1', '--format=%s', commit).strip()
-            same = [self.words.only] if self.words.changed else self._names_of(commit)
+            title = self._title(commit)
+            same = [self.words.only] if self.words.changed else self._names_of(number)
             key = f'{self.clone.git("rev-parse", f"{commit}^{{tree}}").strip()} {same}'
             key += f' {self.words.manual}{" changed" if self.words.changed else ""}'
             print(f'series: testing {number} of {len(self.commits)}: {title}', flush=True)
             if key in good:
                 continue
-            faults = self._faults(commit, self._names_of(commit))
+            faults = self._faults(commit, self._names_of(number))
             for fault in sorted(faults):
                 print(f'  {number}: {fault}', flush=True)
             if faults:
@@ -99,26 +98,36 @@ class Suite:
         self._known |= new
         return new
 
-    def _names_of(self, commit: str) -> list[str]:
-        # what trial is told to run
+    def _title(self, commit: str) -> str:
+        return self.clone.git('log', '-1', '--format=%s', commit).strip()
+
+    def _names_of(self, number: int) -> list[str]:
+        # what trial is told to run at a commit
         if self.words.fixes:
             tests = {Path('buildbot/test', fix.test) for fix in read_fixes(FIXES)}
             return sorted('.'.join(path.with_suffix('').parts) for path in tests)
         if not self.words.changed:
             return [self.words.only]
-        if self.last.get('only') != self.words.only:
+        # compared with the commit before it, or with itself in a series of before, whatever is less
+        titles = [self._title(each) for each in [self.base, *self.commits][number - 1 : number + 1]]
+        known = [run for run in map(self._runs.of, titles) if run]
+        if not known:
             self.last = {}
             return [self.words.only]
-        return self._changed(self.last['tree'], commit)
+        commit = self.commits[number - 1]
+        found = [(self._changed(run, commit), run) for run in known]
+        names, self.last = min(found, key=lambda pair: len(pair[0]))
+        print(f'  {len(names)} of {len(self.last["calls"]) - 1} test modules', flush=True)
+        return names
 
-    def _changed(self, last: str, commit: str) -> list[str]:
-        # the test modules that can end otherwise than in the tree that has run last
-        git = self.clone.git
+    def _changed(self, run: dict[str, Any], commit: str) -> list[str]:
+        # the test modules that can end otherwise than in a run of before
+        git, last = self.clone.git, run['tree']
         paths = git('diff', '--name-only', '--no-renames', last, commit).splitlines()
         files = {path: (self._text(last, path), self._text(commit, path)) for path in paths}
         change = Change(files)
         listed = set(git('ls-tree', '-r', '--name-only', commit).splitlines())
-        calls, bad_ones = self.last['calls'], self.last['bad']
+        calls, bad_ones = run['calls'], run['bad']
         importers = self._importers(commit, change.modules)
         found = set()
         for name in calls.keys() - {''}:
@@ -129,7 +138,6 @@ class Suite:
         for path in listed & set(paths):
             if path.startswith('master/buildbot/test/') and Path(path).name.startswith('test_'):
                 found.add('.'.join(Path(path).with_suffix('').parts[1:]))
-        print(f'  {len(found)} of {len(calls) - 1} test modules', flush=True)
         return sorted(n for n in found if f'{n}.'.startswith(f'{self.words.only}.'))
 
     def _importers(self, commit: str, modules: Iterable[str]) -> set[str]:
@@ -152,7 +160,7 @@ class Suite:
         return self.clone.git('show', f'{commit}:{path}')
 
     def _keep(self, commit: str, outcomes: dict[str, str]) -> None:
-        # what the next commit is compared with
+        # what other commits are compared with
         calls = self.last.get('calls', {'': []})
         shared = set(calls[''])
         for path in self.folder.glob('outcomes-*.calls'):
@@ -162,12 +170,12 @@ class Suite:
         calls[''] = sorted(shared)
         names = [n for n in calls if n and any(t.startswith(f'{n}.') for t in bad(outcomes))]
         tree = self.clone.git('rev-parse', f'{commit}^{{tree}}').strip()
-        self.last = {'tree': tree, 'only': self.words.only, 'calls': calls, 'bad': names}
+        run: dict[str, Any] = {'tree': tree, 'calls': calls, 'bad': names}
         known = tuple(f'{name}.' for name in calls if name)
         if any(not test.startswith(known) for test in bad(outcomes)):
             # a module or a run without outcomes: the next commit runs whole
-            self.last = {}
-        self._last.write_text(json.dumps(self.last), encoding='utf-8')
+            run = {}
+        self._runs.keep(self._title(commit), run)
 
     def _run_before(self, names: Sequence[str]) -> None:
         listed = set(self.clone.git('ls-tree', '-r', '--name-only', self.base).splitlines())

@@ -55,12 +55,12 @@ class Commits(unittest.SynchronousTestCase):
         (self.root / name).parent.mkdir(parents=True, exist_ok=True)
         (self.root / name).write_text(text)
 
-    def commit(self, end):
+    def commit(self, end, title='Change the lamp'):
         ends = {ON: end, NEVER: 'failure'}
         self.write('master/ends', ''.join(f'{json.dumps(item)}\n' for item in ends.items()))
         self.write('master/buildbot/lamp.py', f'# {next(self.numbers)}')
         self.git('add', '--all')
-        self.git('commit', '--quiet', '--message', 'Change the lamp')
+        self.git('commit', '--quiet', '--message', title)
 
     def try_series(self, count, *words):
         self.patch(os, 'cpu_count', lambda: 1)
@@ -132,6 +132,22 @@ class Commits(unittest.SynchronousTestCase):
         ran = (self.folder / 'runs').read_text().split()
         self.assertEqual(ran, ['buildbot.test', 'buildbot.test', 'buildbot.test.test_lamp'])
         self.assertEqual(self.try_series(4, '--changed'), (0, ['series: none failed']))
+
+    def test_made_anew(self):
+        """A commit of a series made anew is compared with itself of before, if that is less."""
+        calls = {'': [], 'buildbot.test.test_lamp': ['master/buildbot/bulb.py:on']}
+        ends = 'grep test_on "${PYTHONPATH%%:*}/ends" > $2'
+        run = f"{ends}; echo '{json.dumps(calls)}' > $2.calls"
+        self.program('python', f'case "$1" in *outcomes.py) {run};; esac')
+        told = []
+        for text in ('1', '2'):
+            for part, function in (('Turn it on', 'on'), ('Turn it off', 'off')):
+                with open(self.root / 'master/buildbot/bulb.py', 'a', encoding='utf-8') as f:
+                    f.write(f'def {function}(): return {text}\n')
+                self.commit('success', part)
+            told += [line for line in self.try_series(2, '--changed')[1] if 'modules' in line]
+            self.git('reset', '--hard', '--quiet', 'HEAD~2')
+        self.assertEqual(told, [f'  {count} of 1 test modules' for count in (0, 1, 0)])
 
     def test_once(self):
         """A test that fails only once does not count."""
