@@ -354,6 +354,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
         """
         self._asked = endable(answer, f'{self.lock_name()}: {what}')
         self.unanswered = (what, self.master.reactor.seconds())
+        if self.stopped:
+            eventually(self._asked.cancel)  # the stop came before the question
         try:
             return (yield self._asked)
         except Exception as e:

@@ -188,13 +188,16 @@ class OfSteps(DistributionCase):
         }[what]()
 
     @defer.inlineCallbacks
-    def start_slowly(self, what):
+    def start_slowly(self, what, is_held=False):
         self.slow = Slow()
         inner = [self.step(what, self.slow), GatedStep(self.gate('clean'), alwaysRun=True)]
         group = StepGroup(name='g', locks=[LAB.access('exclusive')], steps=inner)
         yield self.setup_lab({'a': {'steps': [group]}}, ['w1'])
+        if is_held:
+            self.write = self.hold_write('startStep', lambda stepid, **_: stepid == 3)
         yield self.request('a')
-        self.assertEqual((len(self.slow.asked), (yield self.owners(LAB))), (1, (1, 0)))
+        asked = 0 if is_held else 1
+        self.assertEqual((len(self.slow.asked), (yield self.owners(LAB))), (asked, (1, 0)))
 
     WHAT = ('locks', 'key', 'name', 'name_of_group', 'steps', 'env', 'description', 'doStepIf')
 
@@ -232,6 +235,21 @@ class OfSteps(DistributionCase):
         yield self.start_slowly(what)
         self.lose_worker()
         self.assertEqual((yield self.builds()), [RETRY])
+        self.assertEqual((yield self.owners(LAB)), (0, 0))
+
+    @parameterized.expand([(what,) for what in ('env', 'description', 'doStepIf')])
+    @defer.inlineCallbacks
+    def test_stopped_before(self, what):
+        """A stop that came just before the question ends that, too."""
+        yield self.start_slowly(what, is_held=True)
+        yield self.stop_build(1)
+        self.write.held.callback(None)
+        self.settle()
+        self.assertEqual((len(self.slow.asked), self.running()), (1, 'clean'))
+        self.end('clean')
+        self.assertEqual((yield self.builds()), [CANCELLED])
+        results = [results for _, results in (yield self.step_rows())]
+        self.assertEqual(results, [CANCELLED, CANCELLED, SUCCESS])
         self.assertEqual((yield self.owners(LAB)), (0, 0))
 
     @defer.inlineCallbacks
