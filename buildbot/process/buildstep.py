@@ -360,7 +360,8 @@ class BuildStep(upstream.BuildStep, LockOwner):
             return (yield self._asked)
         except Exception as e:
             if self.stopped and first_cause(Failure()).check(defer.CancelledError):
-                self.why_not_run = f'{what} had not answered when it was stopped'
+                if self.why_not_run is None:
+                    self.why_not_run = f'{what} had not answered when it was stopped'
                 raise upstream.BuildStepCancelled from e
             raise
         finally:

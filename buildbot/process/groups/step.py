@@ -253,6 +253,8 @@ class StepGroup(buildstep.BuildStep):
 
     @defer.inlineCallbacks
     def run(self) -> Any:
+        if self.maxTime is not None:
+            self._timer = self.master.reactor.callLater(self.maxTime, self._out_of_time)
         if IRenderable.providedBy(self.steps):
             rendered = render(self.build, self.steps)
             self.steps = yield self.ask('a renderable of its steps', rendered)
@@ -262,12 +264,14 @@ class StepGroup(buildstep.BuildStep):
         run = GroupRun(self, self.parallel, self.interruptOnFailure)
         run.agenda.add(self._create(self.step_factories))
         self.group_run = run
-        if self.maxTime is not None:
-            self._timer = self.master.reactor.callLater(self.maxTime, self._out_of_time)
         return (yield run.run())
 
     def _out_of_time(self) -> None:
-        self._cut_short(f'step group {self.name!r} was ended after {self.maxTime} seconds')
+        why = f'step group {self.name!r} was ended after {self.maxTime} seconds'
+        if self.group_run is None:
+            super().end_hold(why)  # it is not yet known what its steps are
+        else:
+            self._cut_short(why)
 
     def end_hold(self, why: str) -> None:
         """Interrupt the steps and fail for this reason: the group has held its locks for too long.

@@ -12,6 +12,7 @@ from buildbot.locks import MasterLock
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import Property
+from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
@@ -388,6 +389,23 @@ class Limits(LabTestCase):
         self.reactor.advance(600)
         self.open(self.behind, SUCCESS)
         self.assertEqual((yield self.builds()), [SUCCESS])
+
+    @defer.inlineCallbacks
+    def test_steps_without_answer(self):
+        """A group with a limit does not wait longer than that for what its steps are."""
+        lock = MasterLock('lab')
+        words = {'locks': [lock.access('exclusive')], 'maxTime': 60}
+        steps = renderer(lambda props: defer.Deferred())
+        yield self.setup_lab({'a': {'steps': [StepGroup(name='g', steps=steps, **words)]}})
+        yield self.request('a')
+        self.reactor.advance(50)
+        self.assertEqual((yield self.owners(lock)), (1, 0))
+        self.reactor.advance(10)
+        self.settle()
+        self.assertEqual((yield self.builds()), [FAILURE])
+        text = "step group 'g' was ended after 60 seconds (failure)"
+        self.assertEqual((yield self.state('g', 1)), (text, FAILURE))
+        self.assertEqual((yield self.owners(lock)), (0, 0))
 
     @defer.inlineCallbacks
     def test_rendered_limits(self):
