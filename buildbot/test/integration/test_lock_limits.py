@@ -19,10 +19,12 @@ from buildbot.process.build import Build
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import Property
+from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
+from buildbot.process.results import statusToString
 from buildbot.test.util.hand import HandTestCase
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
@@ -573,6 +575,27 @@ class Holding(Limited):
         self.assertEqual((yield self.builds()), [FAILURE])
         state = yield self.state(1, 'g')
         self.assertEqual(state, "lock 'L': it held L longer than 600 s (failure)")
+        yield self.nothing_is_left()
+
+    @parameterized.expand([('builder', CANCELLED), ('group', FAILURE)])
+    @defer.inlineCallbacks
+    def test_without_answer(self, level, of_step):
+        """The row of what is too long, and has a question without an answer, says the former."""
+        lock = self.lock = MasterLock('L', maxHold=600)
+        locks = [lock.access('exclusive')]
+        group = StepGroup(
+            name='g',
+            steps=renderer(lambda props: defer.Deferred()),
+            locks=locks if level == 'group' else [],
+            haltOnFailure=True,
+        )
+        words = {'locks': locks} if level == 'builder' else {}
+        yield self.setup_lab({'a': {'steps': [group], **words}})
+        yield self.request('a')
+        self.after(600)
+        self.assertEqual((yield self.builds()), [FAILURE])
+        why = "lock 'L': it held L longer than 600 s"
+        self.assertEqual((yield self.state(1, 'g')), f'{why} ({statusToString(of_step)})')
         yield self.nothing_is_left()
 
     @parameterized.expand([('stopped', CANCELLED), ('lost', RETRY)])
