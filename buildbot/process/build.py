@@ -98,6 +98,8 @@ class Build(upstream.Build, LockOwner):
         self._asked_early: dict[int, str] = {}
         #: the requests that its steps have triggered and wait for
         self.awaited: set[int] = set()
+        # those that they do not wait for any longer, or never did
+        self._left_behind: set[int] = set()
         #: the lanes of its worker that its steps use
         self.lanes: Lanes = Lanes()
 
@@ -239,12 +241,15 @@ class Build(upstream.Build, LockOwner):
         if self.awaited:
             yield from self.master.botmaster.awaited.waits_within(self)
 
-    def lock_owner_of(self, brid: int, builder_name: str) -> LockOwner:
+    def lock_owner_of(self, brid: int, builder_name: str) -> LockOwner | None:
         """Return the owner that a build of a request is nested in.
 
-        :param brid: id of a build request that a step of this build triggered and waits for.
+        :param brid: id of a build request that a step of this build triggered to wait for it.
         :param builder_name: the request's builder; it is woken as soon as that step is known.
+        :returns: the owner; None if no step waits for the request any longer.
         """
+        if brid in self._left_behind:
+            return None  # what holds locks now works with them
         for step in self._running_steps():
             if brid in getattr(step, 'brids', ()):
                 return step
@@ -341,9 +346,15 @@ class Build(upstream.Build, LockOwner):
 
     def awaits_no_more(self, brids: Iterable[int]) -> None:
         """Take note that its steps no longer wait for these requests."""
-        for brid in self.awaited.intersection(brids):
-            self.master.botmaster.awaited.discard(brid)
-        self.awaited.difference_update(brids)
+        botmaster = self.master.botmaster
+        left = self.awaited.intersection(brids)
+        unended = [brid for brid in left if botmaster.awaited.is_to_end(brid)]
+        self._left_behind.update(brids)
+        self.awaited -= left
+        for brid in left:
+            botmaster.awaited.discard(brid)
+        for builder in botmaster.builders.values() if unended else ():
+            builder.parent_has_left(unended)
 
     def step_ended(self) -> None:
         """Take note that a step has ended, or that no other step of a group begins for now."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
 from typing import Collection
+from typing import Iterable
 from typing import Mapping
 from typing import Sequence
 
@@ -190,6 +191,16 @@ class Builder(upstream.Builder):
         """Take a changed pending request out of its lines, and look at it anew."""
         self.reservations.leave_lines(brid)
         self.wake()
+
+    def parent_has_left(self, brids: Iterable[int]) -> None:
+        """Look anew at those of these requests that have no build, which nobody waits for now.
+
+        Their builds may not share the locks of the build that has triggered them.
+        """
+        for brid in brids:
+            if brid in self.inbox.requests or self.reservations.held(brid) is not None:
+                self.reservations.give_back_refused(brid)
+                self.request_changed(brid)
 
     def _is_current(self, resolved: Resolved, worker: Any) -> bool:
         return resolved.is_current(self.config.locks, worker)
