@@ -55,6 +55,7 @@ class Trigger(upstream.Trigger):
         self.fail_in_deadlock(why)
         d = self.addCompleteLog(DEADLOCK, text)
         d.addErrback(log.err, f'step {self.name!r}: while writing that {why}')
+        self._interrupt_deferwaiter.add(d)  # the step's logs are closed only after this write
         # its scheduler must have subscribed to the end of a request before that ends
         subscribed = fireEventually()
         for brid in brids:

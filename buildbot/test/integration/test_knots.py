@@ -224,6 +224,18 @@ class Knots(KnotCase):
         )
 
     @defer.inlineCallbacks
+    def test_told_late(self):
+        """A step that is ended waits until its log of that is written."""
+        yield self.start_knot({'p': ('1', 'c'), 'c': ('1',)}, parentLendsPlace=False)
+        write = self.hold_write('appendLog', lambda *args: True)
+        yield self.play('p')
+        self.assertEqual((yield self.results()), ['', 'cancelled'])
+        write.held.callback(None)
+        self.settle()
+        self.assertEqual((yield self.results()), ['failure', 'cancelled'])
+        self.assertEqual(len((yield self.log_of(1))), 1)
+
+    @defer.inlineCallbacks
     def test_counted(self):
         """A wait that ends so is one in the history of its lock, and is told to who hears."""
         yield self.start_knot({'p': (A, '1', None, 'c'), 'x': ('2', None, A), 'c': ('2',)})
