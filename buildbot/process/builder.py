@@ -171,7 +171,10 @@ class Builder(upstream.Builder):
         return self.request_waits.of(brid)
 
     def _is_pending(self, brid: int) -> bool:
-        return self.inbox.is_pending(brid) and not self.botmaster.is_in_progress(brid)
+        botmaster = self.botmaster
+        if botmaster.is_in_progress(brid) or brid in botmaster.knots.given_up:
+            return False
+        return self.inbox.is_pending(brid)
 
     def look_for_knots(self) -> None:
         """Have the botmaster check whether requests that running builds wait for can still start.

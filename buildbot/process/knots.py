@@ -60,8 +60,8 @@ class Knots:
         self._botmaster = botmaster
         self._doubted: dict[RequestWait, None] = {}
         self._suspected: dict[int, Suspicion] = {}
-        # by id of a request that is being cancelled: the waits to judge when it has been
-        self._given_up: dict[int, dict[RequestWait, None]] = {}
+        #: the requests that are being cancelled because they can never begin; they wait no longer
+        self.given_up: set[int] = set()
         self.ended = SubscriptionPoint('ends of deadlocks')
 
     def doubt(self, wait: RequestWait) -> None:
@@ -73,7 +73,7 @@ class Knots:
     def stop(self) -> None:
         """Stop judging, because the master stops."""
         self._doubted.clear()
-        self._given_up.clear()
+        self.given_up.clear()
         for brid in list(self._suspected):
             self.trust(brid)
 
@@ -116,11 +116,7 @@ class Knots:
 
     def _judge(self, wait: RequestWait) -> None:
         knot = self._knot_that_stays(wait)
-        brids = [one.brid for one in knot if not isinstance(one, LockClaim)]
-        ending = next((brid for brid in brids if brid in self._given_up), None)
-        if ending is not None:
-            self._given_up[ending][wait] = None
-        elif knot:
+        if knot:
             self._untie(knot)
         elif self._knot(wait):
             self._suspect(wait)
@@ -154,14 +150,16 @@ class Knots:
     def _end(self, wait: RequestWait, error: CircleError, after: float | None = None) -> None:
         step: Any = wait.awaited_by
         self.trust(wait.brid)
-        self._given_up[wait.brid] = {}
+        self.given_up.add(wait.brid)
         self.tell(step, error)
         step.wait_in_vain([wait.brid], str(error), text_of_deadlock(error.waits, after))
 
     def pends_no_more(self, brid: int) -> None:
-        """Judge the waits that may end because a request that was given up is no longer pending."""
-        for wait in self._given_up.pop(brid, ()):
-            self.doubt(wait)
+        """Take note that a request has been taken or completed."""
+        self.given_up.discard(brid)
+
+    def _is_pending(self, brid: int) -> bool:
+        return self._botmaster.awaited.is_pending(brid) and brid not in self.given_up
 
     def tell(self, owner: LockOwner, error: CircleError) -> None:
         """Report that an owner is ended so that others can go on."""
@@ -200,7 +198,7 @@ class Knots:
         awaited = self._botmaster.awaited
         for wait in awaited.waits:
             if wait.builder_name not in self._botmaster.builders:
-                wait = wait.without_builder(awaited)
+                wait = wait.without_builder(awaited, self._is_pending)
                 awaited.pends(wait.brid, wait)
             self.doubt(wait)
 

@@ -51,8 +51,8 @@ class RequestWaits:
         the builder.
     :param awaited_by: takes the id of a request and returns the owner, usually a step, that waits
         for its build; None if nobody does.
-    :param is_pending: takes the id of a request and returns whether it has no build and none is
-        being made.
+    :param is_pending: takes the id of a request and returns whether it has no build, none is being
+        made, and it has not been given up.
     """
 
     def __init__(
@@ -109,10 +109,13 @@ class RequestWait:
         """The owner, usually a step, that waits for the request's build; None if nobody does."""
         return self._waits.awaited_by(self.brid)
 
-    def without_builder(self, awaited: Awaited) -> RequestWait:
+    def without_builder(
+        self, awaited: Awaited, is_pending: Callable[[int], bool]
+    ) -> RequestWait:
         """Return the wait of the same request after its builder has been removed.
 
         :param awaited: the requests that running builds wait for.
+        :param is_pending: as in ``RequestWaits``.
         """
         name = self._waits.name
         waits = RequestWaits(
@@ -120,7 +123,7 @@ class RequestWait:
             ReservationBook(),
             seats=lambda brid: [],
             awaited_by=lambda brid: awaited.owner_around(brid, name),
-            is_pending=awaited.is_pending,
+            is_pending=is_pending,
         )
         return waits.of(self.brid)
 

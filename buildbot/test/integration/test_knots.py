@@ -312,6 +312,21 @@ class Knots(KnotCase):
         self.assertEqual((yield self.results()), ['failure', 'success', 'success', 'cancelled'])
 
     @defer.inlineCallbacks
+    def test_begins_while_given_up(self):
+        """A step that begins to wait for whoever waits for such a request is not ended, either."""
+        yield self.start_knot(
+            {'p': (A, '1', None, 'c'), 'x': ('2', None, A), 'c': ('1',)}, parentLendsPlace=False
+        )
+        cancels, cancel = [], Trigger._cancel
+        self.patch(Trigger, '_cancel', lambda *words: cancels.append(words))
+        yield self.play('p x .p .x')
+        self.assertEqual((yield self.owners(A)), (1, 1))
+        cancel(*cancels[0])
+        self.settle()
+        yield self.assert_all_done(A)
+        self.assertEqual((yield self.results()), ['failure', 'success', 'cancelled'])
+
+    @defer.inlineCallbacks
     def test_only_what_waits_is_ended(self):
         """Of two children one can begin: it goes on, and its parent waits for its end."""
         yield self.start_knot(
