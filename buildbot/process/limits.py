@@ -139,7 +139,7 @@ def limit_wait(owner: Owner, claim: LockClaim) -> Limit | None:
 def limit_hold(owner: Owner, claim: LockClaim) -> Limit | None:
     """Limit how long an owner holds its locks, from now on.
 
-    Locks shared with an owner around it are limited with that owner.
+    Locks shared with an owner around it are limited with that owner, as long as that holds them.
 
     :param claim: the owner's claim, which is held.
     :returns: the limit; None if no lock has one.
@@ -147,14 +147,16 @@ def limit_hold(owner: Owner, claim: LockClaim) -> Limit | None:
 
     def is_over(due: Due) -> bool:
         name, copy, seconds = owner.lock_name(), due.copy, due.seconds
+        if held[copy].is_nested:
+            return True
         copy.report('long_hold', f'{name} held it longer than {seconds} s')
         if due.fails:
             owner.end_hold(f'lock {copy.lockName!r}: it held {copy} longer than {seconds} s')
         return False
 
-    reactor, held = owner.master.reactor, zip(claim.accesses, claim.holdings)
-    own = (copy for (copy, _), holding in held if not holding.is_nested)
-    due = all_due(MAX_HOLD, own, reactor.seconds())
+    reactor = owner.master.reactor
+    held = {copy: holding for (copy, _), holding in zip(claim.accesses, claim.holdings)}
+    due = all_due(MAX_HOLD, held, reactor.seconds())
     return Limit(reactor, due, is_over) if due else None
 
 

@@ -21,6 +21,7 @@ from buildbot.process.groups.step import StepGroup
 from buildbot.process.properties import Property
 from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
+from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
@@ -631,7 +632,6 @@ class Holding(Limited):
         yield self.request('a')
         self.after(300)
         self.open(gates[0], SUCCESS)
-        self.assertEqual(self.count_limits(), 1)
         self.after(300)
         self.assertEqual((yield self.builds()), [FAILURE])
         state = yield self.build_state(1)
@@ -659,6 +659,30 @@ class Holding(Limited):
         self.assertEqual(len(child.running), 1)
         self.after(600)
         self.assertEqual((yield self.builds()), [FAILURE, CANCELLED])
+        yield self.nothing_is_left()
+
+    @parameterized.expand([('builder',), ('step',)])
+    @defer.inlineCallbacks
+    def test_left_behind(self, level):
+        """A build that has shared a lock is limited, too, if it outlives whom it shared it with."""
+        lock = self.lock = MasterLock('L', maxHold=600)
+        locks, child, parent = [lock.access('exclusive')], Gate(), Gate()
+        at_builder, at_step = (locks, []) if level == 'builder' else ([], locks)
+        trigger = steps.Trigger(schedulerNames=['t'], waitForFinish=True)
+        words = {
+            'p': {'steps': [trigger, GatedStep(parent, alwaysRun=True)], 'locks': locks},
+            'c': {'steps': [GatedStep(child, locks=at_step)], 'locks': at_builder},
+        }
+        scheduler = schedulers.Triggerable(name='t', builderNames=['c'])
+        yield self.setup_lab(words, schedulers=[scheduler])
+        yield self.request('p')
+        yield self.reconfig_master(self.lab_config(words))
+        self.after(300)
+        self.open(parent, SUCCESS)
+        self.assertEqual((len(child.running), (yield self.owners(lock))), (1, (1, 0)))
+        self.after(300)
+        self.assertEqual((len(child.running), (yield self.owners(lock))), (0, (0, 0)))
+        self.assertEqual((yield self.builds()), [EXCEPTION, FAILURE])
         yield self.nothing_is_left()
 
     @defer.inlineCallbacks

@@ -203,6 +203,18 @@ class Limits(TestReactorMixin, unittest.TestCase):
         self.assertEqual(self.one.heard, ["lock 'a': it held a longer than 60 s"])
         self.assertEqual(self.told, [('a', 'long_hold', 'one held it longer than 60 s')])
 
+    def test_shared(self):
+        """Who shares a hold is limited only when it has outlived whom it shared that with."""
+        lock = self.lock('a', maxHold=60)
+        self.other.lock_parent = self.one
+        around, inside = self.claim(self.one, lock), self.claim(self.other, lock)
+        limit_hold(self.other, inside)
+        self.clock.pump([60, 60])
+        self.assertEqual((self.other.heard, self.told), ([], []))
+        around.end()
+        self.clock.advance(60)
+        self.assertEqual(self.other.heard, ["lock 'a': it held a longer than 60 s"])
+
     def test_nobody_tells(self):
         """If what tells people fails, or there is none, the wait ends all the same."""
         held = self.claim(self.one, self.lock('a', maxHold=60))
