@@ -353,6 +353,7 @@ class Build(upstream.Build, LockOwner):
         self.awaited -= left
         for brid in left:
             botmaster.awaited.discard(brid)
+            botmaster.knots.trust(brid)
         for builder in botmaster.builders.values() if unended else ():
             builder.parent_has_left(unended)
 

@@ -157,6 +157,7 @@ class Knots:
     def pends_no_more(self, brid: int) -> None:
         """Take note that a request has been taken or completed."""
         self.given_up.discard(brid)
+        self.trust(brid)
 
     def _is_pending(self, brid: int) -> bool:
         return self._botmaster.awaited.is_pending(brid) and brid not in self.given_up

@@ -405,6 +405,21 @@ class Away(KnotCase):
         yield self.assert_all_done(A)
         self.assertEqual((yield self.results()), ['success', 'success'])
 
+    @defer.inlineCallbacks
+    def test_leaves_again(self):
+        """If it comes back and goes again, with the build that began, the time counts anew."""
+        yield self.start_away(self.__class__.pause)
+        self.pass_time(500)
+        self.master.workers.workers['w2'].unpause()
+        self.settle()
+        self.assertEqual(self.running(), 'c')
+        self.lose()
+        self.pass_time(590)
+        self.assertEqual((yield self.results()), ['', ''])
+        self.pass_time(10)
+        self.assertEqual((yield self.results()), ['failure', 'cancelled'])
+        yield self.assert_all_done(A)
+
     @parameterized.expand([('without_a_lock', ('1', None, 'c'), 600), ('never', None, None)])
     @defer.inlineCallbacks
     def test_waits_on(self, _, parent, after):
