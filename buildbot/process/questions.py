@@ -27,7 +27,13 @@ def endable(answer: defer.Deferred[Any], what: str) -> defer.Deferred[Any]:
         elif isinstance(result, Failure) and not result.check(defer.CancelledError):
             log.err(result, f'{what} failed, and nobody waited for it')
 
-    asked: defer.Deferred[Any] = defer.Deferred(lambda _: answer.cancel())
+    def end(_: Any) -> None:
+        try:
+            answer.cancel()
+        except Exception as e:  # it is waited for no longer all the same
+            log.err(e, f'{what} cannot be cancelled')
+
+    asked: defer.Deferred[Any] = defer.Deferred(end)
     answer.addBoth(take)
     return asked
 

@@ -275,6 +275,20 @@ class OfSteps(DistributionCase):
             yield self.stop_build(buildid)
         self.assertEqual((yield self.builds()), [CANCELLED, CANCELLED])
 
+    @defer.inlineCallbacks
+    def test_cannot_be_cancelled(self):
+        """One that raises an error when it is cancelled is waited for no longer, either."""
+
+        def refuse(answer):
+            raise NotImplementedError
+
+        step = GatedStep(self.gate('s'), doStepIf=lambda _: defer.Deferred(refuse))
+        yield self.setup_lab({'a': {'steps': [step]}}, ['w1'])
+        yield self.request('a')
+        yield self.stop_build(1)
+        self.assertEqual(len(self.flushLoggedErrors(NotImplementedError)), 1)
+        self.assertEqual((yield self.builds()), [CANCELLED])
+
     @parameterized.expand(
         [('yes', 'yes', SUCCESS), ('no', 0, SKIPPED), ('error', KeyError(), EXCEPTION)]
     )
