@@ -25,24 +25,32 @@ upstream = release(__name__)
 class Trigger(upstream.Trigger):
     """Requests builds, and waits for them if it is told to. It does not run them."""
 
+    # whether its build had been stopped when it was last interrupted
+    _was_stopped = False
+
     @property
     def waits_for_builds(self) -> bool:
         # the builds that began last usually end last
         return any(map(self.master.botmaster.awaited.is_to_end, reversed(self.brids)))
 
     def interrupt(self, reason: str | Failure) -> Any:
-        """Cancel the builds that it has triggered. A second call does not wait for them, either."""
+        """Cancel the builds that it has triggered.
+
+        It does not wait for them if its build had been stopped before, or has lost its worker.
+        """
         if not self.running:
             return BuildStep.interrupt(self, reason)  # there is nothing to cancel yet
+        was_stopped, self._was_stopped = self._was_stopped, self.build.stopped
+        if self.ended and not self.build.stopped and self.build.conn is not None:
+            return None  # a second limit of time does not cut short how they end
         for brid in self.brids:
             self._cancel(brid, 'parent build was interrupted')
         if not self.ended:
             self.ended = True
             self._known_when_stopped = len(self.brids)
-            if self.build.conn is None and self.waitForFinishDeferred is not None:
+        if was_stopped or self.build.conn is None:
+            if self.waitForFinishDeferred is not None:
                 self.waitForFinishDeferred.cancel()
-        elif self.waitForFinishDeferred is not None:
-            self.waitForFinishDeferred.cancel()
         return None
 
     def wait_in_vain(self, brids: Iterable[int], why: str, text: str) -> None:

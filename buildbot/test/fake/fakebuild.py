@@ -12,6 +12,8 @@ upstream = release(__name__)
 
 
 class FakeBuild(upstream.FakeBuild, LockOwner):
+    stopped = False
+
     def has_triggered(self, brid: int, is_awaited: bool = False) -> None:
         pass
 

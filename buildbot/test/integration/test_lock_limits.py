@@ -661,6 +661,37 @@ class Holding(Limited):
         self.assertEqual((yield self.builds()), [FAILURE, CANCELLED])
         yield self.nothing_is_left()
 
+    @parameterized.expand([('step',), ('group',), ('group_around',)])
+    @defer.inlineCallbacks
+    def test_triggered_twice(self, level):
+        """Who has ended what it triggered because of one limit waits for that at the next one."""
+        one, two = MasterLock('L', maxHold=600), MasterLock('M', maxHold=900)
+        locks = [one.access('exclusive'), two.access('exclusive')]
+        at_step = {'locks': locks if level == 'step' else []}
+        trigger = steps.Trigger(schedulerNames=['t'], waitForFinish=True, **at_step)
+        inner: Any = trigger
+        if level != 'step':
+            inner = StepGroup(name='g', steps=[trigger], locks=locks)
+        if level == 'group_around':
+            inner = StepGroup(name='h', steps=[inner], maxTime=700)
+        child, tidy, clean = Gate(), Gate(), Gate()
+        yield self.setup_lab(
+            {
+                'p': {'steps': [inner, GatedStep(clean, alwaysRun=True)]},
+                'c': {'steps': [GatedStep(child), GatedStep(tidy, alwaysRun=True)]},
+            },
+            schedulers=[schedulers.Triggerable(name='t', builderNames=['c'])],
+        )
+        yield self.request('p', 'x')
+        self.after(600)
+        self.assertEqual((len(tidy.running), len(clean.running)), (1, 0))
+        self.after(300)
+        self.assertEqual((len(tidy.running), len(clean.running)), (1, 0))
+        self.open(tidy, SUCCESS)
+        self.assertEqual(len(clean.running), 1)
+        self.open(clean, SUCCESS)
+        self.assertEqual((yield self.builds()), [FAILURE, CANCELLED])
+
     @parameterized.expand([('builder',), ('step',)])
     @defer.inlineCallbacks
     def test_left_behind(self, level):
