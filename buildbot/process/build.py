@@ -516,7 +516,12 @@ class Build(upstream.Build, LockOwner):
         told = [botmaster.remove_in_progress_buildrequest(r.id) for r in self.requests]
         if isinstance(result, Failure):
             result = first_cause(result)
-            log.err(result, f'{self} could not begin')
+            why: Any = result
+            if self.workerforbuilder.worker is None and result.check(AssertionError):
+                why = 'its worker was lost'  # which it noticed when it needed the worker
+                log.msg(f'{self} could not begin: {why}')
+            else:
+                log.err(result, f'{self} could not begin')
             if result.check(CircleError):
                 self._tell_deadlock(result.value)
             # locks that cannot be determined or granted are not the worker's fault
@@ -526,11 +531,12 @@ class Build(upstream.Build, LockOwner):
                 results = RETRY
             if any(isinstance(reason, str) for reason in told):
                 results = CANCELLED  # it was cancelled before it could be stopped
-            yield self._end_preparation(result, results)
+            yield self._end_preparation(why, results)
             if self.buildid is not None and self.do_build and not self._is_counted:
                 # the end of a build with a row decrements the metric
                 metrics.MetricCountEvent.log('active_builds', 1)
-            yield self.buildFinished([f'could not begin: {result.getErrorMessage()}'], results)
+            text = why if isinstance(why, str) else result.getErrorMessage()
+            yield self.buildFinished([f'could not begin: {text}'], results)
         elif self.stopped and self._preparation_step is None:
             metrics.MetricCountEvent.log('active_builds', 1)
             yield self.buildFinished([f'cancelled ({self.stopped_reason})'], CANCELLED)
@@ -564,6 +570,8 @@ class Build(upstream.Build, LockOwner):
                 if isinstance(why, Failure):
                     yield step.addLogWithFailure(why)
                     state += f': {self.properties.cleanupTextFromSecrets(why.getErrorMessage())}'
+                elif isinstance(why, str):
+                    state += f': {why}'
                 yield self.master.data.updates.setStepStateString(step.stepid, state)
                 yield self.master.data.updates.finishStep(step.stepid, results, False)
         except Exception as e:

@@ -10,6 +10,7 @@ from buildbot.config import BuilderConfig
 from buildbot.plugins import steps
 from buildbot.process.factory import BuildFactory
 from buildbot.process.results import EXCEPTION
+from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
 from buildbot.test.util.integration import RunFakeMasterTestCase
 
@@ -47,3 +48,20 @@ class CannotBegin(RunFakeMasterTestCase):
         found = yield self.results()
         self.assertEqual(found, [EXCEPTION, SUCCESS])
         self.assertTrue(self.flushLoggedErrors(OSError))
+
+    @defer.inlineCallbacks
+    def test_lost_meanwhile(self):
+        """If the worker is lost while a build begins, it is tried again and says why."""
+        yield self.start()
+        updates = self.master.data.updates
+        slow: defer.Deferred[None] = defer.Deferred()
+        finish = updates.finishStep
+        updates.finishStep = lambda *args: slow.addCallback(lambda _: finish(*args))
+        self.assertEqual((yield self.results()), [None])
+        updates.finishStep = finish
+        self.master.workers.workers['w1'].conn.loseConnection()
+        slow.callback(None)
+        self.reactor.advance(1)
+        [row] = yield self.master.data.get(('builds',))
+        why = 'could not begin: its worker was lost'
+        self.assertEqual((row['results'], row['state_string']), (RETRY, why))
