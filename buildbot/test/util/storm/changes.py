@@ -28,8 +28,8 @@ class Changes(Database):
         if name not in self.plan['builders']:
             return None
         plan = self.plan['builders'][name]
-        triggers = tuple(step for step in plan['steps'] if 'trigger' in str(step))
-        plan['steps'] = (('step', ()), *steps, *triggers)
+        kept = (s for s in plan['steps'] if 'trigger' in str(s) or s[0] == 'clean')
+        plan['steps'] = (('step', ()), *steps, *kept)
         return self._changed(f'{name} has {plan["steps"]}')
 
     def on_change_builder(self, name: str) -> str | None:
@@ -37,6 +37,13 @@ class Changes(Database):
         if name not in self.plan['builders'] or self.present('builders') == [name]:
             return None
         return self._changed(self._add_or_remove(name))
+
+    def on_change_scheduler(self, name: str) -> str | None:
+        """Remove the scheduler that triggers a builder, or add it again."""
+        if name not in self.present('builders'):
+            return None
+        self.unscheduled ^= {name}
+        return self._changed(f's{name} is {"removed" if name in self.unscheduled else "added"}')
 
     def on_change_worker(self, name: str) -> str | None:
         """Remove a worker that is not latent, or add it again; one is always there."""
@@ -75,6 +82,7 @@ class Changes(Database):
     def change_all_back(self) -> None:
         """Let there be enough of all."""
         self.removed.clear()
+        self.unscheduled.clear()
         for name in set(self.plan['workers']) - set(self.master.workers.workers):
             self.make_worker(name)
         self.limits = dict.fromkeys(LOCKS, 3)

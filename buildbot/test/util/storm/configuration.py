@@ -32,8 +32,9 @@ def draw_configuration(rng: random.Random) -> dict[str, Any]:
     ``workers`` have ``most`` builds at once, may have a lock of their ``own``, and may be
     ``latent``. Of builders, ``t`` triggers others and waits for them, ``u`` triggers ``t``; those
     of their user's methods that are set are in ``asks``. A step is ``('step', locks)``,
-    ``('group', locks, parallel, steps)`` or ``('trigger', builders)``; a lock is its name, mode and
-    units, and the mode of a pool may be a label. ``luck`` is what chance goes by.
+    ``('clean', locks)`` if it always runs, ``('group', locks, parallel, steps)`` or ``('trigger',
+    builders)``; a lock is its name, mode and units, and the mode of a pool may be a label. ``luck``
+    is what chance goes by.
     """
     plain = 'abcde'[: rng.randint(2, 5)]
     builders = {name: draw_builder(rng) for name in plain}
@@ -78,6 +79,8 @@ def draw_builder(rng: random.Random) -> dict[str, Any]:
 def draw_parent(rng: random.Random, children: list[str]) -> dict[str, Any]:
     builder = draw_builder(rng)
     builder['steps'] += (draw_trigger(rng, children),)
+    if rng.random() < 0.4:
+        builder['steps'] += (('clean', draw_locks(rng, 0.8)),)
     if rng.random() < 0.3:
         builder['workers'] = ('w3',)  # of its own
     return builder

@@ -18,6 +18,11 @@ from buildbot.test.util.storm.configuration import draw_steps
 from buildbot.test.util.storm.configuration import each_once
 
 PEOPLE = ('ann', 'bob')
+#: writes that may be slow: of requests and builds, and of what steps do
+SLOW = (
+    *('addBuild', 'unclaimBuildRequests', 'claimBuildRequests', 'finishBuild'),
+    *('addStep', 'startStep', 'set_step_locks_acquired_at', 'addLog', 'finishStep'),
+)
 SAID = [answer for answers in ANSWERS.values() for answer in (*answers, answers[0])]
 
 
@@ -87,6 +92,7 @@ EVENTS: dict[str, tuple[int, Draw]] = {
     'change_locks': (2, lambda d: (d.builder(), d.locks())),
     'change_steps': (2, lambda d: (d.builder(), d.steps())),
     'change_builder': (2, lambda d: (d.builder(),)),
+    'change_scheduler': (2, lambda d: (d.builder(),)),
     'change_worker': (1, lambda d: (d.worker(),)),
     'read_anew': (1, lambda d: ()),
     # the master, and another one
@@ -98,8 +104,8 @@ EVENTS: dict[str, tuple[int, Draw]] = {
     'other_master_done': (4, lambda d: (d.which(), d.yes())),
     # the database
     'slow_write': (
-        2,
-        lambda d: (d.one('addBuild', 'unclaimBuildRequests', 'claimBuildRequests'),),
+        4,
+        lambda d: (d.one(*SLOW),),
     ),
     'write': (8, lambda d: (d.yes(0.4),)),
     'fail_writes': (2, lambda d: (d.one(0, 0, 1, 2, 3, 5, 8, 13), d.one(1, 1, 1, 2, 4))),

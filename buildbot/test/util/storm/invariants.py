@@ -190,9 +190,10 @@ class Invariants(Sight):
             return True
         of_steps = depend_on_worker(self.plan['builders'][wish.builder]['steps'])
         loaded = {build.workername for build in self.running()}
-        if of_steps and self.plan['lateBinding'] and wish.worker in loaded:
-            return True  # it waits for a place, or stands in line
         copies = copies_of(self.master, self.lockids())
+        by_hand = any(copy.by_hand for copy in copies)  # each counts as a build
+        if of_steps and self.plan['lateBinding'] and (wish.worker in loaded or by_hand):
+            return True  # it waits for a place, or stands in line
         if of_steps and any(copy.quarantine is not None for copy in copies):
             return True
         if any(self._is_refused_ahead(wish, copy) for copy in wish.wants if copy is not None):

@@ -43,6 +43,7 @@ class StormLab(PacedCase):
     :ivar plan: the configuration, as it is now.
     :ivar limits: of the locks, as they are now.
     :ivar removed: builders and workers that are not configured now.
+    :ivar unscheduled: builders that cannot be triggered now.
     :ivar users: who is asked for each builder.
     :ivar questions: the builders that ask what is answered later, and the answers.
     :ivar is_stopping: whether the master stops, so that each question is answered at once.
@@ -79,6 +80,7 @@ class StormLab(PacedCase):
         self.number = 0
         self.limits = dict(LOCKS)
         self.removed: set[str] = set()
+        self.unscheduled: set[str] = set()
         self.accesses_now: dict[str, list[Any]] = {}
         self.users = {n: User(self, n, words['asks']) for n, words in self.plan['builders'].items()}
         self.order = Order(self)
@@ -163,7 +165,9 @@ class StormLab(PacedCase):
             'builders': [self._builder_of(name) for name in builders],
             'workers': [self.workers_made[name] for name in self.present('workers')],
             'schedulers': [
-                schedulers.Triggerable(name=f's{name}', builderNames=[name]) for name in builders
+                schedulers.Triggerable(name=f's{name}', builderNames=[name])
+                for name in builders
+                if name not in self.unscheduled
             ],
             'multiMaster': True,
             'protocols': {'null': {}},
@@ -196,9 +200,12 @@ class StormLab(PacedCase):
                 found.append(step)
         return found
 
-    def _step(self, builder: str, name: str, locks: tuple[Any, ...]) -> Any:
+    def _step(self, builder: str, name: str, locks: tuple[Any, ...], **words: Any) -> Any:
         accesses = self.users[builder].rendered('step locks', self.accesses(locks))
-        return GatedStep(self.gate, name=name, locks=accesses)
+        return GatedStep(self.gate, name=name, locks=accesses, **words)
+
+    def _clean(self, builder: str, name: str, locks: tuple[Any, ...]) -> Any:
+        return self._step(builder, name, locks, alwaysRun=True)
 
     def _group(
         self, builder: str, name: str, locks: tuple[Any, ...], parallel: int, steps: tuple[Any, ...]

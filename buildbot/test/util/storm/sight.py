@@ -151,6 +151,9 @@ class Sight(StormLab):
         parent = next((build for build in running if build.buildid == parentid), None)
         if parentid is None or parent is None or not self.plan['parentLendsPlace']:
             return []
+        steps = (step for step in parent.executedSteps if step.results is None)
+        if not any(row['buildrequestid'] in getattr(step, 'brids', ()) for step in steps):
+            return []  # no step waits for it any longer
         if not self.only_waits(parent) or parent.stopped:
             return []
         worker = parent.workerforbuilder.worker

@@ -39,7 +39,7 @@ EXPECTED: tuple[tuple[type[BaseException], str, set[str]], ...] = (
     (LockError, 'the worker was lost', {'lose', 'change_worker'}),
     (UnitsError, 'can never be granted', {'change_limit'}),
     (PingException, '', {'lose', 'change_worker'}),
-    (ValueError, 'unknown triggered scheduler', {'change_builder'}),
+    (ValueError, 'unknown triggered scheduler', {'change_builder', 'change_scheduler'}),
     (LatentWorkerFailedToSubstantiate, '', {'latent'}),
     (LatentWorkerSubstantiatiationCancelled, '', {'latent'}),
     (defer.TimeoutError, '', {'latent'}),
