@@ -196,7 +196,7 @@ class AbstractWorker(upstream.AbstractWorker):
         before = self._configured_builderid_list
         for wfb in list(self.workerforbuilders.values()):
             is_configured = self.botmaster.builders.get(wfb.builder_name) is wfb.builder
-            if not is_configured and not wfb.isBusy():
+            if not (is_configured and wfb in wfb.builder.workers) and not wfb.isBusy():
                 self._drop(wfb)
         yield super().reconfigServiceWithSibling(sibling)
         if self.conn is not None and self._configured_builderid_list != before:

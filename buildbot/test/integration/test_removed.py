@@ -23,10 +23,12 @@ from buildbot.process.properties import renderer
 from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
+from buildbot.test.fake import latent
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase
 from buildbot.test.util.real import RealCase
+from buildbot.test.util.remote import Remote
 from buildbot.util.eventual import flushEventualQueue
 
 
@@ -254,6 +256,38 @@ class Workers(Removed):
         if is_kept:
             self.open(self.gate, SUCCESS)
         self.assertEqual((yield self.owners(access.lockid)), (0, 0))
+
+
+class Latent(Removed):
+    """Builder a builds on a latent worker."""
+
+    @defer.inlineCallbacks
+    def start_latent(self):
+        self.patch(latent, 'RemoteWorker', Remote)
+        self.controller = latent.LatentController(self, 'l1')
+        self.gate, self.behind = Gate(), Gate()
+        self.access = MasterLock('L').access('exclusive')
+        self.a = {'steps': [GatedStep(self.gate)], 'locks': [self.access]}
+        self.kept = {'kept': {'steps': [GatedStep(self.behind)], 'workernames': ['w1']}}
+        builders = {'a': {**self.a, 'workernames': ['l1']}, **self.kept}
+        yield self.setup_lab(builders, [self.controller.worker, 'w1'])
+        self.controller.auto_start(True)
+        yield self.controller.auto_stop(True)
+
+    @parameterized.expand([('never_used', False), ('connected', True)])
+    @defer.inlineCallbacks
+    def test_given_back(self, _, is_used):
+        """A builder that was to run elsewhere, and gets its latent worker back, builds there."""
+        yield self.start_latent()
+        if is_used:
+            yield self.request('a')
+            self.open(self.gate, SUCCESS)
+        for name in ('w1', 'l1'):
+            yield self.reconfig({'a': {**self.a, 'workernames': [name]}, **self.kept})
+        yield self.request('a')
+        self.assertEqual([build.workername for build, _ in self.gate.running], ['l1'])
+        self.open(self.gate, SUCCESS)
+        yield self.assert_results(*[SUCCESS] * (1 + is_used))
 
 
 class RemovesBuilder(BuildStep):
