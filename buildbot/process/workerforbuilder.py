@@ -16,6 +16,12 @@ class AbstractWorkerForBuilder(upstream.AbstractWorkerForBuilder):
 
     state = Watched()
 
+    def buildFinished(self) -> None:
+        worker = self.worker
+        if worker is not None and worker.botmaster is None:
+            self.worker = None  # it has been removed, and has no clock for what it would do next
+        super().buildFinished()
+
     def doubt(self) -> None:
         """Have the worker decide again whether it takes builds."""
         worker = vars(self).get('worker')

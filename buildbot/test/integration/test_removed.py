@@ -289,6 +289,21 @@ class Latent(Removed):
         self.open(self.gate, SUCCESS)
         yield self.assert_results(*[SUCCESS] * (1 + is_used))
 
+    @defer.inlineCallbacks
+    def test_removed_worker(self):
+        """A build whose latent worker is removed is tried again, without an error."""
+        yield self.start_latent()
+        yield self.request('a')
+        write = self.hold_write('finishBuild', lambda *_: True)
+        self.lab_workers = self.lab_workers[1:]
+        yield self.reconfig({'a': {**self.a, 'workernames': ['w1']}, **self.kept})
+        write.held.callback(None)
+        self.settle()
+        self.assertEqual([build.workername for build, _ in self.gate.running], ['w1'])
+        self.open(self.gate, SUCCESS)
+        yield self.assert_results(RETRY, SUCCESS)
+        self.assertEqual((yield self.owners(self.access.lockid)), (0, 0))
+
 
 class RemovesBuilder(BuildStep):
     """Takes the build's own builder out of the configuration."""
