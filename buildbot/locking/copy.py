@@ -113,7 +113,7 @@ class LockClaim(Claim):
         wants = []
         for lock, access in accesses:
             if access.count:  # the count of an exclusive access is 1
-                wants.append(lock.want_of(access))
+                wants.append(lock.want_of(access, owner))
             else:
                 accesses = [pair for pair in accesses if pair[1].count]
         self.accesses = accesses
@@ -189,6 +189,12 @@ class LockClaim(Claim):
     def thing(self) -> Any:
         """The owner itself, not the key that stands for it."""
         return thing_of(self.owner)
+
+    def ask_anew(self) -> None:
+        """Wait for what its accesses ask for now. Nothing is granted."""
+        self.wants = [lock.want_of(access, self.thing) for lock, access in self.accesses]
+        self._find_pools()
+        self._move()
 
     def join_quarantine(self) -> None:
         """Wait inside the quarantine that has begun to hold one of its copies, if its owner may."""
@@ -335,7 +341,7 @@ class LockClaim(Claim):
 
     def too_many(self, want: Want) -> Exception:
         lock, access = self.accesses[self.wants.index(want)]
-        return UnitsError(lock.never(access))
+        return UnitsError(lock.never(access, self.thing))
 
     def resources(self) -> dict[str, list[Resource]]:
         """Return what it holds of each pool, by the name of the pool."""
@@ -509,12 +515,18 @@ class BaseLock:
         """Return the claims that may have to wait for its holders, in order."""
         return self.line()
 
-    def never(self, access: Access) -> str:
-        """Say that what an access asks for can never be granted."""
+    def never(self, access: Access, owner: object = None) -> str:
+        """Say that what an access asks for can never be granted.
+
+        :param owner: who asks for it.
+        """
         return f'{in_units(access.count)} of {self} can never be granted: it has {self.maxCount}'
 
-    def want_of(self, access: Access) -> Want:
-        """Return what an access asks for; its count is not 0."""
+    def want_of(self, access: Access, owner: object = None) -> Want:
+        """Return what an access asks for; its count is not 0.
+
+        :param owner: who asks for it.
+        """
         if access.mode == 'exclusive':
             return self._rule.whole
         return Want(self._rule, False, access.count)
@@ -543,7 +555,7 @@ class BaseLock:
         granted = self._claim_of(key, access)
         if granted is not None and granted.deferred is not None:
             return True  # the owner is about to be told
-        want = self.want_of(access)
+        want = self.want_of(access, requester)
         if not isinstance(requester, LockOwner):
             return is_available(want)
         ancestors = [key_of(owner) for owner in owners_around(requester)]

@@ -17,6 +17,7 @@ from buildbot.locking.expressions import Label
 from buildbot.locking.named import NamedLock
 from buildbot.locking.named import NamedWant
 from buildbot.locking.named import set_resources
+from buildbot.locking.owner import LockOwner
 from buildbot.locking.owner import claims_of
 from buildbot.locking.owner import key_of
 from buildbot.locking.owner import owners_around
@@ -67,10 +68,10 @@ class ResourceCopy(BaseLock):
     def units_of(self, exclusive: bool, units: int) -> int:
         return 1
 
-    def want_of(self, access: Access) -> Want:
+    def want_of(self, access: Access, owner: object = None) -> Want:
         return self._rule.want((Part(1, Label(self.key).text),), None)
 
-    def never(self, access: Access) -> str:
+    def never(self, access: Access, owner: object = None) -> str:
         return f'{self} can never be granted: {self._pool} has no such resource'
 
     def holdings(self) -> list[Holding]:
@@ -136,6 +137,9 @@ class RealPool(BaseLock, FoundByName):
             self._set_resources(lockid.resources)
 
     def _set_resources(self, resources: Sequence[Resource]) -> None:
+        if self.lockid.depends_on_worker:
+            for claim in self._rule.claims():
+                claim.ask_anew()
         set_resources(self._rule, resources)
         self.announce(LIMIT)
         self.announce_release()
@@ -145,13 +149,22 @@ class RealPool(BaseLock, FoundByName):
     def setMaxCount(self, count: int) -> None:
         """Do nothing: it has as many units as it has resources."""
 
-    def want_of(self, access: Access) -> NamedWant:
+    def want_of(self, access: Access, owner: object = None) -> NamedWant:
         if access.mode == 'exclusive':
             return self._rule.whole
-        return self._rule.want(*parts_and_worker(access))
+        return self._rule.want(*self._parts_and_worker(access, owner))
 
-    def never(self, access: Access) -> str:
+    def _parts_and_worker(
+        self, access: Access, owner: object
+    ) -> tuple[Sequence[Part], str | None]:
         parts, worker = parts_and_worker(access)
+        if worker is None and self.lockid is not None and self.lockid.depends_on_worker:
+            # the access may be of an older configuration, for which the worker did not matter
+            worker = owner.lock_worker if isinstance(owner, LockOwner) else None
+        return parts, worker
+
+    def never(self, access: Access, owner: object = None) -> str:
+        parts, worker = self._parts_and_worker(access, owner)
         where = '' if worker is None else f' on worker {worker!r}'
         wanted = ' and '.join(part.words for part in parts)
         return f'{wanted} of {self} can never be granted{where}: there are too few such resources'

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from parameterized import parameterized
 from twisted.internet import defer
 from twisted.python import log
 
@@ -19,6 +20,7 @@ from buildbot.process.results import FAILURE
 from buildbot.process.results import SUCCESS
 from buildbot.test.util.distribution import DistributionCase
 from buildbot.test.util.lab import GatedStep
+from buildbot.util.eventual import flushEventualQueue
 
 
 def boards(*names, **words):
@@ -34,6 +36,12 @@ class PoolCase(DistributionCase):
     @defer.inlineCallbacks
     def real(self, pool):
         return (yield self.master.botmaster.getLockByID(pool, 0))
+
+    @defer.inlineCallbacks
+    def reconfig(self, builders):
+        yield self.reconfig_master(self.lab_config(builders))
+        yield flushEventualQueue()  # what it does last may be a turn of that queue
+        self.settle()
 
     def got(self, gate):
         """Return for each build that is at a gate what its step or the build has got."""
@@ -245,6 +253,37 @@ class Steps(PoolCase):
         self.assertEqual(
             error,
             "3 that fit 'a' of boards can never be granted: there are too few such resources",
+        )
+
+    @parameterized.expand([('waits', False), ('comes_later', True)])
+    @defer.inlineCallbacks
+    def test_now_on_a_worker(self, _, is_late):
+        """A build from before its pool had boards on workers gets one that is on its worker."""
+
+        def builders(pool):
+            locked = [self.step('s', pool), self.step('t', pool.access(labels='b'))]
+            early = [self.step('early')] if is_late else []
+            return {
+                'h': self.builder('h', pool.access(2), workernames=['w2']),
+                'x': {'steps': [*early, *locked], 'workernames': ['w1']},
+            }
+
+        yield self.setup_lab(builders(boards('1', '2b')), workers=['w1', 'w2'])
+        yield self.request('h')
+        yield self.request('x')
+        yield self.reconfig(builders(boards('1', '2b', '3@w2', '4@w1', '5b@w2')))
+        if is_late:
+            self.end('early')
+        self.assertEqual(self.got('s'), '4')
+        yield self.reconfig({'h': self.builder('h', boards('2b@w2', '4@w1'))})
+        self.end('s')
+        self.end('h')
+        self.assertEqual((yield self.builds()), [SUCCESS, FAILURE])
+        (error,) = {str(e.value) for e in self.flushLoggedErrors(LockError)}
+        self.assertEqual(
+            error,
+            "1 that fits 'b' of boards can never be granted on worker 'w1': there are too few such"
+            ' resources',
         )
 
 
