@@ -44,7 +44,8 @@ def is_ahead(other: Any, around: Any, place: Any, choice: Any) -> bool:
         if first.place < place and not first.is_of(choice):
             return True
         if choice is not None and first.place < place:
-            return any(claim.place < place and not claim.is_of(choice) for claim in line)
+            if any(claim.place < place and not claim.is_of(choice) for claim in line):
+                return True
     return any(claim.place < place and not claim.is_of(choice) for claim in other.draining)
 
 

@@ -244,6 +244,19 @@ class Tables(unittest.SynchronousTestCase):
         pool.ask('b', '1 of 2')
         self.assertEqual(pool.all_got, 'a:14 home:- lab:- far:2 b:-')
 
+    def test_choice_behind_who_drains(self):
+        """Of claims of which one will do, none passes one whose patience is over."""
+        pool = Pool()
+        pool.ask('h', '1 of 1')
+        drains = pool.ask('d', ALL, other=True)
+        for _ in range(PATIENCE):
+            drains.be_passed()
+        pool.ask('r', ALL, choice='r', name='whole')
+        pool.ask('r', '1 of b', choice='r', name='one')
+        self.assertEqual(pool.all_got, 'h:1 d:- whole:- one:-')
+        pool.claims['h'].end()
+        self.assertEqual(pool.all_got, 'd:1234 whole:- one:-')
+
     def test_several_locks(self):
         """Who waits for another lock too lets others have resources, but not forever."""
         pool = Pool()
