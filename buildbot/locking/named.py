@@ -111,13 +111,15 @@ class NamedLock(Lock):
     :ivar units: by their bits; a unit that no longer exists stays until it is given back.
     :ivar kinds: which of them fit what.
     :ivar offered: the set of those that still exist.
+    :ivar elsewhere: the names of resources that nobody can have here now, because of another pool.
     :ivar free: the set of those that nobody has.
     :ivar on_top: for each owner, the set of those that it has and that nobody nested in it has.
     :ivar pick: the user's order of the units that would do; None if there is none.
     """
 
     __slots__ = (
-        *('_lanes', '_released', 'free', 'kinds', 'name', 'offered', 'on_top', 'pick', 'units'),
+        *('_lanes', '_released', 'elsewhere', 'free', 'kinds', 'name', 'offered', 'on_top'),
+        *('pick', 'units'),
     )
 
     def __init__(self, name: str = '') -> None:
@@ -126,6 +128,7 @@ class NamedLock(Lock):
         self.units: dict[int, Unit] = {}
         self.kinds = Kinds({})
         self.offered = self.free = 0
+        self.elsewhere: frozenset[str] = frozenset()
         self.on_top: dict[Any, int] = {}
         self.pick: Pick | None = None
         self.whole: NamedWant = NamedWant(self, True, ())
@@ -160,7 +163,7 @@ class NamedLock(Lock):
 
     def _change(self) -> None:
         self.kinds = Kinds({bit: unit.resource for bit, unit in self.units.items()})
-        self.free = set_of(bit for bit, unit in self.units.items() if not unit.stack)
+        self.free = set_of(bit for bit, unit in self.units.items() if self._is_free(unit))
         self.on_top = {}
         for bit, unit in self.units.items():
             if unit.stack:
@@ -168,6 +171,21 @@ class NamedLock(Lock):
                 self.on_top[owner] = self.on_top.get(owner, 0) | 1 << bit
         for lane in list(self._lanes.values()):
             lane.look_up()
+
+    def _is_free(self, unit: Unit) -> bool:
+        return not unit.stack and unit.resource.name not in self.elsewhere
+
+    def keep_out(self, names: frozenset[str]) -> bool:
+        """Let nobody have the resources with these names, and anybody all others.
+
+        :returns: whether that is news.
+        """
+        if names == self.elsewhere:
+            return False
+        self.elsewhere = names
+        self._change()
+        end_hopeless((), list(self.busy))
+        return True
 
     def want(self, parts: Sequence[Part], worker: str | None) -> NamedWant:
         """Return a want of some resources."""
@@ -227,7 +245,7 @@ class NamedLock(Lock):
             self.used -= 1
             known.released = self._released
             if self.offered >> unit & 1:
-                self.free |= 1 << unit
+                self.free |= self._is_free(known) << unit
             else:
                 del self.units[unit]
                 gone = True

@@ -6,14 +6,17 @@ from __future__ import annotations
 from typing import Any
 from typing import Iterator
 from typing import Sequence
+from weakref import WeakSet
 from weakref import WeakValueDictionary
 
 from buildbot.locking.copies import FoundByName
+from buildbot.locking.copy import CLAIMED
 from buildbot.locking.copy import LIMIT
 from buildbot.locking.copy import Access
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockClaim
 from buildbot.locking.expressions import Label
+from buildbot.locking.matching import each
 from buildbot.locking.named import NamedLock
 from buildbot.locking.named import NamedWant
 from buildbot.locking.named import set_resources
@@ -123,6 +126,8 @@ class RealPool(BaseLock, FoundByName):
         self._rule: NamedLock = NamedLock(name)
         #: those of its resources, by name, that people hold or have taken out of use
         self.copies: WeakValueDictionary[str, ResourceCopy] = WeakValueDictionary()
+        # the pools that have, or have had, a resource with the name of one of these
+        self._rivals: WeakSet[RealPool] = WeakSet()
 
     def copy_on(self, workername: str) -> RealPool:
         """Return the copy for builds on a worker: the only one."""
@@ -137,6 +142,12 @@ class RealPool(BaseLock, FoundByName):
             self._set_resources(lockid.resources)
 
     def _set_resources(self, resources: Sequence[Resource]) -> None:
+        names = {resource.name for resource in resources}
+        for lock in self.in_use.by_name() if self.in_use is not None else ():
+            if isinstance(lock, RealPool) and lock is not self and names & lock.names.keys():
+                self._rivals.add(lock)
+                lock._rivals.add(self)
+        self._rule.elsewhere = self._names_elsewhere()
         if self.lockid.depends_on_worker:
             for claim in self._rule.claims():
                 claim.ask_anew()
@@ -146,6 +157,35 @@ class RealPool(BaseLock, FoundByName):
         for claim in self._rule.claims():
             claim.fail_in_circle()
 
+    @property
+    def names(self) -> dict[str, bool]:
+        """The names of its resources, and whether somebody has each of them."""
+        return {unit.resource.name: bool(unit.stack) for unit in self._rule.units.values()}
+
+    def _names_elsewhere(self) -> frozenset[str]:
+        known = (item for rival in self._rivals for item in rival.names.items())
+        return frozenset(name for name, is_held in known if is_held)
+
+    def _tell_rivals(self) -> None:
+        # A reconfig may move a resource to another pool while somebody has it. Until it is given
+        # back, nobody else gets it there.
+        for rival in list(self._rivals):
+            if rival._rule.keep_out(rival._names_elsewhere()):
+                BaseLock.announce_release(rival)
+
+    def announce(self, news: str) -> None:
+        super().announce(news)
+        if news == CLAIMED:
+            self._tell_rivals()
+
+    def announce_release(self) -> None:
+        super().announce_release()
+        self._tell_rivals()
+
+    def release(self, owner: object, access: Access) -> None:
+        super().release(owner, access)
+        self._tell_rivals()
+
     def setMaxCount(self, count: int) -> None:
         """Do nothing: it has as many units as it has resources."""
 
@@ -154,9 +194,7 @@ class RealPool(BaseLock, FoundByName):
             return self._rule.whole
         return self._rule.want(*self._parts_and_worker(access, owner))
 
-    def _parts_and_worker(
-        self, access: Access, owner: object
-    ) -> tuple[Sequence[Part], str | None]:
+    def _parts_and_worker(self, access: Access, owner: object) -> tuple[Sequence[Part], str | None]:
         parts, worker = parts_and_worker(access)
         if worker is None and self.lockid is not None and self.lockid.depends_on_worker:
             # the access may be of an older configuration, for which the worker did not matter
@@ -212,7 +250,12 @@ class RealPool(BaseLock, FoundByName):
         for claim in claims_of(key) or ():
             if claim.waiting and claim.owner is key:
                 lane = next((p for p in claim.pools if p.lock is self._rule), lane)
-        return [thing_of(h.owner) for h in lane.in_the_way() if not h.is_nested]
+        found = [h for h in lane.in_the_way() if not h.is_nested]
+        wanted = each(lane.usable & self._rule.offered) if self._rivals else ()
+        names = {self._rule.units[bit].resource.name for bit in wanted}
+        for rival in self._rivals:
+            found += [h for h in rival.holdings() if names & {r.name for r in h.resources}]
+        return [thing_of(h.owner) for h in found]
 
 
 def parts_and_worker(access: Any) -> tuple[Sequence[Part], str | None]:

@@ -287,6 +287,58 @@ class Steps(PoolCase):
         )
 
 
+class Moved(PoolCase):
+    """A board that a reconfig moves to another pool while somebody has it, or may ask for it."""
+
+    @defer.inlineCallbacks
+    def start_moving(self, first):
+        self.old = ResourcePool('bench', [Resource('1'), Resource('2')])
+        self.new = ResourcePool('shelf', [Resource('1')])
+        wanted = self.old.access(labels='1')
+        locked = [GatedStep(self.gate('first')), GatedStep(self.gate('x'), locks=[wanted])]
+        builders = {'x': {'steps': locked}, 'y': self.builder('y', wanted)}
+        yield self.setup_lab(builders, workers=['w1', 'w2', 'w3'])
+        yield self.request(first)
+
+    @defer.inlineCallbacks
+    def move(self, is_kept=False):
+        left = ResourcePool('bench', [Resource('2')])
+        kept = {'kept': self.builder('kept', left)} if is_kept else {}
+        yield self.reconfig({'y': self.builder('y', self.new), **kept})
+
+    @parameterized.expand([('from_a_pool', True), ('with_its_pool', False)])
+    @defer.inlineCallbacks
+    def test_held(self, _, is_kept):
+        """Nobody gets it from the new pool before it is given back to the old one."""
+        yield self.start_moving('y')
+        yield self.move(is_kept)
+        brid = yield self.request('y')
+        self.assertEqual(len(self.gates['y'].running), 1)
+        reasons = yield self.master.data.get(('buildrequests', brid, 'reasons'))
+        told = [reason['text'] for reason in reasons]
+        self.assertEqual(told, ['waiting for shelf: held by y #1 (under a minute)'])
+        self.end('y')
+        self.assertEqual(len(self.gates['y'].running), 1)
+        self.end('y')
+        yield self.assert_all_done(self.new)
+
+    @defer.inlineCallbacks
+    def test_older_build(self):
+        """A build from before the reconfig does not get it while a build of the new pool has it."""
+        yield self.start_moving('x')
+        yield self.move()
+        yield self.request('y')
+        self.end('first')
+        self.assertEqual(self.running(), 'y')
+        self.end('y')
+        self.assertEqual(self.running(), 'x')
+        yield self.request('y')
+        self.assertEqual(self.running(), 'x')
+        self.end('x')
+        self.assertEqual(self.running(), 'y')
+        yield self.assert_all_done(self.new)
+
+
 class Look(PoolCase):
     """What those who look on are told."""
 
