@@ -32,6 +32,21 @@ class Changes(Database):
         plan['steps'] = (('step', ()), *steps, *kept)
         return self._changed(f'{name} has {plan["steps"]}')
 
+    def on_change_workers(self, name: str, workers: tuple[str, ...]) -> str | None:
+        """Let a builder build elsewhere, or on other workers as well."""
+        if name not in self.plan['builders']:
+            return None
+        self.plan['builders'][name]['workers'] = workers
+        return self._changed(f'{name} builds on {workers}')
+
+    def on_change_room(self, name: str, most: int | None, own: bool) -> str | None:
+        """Let a worker that is not latent run more builds or fewer, with or without its own lock."""
+        if name not in self.plan['workers'] or name in self.controllers:
+            return None
+        self.plan['workers'][name].update(most=most, own=own)
+        self.make_worker(name)
+        return self._changed(f'{name} runs {most}{" with its lock" if own else ""}')
+
     def on_change_builder(self, name: str) -> str | None:
         """Remove a builder, or add it again; one is always there."""
         if name not in self.plan['builders'] or self.present('builders') == [name]:

@@ -53,6 +53,10 @@ class Drawing:
     def worker(self) -> str:
         return self._rng.choice(list(self._configuration['workers']))
 
+    def workers(self) -> tuple[str, ...]:
+        known = list(self._configuration['workers'])
+        return tuple(self._rng.sample(known, self._rng.randint(1, min(3, len(known)))))
+
     def pool(self) -> tuple[str, ...]:
         return tuple(self._rng.sample(LOCAL, self._rng.randint(1, 2)))
 
@@ -93,6 +97,8 @@ EVENTS: dict[str, tuple[int, Draw]] = {
     'change_steps': (2, lambda d: (d.builder(), d.steps())),
     'change_builder': (2, lambda d: (d.builder(),)),
     'change_scheduler': (2, lambda d: (d.builder(),)),
+    'change_workers': (2, lambda d: (d.builder(), d.workers())),
+    'change_room': (1, lambda d: (d.worker(), d.one(None, 1, 2), d.yes())),
     'change_worker': (1, lambda d: (d.worker(),)),
     'read_anew': (1, lambda d: ()),
     # the master, and another one
