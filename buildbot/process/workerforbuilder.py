@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet import defer
+
 from buildbot.worker.watched import Watched
 from buildbot_overlay import release
 
@@ -35,6 +37,11 @@ class WorkerForBuilder(upstream.WorkerForBuilder, AbstractWorkerForBuilder):
 
 class LatentWorkerForBuilder(upstream.LatentWorkerForBuilder, AbstractWorkerForBuilder):
     """A builder's worker that the master starts for a build. It need not be running."""
+
+    def substantiate_if_needed(self, build: Any) -> defer.Deferred[bool]:
+        if build.stopped:
+            return defer.succeed(False)  # nobody would end the start of the worker
+        return super().substantiate_if_needed(build)
 
 
 def is_idle(workerforbuilder: Any) -> bool:

@@ -9,18 +9,20 @@ from twisted.internet import defer
 from buildbot.config import BuilderConfig
 from buildbot.plugins import steps
 from buildbot.process.factory import BuildFactory
+from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
+from buildbot.test.fake.latent import LatentController
 from buildbot.test.util.integration import RunFakeMasterTestCase
 
 
 class CannotBegin(RunFakeMasterTestCase):
     @defer.inlineCallbacks
-    def start(self):
+    def start(self, worker=None):
         step = steps.SetProperty(property='lamp', value='on')
         builder = BuilderConfig(name='a', workernames=['w1'], factory=BuildFactory([step]))
-        worker = self.createLocalWorker('w1', max_builds=1)
+        worker = worker or self.createLocalWorker('w1', max_builds=1)
         config = {'builders': [builder], 'workers': [worker], 'protocols': {'null': {}}}
         yield self.setup_master({**config, 'multiMaster': True})
         self.builderid = yield self.master.data.updates.findBuilderId('a')
@@ -65,3 +67,18 @@ class CannotBegin(RunFakeMasterTestCase):
         [row] = yield self.master.data.get(('builds',))
         why = 'could not begin: its worker was lost'
         self.assertEqual((row['results'], row['state_string']), (RETRY, why))
+
+    @defer.inlineCallbacks
+    def test_stopped(self):
+        """A build that is stopped before its latent worker is started ends, and starts it not."""
+        controller = LatentController(self, 'w1')
+        yield self.start(controller.worker)
+        updates, event = self.master.data.updates, defer.Deferred()
+        updates.generateNewBuildEvent = lambda buildid: event
+        found = yield self.results()
+        self.assertEqual(found, [None])
+        yield self.master.data.control('stop', {'reason': 'enough'}, ('builds', 1))
+        event.callback(None)
+        self.reactor.advance(1)
+        (row,) = yield self.master.data.get(('buildrequests',))
+        self.assertEqual((row['results'], controller.stopped), (CANCELLED, True))
