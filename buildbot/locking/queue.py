@@ -133,7 +133,17 @@ class Waiter:
         for pool, want in self.pools.items():
             if not has_turn(pool, want, self.place, self.choice):
                 return False
-        return True
+        return len(self.pools) < 2 or not self._is_behind_its_like()
+
+    def _is_behind_its_like(self) -> bool:
+        # whether one that waits for the same locks goes first
+        line = next(iter(self.pools)).lines.get(frozenset(self.pools))
+        first = line.first() if line else None
+        if first is None or not first.place < self.place:
+            return False
+        if not first.is_of(self.choice):
+            return True
+        return any(c.place < self.place and not c.is_of(self.choice) for c in line)
 
     def overtaken(self, pools: Iterable[Pool]) -> dict[Waiter, None]:
         """Return the claims that it overtakes at some of its pools."""

@@ -179,6 +179,14 @@ class Turns(unittest.SynchronousTestCase):
                 'b',
             ),
             (
+                'same_locks_are_not_overtaken',
+                {'A': 2, 'B': 9},
+                [('a', {'A': 1}), ('b', {'A': 2, 'B': 1}), ('c', {'A': 1, 'B': 1})],
+                'a',
+                ['a'],
+                'b',
+            ),
+            (
                 'cancelled_while_waiting_for_the_second',
                 {'A': 1, 'B': 1},
                 [('a', {'B': 1}), ('b', {'A': 1, 'B': 1}), ('c', {'A': 1})],
