@@ -40,7 +40,7 @@ class Changes(Database):
         return self._changed(f'{name} builds on {workers}')
 
     def on_change_room(self, name: str, most: int | None, own: bool) -> str | None:
-        """Let a worker that is not latent run more builds or fewer, with or without its own lock."""
+        """Let a worker that is not latent run more builds or fewer, with its own lock or not."""
         if name not in self.plan['workers'] or name in self.controllers:
             return None
         self.plan['workers'][name].update(most=most, own=own)
