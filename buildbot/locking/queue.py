@@ -380,7 +380,13 @@ def serve_pool(pool: Pool) -> list[Waiter]:
         if several and not pool.fits(False, 1) and not pool.fits(True, 1):
             break  # nothing fits, so no claim needs to be tried
         if (several or len(busy) > 1) and is_closed(pool, claim.place, claim.choice):
-            break
+            first = pool.draining.first()
+            if first is None or not several or is_closed(pool, claim.place, first.choice):
+                break
+            # only one drains, or several of one choice, and others of this choice may go past it
+            pool.heads.discard(claim)
+            gone_past.append(claim)
+            continue
         passed: dict[Waiter, None] | None = None
         if len(claim.pools) == 1:
             want = claim.pools[pool]

@@ -430,6 +430,23 @@ class Turns(unittest.SynchronousTestCase):
         scene.end('two', 'holds', 'one')
         self.assertEqual(scene.holding, 'behind')
 
+    def test_one_of_a_choice_drains(self):
+        """A claim goes past those that another one of the same choice keeps out by draining."""
+        scene = Scene(A=1, B=1, C=1)
+        scene.ask('a', A=1)
+        scene.ask('b', B=1, C=1)
+        of = {name: lock.whole for name, lock in scene.locks.items()}
+        drains = Claim('r', [of['A'], of['B']], choice='r')
+        other = Claim('o', [of['A'], of['C']])
+        alone = Claim('r', [of['A']], choice='r')
+        for claim in (drains, other, alone):
+            claim.enter()
+        for _ in range(PATIENCE):
+            drains.be_passed()
+        scene.end('a')
+        held = (drains.holds, other.holds, alone.holds)
+        self.assertEqual(held, (False, False, True))
+
     def test_several_right_before_one(self):
         """Of those that get their places right before one, who came first goes first."""
         scene = Scene(L=1)
