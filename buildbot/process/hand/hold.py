@@ -9,6 +9,7 @@ from typing import Callable
 from typing import ClassVar
 
 from buildbot.locking.copy import BaseLock
+from buildbot.locking.copy import CircleError
 from buildbot.locking.copy import LockClaim
 from buildbot.locking.copy import LockError
 from buildbot.locking.copy import in_units
@@ -143,6 +144,9 @@ class Hold(LockOwner):
                 return
             self.lock_log.waits(self, self._demand, self._now())
             d = claim.wait()
+        except CircleError:
+            self.yield_place()
+            return
         except LockError as e:
             self._fail(e)
             return

@@ -356,6 +356,33 @@ class Holds(HandTestCase):
         self.assertEqual(holder['person'], 'ann')
 
     @defer.inlineCallbacks
+    def test_circle_again(self) -> Any:
+        """A person who would still be in the way at the next release stands aside once more."""
+        yield self.start(MasterLock('board', maxCount=5), builders=())
+        other = MasterLock('other')
+        part, most = self.board.access('counting'), self.board.access('counting', 4)
+        yield self.add_builders(
+            one={'locks': [part], 'of_step': [other.access('exclusive')]},
+            two={'locks': [other.access('exclusive')], 'of_step': [most]},
+            three={'locks': [part]},
+            four={'locks': [part]},
+            late={'locks': [part]},
+        )
+        for name in ('one', 'three', 'four'):
+            yield self.request(name)
+        hold = yield self.hold('ann', of=None)
+        yield self.request('late')
+        yield self.request('two')
+        self.end_steps('two', 'one')
+        self.assertEqual((yield self.actions())[-1][0], 'aside')
+        self.end_steps('three', 'three')
+        told = [action for action, _ in (yield self.actions())]
+        self.assertEqual(told, ['hold', 'aside', 'aside'])
+        self.end_steps('four', 'four', 'two', 'one')
+        [holder] = yield self.get('copies', hold['copyid'], 'holders')
+        self.assertEqual(holder['person'], 'ann')
+
+    @defer.inlineCallbacks
     def test_refused_write(self) -> Any:
         """What the database does not take is not done; who asked hears of it, and can ask again."""
         yield self.start(WorkerLock('board'))
