@@ -56,6 +56,8 @@ class Hold(LockOwner):
     :ivar held_since: since when it is held, in seconds; None before that.
     :ivar told: what the person was last told about its end, ``ends_soon`` or ``overdue``; empty
         before that.
+    :ivar why_never: why it can never be granted its copy, so that it is about to end; None if it
+        can.
     """
 
     # better that a person waits behind a build than that the build waits forever
@@ -85,6 +87,7 @@ class Hold(LockOwner):
         self.until = until
         self.told = ''
         self.held_since: float | None = None
+        self.why_never: str | None = None
         self.lock_age = asked_at
         self.lock_priority = priority
         self.lock_log: LockLog = LockLog()
@@ -159,8 +162,8 @@ class Hold(LockOwner):
             self.lock_log.granted(self, self._demand, self._now())
 
     def _fail(self, why: Exception) -> None:
-        self._claim = None
-        self._fails(self, str(why))
+        self._claim, self.why_never = None, str(why)
+        self._fails(self, self.why_never)
 
     def yield_place(self) -> None:
         """Leave the line until the lock is released, so that others do not wait forever."""

@@ -180,6 +180,8 @@ class Holds:
         hold = self._own(copy, by, holdid)
         if until == hold.until:
             return hold
+        if hold.why_never is not None:
+            raise Refused(f'{copy}: {hold.person} cannot hold it any more: {hold.why_never}')
         check_seen(copy, by)
         since = self._now if hold.held_since is None else hold.held_since
         until = check_end(copy, until, since, self._now)

@@ -202,6 +202,27 @@ class Holds(HandTestCase):
         self.assertEqual((yield self.actions())[-1][0], 'ended')
 
     @defer.inlineCallbacks
+    def test_extended_in_vain(self) -> Any:
+        """A wait that is about to end cannot be extended, even if its end cannot be written yet."""
+        yield self.start(WorkerLock('board', maxCount=2))
+        yield self.request('fw')
+        yield self.hold('ann', mode='counting', units=2)
+        error = OperationalError('', {}, Exception('locked'))
+        self.patch(self.master.db.lock_hand, 'delete_hold', lambda holdid: defer.fail(error))
+        yield self.start_anew(WorkerLock('board', maxCount=1))
+        self.settle()
+        self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
+        self.assertEqual(
+            (yield self.refused(self.act('ann', 'extend', holdid=1, until=2 * HOUR))),
+            'board[w1]: ann cannot hold it any more: 2 units of board[w1] can never be granted: it'
+            ' has 1',
+        )
+        del self.master.db.lock_hand.delete_hold
+        self.reactor.advance(MINUTE)
+        self.settle()
+        self.assertEqual((yield self.actions())[-1][0], 'ended')
+
+    @defer.inlineCallbacks
     def test_default_branch(self) -> Any:
         """What is no branch is the default one, as for builds; and no key has a codebase."""
         version, key = BranchLock('version', defaultBranch='main'), BranchLock('key', key='x')
