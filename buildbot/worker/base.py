@@ -258,6 +258,14 @@ class AbstractWorker(upstream.AbstractWorker):
                 conn.loseConnection()
 
     @defer.inlineCallbacks
+    def attachBuilder(self, builder: Any) -> Any:
+        conn = self.conn
+        attached = yield super().attachBuilder(builder)
+        if attached is None and conn is not None and conn is self.conn:
+            conn.loseConnection()  # the builder would never get this worker; as in ``attached``
+        return attached
+
+    @defer.inlineCallbacks
     def detached(self) -> Any:
         try:
             yield super().detached()

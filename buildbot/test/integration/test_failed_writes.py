@@ -563,6 +563,24 @@ class Connection(FailingCase):
         self.assertEqual((yield self.builds()), [SUCCESS])
         self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
 
+    @defer.inlineCallbacks
+    def test_not_by_all_builders(self):
+        """A worker that one of its builders cannot attach is lost, and comes again."""
+        yield self.setup_lab({'a': {'steps': []}})
+        worker = self.master.workers.workers['w1']
+        worker.conn.loseConnection()
+        self.settle()
+        for fails in (True, False):
+            conn = NullConnection(worker.remote_worker)
+            yield self.master.workers.newConnection(conn, 'w1')
+            if fails:
+                conn.remotePrint = lambda message: defer.fail(OSError('no space left'))
+            yield worker.attached(conn)
+            self.assertEqual(worker.conn is conn, not fails)
+        yield self.request('a')
+        self.assertEqual((yield self.builds()), [SUCCESS])
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
 
 class LostEarly(NullConnection):
     """A connection that was lost during the log-in, after which it tells nobody."""
