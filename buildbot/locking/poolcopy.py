@@ -46,6 +46,7 @@ class ResourceCopy(BaseLock):
         self.in_use = pool.in_use
         self._pool = pool
         self._rule: NamedLock = pool._rule
+        self.release_subs = pool.release_subs  # builds give back resources of the pool
 
     @property
     def maxCount(self) -> int:
@@ -109,10 +110,6 @@ class ResourceCopy(BaseLock):
     def announce(self, news: str) -> None:
         super().announce(news)
         self._pool.announce(news)
-
-    def announce_release(self) -> None:
-        super().announce_release()
-        self._pool.announce_release()
 
 
 class RealPool(BaseLock, FoundByName):

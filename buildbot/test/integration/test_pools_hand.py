@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet import defer
 
+from buildbot.locking.copy import CircleError
 from buildbot.plugins import steps
 from buildbot.plugins import util
 from buildbot.process.sweep import Sweep
@@ -116,6 +117,29 @@ class Hand(HandTestCase):
         self.end_steps('a')
         self.assertEqual((yield self.rows('holders', 'board-1')), waits)
         self.end_steps('b')
+
+    @defer.inlineCallbacks
+    def test_stands_aside(self) -> Any:
+        """Who stood aside for builds is in line again when one of them gives a board back."""
+        boards = [util.Resource('board-1', ['one']), util.Resource('board-2', ['two'])]
+        yield self.start(util.ResourcePool('boards', boards), builders=())
+        other = util.MasterLock('other').access('exclusive')
+        yield self.add_builders(
+            one={'locks': [self.board.access(labels='one')], 'of_step': [other]},
+            two={'locks': [other], 'of_step': [self.board.access(labels='two')]},
+            both={'of_step': [self.board.access(2)]},
+        )
+        for name in ('one', 'two', 'both'):
+            yield self.request(name)
+        self.end_steps('both')
+        yield self.hold('ann', 'board-2')
+        self.end_steps('two', 'one')
+        self.assertEqual(len(self.flushLoggedErrors(CircleError)), 1)
+        self.assertEqual([action for action, _ in (yield self.actions())], ['hold', 'aside'])
+        self.end_steps('both', 'two')
+        self.assertEqual(
+            (yield self.rows('holders', 'board-2')), [('boards[board-2]', 'ann, by hand')]
+        )
 
     @defer.inlineCallbacks
     def test_quarantine(self) -> Any:
