@@ -112,7 +112,7 @@ class Holds:
             # until it is known how many there are; who only waited is to have no unit more for that
             used = 0 if row.held_since is None else copy.used
             copy.setMaxCount(max(copy.maxCount, used + row.units))
-        if row.mode == 'counting' and row.units > copy.maxCount:
+        if row.held_since is not None and row.mode == 'counting' and row.units > copy.maxCount:
             taking = Taking()  # whatever the lock is now, nobody else is to have what was held
         hold = self._make(row.id, copy, row.person, row.reason, taking, row.asked_at, row.until)
         hold.held_since = row.held_since

@@ -1075,6 +1075,26 @@ class Restart(HandTestCase):
         yield self.act('ann', 'release', holdid=1)
         self.assertEqual((yield self.actions())[-1][0], 'held')
 
+    @defer.inlineCallbacks
+    def test_wait_for_fewer_units(self) -> Any:
+        """Who waited for more units than there are now is told, and does not wait for all."""
+        yield self.start(WorkerLock('board', maxCount=2))
+        yield self.hold('bob', mode='counting')
+        yield self.hold('ann', mode='counting', units=2)
+        self.board = WorkerLock('board', maxCount=1)
+        self.lab = {name: {'steps': [self.group()]} for name in self.lab}
+        yield self.restart()
+        self.assertEqual(
+            (yield self.actions())[3:],
+            [
+                (
+                    'ended',
+                    'ann cannot hold it any more: 2 units of board[w1] can never be granted: it'
+                    ' has 1',
+                )
+            ],
+        )
+
     @parameterized.expand([('holds_of',), ('quarantines_of',)])
     @defer.inlineCallbacks
     def test_unreadable(self, method: str) -> Any:
