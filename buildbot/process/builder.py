@@ -119,7 +119,10 @@ class Builder(upstream.Builder):
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
         self.inbox.doubt()  # a message about a change may have been lost
+        former_workers = self.worker_names
         yield super().reconfigServiceWithBuildbotConfig(new_config)
+        for name in former_workers - self.worker_names:
+            self._give_up_asking_about(name)
         steps = list(steps_of_builder(self.config))
         self.worker_choice.step_locks = StepLocks(steps)
         self._ask_anew()

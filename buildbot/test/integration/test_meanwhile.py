@@ -207,6 +207,24 @@ class Meanwhile(DistributionCase):
         self.assertEqual(self.worker_of('a'), 'w2')
         yield self.assert_all_done()
 
+    @defer.inlineCallbacks
+    def test_removed_worker(self):
+        """A request whose worker a reconfig removes meanwhile starts on another one at once."""
+
+        def first(builder, workers, request):
+            return min(workers, key=lambda worker: worker.worker.workername)
+
+        words = {'nextWorker': first, 'canStartBuild': self.slow}
+        yield self.setup_lab({'a': self.builder('a', self.all, **words)}, TWO)
+        yield self.request('a')
+        del self.lab_workers[0]
+        config = self.lab_config({'a': self.builder('a', self.all, **words)})
+        yield self.reconfig_master(config)
+        self.settle()
+        self.answer(True, -1)
+        self.assertEqual(self.worker_of('a'), 'w2')
+        yield self.assert_all_done()
+
     @parameterized.expand(['taken', 'lost'])
     @defer.inlineCallbacks
     def test_chosen_worker(self, what):
