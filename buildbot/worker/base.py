@@ -15,6 +15,7 @@ from twisted.python import log
 from buildbot.interfaces import WorkerSetupError
 from buildbot.locks import in_access
 from buildbot.process.latewrite import write_at_last
+from buildbot.util.eventual import eventually
 from buildbot.util.subscription import Subscription
 from buildbot.util.subscription import SubscriptionPoint
 from buildbot.worker.lane import name_in_lane
@@ -261,9 +262,14 @@ class AbstractWorker(upstream.AbstractWorker):
     def attachBuilder(self, builder: Any) -> Any:
         conn = self.conn
         attached = yield super().attachBuilder(builder)
-        if attached is None and conn is not None and conn is self.conn:
-            conn.loseConnection()  # the builder would never get this worker; as in ``attached``
+        if attached is None:
+            eventually(self._lose, conn)  # later, since its other builders are being attached, too
         return attached
+
+    def _lose(self, conn: Any) -> None:
+        # a builder would never get this worker; it reconnects after the connection is lost
+        if conn is not None and conn is self.conn:
+            conn.loseConnection()
 
     @defer.inlineCallbacks
     def detached(self) -> Any:

@@ -564,9 +564,9 @@ class Connection(FailingCase):
         self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
 
     @defer.inlineCallbacks
-    def test_not_by_all_builders(self):
-        """A worker that one of its builders cannot attach is lost, and comes again."""
-        yield self.setup_lab({'a': {'steps': []}})
+    def test_not_by_its_builders(self):
+        """A worker that its builders cannot attach is lost, and comes again for all of them."""
+        yield self.setup_lab({'a': {'steps': []}, 'b': {'steps': []}})
         worker = self.master.workers.workers['w1']
         worker.conn.loseConnection()
         self.settle()
@@ -576,10 +576,12 @@ class Connection(FailingCase):
             if fails:
                 conn.remotePrint = lambda message: defer.fail(OSError('no space left'))
             yield worker.attached(conn)
+            self.settle()
             self.assertEqual(worker.conn is conn, not fails)
         yield self.request('a')
-        self.assertEqual((yield self.builds()), [SUCCESS])
-        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        yield self.request('b')
+        self.assertEqual((yield self.builds()), [SUCCESS] * 2)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)
 
 
 class LostEarly(NullConnection):

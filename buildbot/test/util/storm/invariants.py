@@ -150,6 +150,8 @@ class Invariants(Sight):
     def _check_by_hand(self, copy: Any, holders: Holders) -> None:
         for hold in copy.by_hand:
             self.assertIs(hold.copy, copy)
+            if copy.is_idle and hold.why_never is None and not self.is_shut_down():
+                self.fail(f'{hold} waits for {copy}, which nobody has')
         if copy.quarantine is not None:
             # a child shares what its parent holds, and may hold it for longer
             more = set(requests_of(holders.outermost(copy))) - self.kept.get(copy, set())
