@@ -103,6 +103,13 @@ class NamedHolding(Holding):
         units = self.pool.lock.units
         return any(units[unit].stack[0] is not self for unit in each(self.bits))
 
+    def outer(self) -> list[Any]:
+        """Return the holdings that it is nested in on any of its units, from the inside out."""
+        units = self.pool.lock.units
+        stacks = [units[unit].stack for unit in each(self.bits)]
+        below = [reversed(stack[: stack.index(self)]) for stack in stacks]
+        return list(dict.fromkeys(holding for stack in below for holding in stack))
+
 
 class NamedLock(Lock):
     """The resources of a pool, who holds them and who waits. It knows no configuration.

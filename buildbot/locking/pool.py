@@ -205,6 +205,15 @@ class Holding:
         """Whether its units are those of another holding, which its owner is nested in."""
         return self.pool.holding is not None
 
+    def outer(self) -> list[Any]:
+        """Return the holdings that it is nested in, from the inside out."""
+        found = []
+        holding = self.pool.holding
+        while holding is not None:
+            found.append(holding)
+            holding = holding.pool.holding
+        return found
+
     def footprint(self) -> int:
         """Units that it and everything nested in it use of the pool around, counted once."""
         if self.exclusive:

@@ -99,10 +99,7 @@ class Quarantine(LockOwner):
 
     def _is_around(self, holding: Holding) -> bool:
         # not around who has held the copy since before it began
-        outer = holding.pool.holding
-        while outer is not None and thing_of(outer.owner) is not self:
-            outer = outer.pool.holding
-        return outer is not None
+        return any(thing_of(outer.owner) is self for outer in holding.outer())
 
     def begin(self) -> None:
         """Keep the copy from everybody from now on."""

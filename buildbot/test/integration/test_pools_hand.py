@@ -171,6 +171,22 @@ class Hand(HandTestCase):
         )
 
     @defer.inlineCallbacks
+    def test_repaired(self) -> Any:
+        """A whole pool in quarantine is back in use when a build of its repairBuilder succeeded."""
+        yield self.start(pool(repairBuilder='fix'), builders=('fw', 'fix'), workers=('w1', 'w2'))
+        yield self.act('ann', 'quarantine', None)
+        yield self.request('fw')
+        self.assertEqual(self.has(), [])
+        yield self.request('fix')
+        self.assertEqual(len(self.has()), 1)
+        self.end_steps('fix')
+        self.assertEqual(
+            (yield self.actions())[-1], ('restored', 'the configuration has put it back into use')
+        )
+        self.assertEqual(len(self.has()), 1)
+        self.end_steps('fw')
+
+    @defer.inlineCallbacks
     def test_kick(self) -> Any:
         """Who has a board is ended by the row of the board."""
         yield self.start(pool())
