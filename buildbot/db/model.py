@@ -109,6 +109,8 @@ class Model(upstream.Model):
         sa.Column('held_since', sa.Float(53), nullable=True),
         sa.Column('until', sa.Float(53), nullable=False),
         sa.Column('told', sa.String(10), nullable=False),
+        # the names of the resources that are held of a pool, as JSON
+        sa.Column('resources', sa.Text, nullable=True),
         # the id of a hold that has ended is never used again
         sqlite_autoincrement=True,
     )

@@ -503,6 +503,17 @@ class BaseLock:
         """Return the resources of this copy that an owner holds, if its units have names."""
         return [each for h in self._rule.held.get(key_of(owner), ()) for each in h.resources]
 
+    def names_held_by(self, owner: object) -> list[str]:
+        """Return the names of the units that an owner holds; none if its units are alike."""
+        return []
+
+    def access_again(self, access: Access, names: Sequence[str]) -> Access:
+        """Return an access to the units with these names, as far as they exist.
+
+        :param access: how they were taken; returned if the units of the copy are alike.
+        """
+        return access
+
     def is_shared_with(self, owner: object) -> bool:
         """Tell whether the copy is held by an owner that this one is nested in."""
         return any(key_of(around) in self._rule.held for around in owners_around(owner))

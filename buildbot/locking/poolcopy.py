@@ -112,6 +112,24 @@ class ResourceCopy(BaseLock):
         self._pool.announce(news)
 
 
+class AccessAgain:
+    """How the resources with some names are taken. It is not an access in a configuration.
+
+    :param names: of the resources; at least one.
+    """
+
+    mode = 'counting'
+    checked = True
+    worker = None
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.parts = [Part(1, Label(name).text) for name in names]
+
+    @property
+    def count(self) -> int:
+        return len(self.parts)
+
+
 class RealPool(BaseLock, FoundByName):
     """The copy of a ``ResourcePool``. Its resources arrive with ``updateFromLockId``."""
 
@@ -229,6 +247,15 @@ class RealPool(BaseLock, FoundByName):
         resource = self.resource(copy.key)
         labels = [] if resource is None else sorted(resource.labels)
         return {'scope': 'resource', 'key': copy.key, 'labels': labels}
+
+    def names_held_by(self, owner: object) -> list[str]:
+        return [resource.name for resource in self.resources_of(owner)]
+
+    def access_again(self, access: Access, names: Sequence[str]) -> Access:
+        for name in names:
+            self.expect(name)
+        known = [name for name in names if self.resource(name) is not None]
+        return AccessAgain(known) if known else access
 
     def expect(self, name: str) -> None:
         """Have a resource that a person holds before a configuration has said what there is."""

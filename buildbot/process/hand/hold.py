@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from typing import Callable
 from typing import ClassVar
+from typing import Sequence
 
+from buildbot.locking.copy import Access
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import CircleError
 from buildbot.locking.copy import LockClaim
@@ -91,6 +93,7 @@ class Hold(LockOwner):
         self.lock_age = asked_at
         self.lock_priority = priority
         self.lock_log: LockLog = LockLog()
+        self._access: Access = taking
         self._claim: LockClaim | None = None
         self._now = now
         self._begins = begins
@@ -115,7 +118,7 @@ class Hold(LockOwner):
 
     @property
     def _demand(self) -> Any:
-        return [(self.copy, self.taking)]
+        return [(self.copy, self._access)]
 
     def lock_name(self) -> str:
         return f'{self.person}, by hand ({self.reason})'
@@ -133,6 +136,10 @@ class Hold(LockOwner):
             until=self.until,
             overdue=self.is_overdue,
         )
+
+    def have_again(self, names: Sequence[str]) -> None:
+        """Take the units with these names, which the person had when the master stopped."""
+        self._access = self.copy.access_again(self.taking, names)
 
     def enter(self) -> None:
         """Take the copy, or wait in line for it."""

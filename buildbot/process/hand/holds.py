@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from typing import TYPE_CHECKING
 from typing import Any
@@ -108,14 +109,18 @@ class Holds:
     def restore(self, row: Any, copy: BaseLock) -> None:
         """Take, or wait for, what a person held or waited for when the master stopped."""
         taking = Taking(row.mode, row.units)
+        is_part = row.mode == 'counting' and row.held_since is not None
+        had = json.loads(row.resources) if is_part and row.resources else []
         if definition_of(copy) is None and row.mode == 'counting':
             # until it is known how many there are; who only waited is to have no unit more for that
             used = 0 if row.held_since is None else copy.used
             copy.setMaxCount(max(copy.maxCount, used + row.units))
-        if row.held_since is not None and row.mode == 'counting' and row.units > copy.maxCount:
+        if is_part and not had and row.units > copy.maxCount:
             taking = Taking()  # whatever the lock is now, nobody else is to have what was held
         hold = self._make(row.id, copy, row.person, row.reason, taking, row.asked_at, row.until)
         hold.held_since = row.held_since
+        if had:
+            hold.have_again(had)
         # else the clock has been set back, or it was told while the hold was being extended
         if self._now >= row.until - (0 if row.told == 'overdue' else self._ends.soon):
             hold.told = row.told
@@ -157,7 +162,9 @@ class Holds:
         self._ends.watch(hold)
         if hold.held_since is None:  # else it was held before a restart
             hold.held_since = self._now
-            self._write_later(hold, 'held', held_since=hold.held_since)
+            names = hold.copy.names_held_by(hold)
+            columns = {'resources': json.dumps(names)} if names else {}
+            self._write_later(hold, 'held', held_since=hold.held_since, **columns)
             text = f'{hold.person} holds {hold.taking.words} until {time_of_day(hold.until)}'
             self._tell(hold, 'held', text)
 

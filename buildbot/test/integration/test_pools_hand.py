@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from parameterized import parameterized
 from twisted.internet import defer
 
 from buildbot.locking.copy import CircleError
@@ -228,6 +229,24 @@ class Hand(HandTestCase):
         yield self.act('bob', 'restore', 'board-1')
         self.assertEqual(self.has(), [['board-1']])
         self.end_steps('fw')
+
+    @parameterized.expand([(['board-2', 'board-3'],), (['board-2'],)])
+    @defer.inlineCallbacks
+    def test_same_after_restart(self, names: list[str]) -> Any:
+        """Who holds some of a pool has the same boards after a restart, if they are there still."""
+        yield self.start(pool([*NAMES, 'board-3']))
+        yield self.request('fw')
+        self.assertEqual(self.has(), [['board-1']])
+        yield self.hold('ann', None, mode='counting', units=2)
+        self.end_steps('fw')
+        self.board = pool(['board-1', *names])
+        self.lab = {'fw': {'steps': [self.group()]}}
+        yield self.restart()
+        held = [
+            (row['person'], [resource['name'] for resource in row['resources']])
+            for row in (yield self.get('locks', (yield self.lockid()), 'holders'))
+        ]
+        self.assertEqual(held, [('ann', names)])
 
     @defer.inlineCallbacks
     def test_taken_away(self) -> Any:

@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column('held_since', sa.Float(53), nullable=True),
         sa.Column('until', sa.Float(53), nullable=False),
         sa.Column('told', sa.String(10), nullable=False),
+        sa.Column('resources', sa.Text, nullable=True),
         sqlite_autoincrement=True,
         mysql_DEFAULT_CHARSET='utf8',
     )
