@@ -503,6 +503,17 @@ class BaseLock:
         """Return the resources of this copy that an owner holds, if its units have names."""
         return [each for h in self._rule.held.get(key_of(owner), ()) for each in h.resources]
 
+    def people_on(self, workername: str) -> Sequence[Any]:
+        """Return the people who hold what owners on a worker could have, or wait for it."""
+        return self.by_hand
+
+    def out_of_use_for(self, accesses: Iterable[Any], workername: str) -> BaseLock | None:
+        """Return the copy whose quarantine an owner on a worker would wait for, or None.
+
+        :param accesses: how the owner takes this copy, one after the other.
+        """
+        return None if self.quarantine is None else self
+
     def names_held_by(self, owner: object) -> list[str]:
         """Return the names of the units that an owner holds; none if its units are alike."""
         return []

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from typing import Any
+from typing import Iterable
 from typing import Iterator
 from typing import Sequence
 from weakref import WeakSet
@@ -17,6 +18,8 @@ from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockClaim
 from buildbot.locking.expressions import Label
 from buildbot.locking.matching import each
+from buildbot.locking.matching import set_of
+from buildbot.locking.named import NOBODY
 from buildbot.locking.named import NamedLock
 from buildbot.locking.named import NamedWant
 from buildbot.locking.named import set_resources
@@ -247,6 +250,25 @@ class RealPool(BaseLock, FoundByName):
         resource = self.resource(copy.key)
         labels = [] if resource is None else sorted(resource.labels)
         return {'scope': 'resource', 'key': copy.key, 'labels': labels}
+
+    def people_on(self, workername: str) -> Sequence[Any]:
+        here = set(self._names(self._rule.kinds.of_worker(workername)))
+        copies = [copy for name, copy in self.copies.items() if name in here]
+        return [*self.by_hand, *(hold for copy in copies for hold in copy.by_hand)]
+
+    def out_of_use_for(self, accesses: Iterable[Any], workername: str) -> BaseLock | None:
+        rule = self._rule
+        out = {name: copy for name, copy in self.copies.items() if copy.quarantine is not None}
+        in_use = set_of(b for b in each(rule.offered) if rule.units[b].resource.name not in out)
+        for access in accesses if out else ():
+            lane = rule.lane(self.want_of(access.on(workername)), ())
+            if lane.can(rule.offered, NOBODY) and not lane.can(in_use, NOBODY):
+                return next(out[name] for name in self._names(lane.usable) if name in out)
+        return super().out_of_use_for(accesses, workername)
+
+    def _names(self, bits: int) -> list[str]:
+        units = self._rule.units
+        return [unit.resource.name for bit, unit in units.items() if bits >> bit & 1]
 
     def names_held_by(self, owner: object) -> list[str]:
         return [resource.name for resource in self.resources_of(owner)]

@@ -56,6 +56,10 @@ class StepLocks:
             self._accesses.setdefault(name, []).append(access)
         self.by_step[-1].update(wanted)
 
+    def accesses(self, name: str) -> list[LockAccess]:
+        """Return how each step or group that names a lock takes it."""
+        return self._accesses[name]
+
     def holders(self, name: str, workername: str) -> int:
         """Return how many builds of this builder can hold a lock on a worker at a time.
 
@@ -235,14 +239,18 @@ class WorkerChoice:
 
     def _by_hand(self, name: str, workername: str) -> int:
         copy = self._copy_of(name, workername)
-        return 0 if copy is None else len(copy.by_hand)
+        return 0 if copy is None else len(copy.people_on(workername))
 
     def out_of_use(self, worker: Any) -> Any:
         """Return a copy in quarantine that a build would wait for on a worker; or None."""
         for name in self.step_locks.lockids if worker.worker is not None else ():
-            copy = self._copy_of(name, worker.worker.workername)
-            if copy is not None and copy.quarantine is not None and not self._may_repair(copy):
-                return copy
+            workername = worker.worker.workername
+            copy = self._copy_of(name, workername)
+            if copy is not None:
+                out = copy.out_of_use_for(self.step_locks.accesses(name), workername)
+                # a single resource of a pool is not repaired
+                if out is not None and not (out is copy and self._may_repair(copy)):
+                    return out
         return None
 
     def fed_by(self, worker: Any) -> list[Any]:
@@ -252,10 +260,10 @@ class WorkerChoice:
         """
         if worker.worker is None:
             return []
-        names = self.step_locks.lockids.keys()
+        names, workername = self.step_locks.lockids.keys(), worker.worker.workername
         builds = [build for build in worker.worker.builds if names & build.step_locks_to_come()]
-        copies = (self._copy_of(name, worker.worker.workername) for name in names)
-        return [*builds, *(hold for copy in copies if copy is not None for hold in copy.by_hand)]
+        copies = [copy for name in names if (copy := self._copy_of(name, workername)) is not None]
+        return [*builds, *(hold for copy in copies for hold in copy.people_on(workername))]
 
     def leaves_all(self, workers: list[Any]) -> bool:
         """Tell whether a build that nobody waits for is better left for later on every worker.

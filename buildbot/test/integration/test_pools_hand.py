@@ -187,6 +187,43 @@ class Hand(HandTestCase):
         self.assertEqual(len(self.has()), 1)
         self.end_steps('fw')
 
+    @parameterized.expand(
+        [
+            (f'{action}_{late}', action, late)
+            for action in ('hold', 'quarantine')
+            for late in (False, True)
+        ]
+    )
+    @defer.inlineCallbacks
+    def test_other_worker(self, _: str, action: str, late: bool) -> Any:
+        """A build goes to a worker whose board nobody has on the desk, and that is in use."""
+        boards = [util.Resource(f'board-{n}', workers=[f'w{n}']) for n in (1, 2)]
+        both = ('w1', 'w2')
+        yield self.start(util.ResourcePool('boards', boards), workers=both, lateBinding=late)
+        words = {'until': HOUR} if action == 'hold' else {}
+        for i in (0, 1):
+            yield self.act('ann', action, f'board-{i + 1}', **words)
+            yield self.request('fw')
+            self.assertEqual(self.has(), [[f'board-{2 - i}']])
+            self.end_steps('fw')
+            if action == 'hold':
+                yield self.act('ann', 'release', f'board-{i + 1}', holdid=i + 1)
+            else:
+                yield self.act('ann', 'restore', f'board-{i + 1}')
+
+    @defer.inlineCallbacks
+    def test_no_other_worker(self) -> Any:
+        """A request that would only wait for a board in quarantine is pending, and says so."""
+        boards = [util.Resource('board-1', workers=['w1'])]
+        yield self.start(util.ResourcePool('boards', boards))
+        yield self.act('ann', 'quarantine', 'board-1', reason='bad cable')
+        brid = yield self.request('fw')
+        [reason] = yield self.get('buildrequests', brid, 'reasons')
+        self.assertEqual(reason['text'], 'on w1, boards[board-1] is in quarantine (bad cable)')
+        yield self.act('ann', 'restore', 'board-1')
+        self.assertEqual(self.has(), [['board-1']])
+        self.end_steps('fw')
+
     @defer.inlineCallbacks
     def test_kick(self) -> Any:
         """Who has a board is ended by the row of the board."""
