@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
@@ -88,7 +89,8 @@ def cancel_later(botmaster: Any, brid: int, row: dict[str, Any] | None, reason: 
     """Cancel a request some seconds later, after an error has prevented it.
 
     A request is taken before it is cancelled. If the error came after that, nobody would ever build
-    or complete the request; so it is given back before it is cancelled again.
+    or complete the request; so it is given back before it is cancelled again. If it had only been
+    left to complete its buildset, who waits for that would wait forever; so that is done, too.
 
     :param brid: id of the request.
     :param row: the request's row before the first attempt; None if it could not be read.
@@ -101,8 +103,19 @@ def cancel_later(botmaster: Any, brid: int, row: dict[str, Any] | None, reason: 
         yield asyncSleep(AGAIN_AFTER, master.reactor)
         if master.running:
             yield master.data.control('cancel', {'reason': reason}, ('buildrequests', brid))
+            yield _complete_buildset(master, row)
         return
     botmaster.add_in_progress_buildrequest(brid)
     botmaster.maybe_cancel_in_progress_buildrequest(brid, reason)
     builder = botmaster.getBuilderById(row['builderid'])
     yield botmaster.brd.give_back([(builder, brid)], AGAIN_AFTER)
+    yield _complete_buildset(master, row)
+
+
+@defer.inlineCallbacks
+def _complete_buildset(master: BuildMaster, row: dict[str, Any] | None) -> Any:
+    # complete the buildset of a request if all its requests are complete
+    if row is not None:
+        bsid = row['buildsetid']
+        write = partial(master.data.updates.maybeBuildsetComplete, bsid)
+        yield write_at_last(master, f'that buildset {bsid} is complete', write)

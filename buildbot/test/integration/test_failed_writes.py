@@ -459,6 +459,22 @@ class Cancelling(FailingCase):
         self.assertGreaterEqual(len(self.flushLoggedErrors(OperationalError)), 1)
 
     @defer.inlineCallbacks
+    def test_buildset(self):
+        """If only the end of its buildset cannot be written, that is written later."""
+        yield self.start()
+        brid = yield self.request('a')
+        failing = self.fail_write('maybeBuildsetComplete')
+        yield self.master.data.control('cancel', {'reason': 'x'}, ('buildrequests', brid))
+        self.settle()
+        failing.fails = False
+        self.reactor.advance(10)
+        self.settle()
+        [buildset] = yield self.master.data.get(('buildsets',))
+        self.assertEqual((buildset['complete'], buildset['results']), (True, CANCELLED))
+        self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(NotClaimedError)), 1)
+
+    @defer.inlineCallbacks
     def test_claimed_before(self):
         """If it cannot even be claimed, it is cancelled later."""
         yield self.start()

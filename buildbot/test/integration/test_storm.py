@@ -385,6 +385,38 @@ HISTORIES = {
             ('change_locks', 'b', (('p', 'counting', 1),)),
         ),
     ),
+    'buildset_of_a_cancelled_request': History(
+        {
+            'builders': {
+                'b': {'asks': (), 'locks': (), 'steps': (), 'workers': ()},
+                'c': {'asks': (), 'locks': (), 'steps': (('step', ()),), 'workers': ()},
+                't': {
+                    'asks': (),
+                    'locks': (),
+                    'steps': (('step', ()), ('trigger', ('b', 'c'))),
+                    'workers': ('w3',),
+                },
+            },
+            'collapseRequests': False,
+            'lateBinding': False,
+            'luck': 859,
+            'parentLendsPlace': False,
+            'plugin': False,
+            'prioritizeBuilders': False,
+            'workers': {
+                'w0': {'latent': False, 'most': 1, 'own': False},
+                'w3': {'latent': False, 'most': None, 'own': False},
+            },
+        },
+        (
+            ('request', 'c', 'x', 0, ('w0', 'w1')),
+            ('request', 't', 'x', 5, ('w1',)),
+            ('end', 7, 0),
+            ('fail_writes', 2, 1),
+            ('cancel', 19),
+            ('restart',),
+        ),
+    ),
 }
 
 #: tells one, and prints what has happened
