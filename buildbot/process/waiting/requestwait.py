@@ -109,9 +109,7 @@ class RequestWait:
         """The owner, usually a step, that waits for the request's build; None if nobody does."""
         return self._waits.awaited_by(self.brid)
 
-    def without_builder(
-        self, awaited: Awaited, is_pending: Callable[[int], bool]
-    ) -> RequestWait:
+    def without_builder(self, awaited: Awaited, is_pending: Callable[[int], bool]) -> RequestWait:
         """Return the wait of the same request after its builder has been removed.
 
         :param awaited: the requests that running builds wait for.
