@@ -14,6 +14,7 @@ from twisted.internet import defer
 from twisted.python import log
 
 from buildbot.process.buildrequestdistributor import BasicBuildChooser
+from buildbot.process.latewrite import complete_at_last
 from buildbot.process.locks import depends_on_branch
 from buildbot.process.locks import group_of
 from buildbot.process.questions import GivenUp
@@ -298,7 +299,7 @@ class ReservingBuildChooser(BasicBuildChooser):
         except Exception as e:
             log.err(e, f'build request {brid} of {self.bldr} cannot be understood')
             if (yield self.master.data.updates.claimBuildRequests([brid])):
-                yield self.master.data.updates.completeBuildRequests([brid], EXCEPTION)
+                complete_at_last(self.master, {brid: brdict['buildsetid']}, EXCEPTION)
         if request is not None:
             self.pending.keep(request)
         return request

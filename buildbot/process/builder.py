@@ -25,7 +25,7 @@ from buildbot.locks import LockOwner
 from buildbot.process.awaited import Awaited
 from buildbot.process.build import Build
 from buildbot.process.buildrequest import BuildRequest
-from buildbot.process.latewrite import write_at_last
+from buildbot.process.latewrite import complete_at_last
 from buildbot.process.locks import find_owner_around
 from buildbot.process.locks import get_real_locks_from_accesses_raw
 from buildbot.process.locks import must_be_rendered
@@ -47,7 +47,6 @@ from buildbot.process.waiting.workerchoice import StepLocks
 from buildbot.process.waiting.workerchoice import WorkerChoice
 from buildbot.process.workerforbuilder import WorkerForBuilder
 from buildbot.process.workerforbuilder import is_idle
-from buildbot.util import epoch2datetime
 from buildbot_overlay import release
 
 if TYPE_CHECKING:
@@ -537,11 +536,11 @@ class Builder(upstream.Builder):
         except Exception as e:
             if workerforbuilder.worker is None or not self.running:
                 return False
-            brids = [request.id for request in buildrequests]
-            log.err(e, f'builder {self.name!r} could not make a build of requests {brids}')
-            for brid in brids:
+            bsids = {request.id: request.bsid for request in buildrequests}
+            log.err(e, f'builder {self.name!r} could not make a build of requests {[*bsids]}')
+            for brid in bsids:
                 self.botmaster.remove_in_progress_buildrequest(brid)
-            yield self.master.data.updates.completeBuildRequests(brids, EXCEPTION)
+            complete_at_last(self.master, bsids, EXCEPTION)
             return True
         if not self.running or not self.is_idle_for(workerforbuilder, buildrequests[0].id):
             return False  # builder removed, or worker taken, while a user's method was slow
@@ -594,20 +593,8 @@ class Builder(upstream.Builder):
             wfb.worker.releaseLocks()
 
     def _complete_buildreqs(self, build: Build) -> Any:
-        updates, brids = self.master.data.updates, [request.id for request in build.requests]
-        complete_at = epoch2datetime(self.master.reactor.seconds())
-
-        @defer.inlineCallbacks
-        def write() -> Any:
-            is_news = yield updates.completeBuildRequests(
-                brids, build.results, complete_at=complete_at
-            )
-            if not is_news:
-                # an earlier try may have written this, but not what depends on it
-                for bsid in sorted({request.bsid for request in build.requests}):
-                    yield updates.maybeBuildsetComplete(bsid)
-
-        return write_at_last(self.master, f'that build requests {brids} are complete', write)
+        bsids = {request.id: request.bsid for request in build.requests}
+        return complete_at_last(self.master, bsids, build.results)
 
     def _reservations_of(self, buildrequest: BuildRequest) -> Reservations:
         # a plugin may let a builder build a request of another one

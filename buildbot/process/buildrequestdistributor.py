@@ -16,6 +16,7 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 from buildbot.data import resultspec
+from buildbot.process.latewrite import complete_at_last
 from buildbot.process.latewrite import write_at_last
 from buildbot.process.questions import GivenUp
 from buildbot.process.questions import Questions
@@ -312,21 +313,21 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         try:
             if await bldr.maybeStartBuild(worker, requests):
                 return True
-            return bool(bldr.running) and await self._complete_if_cancelled(requests)
+            return bool(bldr.running) and self._complete_if_cancelled(requests)
         except Exception as e:
             log.err(e, f"from maybeStartBuild for builder '{bldr.name}'")
             return False
 
-    async def _complete_if_cancelled(self, requests: list[BuildRequest]) -> bool:
+    def _complete_if_cancelled(self, requests: list[BuildRequest]) -> bool:
         # Requests may be cancelled during an attempt to start them. Without a build, they are
         # completed here.
-        botmaster, brids = self.botmaster, [request.id for request in requests]
-        told = [botmaster._starting_brid_to_cancel.get(brid) for brid in brids]
+        botmaster, bsids = self.botmaster, {request.id: request.bsid for request in requests}
+        told = [botmaster._starting_brid_to_cancel.get(brid) for brid in bsids]
         if not all(isinstance(reason, str) for reason in told):
             return False
-        for brid in brids:
+        for brid in bsids:
             botmaster.remove_in_progress_buildrequest(brid)
-        await self.master.data.updates.completeBuildRequests(brids, CANCELLED)
+        complete_at_last(self.master, bsids, CANCELLED)  # which may take long
         return True
 
     def _back_off(self, bldr: Builder, brids: list[int], what: str) -> None:

@@ -7,12 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Callable
+from typing import Mapping
 
 from twisted.internet import defer
 from twisted.python import log
 
 from buildbot.data.resultspec import Filter
 from buildbot.util import asyncSleep
+from buildbot.util import epoch2datetime
 
 if TYPE_CHECKING:
     from buildbot.master import BuildMaster
@@ -54,6 +56,27 @@ def write_at_last(
         yield asyncSleep(AGAIN_AFTER, master.reactor)
         if not master.running:
             return
+
+
+def complete_at_last(
+    master: BuildMaster, bsids: Mapping[int, int], results: int | None
+) -> defer.Deferred[None]:
+    """Complete build requests, now or as soon as the database can be written.
+
+    :param bsids: by id of each request, that of its buildset.
+    """
+    updates, brids = master.data.updates, list(bsids)
+    complete_at = epoch2datetime(master.reactor.seconds())
+
+    @defer.inlineCallbacks
+    def write() -> Any:
+        is_news = yield updates.completeBuildRequests(brids, results, complete_at=complete_at)
+        if not is_news:
+            # an earlier try may have written this, but not what depends on it
+            for bsid in sorted(set(bsids.values())):
+                yield updates.maybeBuildsetComplete(bsid)
+
+    return write_at_last(master, f'that build requests {brids} are complete', write)
 
 
 UNENDED = [Filter('complete', 'eq', [False])]
