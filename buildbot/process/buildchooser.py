@@ -14,7 +14,7 @@ from twisted.internet import defer
 from twisted.python import log
 
 from buildbot.process.buildrequestdistributor import BasicBuildChooser
-from buildbot.process.latewrite import complete_at_last
+from buildbot.process.latewrite import complete_without_build
 from buildbot.process.locks import depends_on_branch
 from buildbot.process.locks import group_of
 from buildbot.process.questions import GivenUp
@@ -299,7 +299,8 @@ class ReservingBuildChooser(BasicBuildChooser):
         except Exception as e:
             log.err(e, f'build request {brid} of {self.bldr} cannot be understood')
             if (yield self.master.data.updates.claimBuildRequests([brid])):
-                complete_at_last(self.master, {brid: brdict['buildsetid']}, EXCEPTION)
+                bsids = {brid: brdict['buildsetid']}
+                complete_without_build(self.master.botmaster, bsids, EXCEPTION)
         if request is not None:
             self.pending.keep(request)
         return request

@@ -26,6 +26,7 @@ from buildbot.process.awaited import Awaited
 from buildbot.process.build import Build
 from buildbot.process.buildrequest import BuildRequest
 from buildbot.process.latewrite import complete_at_last
+from buildbot.process.latewrite import complete_without_build
 from buildbot.process.locks import find_owner_around
 from buildbot.process.locks import get_real_locks_from_accesses_raw
 from buildbot.process.locks import must_be_rendered
@@ -538,9 +539,7 @@ class Builder(upstream.Builder):
                 return False
             bsids = {request.id: request.bsid for request in buildrequests}
             log.err(e, f'builder {self.name!r} could not make a build of requests {[*bsids]}')
-            for brid in bsids:
-                self.botmaster.remove_in_progress_buildrequest(brid)
-            complete_at_last(self.master, bsids, EXCEPTION)
+            complete_without_build(self.botmaster, bsids, EXCEPTION)  # which may take long
             return True
         if not self.running or not self.is_idle_for(workerforbuilder, buildrequests[0].id):
             return False  # builder removed, or worker taken, while a user's method was slow

@@ -16,7 +16,7 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 from buildbot.data import resultspec
-from buildbot.process.latewrite import complete_at_last
+from buildbot.process.latewrite import complete_without_build
 from buildbot.process.latewrite import write_at_last
 from buildbot.process.questions import GivenUp
 from buildbot.process.questions import Questions
@@ -325,9 +325,7 @@ class BuildRequestDistributor(upstream.BuildRequestDistributor):
         told = [botmaster._starting_brid_to_cancel.get(brid) for brid in bsids]
         if not all(isinstance(reason, str) for reason in told):
             return False
-        for brid in bsids:
-            botmaster.remove_in_progress_buildrequest(brid)
-        complete_at_last(self.master, bsids, CANCELLED)  # which may take long
+        complete_without_build(botmaster, bsids, CANCELLED)  # which may take long
         return True
 
     def _back_off(self, bldr: Builder, brids: list[int], what: str) -> None:

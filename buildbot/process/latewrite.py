@@ -79,6 +79,19 @@ def complete_at_last(
     return write_at_last(master, f'that build requests {brids} are complete', write)
 
 
+@defer.inlineCallbacks
+def complete_without_build(botmaster: Any, bsids: Mapping[int, int], results: int) -> Any:
+    """Complete claimed build requests that have no build; see ``complete_at_last``.
+
+    They are in progress until that is written, since others give back what seems to be forgotten.
+    """
+    for brid in bsids:
+        botmaster.add_in_progress_buildrequest(brid)
+    yield complete_at_last(botmaster.master, bsids, results)
+    for brid in bsids:
+        botmaster.remove_in_progress_buildrequest(brid)
+
+
 UNENDED = [Filter('complete', 'eq', [False])]
 
 

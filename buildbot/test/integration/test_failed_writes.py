@@ -489,6 +489,7 @@ class Cancelling(FailingCase):
         failing = self.fail_write(write)
         slow.callback(None)
         self.settle()
+        self.assertEqual(self.starting(), {brid: False})
         failing.fails = False
         self.lab_workers[0].unpause()
         self.reactor.advance(10)
@@ -497,6 +498,7 @@ class Cancelling(FailingCase):
         [buildset] = yield self.master.data.get(('buildsets',))
         self.assertTrue(buildset['complete'])
         self.assertEqual((yield self.builds()), [])
+        self.assertEqual(self.starting(), {})
         self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
         self.flushLoggedErrors(NotClaimedError)
 
