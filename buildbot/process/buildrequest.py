@@ -10,6 +10,7 @@ from twisted.python import log
 
 from buildbot.data import resultspec
 from buildbot.process.latewrite import AGAIN_AFTER
+from buildbot.process.latewrite import write_at_last
 from buildbot_overlay import release
 
 upstream = release(__name__)
@@ -26,6 +27,7 @@ class BuildRequestCollapser(upstream.BuildRequestCollapser):
         except Exception as e:
             log.err(e, f'requests cannot be collapsed into build requests {self.brids}')
             self._give_back_claimed().addErrback(log.err, 'while giving back claimed requests')
+            self._complete_buildsets().addErrback(log.err, 'while completing buildsets')
         return collapsed
 
     @defer.inlineCallbacks
@@ -35,6 +37,18 @@ class BuildRequestCollapser(upstream.BuildRequestCollapser):
         if builder is not None and not builder.getCollapseRequestsFn():
             return []
         return (yield super()._getUnclaimedBrs(builderid))
+
+    @defer.inlineCallbacks
+    def _complete_buildsets(self) -> Any:
+        # a merged request may be complete, but not its buildset, for which a step may wait
+        unended = [resultspec.Filter('complete', 'eq', [False])]
+
+        @defer.inlineCallbacks
+        def write() -> Any:
+            for row in (yield self.master.data.get(('buildsets',), unended)):
+                yield self.master.data.updates.maybeBuildsetComplete(row['bsid'])
+
+        yield write_at_last(self.master, 'which buildsets are complete', write)
 
     @defer.inlineCallbacks
     def _give_back_claimed(self) -> Any:

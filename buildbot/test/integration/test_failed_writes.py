@@ -566,6 +566,20 @@ class Cancelling(FailingCase):
         self.assertEqual((yield self.requests()), [(True, SUCCESS)] * 2)
         self.assertEqual(len(self.flushLoggedErrors(OperationalError)), 1)
 
+    @defer.inlineCallbacks
+    def test_merged_in_part(self):
+        """If only the end of a merged request's buildset cannot be written, it is later."""
+        yield self.start(collapseRequests=True)
+        yield self.request('a')
+        failing = self.fail_write('maybeBuildsetComplete')
+        yield self.request('a')
+        failing.fails = False
+        self.reactor.advance(10)
+        self.settle()
+        rows = yield self.master.data.get(('buildsets',), order=['bsid'])
+        self.assertEqual([row['complete'] for row in rows], [True, False])
+        self.assertGreaterEqual(len(self.flushLoggedErrors(OperationalError)), 1)
+
 
 class Disconnection(FailingCase):
     @defer.inlineCallbacks
