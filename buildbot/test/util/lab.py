@@ -184,7 +184,7 @@ def where_wanted(collapse: Callable[..., Any]) -> Callable[..., Any]:
 
     def maybe_collapse(collapser: Any) -> Any:
         builders = collapser.master.botmaster.builders.values()
-        if any(builder.getCollapseRequestsFn() for builder in builders):
+        if any(builder.config and builder.getCollapseRequestsFn() for builder in builders):
             return collapse(collapser)
         return defer.succeed([])
 

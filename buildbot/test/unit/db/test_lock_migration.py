@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from parameterized import parameterized
 from twisted.internet import defer
 from twisted.trial import unittest
 
+from buildbot.db.model import Model
 from buildbot.test.util import migration
 
 
@@ -18,7 +20,7 @@ class Migration(migration.MigrateTestMixin, unittest.TestCase):
         ours = model._own_scripts
         self.patch(model, 'alembic_get_scripts', lambda: ours)
 
-    def check_migration(self, before, after, names):
+    def check_migration(self, before, after, names, begin=lambda conn: None):
         model = self.master.db.model
         tables = [model.metadata.tables[name] for name in names]
 
@@ -29,7 +31,7 @@ class Migration(migration.MigrateTestMixin, unittest.TestCase):
             model.metadata.create_all(bind=conn, tables=tables)
             self.assertEqual(migrated, [shape_of(conn, name) for name in names])
 
-        return self.do_test_migration(before, after, lambda conn: None, verify)
+        return self.do_test_migration(before, after, begin, verify)
 
     def test_uses(self):
         """It gets the tables of locks and uses, with the columns and indices of a new database."""
@@ -39,6 +41,17 @@ class Migration(migration.MigrateTestMixin, unittest.TestCase):
         """It gets the tables of manual holds and actions as a new database has them."""
         tables = ('lock_holds', 'lock_quarantines', 'lock_actions')
         return self.check_migration('068', '069', tables)
+
+    @parameterized.expand([('without_resources', True), ('with_resources', False)])
+    def test_resources(self, _, is_older):
+        """Its table of holds gets the column for resources if it does not have it yet."""
+
+        def begin(conn):
+            Model.lock_holds.create(conn)
+            if is_older:
+                conn.execute(sa.text('alter table lock_holds drop column resources'))
+
+        return self.check_migration('069', '070', ['lock_holds'], begin)
 
 
 def shape_of(conn, name):
