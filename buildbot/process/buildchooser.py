@@ -67,8 +67,10 @@ class ReservingBuildChooser(BasicBuildChooser):
             choose = self._let_user_choose if self._user_chooses else self._choose_best
             worker = yield choose(workers, request)
             if worker is None:
+                # on one that a user's method has refused it does not begin even to fail
+                able = self._not_refused(request.id, workers)
                 worker = self.bldr.reservations.reserve_to_fail(
-                    workers, request, self.bldr.config.workernames
+                    able, request, self.bldr.config.workernames
                 )
             if worker is not None:
                 if worker in self.workerpool:

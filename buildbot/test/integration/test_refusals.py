@@ -14,6 +14,7 @@ from buildbot.locks import WorkerLock
 from buildbot.process.builder import Builder
 from buildbot.process.properties import renderer
 from buildbot.process.results import CANCELLED
+from buildbot.process.results import FAILURE
 from buildbot.process.results import RETRY
 from buildbot.process.results import SUCCESS
 from buildbot.test.util.distribution import THREE
@@ -189,6 +190,24 @@ class Refused(RefusalCase):
         yield d
         self.settle()
         self.assertEqual(self.running(), 'a')
+        yield self.assert_all_done()
+
+
+    @defer.inlineCallbacks
+    def test_never_on_the_chosen_worker(self):
+        """A request whose locks cannot be found on the only worker that the user chooses fails."""
+
+        def choose(builder, workers, request):
+            return next((w for w in workers if w.worker.workername == 'w1'), None)
+
+        def fail(props):
+            raise KeyError('board')
+
+        words = self.builder('a', nextWorker=choose)
+        yield self.setup_lab({'a': {**words, 'locks': renderer(fail)}}, TWO)
+        yield self.request('a')
+        self.assertEqual((yield self.builds()), [FAILURE])
+        self.assertTrue(self.flushLoggedErrors(KeyError))
         yield self.assert_all_done()
 
 
