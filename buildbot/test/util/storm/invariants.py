@@ -42,6 +42,7 @@ class Invariants(Sight):
         self.failed: dict[int, float] = {}
         self.unheard: set[int] = set()
         self._lent: dict[str, set[tuple[int, int]]] = {}
+        self._seen: set[int] = set()
         self.forget_copies()
         return super().make_lab(configuration)
 
@@ -165,6 +166,10 @@ class Invariants(Sight):
         lent = {pair for pair in pairs if pair[0] in waiting}
         # a step that begins beside is not held back while a build has the place
         lent |= pairs & self._lent.get(worker.name, set())
+        if self.plan['collapseRequests']:
+            # of two requests one may have ended at once, so that the parent soon worked again
+            lent |= {pair for pair in pairs if pair[1] not in self._seen}
+        self._seen.update(build.requests[0].id for build in builds)
         self._lent[worker.name] = lent
         lenders = {b.buildid for b in builds} & {around for around, _ in lent}
         told = f'{worker.name} has builds {" ".join(map(self.tell_build, builds))}'
