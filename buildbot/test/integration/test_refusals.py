@@ -192,7 +192,6 @@ class Refused(RefusalCase):
         self.assertEqual(self.running(), 'a')
         yield self.assert_all_done()
 
-
     @defer.inlineCallbacks
     def test_never_on_the_chosen_worker(self):
         """A request whose locks cannot be found on the only worker that the user chooses fails."""
