@@ -119,7 +119,7 @@ class Builder(upstream.Builder):
     @defer.inlineCallbacks
     def reconfigServiceWithBuildbotConfig(self, new_config: Any) -> Any:
         self.inbox.doubt()  # a message about a change may have been lost
-        former_workers = self.worker_names
+        before, former_workers = self.config, self.worker_names
         yield super().reconfigServiceWithBuildbotConfig(new_config)
         for name in former_workers - self.worker_names:
             self._give_up_asking_about(name)
@@ -128,7 +128,7 @@ class Builder(upstream.Builder):
         self._ask_anew()
         self._idle_worker = None
         self._note_needs()
-        self.reconsider()
+        self.reconsider(keeps_places=before is not None and self._wants_the_same_as(before))
         # new limits apply at once to claims that wait, not only from the next build on
         locks = []
         for lockid, _ in locks_of_builder(self.config, steps):
@@ -252,13 +252,28 @@ class Builder(upstream.Builder):
             self.questions.give_up()  # the answer of a replaced method is useless
         self._asked = asked
 
-    def reconsider(self) -> None:
-        """Resolve the locks of all pending requests anew, after a reconfig."""
+    def _wants_the_same_as(self, before: Any) -> bool:
+        # whether its requests wait for the same as with an older configuration; the == of a
+        # renderable may return anything
+        locks = self.config.locks
+        if must_be_rendered(before.locks) or must_be_rendered(locks):
+            return False
+        return before.locks == locks and before.workernames == self.config.workernames
+
+    def reconsider(self, keeps_places: bool = False) -> None:
+        """Resolve the locks of all pending requests anew, after a reconfig.
+
+        :param keeps_places: whether requests that wait for their locks keep their places in line
+            until then. Otherwise some who came later may overtake them.
+        """
         self.refusals.time_is_over()
         self.reservations.quiet_until = 0.0
         if self.inbox.requests:
             self.inbox.requests.forget_groups()
-            self.reservations.leave_all_lines()
+            if keeps_places:
+                self.reservations.leave_without_claim()
+            else:
+                self.reservations.leave_all_lines()
             self.wake()
 
     def wake(self) -> None:

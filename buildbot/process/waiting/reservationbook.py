@@ -207,6 +207,12 @@ class ReservationBook:
         for brid in list(self._in_line):
             self.leave_lines(brid)
 
+    def leave_without_claim(self) -> None:
+        """End the reservations in line that neither wait for their locks nor have them."""
+        for reservation in self.all_in_line():
+            if reservation.claim is None:
+                self._drop(reservation)
+
     def leave_lines_if(self, may_leave: Callable[[BuildRequest], bool]) -> None:
         """End the reservations in line of those requests that may leave."""
         for reservation in list(self):

@@ -120,6 +120,26 @@ class Meanwhile(DistributionCase):
         self.assertEqual(self.running(), 'a')
         yield self.assert_all_done()
 
+    @parameterized.expand([('before', 'a', 'b'), ('behind', 'b', 'a')])
+    @defer.inlineCallbacks
+    def test_reconfig_of_nothing(self, _, small, large):
+        """Nobody overtakes a request that waits when a reconfig changes nothing for it."""
+
+        def builders():
+            lock = MasterLock('lab', 2)
+            accesses = {small: lock.access('counting'), large: lock.access('exclusive')}
+            return {name: self.builder(name, accesses[name]) for name in 'ab'}
+
+        yield self.setup_lab(builders(), THREE)
+        for name in (small, large, small):
+            yield self.request(name)
+        yield self.reconfig_master(self.lab_config(builders()))
+        self.settle()
+        self.assertEqual(self.running(), small)
+        self.end(small)
+        self.assertEqual(self.running(), large)
+        yield self.assert_all_done()
+
     @defer.inlineCallbacks
     def test_locks_of_worker(self):
         """A build that begins after its worker has been given a lock has it."""
