@@ -65,7 +65,6 @@ class LocksConnectorComponent(base.DBConnectorComponent):
                 known = len(found)
                 try:
                     conn.execute(table.insert(), missing)
-                    conn.commit()
                 except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
                     # another master has added one of them meanwhile
                     conn.rollback()
@@ -73,6 +72,7 @@ class LocksConnectorComponent(base.DBConnectorComponent):
                     if len(found) == known:
                         raise
                 else:
+                    conn.commit()
                     found = find(conn)
             return [found[by_keys(row)] for row in rows]
 
