@@ -43,6 +43,9 @@ class Changes(Database):
         """Let a worker that is not latent run more builds or fewer, with its own lock or not."""
         if name not in self.plan['workers'] or name in self.controllers:
             return None
+        running = [build for build in self.running() if build.workername == name]
+        if most is not None and most < len(running):
+            most = None  # they may be more than that until some of them have ended
         self.plan['workers'][name].update(most=most, own=own)
         self.make_worker(name)
         return self._changed(f'{name} runs {most}{" with its lock" if own else ""}')
