@@ -680,23 +680,6 @@ class OddRequests(DistributionCase):
         self.assertEqual((yield self.builds()), [FAILURE, None])
         self.assertTrue(self.flushLoggedErrors(ZeroDivisionError))
 
-    @defer.inlineCallbacks
-    def test_metric(self):
-        """The metric of active builds counts a build up and down, also one that cannot begin."""
-        observer = MetricLogObserver()
-        self.addCleanup(observer.disable)
-        observer.enable()
-        lock = BranchLock('v', key=self.bad_key())
-        yield self.start({'a': [lock.access('exclusive')]})
-        seen = []
-        for bad in (True, False):
-            yield self.request('a', properties={'bad': (bad, 'test')})
-            seen.append(observer.asDict()['counters'].get('active_builds', 0))
-        self.end('a')
-        seen.append(observer.asDict()['counters']['active_builds'])
-        self.assertEqual(seen, [0, 1, 0])
-        self.assertTrue(self.flushLoggedErrors(ZeroDivisionError))
-
     @parameterized.expand(
         [
             ('wrong', ValueError('no steps today'), EXCEPTION),
@@ -762,6 +745,27 @@ class OddRequests(DistributionCase):
             self.patch(BuildRequest, 'fromBrdict', make)
             self.end('a')
             self.assertEqual(self.gates['a'].running[0][0].requests[0].id, brid)
+
+
+class Metric(DistributionCase):
+    measures = True
+
+    @defer.inlineCallbacks
+    def test_metric(self):
+        """The metric of active builds counts a build up and down, also one that cannot begin."""
+        observer = MetricLogObserver()
+        self.addCleanup(observer.disable)
+        observer.enable()
+        lock = BranchLock('v', key=OddRequests.bad_key())
+        yield self.start({'a': [lock.access('exclusive')]})
+        seen = []
+        for bad in (True, False):
+            yield self.request('a', properties={'bad': (bad, 'test')})
+            seen.append(observer.asDict()['counters'].get('active_builds', 0))
+        self.end('a')
+        seen.append(observer.asDict()['counters']['active_builds'])
+        self.assertEqual(seen, [0, 1, 0])
+        self.assertTrue(self.flushLoggedErrors(ZeroDivisionError))
 
 
 class Cost(DistributionCase):

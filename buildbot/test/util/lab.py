@@ -31,6 +31,7 @@ from buildbot.data.logs import Log
 from buildbot.data.properties import Properties
 from buildbot.data.steps import Step
 from buildbot.data.workers import Worker
+from buildbot.process import metrics
 from buildbot.process.buildrequest import BuildRequestCollapser
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.factory import BuildFactory
@@ -146,6 +147,14 @@ def write_none(*args: Any, **words: Any) -> defer.Deferred[None]:
     return defer.succeed(None)
 
 
+class NoMetrics:
+    """The log of Buildbot's metrics where nobody reads it."""
+
+    @staticmethod
+    def msg(**words: Any) -> None:
+        """Forget what has been counted."""
+
+
 @lru_cache(maxsize=10_000)
 def may_fit(filters: Sequence[Sequence[str | None]], paths: Sequence[str], event: str) -> bool:
     """Tell whether a message of an event fits one of these filters.
@@ -235,11 +244,13 @@ class LabTestCase(RunFakeMasterTestCase):
     :cvar writes_states: whether builds and steps write what they do now, and since when they have
         their locks; that is a quarter of what they write, and few tests read it.
     :cvar tells_all: whether events are made that nobody hears; a row is read for each.
+    :cvar measures: whether Buildbot's metrics are counted: a third of what goes through the log.
     """
 
     writes_properties = False
     writes_states = False
     tells_all = False
+    measures = False
 
     # many have builds wait for one another on purpose
     suppress = [util.suppress(category=ConfigWarning, message='.* forever$')]
@@ -260,7 +271,10 @@ class LabTestCase(RunFakeMasterTestCase):
             for name in WORKER_UPDATES:
                 self.patch(Worker, name, only_written(getattr(Worker, name)))
 
+        if not self.measures:
+            self.patch(metrics, 'log', NoMetrics)
         self.patch(BuildRequestCollapser, 'collapse', where_wanted(BuildRequestCollapser.collapse))
+
         # a page about each exception, which nobody reads, and for each master a scan of all names
         # of the data API, cost more than they show
         self._patch_word(formatFailure, 'FailureElement', lambda failure: tags.html(str(failure)))

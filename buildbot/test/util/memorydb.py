@@ -14,6 +14,7 @@ from typing import cast
 
 import sqlalchemy as sa
 from twisted.internet import defer
+from twisted.trial import _synctest
 from twisted.trial import unittest
 
 from buildbot.db import enginestrategy
@@ -44,6 +45,9 @@ class MemoryDatabase:
 
     def __init__(self) -> None:
         self.engine = cast(Any, enginestrategy.create_engine('sqlite://', basedir='.'))
+        # SQLAlchemy would fit what it knows of a result to the columns of each statement; Buildbot
+        # asks for them by their names
+        self.engine.update_execution_options(_result_disable_adapt_to_context=True)
         self._dispose = self.engine.dispose
         self.engine.connect = self._connect
         self.engine.dispose = self.forget
@@ -163,11 +167,13 @@ def known_database() -> MemoryDatabase:
     """Return the one that all tests share.
 
     What is there before the first of them is there for good, and no garbage: nobody looks at it
-    again. Nor need anybody look for garbage several times in each test.
+    again. Nor need anybody look for garbage several times in each test, nor trial tell each module
+    before each test to forget what it has warned of: it does when the filters of warnings change.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
+    vars(_synctest)['_setWarningRegistryToNone'] = lambda modules: None
     return MemoryDatabase()
 
 
