@@ -48,7 +48,7 @@ class LocksConnectorComponent(base.DBConnectorComponent):
     ) -> defer.Deferred[list[int]]:
         # returns the ids of rows, in order; the missing ones are added
         def find(conn: Any) -> dict[Any, int]:
-            found = {}
+            found: dict[Any, int] = {}
             for batch in self.doBatch(rows, 300):
                 query = sa.select(table).where(
                     *(table.c[key].in_({row[key] for row in batch}) for key in keys)

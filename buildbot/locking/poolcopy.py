@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from typing import Any
+from typing import ClassVar
 from typing import Iterable
 from typing import Iterator
 from typing import Sequence
@@ -122,7 +123,7 @@ class AccessAgain:
     """
 
     mode = 'counting'
-    checked = True
+    checked: ClassVar[bool] = True
     worker = None
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -161,7 +162,8 @@ class RealPool(BaseLock, FoundByName):
 
     def _set_resources(self, resources: Sequence[Resource]) -> None:
         names = {resource.name for resource in resources}
-        for lock in self.in_use.by_name() if self.in_use is not None else ():
+        in_use: Any = self.in_use
+        for lock in in_use.by_name() if in_use is not None else ():
             if isinstance(lock, RealPool) and lock is not self and names & lock.names.keys():
                 self._rivals.add(lock)
                 lock._rivals.add(self)
@@ -292,7 +294,7 @@ class RealPool(BaseLock, FoundByName):
 
     def holders_in_the_way(self, requester: object) -> list[Any]:
         key = key_of(requester)
-        lane = self._rule.pool_for([key_of(owner) for owner in owners_around(requester)])
+        lane: Any = self._rule.pool_for([key_of(owner) for owner in owners_around(requester)])
         for claim in claims_of(key) or ():
             if claim.waiting and claim.owner is key:
                 lane = next((p for p in claim.pools if p.lock is self._rule), lane)

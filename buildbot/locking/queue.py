@@ -137,7 +137,7 @@ class Waiter:
 
     def _is_behind_its_like(self) -> bool:
         # whether one that waits for the same locks goes first
-        line = next(iter(self.pools)).lines.get(frozenset(self.pools))
+        line = next(iter(self.pools)).lines.get(frozenset(self.pools), ())
         first = line.first() if line else None
         if first is None or not first.place < self.place:
             return False

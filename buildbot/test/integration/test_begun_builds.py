@@ -73,7 +73,8 @@ class CannotBegin(RunFakeMasterTestCase):
         """A build that is stopped before its latent worker is started ends, and starts it not."""
         controller = LatentController(self, 'w1')
         yield self.start(controller.worker)
-        updates, event = self.master.data.updates, defer.Deferred()
+        updates = self.master.data.updates
+        event: defer.Deferred[None] = defer.Deferred()
         updates.generateNewBuildEvent = lambda buildid: event
         found = yield self.results()
         self.assertEqual(found, [None])

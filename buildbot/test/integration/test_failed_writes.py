@@ -7,6 +7,7 @@ import gc
 import os
 import random
 from types import SimpleNamespace
+from typing import Any
 
 from parameterized import parameterized
 from sqlalchemy.exc import OperationalError
@@ -629,7 +630,7 @@ class Connection(FailingCase):
         worker.conn.loseConnection()
         self.settle()
         for fails in (True, False):
-            conn = NullConnection(worker.remote_worker)
+            conn: Any = NullConnection(worker.remote_worker)
             yield self.master.workers.newConnection(conn, 'w1')
             if fails:
                 conn.remotePrint = lambda message: defer.fail(OSError('no space left'))

@@ -631,7 +631,7 @@ class LeftBehind(DistributionCase):
     """A triggered build for which nobody waits any longer has not begun yet."""
 
     @defer.inlineCallbacks
-    def start(self, of_parent, of_clean, **words):
+    def start_family(self, of_parent, of_clean, **words):
         """Start a master on which builder ``p`` triggers ``c`` and ``d``, and then cleans up.
 
         :param of_parent: the locks of ``p``.
@@ -667,7 +667,7 @@ class LeftBehind(DistributionCase):
     def test_shares_nothing(self, level):
         """It waits for a lock that the build which has triggered it holds."""
         locks = [self.lock.access('exclusive')]
-        yield self.start(*((locks, []) if level == 'builder' else ([], locks)))
+        yield self.start_family(*((locks, []) if level == 'builder' else ([], locks)))
         for _ in 'cd':
             yield self.request('x')
         yield self.request('p')
@@ -683,7 +683,7 @@ class LeftBehind(DistributionCase):
     @defer.inlineCallbacks
     def test_in_line(self):
         """If it has waited for a sibling to share that with, it waits for the parent now, too."""
-        yield self.start([self.lock.access('exclusive')], [])
+        yield self.start_family([self.lock.access('exclusive')], [])
         yield self.request('p')
         self.assertEqual((self.running(), (yield self.owners(self.lock))), ('c', (2, 1)))
         yield self.leave_behind()
@@ -697,7 +697,7 @@ class LeftBehind(DistributionCase):
     def test_about_to_begin(self):
         """It does not begin if the parent has left while the user was asked whether it may."""
         slow = Slow()
-        yield self.start([self.lock.access('exclusive')], [], canStartBuild=slow)
+        yield self.start_family([self.lock.access('exclusive')], [], canStartBuild=slow)
         yield self.request('p')
         self.assertEqual((self.running(), len(slow.asked)), ('', 1))
         yield self.leave_behind()

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from parameterized import parameterized
 from parameterized import parameterized_class
 from twisted.internet import defer
@@ -54,7 +56,7 @@ class Removed(LabTestCase):
     def start(self, *more, words=()):
         self.gate, self.behind = Gate(), Gate()
         self.a = {'steps': [GatedStep(self.gate, name='first'), *more], **dict(words)}
-        self.kept = {'kept': {'steps': [GatedStep(self.behind)]}}
+        self.kept: dict[str, dict[str, Any]] = {'kept': {'steps': [GatedStep(self.behind)]}}
         yield self.setup_lab({'a': self.a, **self.kept}, ['w1', 'w2'])
         self.brid = yield self.request('a', 'main')
         self.build = self.gate.running[0][0]
