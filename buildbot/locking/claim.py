@@ -85,10 +85,9 @@ class Claim(Waiter):
             pools[pool] = want
             if not want.exclusive and not 0 < want.units <= pool.most() and not self.outlasts:
                 raise self.too_many(want)
-            if lock.clock > number:
-                number = lock.clock
-            if lock.latest > latest:
-                latest = lock.latest
+            clock, its_latest = lock.clock, lock.latest
+            number = clock if clock > number else number  # max() costs more than all of this
+            latest = its_latest if its_latest > latest else latest
         # Arrival is counted as by Lamport's clocks ("Time, clocks, and the ordering of events in a
         # distributed system", 1978), one for each lock: at a lock, a later claim has a higher
         # number; and if two claims meet at two locks, the same one is ahead at both.
@@ -98,8 +97,7 @@ class Claim(Waiter):
         for want in wants:
             lock = want.lock
             lock.clock = number
-            if age > lock.latest:
-                lock.latest = age
+            lock.latest = age if age > lock.latest else lock.latest
         self.place = (-priority, age, number)
         if moved_at is not None:
             self.place = place_in_front(moved_at, self.place)

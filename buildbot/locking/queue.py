@@ -191,8 +191,7 @@ class Line(Order):
         claim.line = self
         for pool in self._pools:
             lock, lines = pool.lock, pool.lines
-            if claim.place > lock.last:
-                lock.last = claim.place
+            lock.last = claim.place if claim.place > lock.last else lock.last
             if not self:
                 if not lines:
                     lock.busy[pool] = None
