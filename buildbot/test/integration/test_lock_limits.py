@@ -348,7 +348,7 @@ class Waiting(Limited):
     @defer.inlineCallbacks
     def test_other_worker_goes_away(self, how):
         """A request that has waited too long for one worker gives up when the other one goes."""
-        own, gates = yield self.wait_for_two_workers()
+        _, gates = yield self.wait_for_two_workers()
         self.after(600)
         self.assertEqual((yield self.builds()), [None])
         if how == 'lost':

@@ -39,7 +39,8 @@ class Suite:
         self.base, *self.commits = tree.series(count)
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / 'tree').is_dir():
-            tree.git('clone', '--quiet', '--shared', str(tree.root), str(folder / 'tree'))
+            # it keeps what has run when the checkout is made anew
+            tree.git('clone', '--quiet', str(tree.root), str(folder / 'tree'))
         self.clone = Tree(folder / 'tree', tree.tools)
         self.clone.git('fetch', '--quiet', str(tree.root), 'HEAD')
         self._before = folder / f'before-{self.base}.json'
@@ -101,6 +102,13 @@ class Suite:
     def _title(self, commit: str) -> str:
         return self.clone.git('log', '-1', '--format=%s', commit).strip()
 
+    def _has(self, tree: str) -> bool:
+        try:
+            self.clone.git('cat-file', '-e', tree)
+        except Refusal:
+            return False
+        return True
+
     def _names_of(self, number: int) -> list[str]:
         # what trial is told to run at a commit
         if self.words.fixes:
@@ -110,7 +118,7 @@ class Suite:
             return [self.words.only]
         # compared with the commit before it, or with itself in a series of before, whatever is less
         titles = [self._title(each) for each in [self.base, *self.commits][number - 1 : number + 1]]
-        known = [run for run in map(self._runs.of, titles) if run]
+        known = [run for run in map(self._runs.of, titles) if run and self._has(run['tree'])]
         if not known:
             self.last = {}
             return [self.words.only]
