@@ -299,10 +299,10 @@ class RealPool(BaseLock, FoundByName):
             if claim.waiting and claim.owner is key:
                 lane = next((p for p in claim.pools if p.lock is self._rule), lane)
         found = [h for h in lane.in_the_way() if not h.is_nested]
-        wanted = each(lane.usable & self._rule.offered) if self._rivals else ()
-        names = {self._rule.units[bit].resource.name for bit in wanted}
-        for rival in self._rivals:
-            found += [h for h in rival.holdings() if names & {r.name for r in h.resources}]
+        if self._rivals:
+            names = set(self._names(lane.usable & self._rule.offered))
+            for rival in self._rivals:
+                found += [h for h in rival.holdings() if names & {r.name for r in h.resources}]
         return [thing_of(h.owner) for h in found]
 
 
