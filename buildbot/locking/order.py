@@ -52,3 +52,15 @@ class Order(dict):
                 return claim
             heappop(heap)
         return None
+
+    def has_before(self, place: Any, choice: Any = None) -> bool:
+        """Tell whether a claim goes before a place in line.
+
+        :param choice: claims of this choice do not count.
+        """
+        first = self.first()
+        if first is None or not first.place < place:
+            return False
+        if not first.is_of(choice):
+            return True
+        return any(claim.place < place and not claim.is_of(choice) for claim in self)

@@ -137,13 +137,8 @@ class Waiter:
 
     def _is_behind_its_like(self) -> bool:
         # whether one that waits for the same locks goes first
-        line = next(iter(self.pools)).lines.get(frozenset(self.pools), ())
-        first = line.first() if line else None
-        if first is None or not first.place < self.place:
-            return False
-        if not first.is_of(self.choice):
-            return True
-        return any(c.place < self.place and not c.is_of(self.choice) for c in line)
+        line = next(iter(self.pools)).lines.get(frozenset(self.pools))
+        return line is not None and line.has_before(self.place, self.choice)
 
     def overtaken(self, pools: Iterable[Pool]) -> dict[Waiter, None]:
         """Return the claims that it overtakes at some of its pools."""
@@ -246,10 +241,8 @@ def is_closed(pool: Pool, place: Any, choice: Any = None) -> bool:
     alone = pool.alone
     if alone and alone.first().place < place:
         return True
-    draining = pool.draining
-    if draining and draining.first().place < place:
-        if choice is None or any(c.place < place and not c.is_of(choice) for c in draining):
-            return True
+    if pool.draining and pool.draining.has_before(place, choice):
+        return True
     busy = pool.lock.busy
     if len(busy) > (pool in busy):
         return any(is_pressed(pool, nested) for nested in busy)

@@ -39,14 +39,9 @@ def is_ahead(other: Any, around: Any, place: Any, choice: Any) -> bool:
     if others_around != around:
         return others_around > around and is_pressing(other)
     line = other.alone
-    if line:
-        first = line.first()
-        if first.place < place and not first.is_of(choice):
-            return True
-        if choice is not None and first.place < place:
-            if any(claim.place < place and not claim.is_of(choice) for claim in line):
-                return True
-    return any(claim.place < place and not claim.is_of(choice) for claim in other.draining)
+    if line and line.has_before(place, choice):
+        return True
+    return bool(other.draining.has_before(place, choice))
 
 
 def is_pressing(lane: Any) -> bool:
