@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +102,24 @@ AXE = """
 """
 
 
+@lru_cache(maxsize=1)
+def known_driver() -> Any:
+    """Return the driver of the Chromium that all tests have one after another, until they end."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for word in ('--headless=new', '--no-sandbox', '--disable-dev-shm-usage'):
+        options.add_argument(word)
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    atexit.register(driver.quit)
+    driver.set_script_timeout(PATIENCE)
+    return driver
+
+
 class Browser:
-    """One window. What it is asked is done in a thread; each answer is a Deferred.
+    """The window, of somebody new. What it is asked is done in a thread; answers are Deferreds.
+
+    Each master has another port, so that its pages know nothing that was kept for those of another
+    one, but the cookies.
 
     :param address: of the master, with a slash at the end.
     """
@@ -122,7 +140,7 @@ class Browser:
         return threads.deferToThread(self._appear, **words)
 
     def close(self) -> defer.Deferred[None]:
-        return threads.deferToThread(self._driver.quit)
+        return threads.deferToThread(self._close)
 
     def visit(self, route: str) -> defer.Deferred[None]:
         return threads.deferToThread(self._driver.get, f'{self.address}#{route}')
@@ -173,13 +191,17 @@ class Browser:
         return threads.deferToThread(self._faults, axe)
 
     def _open(self) -> None:
-        options = webdriver.ChromeOptions()
-        options.binary_location = CHROMIUM
-        for word in ('--headless=new', '--no-sandbox', '--disable-dev-shm-usage'):
-            options.add_argument(word)
-        self._driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-        self._driver.set_script_timeout(PATIENCE)
+        self._driver = known_driver()
+        self._command('Network.clearBrowserCookies')
         self._appear()
+
+    def _close(self) -> None:
+        try:
+            self._driver.get(BLANK)
+        except Exception:  # the next test has another one
+            known_driver.cache_clear()
+            self._driver.quit()
+            raise
 
     def _appear(self, width: int = 1280, dark: bool = False) -> None:
         self._driver.get(BLANK)

@@ -7,6 +7,9 @@ import os
 from pathlib import Path
 
 from twisted.internet import defer
+from twisted.internet import reactor
+from twisted.internet import task
+from twisted.internet.tcp import Server
 
 from buildbot.plugins import util
 from buildbot.process.results import SUCCESS
@@ -120,8 +123,16 @@ class PageCase(RunMasterBase):
         """
         window = Browser(f'http://127.0.0.1:{self.master.www.getPortnum()}/')
         yield window.open()
+        self.addCleanup(self.hang_up)
         self.addCleanup(window.close)
         return window
+
+    def hang_up(self):
+        """Close the connections that the browser keeps for a next page of this master."""
+        for each in reactor.getReaders():
+            if isinstance(each, Server):
+                each.abortConnection()
+        return task.deferLater(reactor, 0)
 
     @defer.inlineCallbacks
     def request(self, name, codebases=('',), branch='main'):
