@@ -176,14 +176,12 @@ class Life(unittest.SynchronousTestCase):
 
         self.assertIn('is on', self.good('buildbot', '--version'))
         self.assertIn('\non\n', self.good('python', '-m', 'buildbot_overlay'))
-        self.good('buildbot', 'checkconfig', 'master')
         self.assertIn('buildslave version', self.good('buildslave', '--version'))
         self.good('buildslave', 'create-slave', 'slave', 'localhost', 'bot', 'pw')
         self.good('buildbot', 'upgrade-master', 'master')
 
         # switched off; it is on again below, when the release fits again
         off = {'BUILDBOT_INTERLOCK': 'off'}
-        self.assertNotIn('interlock', self.good('buildbot', '--version', **off))
         self.assertEqual(self.run_it('python', '-m', 'buildbot_overlay', **off).returncode, 1)
         self.assertFalse(self.build_once(**off)[1])
         neither = (
