@@ -283,7 +283,7 @@ class Holds(HandTestCase):
         self.assertEqual(answer['state'], 'held')
         yield self.request('make', branch='release/1')
         yield self.request('make', branch='main')
-        rows = yield self.get('buildrequests')
+        rows = yield self.get('buildrequests', order=['buildrequestid'])
         self.assertEqual([row['complete'] for row in rows], [False, True])
 
     @defer.inlineCallbacks

@@ -14,7 +14,6 @@ from buildbot.test.util.integration import TestedMaster
 from buildbot.test.util.lab import Gate
 from buildbot.test.util.lab import GatedStep
 from buildbot.test.util.lab import LabTestCase
-from buildbot.test.util.memorydb import known_database
 
 MINUTE, HOUR = 60, 3600
 
@@ -63,7 +62,7 @@ class HandTestCase(LabTestCase):
 
     def stop(self) -> defer.Deferred[None]:
         """Stop the master; the one that ``restart`` starts begins with its database."""
-        known_database().hand_on()
+        self.database.hand_on()
         return self.tested_master.shutdown()
 
     @defer.inlineCallbacks

@@ -258,7 +258,7 @@ class LabTestCase(RunFakeMasterTestCase):
     def setUp(self) -> None:
         forget_in_the_end(self)
         super().setUp()
-        use_known_database(self)
+        self.database = use_known_database(self)
         if not self.writes_properties:
             self.patch(Properties, 'setBuildProperties', write_none)
         if not self.writes_states:

@@ -21,6 +21,7 @@ from buildbot.db import enginestrategy
 from buildbot.db.base import CachedMethod
 from buildbot.db.base import DBConnectorComponent
 from buildbot.db.model import Model
+from buildbot.test.util.serverdb import ServerDatabase
 from buildbot.test.util.serverdb import use_server
 
 
@@ -207,15 +208,16 @@ def forget_in_the_end(case: unittest.TestCase) -> None:
     case.addCleanup(forget)
 
 
-def use_known_database(case: unittest.TestCase) -> None:
+def use_known_database(case: unittest.TestCase) -> MemoryDatabase | ServerDatabase:
     """Let the masters of a test that have their database in memory have the one that is known.
 
     If ``BUILDBOT_TEST_DB_URL`` is set, all masters have that database, which is emptied.
+
+    :returns: the database, which can be handed on.
     """
     url = os.environ.get('BUILDBOT_TEST_DB_URL')
     if url is not None:
-        use_server(case, url)
-        return
+        return use_server(case, url)
     database = known_database()
     database.forget()
     database.begin_with(None)
@@ -232,3 +234,4 @@ def use_known_database(case: unittest.TestCase) -> None:
     case.patch(enginestrategy, 'create_engine', create)
     case.patch(Model, 'upgrade', make_tables)
     case.patch(DBConnectorComponent, '__init__', begin_part)
+    return database

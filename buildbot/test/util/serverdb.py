@@ -14,35 +14,54 @@ from buildbot.db.model import Model
 from buildbot.test.util.db import thd_clean_database
 
 
-def use_server(case: unittest.TestCase, url: str) -> None:
-    """Let the masters of a test have a database of a server where it says SQLite.
+class ServerDatabase:
+    """The database of a server that the masters of a test have where they say SQLite.
 
     It is empty for the first of them, and has what the one before has left if the test names the
-    same file.
+    same file, or has it handed on.
 
     :param url: address of the database; all that is in it is deleted.
     """
-    create_engine, upgrade = enginestrategy.create_engine, Model.upgrade
-    seen: set[str] = {url}
-    to_empty: set[Any] = set()
 
-    def create(wanted: str, **words: Any) -> Any:
-        engine = create_engine(url, **words)
-        if wanted not in seen:
-            to_empty.add(engine)
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._create_engine, self._upgrade = enginestrategy.create_engine, Model.upgrade
+        self._seen: set[str] = {url}
+        self._to_empty: set[Any] = set()
+        self._is_handed_on = False
+
+    def hand_on(self) -> None:
+        """Let the next master begin with what this one leaves in the end."""
+        self._is_handed_on = True
+
+    def create(self, wanted: str, **words: Any) -> Any:
+        """Create an engine, of the server."""
+        engine = self._create_engine(self._url, **words)
+        if wanted not in self._seen and not self._is_handed_on:
+            self._to_empty.add(engine)
+        self._is_handed_on = False
         if wanted != 'sqlite://':
-            seen.add(wanted)
+            self._seen.add(wanted)
         return engine
 
     @defer.inlineCallbacks
-    def make_tables(model: Model) -> Any:
+    def make_tables(self, model: Model) -> Any:
+        """Make the tables that a new master needs."""
         engine = model.db.pool.engine
-        if engine not in to_empty or not (yield model.db.pool.do(empty)):
-            yield upgrade(model)
-        to_empty.discard(engine)
+        if engine not in self._to_empty or not (yield model.db.pool.do(empty)):
+            yield self._upgrade(model)
+        self._to_empty.discard(engine)
 
-    case.patch(enginestrategy, 'create_engine', create)
-    case.patch(Model, 'upgrade', make_tables)
+
+def use_server(case: unittest.TestCase, url: str) -> ServerDatabase:
+    """Let the masters of a test have a database of a server where it says SQLite.
+
+    :param url: address of the database; all that is in it is deleted.
+    """
+    database = ServerDatabase(url)
+    case.patch(enginestrategy, 'create_engine', database.create)
+    case.patch(Model, 'upgrade', lambda model: database.make_tables(model))
+    return database
 
 
 def empty(conn: Any) -> bool:

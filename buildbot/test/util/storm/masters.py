@@ -56,7 +56,7 @@ class Masters(Changes):
 
     def on_restart(self) -> str:
         """Stop the master, and start another one with its database."""
-        known_database().hand_on()
+        self.database.hand_on()
         self.stop_master()
         self.start_again()
         return ''
