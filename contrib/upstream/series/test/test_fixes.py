@@ -318,6 +318,15 @@ class Folder(unittest.SynchronousTestCase):
                     self.assertEqual(file, f'test/{each.test}')
                     self.assertIn(f'def {member.partition(".")[2]}(', each.source)
 
+    def test_width(self):
+        """What a message says fits into a terminal, in a log of git's, too."""
+        for commit in Series(HERE / 'series.toml').commits:
+            for line in (commit.title, *commit.message.splitlines(), *commit.replacing.splitlines()):
+                self.assertLessEqual(len(line), 80, (commit.name, line))
+        for each in self.fixes:
+            for line in (each.title, *each.message.splitlines()):
+                self.assertLessEqual(len(line), 80, (each.name, line))
+
     @parameterized.expand(['cover.md', '../../docs/upstream.rst'])
     def test_listed(self, page):
         """The pages that list the fixes list all of them, and no others."""
