@@ -22,6 +22,7 @@ from .tree import Tree
 
 OUTCOMES = Path(__file__).resolve().parent.parent / 'outcomes.py'
 WHOLE = 'buildbot.test'
+NONE = 'none'
 BAD = ('failure', 'error')
 
 
@@ -67,7 +68,7 @@ class Suite:
         for number in range(first, last + 1):
             commit = self.commits[number - 1]
             title = self._title(commit)
-            same = [self.words.only] if self.words.changed else self._names_of(number)
+            same = self._all if self.words.changed else self._names_of(number)
             key = f'{self.clone.git("rev-parse", f"{commit}^{{tree}}").strip()} {same}'
             key += f' {self.words.manual}{" changed" if self.words.changed else ""}'
             print(f'series: testing {number} of {len(self.commits)}: {title}', flush=True)
@@ -86,11 +87,11 @@ class Suite:
 
     def _faults(self, commit: str, names: Sequence[str]) -> set[str]:
         # a test that fails gets another chance alone
-        self._run_before([self.words.only] if self.words.changed else names)
+        self._run_before(self._all if self.words.changed else names)
         before = {test: end for ends in self.before.values() for test, end in ends.items()}
         was_bad = {test for test, end in before.items() if end in BAD}
         outcomes = self._outcomes(commit, names)
-        if self.words.changed:
+        if self.words.changed and self._all:
             self._keep(commit, outcomes)
         found = bad(outcomes) - was_bad
         again = self._outcomes(commit, sorted(test for test in found if ' ' not in test))
@@ -98,6 +99,11 @@ class Suite:
         new = (found | self._others(commit)) - self._known
         self._known |= new
         return new
+
+    @property
+    def _all(self) -> list[str]:
+        # what trial is told to run if all of it counts
+        return [self.words.only] if self.words.only != NONE else []
 
     def _title(self, commit: str) -> str:
         return self.clone.git('log', '-1', '--format=%s', commit).strip()
@@ -114,8 +120,8 @@ class Suite:
         if self.words.fixes:
             tests = {Path('buildbot/test', fix.test) for fix in read_fixes(FIXES)}
             return sorted('.'.join(path.with_suffix('').parts) for path in tests)
-        if not self.words.changed:
-            return [self.words.only]
+        if not self.words.changed or not self._all:
+            return self._all
         # compared with the commit before it, or with itself in a series of before, whatever is less
         titles = [self._title(each) for each in [self.base, *self.commits][number - 1 : number + 1]]
         known = [run for run in map(self._runs.of, titles) if run and self._has(run['tree'])]
@@ -252,7 +258,7 @@ class Suite:
             [tools / 'ruff', 'check', '--quiet', '--output-format=concise', '.'],
             [tools / 'ruff', 'format', '--quiet', '--check', '.'],
         ]
-        if self.words.manual:
+        if self.words.manual and self._may_change_manual(commit):
             page = self.folder / 'manual'
             checks.append([tools / 'sphinx-build', '-q', '-E', 'master/docs', page])
         found = set()
@@ -271,6 +277,13 @@ class Suite:
                 text = re.sub(r'(:\d+)+', '', line.replace(f'{self.clone.root}/', '')).strip()
                 found.update([f'{Path(command[0]).name}: {text}'] if text else [])
         return found
+
+    def _may_change_manual(self, commit: str) -> bool:
+        # the manual is made of its pages, and of what the API says of itself
+        if commit == self.base or not self.words.changed:
+            return True
+        parts = ('master/docs', 'master/buildbot/spec')
+        return bool(self.clone.git('diff', '--name-only', f'{commit}~', commit, '--', *parts))
 
     def _go_to(self, commit: str) -> None:
         self.clone.git('checkout', '--quiet', '--force', '--detach', commit)
@@ -299,7 +312,7 @@ def main(tree: Tree, count: int, folder: Path, words: Sequence[str]) -> int:
     :param words: of the command line, after those that each command takes.
     """
     parser = argparse.ArgumentParser(prog='python -m series tests CHECKOUT FOLDER')
-    parser.add_argument('--only', default=WHOLE, metavar='PACKAGE', help='run its tests alone')
+    parser.add_argument('--only', default=WHOLE, metavar='PACKAGE', help='its tests alone, or none')
     parser.add_argument('--from', dest='first', type=int, default=1, help='the first commit')
     parser.add_argument('--to', dest='last', type=int, help='the last commit')
     parser.add_argument('--changed', action='store_true', help='run what can end otherwise alone')

@@ -321,7 +321,11 @@ class Folder(unittest.SynchronousTestCase):
     def test_width(self):
         """What a message says fits into a terminal, in a log of git's, too."""
         for commit in Series(HERE / 'series.toml').commits:
-            for line in (commit.title, *commit.message.splitlines(), *commit.replacing.splitlines()):
+            for line in (
+                commit.title,
+                *commit.message.splitlines(),
+                *commit.replacing.splitlines(),
+            ):
                 self.assertLessEqual(len(line), 80, (commit.name, line))
         for each in self.fixes:
             for line in (each.title, *each.message.splitlines()):

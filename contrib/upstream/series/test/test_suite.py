@@ -155,6 +155,23 @@ class Commits(unittest.SynchronousTestCase):
                 self.git('gc', '--quiet', '--prune=now')
         self.assertEqual(told, [f'  {count} of 1 test modules' for count in (0, 1, 0, 0)])
 
+    def test_manual(self):
+        """The manual alone can be asked for; it is built where a commit may make it another one."""
+        self.program('sphinx-build', f'cat master/docs/*; echo built >> {self.folder}/built')
+        (self.root / 'master' / 'docs').mkdir()
+        for file, text in (
+            ('docs/a.rst', 'old'),
+            ('b.py', ''),
+            ('docs/b.rst', 'new'),
+            ('c.py', ''),
+        ):
+            self.write(f'master/{file}', f'{text}\n')
+            self.commit('failure')
+        words = ('--changed', '--manual', '--only', 'none')
+        told = ['  2: sphinx-build: new', 'series: 2 failed']
+        self.assertEqual(self.try_series(3, *words), (1, told))
+        self.assertEqual((self.folder / 'built').read_text().split(), ['built'] * 2)
+
     def test_once(self):
         """A test that fails only once does not count."""
         self.commit('failure')
