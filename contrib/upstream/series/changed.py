@@ -11,7 +11,11 @@ from typing import Mapping
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 PROCESS = 'process'
-PLUGINS = 'master/buildbot/plugins/db.py'  # which reads the entry points of setup.py
+#: what reads files that are no modules
+READERS = {
+    'setup.py': 'master/buildbot/plugins/db.py',  # its entry points
+    '.raml': 'master/buildbot/util/raml.py',
+}
 
 
 def pieces(text: str) -> dict[str, str]:
@@ -94,9 +98,10 @@ class Change:
     def _compare(self, path: str, old: str | None, new: str | None) -> None:
         if is_test(path):
             self._tests.add(path)
-        if path.endswith('setup.py'):
-            self._files.add(PLUGINS)
-            return
+        for end, reader in READERS.items():
+            if path.endswith(end):
+                self._files.add(reader)
+                return
         if not path.endswith('.py'):
             self.everything = True
             return

@@ -50,7 +50,8 @@ class Concerns(unittest.SynchronousTestCase):
         [
             ('own', TEST, True),
             ('new', PATH, False),
-            ('data', 'master/buildbot/spec/api.raml', True),
+            ('data', 'master/buildbot/test/examples/lamp.cfg', True),
+            ('specification', 'master/buildbot/spec/api.raml', False),
             ('setup', 'master/setup.py', False),
             ('manual', 'master/docs/index.rst', False),
         ]
@@ -59,12 +60,15 @@ class Concerns(unittest.SynchronousTestCase):
         """Data can matter to all; a new module only to whom a changed function calls it."""
         self.assertEqual(Change({path: (None, '')}).concerns(TEST, [], [], []), expected)
 
-    def test_entry_points(self):
-        """What plugins there are matters to whoever looks for some."""
-        change = Change({'master/setup.py': ('', 'x = 1')})
-        self.assertTrue(
-            change.concerns(TEST, ['master/buildbot/plugins/db.py:get_plugins'], [], [])
-        )
+    @parameterized.expand(
+        [
+            ('entry_points', 'master/setup.py', 'master/buildbot/plugins/db.py:get_plugins'),
+            ('api', 'master/buildbot/spec/api.raml', 'master/buildbot/util/raml.py:RamlSpec.load'),
+        ]
+    )
+    def test_read(self, _, path, reader):
+        """What plugins there are, or what the API says of itself, matters to whoever reads that."""
+        self.assertTrue(Change({path: ('', 'x = 1')}).concerns(TEST, [reader], [], []))
 
     def test_first_method(self):
         """The first method of a class may replace that of a base class in another module."""
