@@ -504,6 +504,13 @@ class BuildStep(upstream.BuildStep, LockOwner):
         d.addCallback(lambda _: self._render_again())
         return d
 
+    def addTestResultSets(self) -> defer.Deferred[None]:
+        """Let a subclass say what it will report, or the step end if it has been stopped.
+
+        The stop may have come while it was being written that the step has its locks.
+        """
+        return defer.fail(upstream.BuildStepCancelled()) if self.stopped else defer.succeed(None)
+
     def _begin_to_wait(self) -> None:
         self._log_locks(self.lock_log.waits)
         self._waitingForLocks = True

@@ -175,6 +175,21 @@ class Stops(LabTestCase):
         (log,) = yield self.master.data.get(('steps', last['stepid'], 'logs'))
         self.assertEqual(log['name'], 'cancelled while waiting for locks')
 
+    @defer.inlineCallbacks
+    def test_while_it_is_written_that_it_holds(self):
+        """A step that is stopped right after it was granted its locks does not begin."""
+        lock = MasterLock('L')
+        gate = Gate()
+        yield self.setup_lab({'a': {'steps': [GatedStep(gate, locks=[lock.access('exclusive')])]}})
+        write = self.hold_write('set_step_locks_acquired_at', lambda *args, **words: True)
+        yield self.request('a')
+        yield self.stop_build(1)
+        write.held.callback(None)
+        self.settle()
+        self.assertEqual(gate.seen, 0)
+        self.assertEqual((yield self.builds()), [CANCELLED])
+        self.assertEqual((yield self.owners(lock)), (0, 0))
+
 
 class Circles(LabTestCase):
     @defer.inlineCallbacks
