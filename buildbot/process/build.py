@@ -634,8 +634,8 @@ class Build(upstream.Build, LockOwner):
         if step is None or step.build is not self or step.results is not None:
             step = self.currentStep
         group = step.group_to_add_to() if step is not None else None
-        if group is not None:
-            group.add_steps(step_factories)
+        if step is not None and group is not None:
+            group.add_steps(step_factories, step)
             return
 
         super().addStepsAfterCurrentStep(step_factories)

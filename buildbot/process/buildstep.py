@@ -144,8 +144,8 @@ class Group(Protocol):
     def give_defaults(self, step: BuildStep) -> None:
         """Set the attributes that a rendered step leaves to the group, such as ``env``."""
 
-    def add_steps(self, step_factories: list) -> None:
-        """Run more steps right after those that run now."""
+    def add_steps(self, step_factories: list, after: BuildStep) -> None:
+        """Run more steps right after a step of the group, or as soon as they can."""
 
 
 class BuildStep(upstream.BuildStep, LockOwner):

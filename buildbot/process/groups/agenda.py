@@ -28,24 +28,35 @@ class Agenda:
         self.begun = 0
         self._to_come: deque[BuildStep] = deque()
         self._dropped = 0
+        # steps that come right after one that still runs, each list with that one
+        self._behind: list[tuple[BuildStep, list[BuildStep]]] = []
 
     @property
     def total(self) -> int:
         """The number of steps, including those that will no longer start."""
-        return self.begun + len(self._to_come) + self._dropped
+        behind = sum(len(steps) for _, steps in self._behind)
+        return self.begun + behind + len(self._to_come) + self._dropped
 
     def add(self, steps: Iterable[BuildStep]) -> None:
         """Add steps at the end."""
         self._to_come.extend(steps)
 
-    def add_next(self, steps: list[BuildStep]) -> None:
-        """Add steps in front of those still to start."""
-        self._to_come.extendleft(reversed(steps))
+    def add_next(self, steps: list[BuildStep], after: BuildStep | None = None) -> None:
+        """Add steps in front of those still to start.
+
+        :param after: if this step runs, they are added when it has ended.
+        """
+        if any(step is after for step in self.running):
+            assert after is not None
+            self._behind.append((after, steps))
+        else:
+            self._to_come.extendleft(reversed(steps))
 
     def clear(self) -> None:
         """Drop the steps still to start."""
-        self._dropped += len(self._to_come)
+        self._dropped = self.total - self.begun
         self._to_come.clear()
+        self._behind.clear()
 
     def start(self, halted: bool = False) -> BuildStep | None:
         """Return the step that may start now, and count it as running; None if there is none.
@@ -70,3 +81,6 @@ class Agenda:
         """Count a step as ended."""
         # by identity, since two different steps may be equal
         self.running = [other for other in self.running if other is not step]
+        behind, self._behind = self._behind, []
+        for after, steps in behind:
+            self.add_next(steps, after)

@@ -308,13 +308,14 @@ class StepGroup(buildstep.BuildStep):
             group, run = inner.group, inner
         return group
 
-    def add_steps(self, step_factories: list) -> None:
-        """Run more steps right after those that run now.
+    def add_steps(self, step_factories: list, after: buildstep.BuildStep) -> None:
+        """Run more steps right after one that runs now.
 
         :param step_factories: steps or step factories.
+        :param after: the step; if it is not one of the group's own, they run as soon as they can.
         """
         assert self.group_run is not None
-        self.group_run.agenda.add_next(self._create(step_factories))
+        self.group_run.agenda.add_next(self._create(step_factories), after)
 
     def _create(self, step_factories: list) -> list[buildstep.BuildStep]:
         steps = self.build.setupBuildSteps(step_factories)

@@ -310,6 +310,26 @@ class Dynamic(ParallelCase):
         yield self.assert_ended(SUCCESS)
 
     @defer.inlineCallbacks
+    def test_added_before_its_end(self):
+        """What a step adds while it runs begins after its end, even if there is room before."""
+
+        class AddsFirst(Named):
+            def run(step):
+                step.build.addStepsAfterCurrentStep(self.steps('x'))
+                return super().run()
+
+        steps = [AddsFirst(self.gates, name='a'), *self.steps('bc')]
+        yield self.start(StepGroup(name='g', steps=steps, parallel=2))
+        self.end('b')
+        self.assertEqual(self.running(), 'ac')
+        self.end('c')
+        self.assertEqual(self.running(), 'a')
+        self.end('a')
+        self.assertEqual(self.running(), 'x')
+        self.end('x')
+        yield self.assert_ended(SUCCESS)
+
+    @defer.inlineCallbacks
     def test_added_by_somebody_else(self):
         """What is added from outside of a step's own code comes behind the step that runs."""
         yield self.start(

@@ -43,6 +43,9 @@ class NextStep(unittest.SynchronousTestCase):
             ('halted_and_ended', 2, 'a b c d!', 'halt -a -b', 'a b d'),
             ('added_comes_next', 1, 'a b', '+x -a', 'a x'),
             ('added_in_order', 1, 'a b', '+xy -a -x', 'a x y'),
+            ('added_behind_its_own', 2, 'a b c', '+xy:a -b -a -c', 'a b c x y'),
+            ('added_twice', 2, 'a b c', '+x:a +yz:a -b -a -c -y', 'a b c y z x'),
+            ('added_and_cleared', 2, 'a b', '+x:a clear -a -b', 'a b'),
             ('cleared', 1, 'a b', 'clear -a', 'a'),
         ]
     )
@@ -65,8 +68,9 @@ class NextStep(unittest.SynchronousTestCase):
             elif word == 'clear':
                 agenda.clear()
             elif word[0] == '+':
-                steps.update((name, make(name)) for name in word[1:])
-                agenda.add_next([steps[name] for name in word[1:]])
+                names, _, after = word[1:].partition(':')
+                steps.update((name, make(name)) for name in names)
+                agenda.add_next([steps[name] for name in names], steps.get(after))
             else:
                 agenda.end(steps[word[1:]])
                 start()
@@ -92,9 +96,11 @@ class NextStep(unittest.SynchronousTestCase):
         step: Any = agenda.start()
         agenda.add_next([make('x')])
         self.assertEqual((agenda.begun, agenda.total), (1, 3))
+        agenda.add_next([make('y')], step)
+        self.assertEqual((agenda.begun, agenda.total), (1, 4))
         agenda.end(step)
         agenda.start(halted=True)
-        self.assertEqual((agenda.begun, agenda.total), (1, 3))
+        self.assertEqual((agenda.begun, agenda.total), (1, 4))
 
 
 class Results(unittest.SynchronousTestCase):
