@@ -167,7 +167,7 @@ class ReservationBook:
             that order. Some of their reservations may have to wait again.
         """
         # a held one is about to become a build, which would run without its locks
-        behind = [reservation for book in books for reservation in book.all_in_line()]
+        behind = {reservation: book for book in books for reservation in book.all_in_line()}
         for reservation in self if behind else ():
             if not reservation.may_go_before:
                 continue
@@ -179,7 +179,13 @@ class ReservationBook:
                     if reservation.would_do(giving):
                         first = min(rivals, key=lambda rival: rival.lock_place)
                         reservation.go_before(giving, first)
+                        for each in giving:
+                            behind[each].note_wait(each)
+                        self.note_wait(reservation)
                         break
+
+    def note_wait(self, reservation: Reservation) -> None:
+        """Take note that a reservation may have begun to wait, perhaps not for the first time."""
 
     def give_back_unused(self, granted: list[Reservation]) -> None:
         """End the held reservations, and the reservations in ``granted`` that no build adopted."""

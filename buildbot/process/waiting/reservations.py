@@ -139,7 +139,7 @@ class Reservations(ReservationBook):
         reservation = self._keep_in_line(own, buildrequest)
         if not (reservation.take() or self._use_grant_elsewhere(reservation)):
             self.keep(reservation)
-            self._log_locks(reservation)
+            self.note_wait(reservation)
             return None
         self.hold(reservation)
         may_start, why = False, 'canStartBuild raised an error'
@@ -176,6 +176,8 @@ class Reservations(ReservationBook):
         if not elsewhere:
             return False
         reservation.go_before(elsewhere)
+        for other in elsewhere:
+            self.note_wait(other)
         return reservation.take()
 
     def _enough_elsewhere(self, reservation: Reservation) -> list[Reservation]:
@@ -222,9 +224,9 @@ class Reservations(ReservationBook):
         self.keep(reservation)
         if not self._could_hold(self._whose_turn(reservation), reservation.wanted):
             reservation.take()
-            self._log_locks(reservation)
+            self.note_wait(reservation)
 
-    def _log_locks(self, reservation: Reservation) -> None:
+    def note_wait(self, reservation: Reservation) -> None:
         if reservation.stands_in_line:
             log, now = self._log_of(reservation), self._now()
             log.waits(reservation, reservation.asked, now)

@@ -9,6 +9,7 @@ from parameterized import parameterized
 from twisted.internet import defer
 
 from buildbot.data.buildrequests import BuildRequest as RequestData
+from buildbot.locks import LockError
 from buildbot.locks import MasterLock
 from buildbot.locks import WorkerLock
 from buildbot.process.builder import Builder
@@ -294,6 +295,27 @@ class Order(DistributionCase):
             for name in seen[-1]:
                 self.end(name)
         self.assertEqual(' '.join(seen), starts)
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
+    def test_limit_of_who_waits_again(self):
+        """A request that has to give up what it was granted waits no longer than it may."""
+        self.lock = MasterLock('lab', maxWait=100)
+        access = self.lock.access('exclusive')
+        yield self.start({name: [access] for name in 'xza'}, THREE, prioritizeBuilders=by_name)
+        for name in 'xza':
+            self.reactor.advance(5)
+            yield self.request(name)
+        self.end('x')
+        self.assertEqual(self.running(), 'a')
+        self.reactor.advance(100)
+        self.settle()
+        self.assertEqual((yield self.builds()), [SUCCESS, None, FAILURE])
+        (error,) = self.flushLoggedErrors(LockError)
+        self.assertEqual(
+            error.getErrorMessage(),
+            "lock 'lab': it waited longer than 100 s for lab, which was held by a #1",
+        )
         yield self.assert_all_done()
 
     @defer.inlineCallbacks
