@@ -196,6 +196,15 @@ class LockClaim(Claim):
         self._find_pools()
         self._move()
 
+    def nest_anew(self) -> None:
+        """Wait inside all the owners around its owner, of which there are more now."""
+        around = [key_of(thing) for thing in owners_around(self.thing)]
+        self._listed_in = [each.claims for each in (self.owner, *around)]
+        for claims in self._listed_in:
+            claims[self] = None
+        self.ancestors = [*around, *(key for key in self.ancestors if key not in around)]
+        self.stand_at(self.place)
+
     def join_quarantine(self) -> None:
         """Wait inside the quarantine that has begun to hold one of its copies, if its owner may."""
         around = [key_of(thing) for thing in owners_around(self.thing)]

@@ -82,6 +82,10 @@ class Awaited:
             if request.id not in self._builds or not ended_for_good(build):
                 self._begun.pop(request.id, None)
 
+    def build_of(self, brid: int) -> Any:
+        """Return the build of a request that is or was to be waited for; None if it has none."""
+        return self._begun.get(brid)
+
     def runs(self, brid: int) -> bool:
         """Tell whether a build of a request runs on this master."""
         return any(request.id == brid for build in self.running for request in build.requests)

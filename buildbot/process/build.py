@@ -335,14 +335,30 @@ class Build(upstream.Build, LockOwner):
         if is_awaited and not self.finished:
             self.awaited.add(brid)
             botmaster.awaited.add(brid, self, self.master.reactor.seconds())
-        builder = botmaster.builders.get(self._asked_early.pop(brid, ''))
-        if builder is not None:
-            builder.request_changed(brid)  # its place in line is that of another owner
+        asked_early = self._asked_early.pop(brid, None)
+        if asked_early is not None:
+            self._tell_owner_of(brid, asked_early)
         if brid in self.awaited and len(self._innermost_steps()) > 1:
             self.tell_of_wait()  # another step may have waited for builds already
         else:
             for build in botmaster.awaited.around(brid):
                 build.tell_of_wait([brid])
+
+    def _tell_owner_of(self, brid: int, builder_name: str) -> None:
+        # what the request or its build was nested in is only around the step that waits for it
+        botmaster = self.master.botmaster
+        begun, builder = botmaster.awaited.build_of(brid), botmaster.builders.get(builder_name)
+        if begun is not None:
+            begun.nest_in(self.lock_owner_of(brid, builder_name))
+        elif builder is not None:
+            builder.parent_has_changed([brid])
+
+    def nest_in(self, owner: LockOwner | None) -> None:
+        """Share from now on what this owner holds, which is nested in the owner around it now."""
+        self.lock_parent = owner
+        for claim in list(key_of(self).claims):
+            if claim.waiting:
+                claim.nest_anew()
 
     def awaits_no_more(self, brids: Iterable[int]) -> None:
         """Take note that its steps no longer wait for these requests."""
@@ -355,7 +371,7 @@ class Build(upstream.Build, LockOwner):
             botmaster.awaited.discard(brid)
             botmaster.knots.trust(brid)
         for builder in botmaster.builders.values() if unended else ():
-            builder.parent_has_left(unended)
+            builder.parent_has_changed(unended)
 
     def step_ended(self) -> None:
         """Take note that a step has ended, or that no other step of a group begins for now."""

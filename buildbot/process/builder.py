@@ -198,10 +198,10 @@ class Builder(upstream.Builder):
         self.reservations.leave_lines(brid)
         self.wake()
 
-    def parent_has_left(self, brids: Iterable[int]) -> None:
-        """Look anew at those of these requests that have no build, which nobody waits for now.
+    def parent_has_changed(self, brids: Iterable[int]) -> None:
+        """Look anew at those of these requests that have no build, since their parent is another.
 
-        Their builds may not share the locks of the build that has triggered them.
+        Their builds may share the locks of the owner that now waits for them, if any does.
         """
         for brid in brids:
             if brid in self.inbox.requests or self.reservations.held(brid) is not None:

@@ -559,14 +559,7 @@ class Triggered(ParallelCase):
         """A child that has asked for its locks too early shares those of its step all the same."""
         other = MasterLock('other')
         group = self.trigger_each_in_its_lock(other)
-        make = Triggerable.trigger
-        late: defer.Deferred = defer.Deferred()
-
-        def trigger(scheduler, *args, **kwargs):
-            ids, results = make(scheduler, *args, **kwargs)
-            return ids.addCallback(lambda made: late.addCallback(lambda _: made)), results
-
-        self.patch(Triggerable, 'trigger', trigger)
+        late = self.tell_late()
         yield self.start_family(group, {'c': [self.access], 'd': [other.access('exclusive')]})
         self.assertEqual(self.running(), '')
         late.callback(None)
@@ -574,6 +567,57 @@ class Triggered(ParallelCase):
         self.assertEqual(self.running(), 'cd')
         self.end('cd')
         self.assertEqual(sorted((yield self.builds())), [SUCCESS] * 3)
+
+    def tell_late(self):
+        """Return a Deferred; steps know the requests that they trigger when it has fired."""
+        make = Triggerable.trigger
+        late: defer.Deferred[None] = defer.Deferred()
+
+        def trigger(scheduler, *args, **kwargs):
+            ids, results = make(scheduler, *args, **kwargs)
+            return ids.addCallback(lambda made: late.addCallback(lambda _: made)), results
+
+        self.patch(Triggerable, 'trigger', trigger)
+        return late
+
+    @parameterized.expand(
+        [('reserved', 'claimBuildRequests'), ('begun', 'addBuild'), ('waits', None)]
+    )
+    @defer.inlineCallbacks
+    def test_step_of_child(self, _, write):
+        """So does a step of a child that has reserved its locks, or begun, too early."""
+        other = MasterLock('other')
+        group = self.trigger_each_in_its_lock(other)
+        late = self.tell_late()
+        children = {
+            name: {
+                'steps': self.steps(name, locks=[access]),
+                'locks': [MasterLock(name).access('exclusive')],
+            }
+            for name, access in (('c', self.access), ('d', other.access('exclusive')))
+        }
+        yield self.setup_lab(
+            {'a': {'steps': [group]}, **children},
+            workers=['w1', 'w2', 'w3'],
+            schedulers=[schedulers.Triggerable(name=n, builderNames=[n]) for n in children],
+        )
+        held: Any = None
+        if write is not None:
+            of_parent = ([1], 1)  # its request, or its builder
+            held = self.hold_write(
+                write, lambda *args, **words: words.get('builderid', *args) not in of_parent
+            )
+        yield self.request('a')
+        late.callback(None)
+        self.settle()
+        if held is not None:
+            held.held.callback(None)
+            self.settle()
+        self.assertEqual(self.running(), 'cd')
+        self.end('cd')
+        self.assertEqual(sorted((yield self.builds())), [SUCCESS] * 3)
+        self.assertEqual((yield self.owners(other)), (0, 0))
+        self.assertEqual((yield self.owners(self.lock)), (0, 0))
 
     @parameterized.expand([('row', 'addStep'), ('start', 'startStep'), ('making', 'addBuildset')])
     @defer.inlineCallbacks
