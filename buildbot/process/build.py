@@ -338,6 +338,8 @@ class Build(upstream.Build, LockOwner):
         asked_early = self._asked_early.pop(brid, None)
         if asked_early is not None:
             self._tell_owner_of(brid, asked_early)
+        if brid in self.awaited:
+            self._look_for_knot(brid)
         if brid in self.awaited and len(self._innermost_steps()) > 1:
             self.tell_of_wait()  # another step may have waited for builds already
         else:
@@ -359,6 +361,12 @@ class Build(upstream.Build, LockOwner):
         for claim in list(key_of(self).claims):
             if claim.waiting:
                 claim.nest_anew()
+
+    def _look_for_knot(self, brid: int) -> None:
+        # when its builder was last looked at, it may not have been known that a step waits for it
+        for builder in self.master.botmaster.builders.values():
+            if brid in builder.inbox.requests:
+                builder.look_for_knot(brid)
 
     def awaits_no_more(self, brids: Iterable[int]) -> None:
         """Take note that its steps no longer wait for these requests."""

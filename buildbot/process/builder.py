@@ -185,9 +185,13 @@ class Builder(upstream.Builder):
         This is called after a look at the builder, or when a worker is taken or lost.
         """
         for brid in self._awaited_requests():
-            wait = self.request_waits.of(brid)
-            self._awaited.pends(brid, wait)
-            self.botmaster.knots.doubt(wait)
+            self.look_for_knot(brid)
+
+    def look_for_knot(self, brid: int) -> None:
+        """Have the botmaster check whether one of these requests can still start."""
+        wait = self.request_waits.of(brid)
+        self._awaited.pends(brid, wait)
+        self.botmaster.knots.doubt(wait)
 
     def _awaited_requests(self) -> list[int]:
         # its pending requests that running builds wait for

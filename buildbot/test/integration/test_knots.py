@@ -208,6 +208,52 @@ class Knots(KnotCase):
         self.assertEqual(' '.join((yield self.results())), results)
         self.flushLoggedErrors()
 
+    def hold_urls(self):
+        """Return a function that lets steps write what they have triggered, the last one first."""
+        late: list[defer.Deferred[None]] = []
+        write = self.master.data.updates.addStepURL
+
+        def hold(*args):
+            late.append(defer.Deferred())
+            return late[-1].addCallback(lambda _: write(*args))
+
+        def let_go():
+            while late:
+                late.pop().callback(None)
+                self.settle()
+
+        self.patch(self.master.data.updates, 'addStepURL', hold)
+        return let_go
+
+    @parameterized.expand(TABLE)
+    @defer.inlineCallbacks
+    def test_known_late(self, _, builders, history, results):
+        """So is what waits before it is known that a step waits for it."""
+        yield self.start_knot(builders, '123', most=2 if 'OF_WORKER' in str(builders) else 1)
+        let_go = self.hold_urls()
+        for word in history.split():
+            yield self.play(word)
+            let_go()
+        while self.running():
+            self.end(self.running().split()[0])
+            let_go()
+        yield self.assert_all_done(A, B)
+        self.assertEqual(' '.join((yield self.results())), results)
+        self.flushLoggedErrors()
+
+    @defer.inlineCallbacks
+    def test_known_after_its_child(self):
+        """So is what a build has triggered before it is known that a step waits for that build."""
+        parents = {'p': (A, '1', None, 'c'), 'x': ('2', None, A)}
+        yield self.start_knot({**parents, 'c': ('3', 'd'), 'd': ('2',)}, '123')
+        yield self.play('p x')
+        let_go = self.hold_urls()
+        yield self.play('.p .x')
+        let_go()
+        yield self.assert_all_done(A, B)
+        self.assertEqual((yield self.results()), ['failure', 'success', 'failure', 'cancelled'])
+        self.flushLoggedErrors()
+
     @defer.inlineCallbacks
     def test_told(self):
         """The log of the step that is ended names all that wait, and what for."""
