@@ -187,6 +187,8 @@ class AbstractWorker(upstream.AbstractWorker):
         yield super().reconfigService(*args, **kwargs)
         if most and (not self.max_builds or self.max_builds > most):
             self.botmaster.maybeStartBuildsForWorker(self.name)
+        if self.max_builds and (not most or self.max_builds < most):
+            self.announce_occupied()  # it may have no place any more
         if self.access != before:
             # requests that wait for the old locks may start with the new ones
             for builder in self.botmaster.getBuildersForWorker(self.name):

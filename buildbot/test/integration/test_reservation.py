@@ -336,6 +336,39 @@ class TakesNoBuilds(DistributionCase):
             yield self.assert_all_done()
 
     @defer.inlineCallbacks
+    def test_fewer_places(self):
+        """One that a reconfig leaves without a place holds nobody back, either."""
+
+        def builders():
+            self.lock = MasterLock('lab', 2)
+            one, both = self.lock.access('counting'), self.lock.access('exclusive')
+            return {
+                'holds': self.builder('holds', one, workernames=['w1']),
+                'large': self.builder('large', both, workernames=['w2']),
+                'other': self.builder('other', workernames=['w2']),
+                'small': self.builder('small', one, workernames=['w3']),
+            }
+
+        @defer.inlineCallbacks
+        def reconfig(most):
+            self.lab_workers[1] = self.createLocalWorker('w2', max_builds=most)
+            yield self.reconfig_master(self.lab_config(builders()))
+            self.settle()
+
+        yield self.setup_lab(builders(), ['w1', self.createLocalWorker('w2', max_builds=2), 'w3'])
+        for name in ('other', 'holds', 'large', 'small'):
+            yield self.request(name)
+        self.assertEqual(self.running(), 'holds other')
+        yield reconfig(1)
+        self.assertEqual(self.running(), 'holds other small')
+        yield self.request('small')
+        yield reconfig(2)
+        self.end('small')
+        self.end('holds')
+        self.assertEqual(self.running(), 'large other')
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
     def test_latent_that_is_of_no_use(self):
         """A request whose only worker of its kind is busy holds nobody back."""
         self.lock = MasterLock('lab', 2)
