@@ -335,6 +335,8 @@ class Build(upstream.Build, LockOwner):
         if is_awaited and not self.finished:
             self.awaited.add(brid)
             botmaster.awaited.add(brid, self, self.master.reactor.seconds())
+        else:
+            self._left_behind.add(brid)
         asked_early = self._asked_early.pop(brid, None)
         if asked_early is not None:
             self._tell_owner_of(brid, asked_early)
@@ -372,7 +374,9 @@ class Build(upstream.Build, LockOwner):
         """Take note that its steps no longer wait for these requests."""
         botmaster = self.master.botmaster
         left = self.awaited.intersection(brids)
-        unended = [brid for brid in left if botmaster.awaited.is_to_end(brid)]
+        # of some it may never have been told that a step waits for them, because of an error
+        known = self._left_behind | {b for b in left if not botmaster.awaited.is_to_end(b)}
+        unended = [brid for brid in brids if brid not in known]
         self._left_behind.update(brids)
         self.awaited -= left
         for brid in left:

@@ -694,6 +694,23 @@ class LeftBehind(DistributionCase):
         yield self.assert_all_done()
 
     @defer.inlineCallbacks
+    def test_not_known(self):
+        """So does one of which the parent has not been told, because its URL was not written."""
+        yield self.start_family([self.lock.access('exclusive')], [])
+        write = self.hold_write('addStepURL', lambda _, name, url: name.startswith('d'))
+        yield self.request('p')
+        self.assertEqual((self.running(), (yield self.owners(self.lock))), ('c', (2, 1)))
+        write.held.errback(OSError('disk is full'))
+        self.settle()
+        self.assertEqual(self.running(), 'c clean')
+        self.end('c')
+        self.assertEqual((self.running(), (yield self.owners(self.lock))), ('clean', (1, 1)))
+        self.end('clean')
+        self.assertEqual(self.running(), 'd')
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
     def test_about_to_begin(self):
         """It does not begin if the parent has left while the user was asked whether it may."""
         slow = Slow()

@@ -21,7 +21,7 @@ PEOPLE = ('ann', 'bob')
 #: writes that may be slow: of requests and builds, and of what steps do
 SLOW = (
     *('addBuild', 'unclaimBuildRequests', 'claimBuildRequests', 'finishBuild'),
-    *('addStep', 'startStep', 'set_step_locks_acquired_at', 'addLog', 'finishStep'),
+    *('addStep', 'startStep', 'set_step_locks_acquired_at', 'addStepURL', 'addLog', 'finishStep'),
 )
 SAID = [answer for answers in ANSWERS.values() for answer in (*answers, answers[0])]
 
