@@ -50,6 +50,7 @@ class Migration(migration.MigrateTestMixin, unittest.TestCase):
             Model.lock_holds.create(conn)
             if is_older:
                 conn.execute(sa.text('alter table lock_holds drop column resources'))
+            conn.commit()
 
         return self.check_migration('069', '070', ['lock_holds'], begin)
 
