@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
@@ -27,11 +28,12 @@ class Resource:
     workers: Iterable[str] | None = None
 
     def __post_init__(self) -> None:
-        # a value that is not a collection stays as it is, and the pool refuses it
+        # a value that is not a collection of names stays as it is, and the pool refuses it
         for name, kind in (('labels', frozenset), ('workers', tuple)):
             value = getattr(self, name)
             if isinstance(value, (list, tuple, set, frozenset)):
-                object.__setattr__(self, name, kind(value))
+                with suppress(TypeError):  # a label that is no text may have no hash
+                    object.__setattr__(self, name, kind(value))
         if isinstance(self.properties, dict):
             object.__setattr__(self, 'properties', dict(self.properties))
 

@@ -126,6 +126,11 @@ class Pools(Reading):
             ('name', "R('')", "resource '': its name must be a string that is not empty, not ''"),
             ('labels', "R('1', 'arm')", "resource '1': labels must be a list of names, not 'arm'"),
             (
+                'list_of_labels',
+                "R('1', [['arm']])",
+                "resource '1': labels must be a list of names, not [['arm']]",
+            ),
+            (
                 'label',
                 "R('1', [3])",
                 "resource '1': labels must be a string that is not empty, not 3",
