@@ -100,6 +100,11 @@ def is_span(value: Any) -> bool:
     return is_number and 0 < value < math.inf
 
 
+def is_word(word: str) -> Callable[[Any], bool]:
+    """Return what tells whether a value is this word. A renderable would seem equal to any."""
+    return lambda value: isinstance(value, str) and value == word
+
+
 class Rule(NamedTuple):
     """One more thing that a configuration may say about a lock. It is not the value.
 
@@ -127,7 +132,7 @@ class BaseLockId(util.ComparableMixin):
 
     #: what may be said about a lock of any kind, by name of the argument
     RULES: ClassVar[dict[str, Rule]] = {
-        'whenOverdue': Rule('keep', lambda v: v == 'release', "'keep' or 'release'"),
+        'whenOverdue': Rule('keep', is_word('release'), "'keep' or 'release'"),
         'quarantineAfter': Rule(
             None, lambda v: is_number_of_units(v) and v > 0, 'a number of failures, or None'
         ),
@@ -137,7 +142,7 @@ class BaseLockId(util.ComparableMixin):
         ),
         'maxWait': Rule(None, is_span, 'a number of seconds above 0, or None'),
         'maxHold': Rule(None, is_span, 'a number of seconds above 0, or None'),
-        'whenTooLong': Rule('fail', lambda v: v == 'report', "'fail' or 'report'"),
+        'whenTooLong': Rule('fail', is_word('report'), "'fail' or 'report'"),
     }
 
     whenOverdue = 'keep'

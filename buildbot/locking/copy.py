@@ -737,7 +737,8 @@ def check_access(access: Access) -> None:
 
 def problem_of_access(access: Access) -> str | None:
     """Say why no lock can be taken like this; None if one can."""
-    if access.mode not in ('counting', 'exclusive'):
+    # a renderable would seem equal to any word
+    if not isinstance(access.mode, str) or access.mode not in ('counting', 'exclusive'):
         return f"{access.mode!r} is not a way to take a lock; use 'counting' or 'exclusive'"
     if not is_number_of_units(access.count):
         return f'{access.count!r} is not a number of units of a lock'

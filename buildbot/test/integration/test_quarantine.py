@@ -17,6 +17,7 @@ from buildbot.locks import WorkerLock
 from buildbot.plugins import steps
 from buildbot.process.buildchooser import ReservingBuildChooser
 from buildbot.process.hand.wishes import Refused
+from buildbot.process.properties import Property
 from buildbot.process.results import CANCELLED
 from buildbot.process.results import EXCEPTION
 from buildbot.process.results import FAILURE
@@ -441,6 +442,10 @@ class Words(unittest.SynchronousTestCase):
     @parameterized.expand(
         [
             ('whenOverdue', 'never', "whenOverdue must be 'keep' or 'release', not 'never'"),
+            (
+                *('whenOverdue', Property('how')),
+                "whenOverdue must be 'keep' or 'release', not Property(how)",
+            ),
             ('quarantineAfter', 0, 'quarantineAfter must be a number of failures, or None, not 0'),
             (
                 'quarantineAfter',

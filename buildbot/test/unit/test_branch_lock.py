@@ -217,6 +217,11 @@ class Identity(unittest.SynchronousTestCase):
                 "'shared' is not a way to take a lock; use 'counting' or 'exclusive'",
             ),
             (
+                'mode_of_a_build',
+                lambda: MasterLock('l').access(anyhow(Property, 'mode')),
+                "Property(mode) is not a way to take a lock; use 'counting' or 'exclusive'",
+            ),
+            (
                 'count',
                 lambda: MasterLock('l').access('counting', True),
                 'True is not a number of units of a lock',

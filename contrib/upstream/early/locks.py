@@ -15,6 +15,7 @@ from buildbot.config.words import words_for
 from buildbot.locks import Rule
 from buildbot.locks import _RenderedKey
 from buildbot.locks import is_span
+from buildbot.locks import is_word
 
 
 class BaseLockId(util.ComparableMixin):
@@ -22,7 +23,7 @@ class BaseLockId(util.ComparableMixin):
     RULES: ClassVar[dict[str, Rule]] = {
         'maxWait': Rule(None, is_span, 'a number of seconds above 0, or None'),
         'maxHold': Rule(None, is_span, 'a number of seconds above 0, or None'),
-        'whenTooLong': Rule('fail', lambda v: v == 'report', "'fail' or 'report'"),
+        'whenTooLong': Rule('fail', is_word('report'), "'fail' or 'report'"),
     }
 
     def __repr__(self) -> str:

@@ -24,6 +24,7 @@ from buildbot.process.limits import Limit
 from buildbot.process.limits import all_due
 from buildbot.process.limits import limit_hold
 from buildbot.process.limits import limit_wait
+from buildbot.process.properties import Property
 from buildbot.test.reactor import TestReactorMixin
 
 
@@ -63,10 +64,11 @@ class Arguments(unittest.SynchronousTestCase):
         sentence = f"lock 'l': {what} must be a number of seconds above 0, or None, not {value!r}"
         self.assertEqual(error.errors, [sentence])
 
-    def test_bad_word(self):
+    @parameterized.expand([('text', 'kill'), ('renderable', Property('how'))])
+    def test_bad_word(self, _, word):
         """What comes of it is one of two words."""
-        error = self.assertRaises(ConfigErrors, WorkerLock, 'l', whenTooLong='kill')
-        sentence = "lock 'l': whenTooLong must be 'fail' or 'report', not 'kill'"
+        error = self.assertRaises(ConfigErrors, WorkerLock, 'l', whenTooLong=word)
+        sentence = f"lock 'l': whenTooLong must be 'fail' or 'report', not {word!r}"
         self.assertEqual(error.errors, [sentence])
 
     @parameterized.expand(
