@@ -172,7 +172,8 @@ class LockGenerator(util.ComparableMixin):
 
 def key_of_long_wait(seconds: float) -> tuple[str, ...]:
     """Return the routing key of the events about waits that last longer than this."""
-    return ('lockwaits', f'{seconds}', 'long_wait')
+    # of several generators that ask for the same time, one may say 600 and another one 600.0
+    return ('lockwaits', f'{float(seconds)}', 'long_wait')
 
 
 def complain(problem: str) -> None:

@@ -308,6 +308,20 @@ class LongWaiting(Reports, LabTestCase):
         self.finish()
 
     @defer.inlineCallbacks
+    def test_written_in_two_ways(self):
+        """A time may be a whole number for one generator, and not for another one."""
+        yield self.start(wait_over=None)
+        times = (600, 600.0)
+        generators = [reporters.LockGenerator(wait_over=seconds) for seconds in times]
+        services = [Recorder(generators=generators, name='recorder')]
+        yield self.reconfig_master(self.lab_config(self.builders('step'), services=services))
+        yield self.request('b')
+        yield self.request('a')
+        self.after(600)
+        self.assertEqual(len(self.texts), 2)
+        self.finish()
+
+    @defer.inlineCallbacks
     def test_not_asked_for(self):
         """Without a generator that asks for it nothing is kept."""
         yield self.start(wait_over=None)
