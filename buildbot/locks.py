@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from fnmatch import fnmatchcase
 from typing import Any
 from typing import Callable
@@ -97,7 +97,7 @@ class LockAccess(util.ComparableMixin):
 def is_span(value: Any) -> bool:
     """Tell whether a value is a number of seconds that can pass."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and 0 < value < math.inf
+    return is_number and 0 < value <= sys.float_info.max
 
 
 def is_word(word: str) -> Callable[[Any], bool]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Iterable
@@ -128,7 +128,9 @@ class StepGroup(buildstep.BuildStep):
             yield 'interruptOnFailure must be True or False', self.interruptOnFailure
         for name in ('maxTime', 'waitTimeout'):
             value = getattr(self, name)
-            if is_known(value) and (type(value) not in (int, float) or not 0 <= value < math.inf):
+            if is_known(value) and (
+                type(value) not in (int, float) or not 0 <= value <= sys.float_info.max
+            ):
                 yield f'{name} must be a number of seconds', value
         if is_known(self.env) and not isinstance(self.env, dict):
             yield 'env must be a dictionary', self.env

@@ -55,7 +55,7 @@ class Arguments(unittest.SynchronousTestCase):
             (f'{kind.__name__}_{what}_{value}', kind, what, value)
             for kind in (MasterLock, WorkerLock, BranchLock)
             for what in ('maxWait', 'maxHold')
-            for value in (0, -1, '5', True, math.inf, math.nan)
+            for value in (0, -1, '5', True, math.inf, math.nan, 10**400)
         ]
     )
     def test_bad_seconds(self, _, kind, what, value):

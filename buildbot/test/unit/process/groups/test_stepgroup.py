@@ -13,6 +13,7 @@ from buildbot.config.errors import ConfigErrors
 from buildbot.config.errors import capture_config_errors
 from buildbot.config.master import MasterConfig
 from buildbot.config.steps import steps_of_builder
+from buildbot.config.words import words_for
 from buildbot.locks import MasterLock
 from buildbot.plugins import steps
 from buildbot.process import buildstep
@@ -58,6 +59,11 @@ class Errors(unittest.SynchronousTestCase):
             ('parallel_none', {'parallel': None}, 'parallel must be a number of steps, not None'),
             ('parallel_bool', {'parallel': True}, 'parallel must be a number of steps, not True'),
             ('max_time', {'maxTime': '9'}, "maxTime must be a number of seconds, not '9'"),
+            (
+                'too_long',
+                {'waitTimeout': 10**400},
+                f'waitTimeout must be a number of seconds, not {words_for(10**400)}',
+            ),
             (
                 'no_number',
                 {'maxTime': float('nan')},
