@@ -91,6 +91,16 @@ class HistoryCase(LabTestCase):
 
 
 class Recorded(HistoryCase):
+    @parameterized.expand([('of_some', 2**31), ('of_any', 2**64)])
+    @defer.inlineCallbacks
+    def test_unlimited(self, _: str, units: int) -> Any:
+        """A use of all units is kept, though a database cannot keep how many there are."""
+        yield self.setup_lab({'a': self.want(MasterLock('L', units).access('exclusive'))})
+        yield self.request('a')
+        self.open(self.gate, SUCCESS)
+        uses = yield self.uses('L', 'kind', 'units')
+        self.assertEqual(uses, [('build', 2**31 - 1)])
+
     @defer.inlineCallbacks
     def test_build_and_request(self) -> Any:
         """A request that waits and the build that it becomes are one use, that of the build."""
