@@ -652,7 +652,10 @@ class Until(unittest.SynchronousTestCase):
         self.assertEqual(end_at('08:00', evening) - evening, 11 * HOUR)
 
     @parameterized.expand(
-        ['', 'x', '25:00', '2', '-2h', '2h x', '2027-01-17', '15:00 x', '\u0661h', '9' * 50 + 'h']
+        [
+            *('', 'x', '25:00', '2', '-2h', '2h x', '2027-01-17', '15:00 x', '\u0661h'),
+            *('9' * 50 + 'h', '999999d' * 3),
+        ]
     )
     def test_no_end(self, text):
         """Anything else is refused, with what there is."""
