@@ -26,9 +26,9 @@ def end_at(text: str, now: float) -> float:
     text = text.strip().lower()
     if SPAN.fullmatch(text):
         parts = re.findall(r'([\d.]+)([dhms])', text)
-        at = now + sum(float(number) * UNITS[unit] for number, unit in parts)
-        if at < 250e9:  # in the year 9892; a date has no more than four digits
-            return at
+        end = now + sum(float(number) * UNITS[unit] for number, unit in parts)
+        if end < 250e9:  # in the year 9892; the year of a date has at most four digits
+            return end
     here = datetime.fromtimestamp(now)
     for form in TIMES:
         time = read(text, form)
