@@ -21,6 +21,9 @@ LONGEST = 1000
 
 DAY = 86400
 
+#: the most units that every database can keep
+MOST_UNITS = 2**31 - 1
+
 #: the most seconds until the end of a hold; an extension may move the end on
 FURTHEST = 366 * DAY
 
@@ -128,4 +131,6 @@ def taking_of(copy: BaseLock, mode: Any, units: Any) -> Taking:
         raise Refused(f'{copy}: {units!r} is not a number of units to hold')
     if units > copy.maxCount:
         raise Refused(f'{copy}: {in_units(units)} can never be granted: it has {copy.maxCount}')
+    if units > MOST_UNITS:
+        raise Refused(f'{copy}: nobody can hold more than {in_units(MOST_UNITS)}, except all')
     return Taking('counting', units)
