@@ -794,7 +794,8 @@ class Refusals(HandTestCase):
     def test_too_many_for_the_database(self) -> Any:
         """More units than a database can keep cannot be held, though the lock has them."""
         yield self.start(WorkerLock('board', maxCount=2**64))
-        words = {'until': self.reactor.seconds() + HOUR, 'mode': 'counting', 'units': 2**63}
+        until = self.reactor.seconds() + HOUR
+        words: dict[str, Any] = {'until': until, 'mode': 'counting', 'units': 2**63}
         said = yield self.refused(self.act('ann', 'hold', **words))
         most = '2147483647 units'
         self.assertEqual(said, f'board[w1]: nobody can hold more than {most}, except all')
