@@ -115,6 +115,9 @@ class ResourceCopy(BaseLock):
         super().announce(news)
         self._pool.announce(news)
 
+    def announce_release(self) -> None:
+        self._pool.announce_release()
+
 
 class AccessAgain:
     """How the resources with some names are taken. It is not an access in a configuration.
@@ -161,13 +164,7 @@ class RealPool(BaseLock, FoundByName):
             self._set_resources(lockid.resources)
 
     def _set_resources(self, resources: Sequence[Resource]) -> None:
-        names = {resource.name for resource in resources}
-        in_use: Any = self.in_use
-        for lock in in_use.by_name() if in_use is not None else ():
-            if isinstance(lock, RealPool) and lock is not self and names & lock.names.keys():
-                self._rivals.add(lock)
-                lock._rivals.add(self)
-        self._rule.elsewhere = self._names_elsewhere()
+        self._find_rivals(resources)
         if self.lockid.depends_on_worker:
             for claim in self._rule.claims():
                 claim.ask_anew()
@@ -176,6 +173,15 @@ class RealPool(BaseLock, FoundByName):
         self.announce_release()
         for claim in self._rule.claims():
             claim.fail_in_circle()
+
+    def _find_rivals(self, resources: Iterable[Resource]) -> None:
+        names = {resource.name for resource in resources}
+        in_use: Any = self.in_use
+        for lock in in_use.by_name() if in_use is not None else ():
+            if isinstance(lock, RealPool) and lock is not self and names & lock.names.keys():
+                self._rivals.add(lock)
+                lock._rivals.add(self)
+        self._rule.elsewhere = self._names_elsewhere()
 
     @property
     def names(self) -> dict[str, bool]:

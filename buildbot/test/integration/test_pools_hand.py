@@ -299,6 +299,27 @@ class Hand(HandTestCase):
         self.assertEqual(self.has(), [['board-2']])
         self.end_steps('fw')
 
+    @parameterized.expand([('hold',), ('quarantine',)])
+    @defer.inlineCallbacks
+    def test_moved(self, action: str) -> Any:
+        """A board that has moved to another pool goes to nobody while a person has it."""
+        old = pool(['board-1'])
+        yield self.start(old)
+        yield (
+            self.hold('ann', 'board-1') if action == 'hold' else self.act('ann', action, 'board-1')
+        )
+        self.board = util.ResourcePool('shelf', [util.Resource('board-1')])
+        yield self.start_anew(self.board)
+        yield self.request('fw')
+        self.assertEqual(self.gate.running, [])
+        self.board = old
+        if action == 'hold':
+            yield self.act('ann', 'release', 'board-1', holdid=1)
+        else:
+            yield self.act('ann', 'restore', 'board-1')
+        self.assertEqual(len(self.gate.running), 1)
+        self.end_steps('fw')
+
     @defer.inlineCallbacks
     def test_quarantine_outlasts(self) -> Any:
         """A board that is away for some time, while somebody had it, is out of use afterwards."""
