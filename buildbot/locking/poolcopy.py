@@ -291,6 +291,7 @@ class RealPool(BaseLock, FoundByName):
         """Have a resource that a person holds before a configuration has said what there is."""
         if self.lockid is None and self.resource(name) is None:
             known = [unit.resource for unit in self._rule.units.values()]
+            self._find_rivals([Resource(name)])
             set_resources(self._rule, [*known, Resource(name)])
 
     def free_resources(self) -> list[Resource]:

@@ -299,9 +299,15 @@ class Hand(HandTestCase):
         self.assertEqual(self.has(), [['board-2']])
         self.end_steps('fw')
 
-    @parameterized.expand([('hold',), ('quarantine',)])
+    @parameterized.expand(
+        [
+            (f'{action}_{when}', action, when == 'after_restart')
+            for action in ('hold', 'quarantine')
+            for when in ('reconfig', 'after_restart')
+        ]
+    )
     @defer.inlineCallbacks
-    def test_moved(self, action: str) -> Any:
+    def test_moved(self, _: str, action: str, is_restarted: bool) -> Any:
         """A board that has moved to another pool goes to nobody while a person has it."""
         old = pool(['board-1'])
         yield self.start(old)
@@ -309,7 +315,11 @@ class Hand(HandTestCase):
             self.hold('ann', 'board-1') if action == 'hold' else self.act('ann', action, 'board-1')
         )
         self.board = util.ResourcePool('shelf', [util.Resource('board-1')])
-        yield self.start_anew(self.board)
+        if is_restarted:
+            self.lab = {'fw': {'steps': [self.group()]}}
+            yield self.restart()
+        else:
+            yield self.start_anew(self.board)
         yield self.request('fw')
         self.assertEqual(self.gate.running, [])
         self.board = old
