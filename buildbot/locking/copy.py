@@ -173,7 +173,8 @@ class LockClaim(Claim):
     def _keeps_others(self) -> bool:
         # whether its owner, or an owner around that, holds what somebody waits for
         held = [c for claims in self._listed_in for c in claims if c.holds]
-        return any(want.lock.busy for c in held for want in c.wants)
+        locks = (want.lock for c in held for want in c.wants)
+        return any(each.busy for lock in locks for each in (lock, *lock.rivals))
 
     def stand_in_front(self, moved_at: float | None) -> None:
         """Wait in front of all others, or at its own place again.
@@ -277,7 +278,7 @@ class LockClaim(Claim):
     def describe_locks(self) -> str:
         """Name its copies, and who holds each of them."""
         held = [
-            f'{lock} held by {" and ".join(map(repr, lock._rule.held)) or "nobody"}'
+            f'{lock} held by {" and ".join(map(repr, lock._rule.holders())) or "nobody"}'
             for lock, _ in self.accesses
         ]
         return ', '.join(held)

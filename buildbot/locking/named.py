@@ -19,6 +19,7 @@ from typing import Container
 from typing import Iterable
 from typing import Iterator
 from typing import Sequence
+from weakref import WeakSet
 from weakref import WeakValueDictionary
 
 from buildbot.locking.claim import end_hopeless
@@ -121,12 +122,13 @@ class NamedLock(Lock):
     :ivar elsewhere: the names of resources that nobody can have here now, because of another pool.
     :ivar free: the set of those that nobody has.
     :ivar on_top: for each owner, the set of those that it has and that nobody nested in it has.
+    :ivar rivals: other pools that have, or have had, a resource with the name of one of these.
     :ivar pick: the user's order of the units that would do; None if there is none.
     """
 
     __slots__ = (
-        *('_lanes', '_released', 'elsewhere', 'free', 'kinds', 'name', 'offered', 'on_top'),
-        *('pick', 'units'),
+        *('__weakref__', '_lanes', '_released', 'elsewhere', 'free', 'kinds', 'name', 'offered'),
+        *('on_top', 'pick', 'rivals', 'units'),
     )
 
     def __init__(self, name: str = '') -> None:
@@ -137,6 +139,7 @@ class NamedLock(Lock):
         self.offered = self.free = 0
         self.elsewhere: frozenset[str] = frozenset()
         self.on_top: dict[Any, int] = {}
+        self.rivals: WeakSet[NamedLock] = WeakSet()
         self.pick: Pick | None = None
         self.whole: NamedWant = NamedWant(self, True, ())
         self._released = 0
@@ -170,7 +173,7 @@ class NamedLock(Lock):
 
     def _change(self) -> None:
         self.kinds = Kinds({bit: unit.resource for bit, unit in self.units.items()})
-        self.free = set_of(bit for bit, unit in self.units.items() if self._is_free(unit))
+        self._find_free()
         self.on_top = {}
         for bit, unit in self.units.items():
             if unit.stack:
@@ -179,20 +182,36 @@ class NamedLock(Lock):
         for lane in list(self._lanes.values()):
             lane.look_up()
 
+    def _find_free(self) -> None:
+        self.free = set_of(bit for bit, unit in self.units.items() if self._is_free(unit))
+
     def _is_free(self, unit: Unit) -> bool:
         return not unit.stack and unit.resource.name not in self.elsewhere
 
     def keep_out(self, names: frozenset[str]) -> bool:
-        """Let nobody have the resources with these names, and anybody all others.
+        """Let nobody have the resources with these names. Nothing is granted.
 
         :returns: whether that is news.
         """
         if names == self.elsewhere:
             return False
         self.elsewhere = names
-        self._change()
-        end_hopeless((), list(self.busy))
+        self._find_free()
         return True
+
+    def held_elsewhere(self) -> Iterator[tuple[NamedHolding, int]]:
+        """Yield the holdings of its rivals that keep units from it, and the set of these."""
+        if not self.rivals:
+            return
+        bits = {unit.resource.name: 1 << bit for bit, unit in self.units.items()}
+        for holding in (h for rival in self.rivals for h in rival.holdings):
+            kept_out = sum({bits.get(resource.name, 0) for resource in holding.resources})
+            if kept_out:
+                yield holding, kept_out
+
+    def holders(self) -> list[Any]:
+        others = (holding.owner for holding, _ in self.held_elsewhere())
+        return list(dict.fromkeys((*self.held, *others)))
 
     def want(self, parts: Sequence[Part], worker: str | None) -> NamedWant:
         """Return a want of some resources."""
@@ -230,6 +249,10 @@ class NamedLock(Lock):
         self.on_top[owner] = self.on_top.get(owner, 0) | bits
         self.free &= ~bits
         self.held_whole = self.held_whole or holding.exclusive
+        for rival in self.rivals:
+            # who takes some of both pools has found out already that there is enough
+            if not any(pool.lock is rival for pool in holding.claim.pools):
+                rival.keep_out(rival.elsewhere.union(r.name for r in holding.resources))
 
     def remove(self, holding: NamedHolding) -> None:
         owner = holding.owner
@@ -348,11 +371,18 @@ class Lane(Pool):
             owner = holding.claim.owner
             if holding.bits & units and owner in stuck and owner not in self.ancestors:
                 units &= ~holding.bits
+        # owners around share what they have of this pool, not of another one
+        for holding, bits in self.lock.held_elsewhere():
+            if holding.owner in stuck:
+                units &= ~bits
         return units
 
     def in_the_way(self) -> Iterator[NamedHolding]:
         for holding in self.lock.holdings:
             if holding.bits & self.usable and holding.owner not in self.ancestors:
+                yield holding
+        for holding, bits in self.lock.held_elsewhere():
+            if bits & self.usable:
                 yield holding
 
     def take(self, claim: Any, exclusive: bool, units: int) -> NamedHolding:

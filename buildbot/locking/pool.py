@@ -236,7 +236,10 @@ class Lock(Pool):
     :ivar clock: the highest arrival number that any of its claims has had.
     :ivar latest: the highest age that any of its claims has had.
     :ivar last: the hindmost place in line since the queue was last empty.
+    :cvar rivals: locks some of whose units are the same things.
     """
+
+    rivals: Any = ()
 
     __slots__ = ('busy', 'capacity', 'clock', 'held', 'last', 'latest', 'whole')
 
@@ -259,6 +262,10 @@ class Lock(Pool):
             for holding in self.held.get(ancestor, ()):
                 return holding.open_inside()
         return self
+
+    def holders(self) -> list[Any]:
+        """Return the owners that hold units of it, also as units of its rivals."""
+        return list(self.held)
 
     def claims(self) -> list[Any]:
         """Return the claims that wait for it, in order."""

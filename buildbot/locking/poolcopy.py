@@ -31,6 +31,7 @@ from buildbot.locking.owner import owners_around
 from buildbot.locking.owner import thing_of
 from buildbot.locking.pool import Holding
 from buildbot.locking.pool import Want
+from buildbot.locking.queue import serve
 from buildbot.locking.resource import Part
 from buildbot.locking.resource import Resource
 
@@ -181,6 +182,8 @@ class RealPool(BaseLock, FoundByName):
             if isinstance(lock, RealPool) and lock is not self and names & lock.names.keys():
                 self._rivals.add(lock)
                 lock._rivals.add(self)
+                self._rule.rivals.add(lock._rule)
+                lock._rule.rivals.add(self._rule)
         self._rule.elsewhere = self._names_elsewhere()
 
     @property
@@ -197,6 +200,7 @@ class RealPool(BaseLock, FoundByName):
         # back, nobody else gets it there.
         for rival in list(self._rivals):
             if rival._rule.keep_out(rival._names_elsewhere()):
+                serve([*rival._rule.busy])
                 BaseLock.announce_release(rival)
 
     def announce(self, news: str) -> None:
@@ -305,12 +309,7 @@ class RealPool(BaseLock, FoundByName):
         for claim in claims_of(key) or ():
             if claim.waiting and claim.owner is key:
                 lane = next((p for p in claim.pools if p.lock is self._rule), lane)
-        found = [h for h in lane.in_the_way() if not h.is_nested]
-        if self._rivals:
-            names = set(self._names(lane.usable & self._rule.offered))
-            for rival in self._rivals:
-                found += [h for h in rival.holdings() if names & {r.name for r in h.resources}]
-        return [thing_of(h.owner) for h in found]
+        return [thing_of(h.owner) for h in lane.in_the_way() if not h.is_nested]
 
 
 def parts_and_worker(access: Any) -> tuple[Sequence[Part], str | None]:

@@ -9,8 +9,10 @@ from parameterized import parameterized
 from twisted.internet import defer
 from twisted.python import log
 
+from buildbot.locking.copy import CircleError
 from buildbot.locking.copy import LockError
 from buildbot.locking.resource import Resource
+from buildbot.locks import MasterLock
 from buildbot.plugins import schedulers
 from buildbot.plugins import steps
 from buildbot.pools import ResourcePool
@@ -337,6 +339,81 @@ class Moved(PoolCase):
         self.end('x')
         self.assertEqual(self.running(), 'y')
         yield self.assert_all_done(self.new)
+
+    @defer.inlineCallbacks
+    def test_at_once(self):
+        """If a lock is released for which owners of both pools wait, one of them gets the board."""
+        old, new = (ResourcePool(name, [Resource('1')]) for name in ('bench', 'shelf'))
+        lock = MasterLock('other', maxCount=2)
+        of_x = [old.access(), lock.access('counting')]
+        builders = {
+            'x': {'steps': [GatedStep(self.gate('first')), GatedStep(self.gate('x'), locks=of_x)]},
+            'z': self.builder('z', lock.access('exclusive')),
+        }
+        yield self.setup_lab(builders, workers=['w1', 'w2', 'w3'])
+        yield self.request('z')
+        yield self.request('x')
+        yield self.reconfig(
+            {
+                'z': builders['z'],
+                'y': self.builder('y', new.access(), lock.access('counting')),
+            }
+        )
+        yield self.request('y')
+        self.end('first')
+        self.assertEqual(self.running(), 'z')
+        self.end('z')
+        self.assertEqual(len(self.running().split()), 1)
+        yield self.assert_all_done(new)
+
+    @defer.inlineCallbacks
+    def test_circle(self):
+        """Of builds that would wait for each other's locks forever, one fails."""
+        old, new = (ResourcePool(name, [Resource('1')]) for name in ('bench', 'shelf'))
+        other = MasterLock('other').access('exclusive')
+
+        def builder(name, first, second):
+            later = GatedStep(self.gate(name), locks=[second])
+            return {'steps': [GatedStep(self.gate(f'at {name}')), later], 'locks': [first]}
+
+        yield self.setup_lab({'x': builder('x', old.access(), other)}, workers=['w1', 'w2'])
+        yield self.request('x')
+        yield self.reconfig({'y': builder('y', other, new.access())})
+        yield self.request('y')
+        self.end('at y')
+        self.end('at x')
+        self.assertEqual(len(self.flushLoggedErrors(CircleError)), 1)
+        self.assertEqual(self.running(), 'y')
+        yield self.assert_all_done(new)
+
+    @defer.inlineCallbacks
+    def test_circle_of_triggered(self):
+        """A build that would wait for a board which the build around it has fails, and says so."""
+        trigger = steps.Trigger(schedulerNames=['t'], waitForFinish=True)
+        scheduler = schedulers.Triggerable(name='t', builderNames=['y'])
+
+        def config(pool):
+            of_x = [GatedStep(self.gate('x')), trigger]
+            return self.lab_config(
+                {'x': {'steps': of_x, 'locks': [pool.access()]}, 'y': self.builder('y', pool)},
+                schedulers=[scheduler],
+            )
+
+        yield self.setup_lab({}, workers=['w1', 'w2', 'w3'])
+        yield self.reconfig_master(config(ResourcePool('bench', [Resource('1')])))
+        yield self.request('x')
+        new = ResourcePool('shelf', [Resource('1')])
+        yield self.reconfig_master(config(new))
+        self.settle()
+        self.end('x')
+        [error] = self.flushLoggedErrors(CircleError)
+        self.assertEqual(
+            str(error.value),
+            'these would wait for one another forever: build request 2 of y, for which step'
+            " 'trigger' of x #1 waits, waits for shelf held by x #1",
+        )
+        self.assertEqual((yield self.builds()), [FAILURE, FAILURE])
+        yield self.assert_all_done(new)
 
 
 class Look(PoolCase):
