@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 from typing import Callable
 from typing import ClassVar
+from typing import Collection
 from typing import Iterable
 from typing import Iterator
 from typing import Protocol
@@ -17,6 +18,7 @@ from twisted.python import log
 from buildbot.locking.claim import ENDED
 from buildbot.locking.claim import HELD
 from buildbot.locking.claim import Claim
+from buildbot.locking.claim import end_hopeless
 from buildbot.locking.claim import set_capacity
 from buildbot.locking.deadlock import find_deadlock
 from buildbot.locking.owner import LockOwner
@@ -197,14 +199,24 @@ class LockClaim(Claim):
         self._find_pools()
         self._move()
 
-    def nest_anew(self) -> None:
-        """Wait inside all the owners around its owner, of which there are more now."""
+    def nest_anew(self, left: Collection[Any]) -> None:
+        """Wait inside the owners that are around its own now.
+
+        :param left: the keys of those that were around it until now, of which some may still be.
+        """
+        for key in left:
+            key.claims.pop(self, None)
         around = [key_of(thing) for thing in owners_around(self.thing)]
         self._listed_in = [each.claims for each in (self.owner, *around)]
         for claims in self._listed_in:
             claims[self] = None
-        self.ancestors = [*around, *(key for key in self.ancestors if key not in around)]
-        self.stand_at(self.place)
+        known = {*left, *around}
+        pools = self.pools
+        self.ancestors = [*around, *(key for key in self.ancestors if key not in known)]
+        self._find_pools()
+        self._move()
+        end_hopeless([self], [*{**pools, **self.pools}])
+        self.moved_out()
 
     def join_quarantine(self) -> None:
         """Wait inside the quarantine that has begun to hold one of its copies, if its owner may."""

@@ -28,6 +28,7 @@ from buildbot.locking.owner import LockOwner
 from buildbot.locking.owner import key_of
 from buildbot.locking.owner import name_of_request
 from buildbot.locking.owner import owner_around_all
+from buildbot.locking.owner import owners_around
 from buildbot.process import metrics
 from buildbot.process.buildstep import step_that_runs
 from buildbot.process.eye.waitrows import WaitRows
@@ -358,11 +359,17 @@ class Build(upstream.Build, LockOwner):
             builder.parent_has_changed([brid])
 
     def nest_in(self, owner: LockOwner | None) -> None:
-        """Share from now on what this owner holds, which is nested in the owner around it now."""
+        """Share from now on what another owner holds, instead of the one around it until now.
+
+        It keeps what it has shared until then.
+
+        :param owner: the owner, or None for nobody.
+        """
+        left = [key_of(each) for each in owners_around(self)]
         self.lock_parent = owner
         for claim in list(key_of(self).claims):
             if claim.waiting:
-                claim.nest_anew()
+                claim.nest_anew(left)
 
     def _look_for_knot(self, brid: int) -> None:
         # when its builder was last looked at, it may not have been known that a step waits for it
@@ -377,6 +384,7 @@ class Build(upstream.Build, LockOwner):
         # of some it may never have been told that a step waits for them, because of an error
         known = self._left_behind | {b for b in left if not botmaster.awaited.is_to_end(b)}
         unended = [brid for brid in brids if brid not in known]
+        begun = [botmaster.awaited.build_of(brid) for brid in unended]
         self._left_behind.update(brids)
         self.awaited -= left
         for brid in left:
@@ -384,6 +392,9 @@ class Build(upstream.Build, LockOwner):
             botmaster.knots.trust(brid)
         for builder in botmaster.builders.values() if unended else ():
             builder.parent_has_changed(unended)
+        for build in begun:
+            if build is not None and not any(r.id in botmaster.awaited for r in build.requests):
+                build.nest_in(None)
 
     def step_ended(self) -> None:
         """Take note that a step has ended, or that no other step of a group begins for now."""

@@ -727,3 +727,49 @@ class LeftBehind(DistributionCase):
         self.settle()
         self.assertEqual(self.running(), 'c')
         yield self.assert_all_done()
+
+    @defer.inlineCallbacks
+    def start_steps(self, of_first):
+        """Start a master whose builder ``d`` takes locks at a step, and another one at the next."""
+        exclusive = self.lock.access('exclusive')
+        first = GatedStep(self.gate('d'), name='first', locks=of_first)
+        second = GatedStep(self.gate('second'), name='second', locks=[exclusive])
+        self.builders = {
+            'p': {
+                'steps': [
+                    steps.Trigger(schedulerNames=['c', 'd'], waitForFinish=True),
+                    GatedStep(self.gate('clean'), alwaysRun=True),
+                ],
+                'locks': [exclusive],
+            },
+            'c': self.builder('c', exclusive),
+            'd': {'steps': [first, second]},
+        }
+        triggered = [schedulers.Triggerable(name=name, builderNames=[name]) for name in 'cd']
+        yield self.setup_lab(self.builders, THREE, schedulers=triggered)
+
+    @defer.inlineCallbacks
+    def test_shares_nothing_else(self):
+        """If its build has begun, that waits for what its steps need and the parent holds."""
+        yield self.start_steps([])
+        yield self.request('p')
+        self.end('c')
+        yield self.leave_behind()
+        self.end('d')
+        self.assertEqual((self.running(), (yield self.owners(self.lock))), ('clean', (1, 1)))
+        self.end('clean')
+        self.assertEqual((self.running(), (yield self.owners(self.lock))), ('second', (1, 0)))
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
+    def test_in_line_of_parent(self):
+        """A step of its build that waits for a sibling waits for the parent now, too."""
+        yield self.start_steps([self.lock.access('exclusive')])
+        yield self.request('p')
+        self.assertEqual(self.running(), 'c')
+        yield self.leave_behind()
+        self.end('c')
+        self.assertEqual((self.running(), (yield self.owners(self.lock))), ('clean', (1, 1)))
+        self.end('clean')
+        self.assertEqual((self.running(), (yield self.owners(self.lock))), ('d', (1, 0)))
+        yield self.assert_all_done()
