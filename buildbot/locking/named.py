@@ -162,12 +162,14 @@ class NamedLock(Lock):
         for resource in by_name.values():
             while bit in self.units:
                 bit += 1
-            # an owner that holds all of them holds this one, too
+            # an owner that holds all of them holds this one, too; if another owner still has it,
+            # through another pool, it is only kept from others
             self.units[bit] = Unit(resource, [h for h in self.holdings if h.exclusive])
             self.used += bool(self.units[bit].stack)
             for holding in self.units[bit].stack:
                 holding.bits |= 1 << bit
-                holding.resources.append(resource)
+                if resource.name not in self.elsewhere:
+                    holding.resources.append(resource)
             self.offered |= 1 << bit
         self._change()
 

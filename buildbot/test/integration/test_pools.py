@@ -340,6 +340,29 @@ class Moved(PoolCase):
         self.assertEqual(self.running(), 'y')
         yield self.assert_all_done(self.new)
 
+    @parameterized.expand([('former', 'x', 'all'), ('new', 'all', 'x y')])
+    @defer.inlineCallbacks
+    def test_into_pool_held_whole(self, _, first, left):
+        """Who has all of a pool does not have a board of it that is still held elsewhere."""
+        bench, shelf = (
+            ResourcePool('bench', [Resource('1')]),
+            ResourcePool('shelf', [Resource('2')]),
+        )
+        yield self.start(
+            {'x': [bench.access()], 'all': [shelf.access(exclusive=True)]},
+            workers=['w1', 'w2', 'w3'],
+        )
+        yield self.request('x')
+        yield self.request('all')
+        shelf = ResourcePool('shelf', [Resource('1'), Resource('2')])
+        yield self.reconfig({'y': self.builder('y', shelf.access())})
+        [(build, _)] = self.gates['all'].running
+        self.assertEqual([r.name for r in build.resources('shelf')], ['2'])
+        yield self.request('y')
+        self.end(first)
+        self.assertEqual(self.running(), left)
+        yield self.assert_all_done(shelf)
+
     @defer.inlineCallbacks
     def test_at_once(self):
         """If a lock is released for which owners of both pools wait, one of them gets the board."""
