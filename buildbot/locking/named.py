@@ -28,7 +28,6 @@ from buildbot.locking.matching import Wish
 from buildbot.locking.matching import can_be_met
 from buildbot.locking.matching import choose
 from buildbot.locking.matching import each
-from buildbot.locking.matching import number_of
 from buildbot.locking.matching import set_of
 from buildbot.locking.picking import in_order
 from buildbot.locking.pool import Holding
@@ -162,14 +161,7 @@ class NamedLock(Lock):
         for resource in by_name.values():
             while bit in self.units:
                 bit += 1
-            # an owner that holds all of them holds this one, too; if another owner still has it,
-            # through another pool, it is only kept from others
-            self.units[bit] = Unit(resource, [h for h in self.holdings if h.exclusive])
-            self.used += bool(self.units[bit].stack)
-            for holding in self.units[bit].stack:
-                holding.bits |= 1 << bit
-                if resource.name not in self.elsewhere:
-                    holding.resources.append(resource)
+            self.units[bit] = Unit(resource, [])
             self.offered |= 1 << bit
         self._change()
 
@@ -186,6 +178,23 @@ class NamedLock(Lock):
 
     def _find_free(self) -> None:
         self.free = set_of(bit for bit, unit in self.units.items() if self._is_free(unit))
+        # an owner that holds all of them holds these, too
+        whole = [holding for holding in self.holdings if holding.exclusive]
+        for bit in each(self.free) if whole else ():
+            unit = self.units[bit]
+            unit.stack += whole
+            for holding in whole:
+                holding.bits |= 1 << bit
+                holding.resources.append(unit.resource)
+            owner = whole[-1].owner
+            self.on_top[owner] = self.on_top.get(owner, 0) | 1 << bit
+            self.used += 1
+            self._keep_from_rivals([unit.resource])
+        self.free = 0 if whole else self.free
+
+    def _keep_from_rivals(self, resources: Iterable[Resource]) -> None:
+        for rival in self.rivals:
+            rival.keep_out(rival.elsewhere.union(resource.name for resource in resources))
 
     def _is_free(self, unit: Unit) -> bool:
         return not unit.stack and unit.resource.name not in self.elsewhere
@@ -242,19 +251,17 @@ class NamedLock(Lock):
         owner, bits = holding.owner, holding.bits
         self.holdings[holding] = None
         self.held.setdefault(owner, []).append(holding)
-        self.used += number_of(self.free & bits)
-        for unit in each(bits & ~self.free):
-            below = self.units[unit].stack[-1].owner
-            self.on_top[below] &= ~(1 << unit)
         for unit in each(bits):
-            self.units[unit].stack.append(holding)
+            stack = self.units[unit].stack
+            if stack:
+                self.on_top[stack[-1].owner] &= ~(1 << unit)
+            else:
+                self.used += 1
+            stack.append(holding)
         self.on_top[owner] = self.on_top.get(owner, 0) | bits
         self.free &= ~bits
         self.held_whole = self.held_whole or holding.exclusive
-        for rival in self.rivals:
-            # who takes some of both pools has found out already that there is enough
-            if not any(pool.lock is rival for pool in holding.claim.pools):
-                rival.keep_out(rival.elsewhere.union(r.name for r in holding.resources))
+        self._keep_from_rivals(holding.resources)
 
     def remove(self, holding: NamedHolding) -> None:
         owner = holding.owner
@@ -357,22 +364,27 @@ class Lane(Pool):
         return self.can(self.reach())
 
     def most(self) -> int:
+        return self.want.units if self.can(self._lasting(), NOBODY) else 0
+
+    def _lasting(self) -> int:
+        # the set of the units that exist as long as a claim waits here; others go when given back
         held = self.lock.held
         units = self.lock.offered
         for holding in (h for ancestor in self.ancestors for h in held.get(ancestor, ())):
             units |= holding.bits
-        return self.want.units if self.can(units, NOBODY) else 0
+        return units
 
     def left_by(self, holdings: Iterable[NamedHolding], stuck: Container[Any]) -> int:
         """Return the set of the units that would do if only the stuck owners held anything.
 
         :param holdings: all holdings of the lock.
         """
-        units = self.lock.kinds.all & self.usable
+        units = self.lock.kinds.all if self.want.exclusive else self._lasting() & self.usable
         for holding in holdings:
             owner = holding.claim.owner
-            if holding.bits & units and owner in stuck and owner not in self.ancestors:
-                units &= ~holding.bits
+            is_close = holding.exclusive or holding.bits & units
+            if is_close and owner in stuck and owner not in self.ancestors:
+                units &= 0 if holding.exclusive else ~holding.bits  # all that comes is held, too
         # owners around share what they have of this pool, not of another one
         for holding, bits in self.lock.held_elsewhere():
             if holding.owner in stuck:
@@ -381,7 +393,8 @@ class Lane(Pool):
 
     def in_the_way(self) -> Iterator[NamedHolding]:
         for holding in self.lock.holdings:
-            if holding.bits & self.usable and holding.owner not in self.ancestors:
+            is_close = holding.exclusive or holding.bits & self.usable
+            if is_close and holding.owner not in self.ancestors:
                 yield holding
         for holding, bits in self.lock.held_elsewhere():
             if bits & self.usable:
@@ -393,6 +406,11 @@ class Lane(Pool):
         else:
             free = self.reach() & ~kept(self, claim.place, claim.choice)
             found = choose(self._wishes, in_order(self, free))
+            if found is None:
+                # the claim has just taken from another pool what was free in both of them
+                for holding, bits in self.lock.held_elsewhere():
+                    free |= bits if holding.claim is claim else 0
+                found = choose(self._wishes, in_order(self, free))
             assert found is not None
             chosen = [unit for of_part in found for unit in of_part]
         holding = NamedHolding(claim, self, exclusive, chosen)

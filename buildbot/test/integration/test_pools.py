@@ -361,6 +361,8 @@ class Moved(PoolCase):
         yield self.request('y')
         self.end(first)
         self.assertEqual(self.running(), left)
+        if first == 'x':
+            self.assertEqual([r.name for r in build.resources('shelf')], ['2', '1'])
         yield self.assert_all_done(shelf)
 
     @defer.inlineCallbacks

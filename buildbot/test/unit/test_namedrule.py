@@ -104,6 +104,12 @@ class Pool:
         return ' '.join(f'{name}:{self.got(name)}' for name in live)
 
 
+def be_rivals(one: NamedLock, other: NamedLock) -> None:
+    """Say that two pools have, or may have, resources with the same names."""
+    one.rivals.add(other)
+    other.rivals.add(one)
+
+
 class Tables(unittest.SynchronousTestCase):
     """Each row: who asks in turn for what, who has what then; who ends, who has what then."""
 
@@ -311,6 +317,37 @@ class Tables(unittest.SynchronousTestCase):
         whole.end()
         self.assertEqual((pool.got('b'), pool.lock.used), ('1', 1))
 
+    def test_moved_to_who_has_all(self):
+        """Who has the whole pool has one that was held through another pool once it is free."""
+        former, pool = Pool(BOARDS[:1]), Pool(BOARDS[1:2])
+        be_rivals(former.lock, pool.lock)
+        held = former.ask('a', '1')
+        pool.ask('b', ALL)
+        pool.lock.keep_out(frozenset('1'))
+        set_resources(pool.lock, BOARDS[:2])
+        inside = pool.ask('b.s', '1 of 1')
+        self.assertEqual((pool.got('b'), inside.holds), ('2', False))
+        held.end()
+        pool.lock.keep_out(frozenset())
+        self.assertEqual((pool.got('b'), pool.ask('c', '1').holds), ('21', False))
+        self.assertFalse(former.ask('a', '1').holds)
+        inside.serve()
+        self.assertEqual(pool.got('b.s'), '1')
+
+    @parameterized.expand([('another_one', BOARDS[:2], '2'), ('the_same_one', BOARDS[:1], '1')])
+    def test_of_two_pools(self, _, resources, got):
+        """Who wants some of two pools has a resource that both have twice only if it must."""
+        pools = [Pool(BOARDS[:1]), Pool(resources)]
+        be_rivals(*(pool.lock for pool in pools))
+        claim = Claim('a', [NamedWant(pool.lock, False, parts_of('1'), None) for pool in pools])
+        self.assertTrue(claim.enter())
+        self.assertEqual([r.name for h in claim.holdings for r in h.resources], ['1', got])
+        claim.end()
+        for pool in pools:
+            pool.lock.keep_out(frozenset())
+            self.assertEqual((pool.lock.used, pool.ask('b', ALL).holds), (0, True))
+            pool.claims['b'].end()
+
     def test_left_behind(self):
         """Who waits for what its owner had, and nobody else can have, is ended with that owner."""
         pool = Pool()
@@ -378,6 +415,18 @@ class Tables(unittest.SynchronousTestCase):
         first = pool.ask('a.s', '1 of 2')
         self.assertEqual(find_deadlock(first, pool.waits_of), [])
         second = pool.ask('b.s', '1 of 1')
+        self.assertEqual(find_deadlock(second, pool.waits_of), [second, first])
+
+    def test_circle_beside_what_goes(self):
+        """A resource that is gone when it is given back is nothing to wait for."""
+        pool = Pool(BOARDS[:2])
+        for owner, text in (('a', '1 of 1'), ('b', '1 of 2')):
+            pool.ask(owner, text)
+        pool.ask('c', None, other=True)
+        set_resources(pool.lock, BOARDS[1:2])
+        first = pool.ask('b.s', None, other=True)
+        self.assertEqual(find_deadlock(first, pool.waits_of), [])
+        second = pool.ask('c.s', '1')
         self.assertEqual(find_deadlock(second, pool.waits_of), [second, first])
 
     @parameterized.expand([('of_something', BOARDS), ('of_nothing', [])])
