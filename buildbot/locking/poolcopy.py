@@ -172,8 +172,9 @@ class RealPool(BaseLock, FoundByName):
         set_resources(self._rule, resources)
         self.announce(LIMIT)
         self.announce_release()
-        for claim in self._rule.claims():
-            claim.fail_in_circle()
+        for pool in (self, *self._rivals):
+            for claim in pool._rule.claims():
+                claim.fail_in_circle()
 
     def _find_rivals(self, resources: Iterable[Resource]) -> None:
         names = {resource.name for resource in resources}

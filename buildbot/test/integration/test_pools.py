@@ -412,6 +412,31 @@ class Moved(PoolCase):
         yield self.assert_all_done(new)
 
     @defer.inlineCallbacks
+    def test_circle_by_move(self):
+        """Of builds that would wait forever since a board is in a pool held whole, one fails."""
+        bench = ResourcePool('bench', [Resource('1'), Resource('3')])
+        shelf = ResourcePool('shelf', [Resource('2')])
+        other = MasterLock('other').access('exclusive')
+        last = [GatedStep(self.gate('x'), locks=[other])]
+        all_of_bench = [GatedStep(self.gate('y'), locks=[bench.access(2)])]
+        yield self.setup_lab(
+            {
+                'x': {'steps': last, 'locks': [shelf.access(exclusive=True)]},
+                'y': {'steps': all_of_bench, 'locks': [other]},
+                'z': self.builder('z', bench.access(labels='3')),
+            },
+            workers=['w1', 'w2', 'w3'],
+        )
+        for name in 'zyx':
+            yield self.request(name)
+        self.assertEqual(self.running(), 'z')
+        shelf = ResourcePool('shelf', [Resource('1'), Resource('2')])
+        yield self.reconfig({'new': self.builder('new', shelf.access())})
+        self.assertEqual(len(self.flushLoggedErrors(CircleError)), 1)
+        self.assertEqual(self.running(), 'x z')
+        yield self.assert_all_done(bench, shelf)
+
+    @defer.inlineCallbacks
     def test_circle_of_triggered(self):
         """A build that would wait for a board which the build around it has fails, and says so."""
         trigger = steps.Trigger(schedulerNames=['t'], waitForFinish=True)
