@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from typing import Any
 from typing import Callable
+from typing import Container
 
 from buildbot.locking.copies import definition_of
 from buildbot.locking.copy import BaseLock
@@ -34,6 +35,12 @@ class QuarantineClaim(LockClaim):
 
     def check_circle(self, is_new: bool = False) -> None:
         """Do nothing: the claims behind it check whether they can go on."""
+
+    def can_be_met(self, stuck: Container[Any]) -> bool:
+        # nobody is behind it any longer when what it wants has been given back and is gone
+        return any(
+            not want.exclusive and want.units > pool.most() for pool, want in self.pools.items()
+        ) or super().can_be_met(stuck)
 
 
 class Quarantine(LockOwner):

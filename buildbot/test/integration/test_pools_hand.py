@@ -349,6 +349,24 @@ class Hand(HandTestCase):
         self.end_steps('a', 'b')
 
     @defer.inlineCallbacks
+    def test_quarantine_of_what_goes(self) -> Any:
+        """Who wants a whole pool waits until a board is gone, though that is to be out of use."""
+        yield self.start(pool(), workers=('w1', 'w2', 'w3'), builders=('fw',))
+        yield self.request('fw')
+        yield self.act('ann', 'quarantine', 'board-1')
+        yield self.start_anew(pool(['board-2']))
+        other = util.MasterLock('other').access('exclusive')
+        whole = self.board.access(exclusive=True)
+        yield self.add_builders(all={'locks': [other], 'of_step': [whole]}, b={'locks': [other]})
+        yield self.request('all')
+        yield self.request('b')
+        self.end_steps('all')
+        self.assertEqual(len(self.gate.running), 1)
+        self.end_steps('fw')
+        self.assertEqual(self.has(), [['board-2']])
+        self.end_steps('all', 'b', 'b')
+
+    @defer.inlineCallbacks
     def test_quarantine_outlasts_restart(self) -> Any:
         """A board that is not there when the master starts is out of use when it comes back."""
         yield self.start(pool())
