@@ -729,6 +729,30 @@ class LeftBehind(DistributionCase):
         yield self.assert_all_done()
 
     @defer.inlineCallbacks
+    def test_locks_are_rendered(self):
+        """Nor if it has left while the locks were rendered for a chooser of the user."""
+        slow = Slow()
+        yield self.start_family([self.lock.access('exclusive')], [])
+        self.builders['c']['locks'] = renderer(slow)
+        triggered = [schedulers.Triggerable(name=name, builderNames=[name]) for name in 'cd']
+        yield self.reconfig_master(self.lab_config(self.builders, schedulers=triggered))
+        self.patch(BuildRequestDistributor, 'BuildChooser', Chooser)
+        yield self.request('p')
+        self.assertEqual((self.running(), len(slow.asked)), ('d', 1))
+        self.end('d')
+        yield self.leave_behind()
+        slow.asked.pop(0)[0].callback([self.lock.access('exclusive')])
+        self.settle()
+        self.assertEqual(
+            (self.running(), (yield self.owners(self.lock)), len(slow.asked)), ('clean', (1, 0), 1)
+        )
+        self.end('clean')
+        slow.asked.pop(0)[0].callback([self.lock.access('exclusive')])
+        self.settle()
+        self.assertEqual(self.running(), 'c')
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
     def start_steps(self, of_first):
         """Start a master whose builder ``d`` takes locks at a step, and another one at the next."""
         exclusive = self.lock.access('exclusive')

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet import defer
 from twisted.python import log
 
+from buildbot.process.locks import find_owner_around
 from buildbot.process.questions import GivenUp
 from buildbot_overlay import release
 
@@ -50,6 +51,8 @@ class Builder(upstream.Builder):
                 )
             except GivenUp:
                 return False
+            # its parent may have left it behind meanwhile
+            build.lock_parent = yield find_owner_around(self, buildrequests[0])
             if not self.is_idle_for(workerforbuilder, buildrequests[0].id):
                 return False  # the worker was taken while a renderable was slow
             may_begin = build.claim_locks(workerforbuilder)
