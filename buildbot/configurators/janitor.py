@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from twisted.internet import defer
 
 from buildbot.config import BuilderConfig
+from buildbot.config import error
 from buildbot.configurators import ConfiguratorBase
 from buildbot.process.buildstep import BuildStep
 from buildbot.process.eye.history import History
@@ -64,6 +66,11 @@ class JanitorConfigurator(upstream.JanitorConfigurator):
     ) -> None:
         super().__init__(logHorizon, hour, build_data_horizon, **kwargs)
         self.lock_history_horizon = lock_history_horizon
+        if lock_history_horizon is not None and not isinstance(lock_history_horizon, timedelta):
+            error(
+                f'JanitorConfigurator: lock_history_horizon is {lock_history_horizon!r}; it must be'
+                ' a datetime.timedelta, or None'
+            )
 
     def _steps(self) -> list[BuildStep]:
         horizons = (

@@ -61,5 +61,6 @@ def costs_of(
             **cost.row(),
         }
         for (lockid, builderid), cost in found.items()
+        if lockid in locks  # it may have come or gone while all this was read
     ]
     return sorted(costs, key=lambda row: (-row['waited'], row['lock'], row['builder'] or ''))

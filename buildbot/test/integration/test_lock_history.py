@@ -12,6 +12,7 @@ from sqlalchemy import event
 from twisted.internet import defer
 from twisted.python import log
 
+from buildbot.config.errors import ConfigErrors
 from buildbot.configurators.janitor import JanitorConfigurator
 from buildbot.data import resultspec
 from buildbot.data.exceptions import InvalidPathError
@@ -663,6 +664,13 @@ class Janitor(HistoryCase):
         nothing: dict[str, Any] = {}
         JanitorConfigurator().configure(nothing)
         self.assertEqual(nothing, {})
+
+    def test_no_timedelta(self) -> None:
+        """A horizon that is only a number is refused."""
+        with self.assertRaises(ConfigErrors) as caught:
+            JanitorConfigurator(lock_history_horizon=30)
+        refused = 'lock_history_horizon is 30; it must be a datetime.timedelta, or None'
+        self.assertEqual(caught.exception.errors, [f'JanitorConfigurator: {refused}'])
 
 
 class Asked(HistoryCase):

@@ -62,13 +62,17 @@ class Timeline(unittest.SynchronousTestCase):
 
 class Costs(unittest.SynchronousTestCase):
     def test_by_lock_and_builder(self) -> None:
-        """Waits in vain count as waits, nested holds as none, and the longest waits are first."""
+        """Waits in vain count as waits, nested holds as none, and the longest waits are first.
+
+        A lock that was added or deleted meanwhile has no name, and is left out.
+        """
         rows = [
             (1, 7, None, 0, 10, 0),
             (1, 7, 0, 30, 40, 0),
             (1, 8, 0, None, 100, 0),
             (1, 8, None, 5, 95, 1),
             (2, None, None, 1, 2, 0),
+            (3, 7, None, 1, 2, 0),
         ]
         found = costs_of(rows, {1: 'L', 2: 'M'}, {7: 'a'})
         names = ('lock', 'builder', 'waits', 'waited', 'holds', 'held', 'hold_p95')
