@@ -10,6 +10,7 @@ from typing import Any
 from parameterized import parameterized
 from sqlalchemy import event
 from twisted.internet import defer
+from twisted.trial import unittest
 from twisted.python import log
 
 from buildbot.config.errors import ConfigErrors
@@ -665,6 +666,8 @@ class Janitor(HistoryCase):
         JanitorConfigurator().configure(nothing)
         self.assertEqual(nothing, {})
 
+
+class Horizon(unittest.SynchronousTestCase):
     def test_no_timedelta(self) -> None:
         """A horizon that is only a number is refused."""
         with self.assertRaises(ConfigErrors) as caught:
