@@ -10,8 +10,8 @@ from typing import Any
 from parameterized import parameterized
 from sqlalchemy import event
 from twisted.internet import defer
-from twisted.trial import unittest
 from twisted.python import log
+from twisted.trial import unittest
 
 from buildbot.config.errors import ConfigErrors
 from buildbot.configurators.janitor import JanitorConfigurator
