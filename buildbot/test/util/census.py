@@ -10,12 +10,13 @@ from types import FunctionType
 from types import ModuleType
 from typing import Any
 from typing import Iterator
+from unittest import TestCase
 
 #: what has entries that can become more and more
 CONTAINERS = (dict, list, set, deque)
 
-#: what is there once, or has nothing in it
-SKIPPED = (ModuleType, type, str, bytes, int, float, bool, type(None))
+#: what is there once, or has nothing in it; and the test, with what it has of its own
+SKIPPED = (ModuleType, type, str, bytes, int, float, bool, type(None), TestCase)
 
 
 def census(master: Any) -> Counter[str]:
