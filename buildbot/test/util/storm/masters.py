@@ -82,16 +82,21 @@ class Masters(Changes):
             if controller.starting:  # it is waited for
                 self.at_once(controller.start_instance(False))
         self.let_time_go(60)  # an instance takes its time to stop, too
-        while self.gate.running and not stopped.called:
-            self.gate.running.pop(0)[1].callback(SUCCESS)  # of a step that always runs
-            self.settle()
+        self._end_steps(stopped)
         if self.taken_by_other and not stopped.called:
             # a build waits for one of another master, which hears that it is cancelled; what is
             # written now is not known to a master that starts with an older database
             for brid in self.taken_by_other:
                 complete_elsewhere(self, brid)
             self.let_time_go(60)
+            self._end_steps(stopped)
         self.at_once(stopped)
+
+    def _end_steps(self, stopped: defer.Deferred[Any]) -> None:
+        # they always run
+        while self.gate.running and not stopped.called:
+            self.gate.running.pop(0)[1].callback(SUCCESS)
+            self.settle()
 
     def start_again(self) -> None:
         """Start another master behind the one that has been stopped."""
