@@ -59,8 +59,12 @@ def use_server(case: unittest.TestCase, url: str) -> ServerDatabase:
     :param url: address of the database; all that is in it is deleted.
     """
     database = ServerDatabase(url)
+
+    def upgrade(model: Model) -> Any:
+        return database.make_tables(model)
+
     case.patch(enginestrategy, 'create_engine', database.create)
-    case.patch(Model, 'upgrade', lambda model: database.make_tables(model))
+    case.patch(Model, 'upgrade', upgrade)
     return database
 
 
