@@ -97,6 +97,10 @@ class Build(upstream.Build, LockOwner):
         self.step_locks = StepLocks()
         # by id of a request that got a look before the step that triggered it knew: its builder
         self._asked_early: dict[int, str] = {}
+        #: whether a step could not learn the ids of requests that it has triggered
+        self.has_lost_requests: bool = False
+        # requests that got a look before the step that triggered them knew, if it ever does
+        self._unknown: set[int] = set()
         #: the requests that its steps have triggered and wait for
         self.awaited: set[int] = set()
         # those that they do not wait for any longer, or never did
@@ -255,12 +259,20 @@ class Build(upstream.Build, LockOwner):
             if brid in getattr(step, 'brids', ()):
                 return step
         # The step does not know its request yet.
-        inner = self._innermost_steps()
-        triggers = [step for step in inner if hasattr(step, 'brids')] or inner
+        triggers = self._triggers()
+        if not triggers and self.has_lost_requests:
+            return None
+        self._unknown.add(brid)
+        triggers = triggers or self._innermost_steps()
         if len(triggers) > 1:
             self._asked_early[brid] = builder_name
             return owner_around_all(triggers) or self
         return triggers[0] if triggers else self
+
+    def _triggers(self) -> list[Any]:
+        # the steps that may still trigger builds, or learn which they have triggered
+        steps = [step for step in self._innermost_steps() if hasattr(step, 'brids')]
+        return [step for step in steps if getattr(step, 'may_trigger', True)]
 
     def _running_steps(self) -> list[Any]:
         return [step for step in self.executedSteps if step.results is None]
@@ -338,6 +350,7 @@ class Build(upstream.Build, LockOwner):
             botmaster.awaited.add(brid, self, self.master.reactor.seconds())
         else:
             self._left_behind.add(brid)
+        self._unknown.discard(brid)
         asked_early = self._asked_early.pop(brid, None)
         if asked_early is not None:
             self._tell_owner_of(brid, asked_early)
@@ -380,6 +393,9 @@ class Build(upstream.Build, LockOwner):
     def awaits_no_more(self, brids: Iterable[int]) -> None:
         """Take note that its steps no longer wait for these requests."""
         botmaster = self.master.botmaster
+        if self.has_lost_requests and not self._triggers():
+            brids = {*brids, *self._unknown}  # no step will ever know these
+            self._unknown.clear()
         left = self.awaited.intersection(brids)
         # of some it may never have been told that a step waits for them, because of an error
         known = self._left_behind | {b for b in left if not botmaster.awaited.is_to_end(b)}

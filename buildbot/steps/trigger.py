@@ -28,6 +28,9 @@ class Trigger(upstream.Trigger):
     # whether its build had been stopped when it was last interrupted
     _was_stopped = False
 
+    #: whether it may still learn of a request that it has triggered
+    may_trigger = True
+
     @property
     def waits_for_builds(self) -> bool:
         # the builds that began last usually end last
@@ -78,6 +81,11 @@ class Trigger(upstream.Trigger):
             raise BuildStepCancelled  # while it asked which schedulers to trigger, or before
         return super().prepareSourcestampListForTrigger()
 
+    def addLogWithException(self, why: Any, logprefix: str = '') -> defer.Deferred[None]:
+        # a scheduler has failed, perhaps after it had stored the requests
+        self.build.has_lost_requests = True
+        return super().addLogWithException(why, logprefix)
+
     @defer.inlineCallbacks
     def run(self) -> Any:
         # how many requests it knew when it was stopped; one more may have been in the making
@@ -85,6 +93,7 @@ class Trigger(upstream.Trigger):
         try:
             results = yield super().run()
         finally:
+            self.may_trigger = False
             self.build.awaits_no_more(self.brids)
         if self.ended:
             # Its scheduler must have subscribed to the end of a request before that ends.

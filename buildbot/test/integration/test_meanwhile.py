@@ -627,6 +627,21 @@ class Meanwhile(DistributionCase):
         yield self.assert_all_done()
 
 
+class RequestingStep(GatedStep):
+    """As a user may write it: it requests a build of builder ``c``, and keeps its id to itself."""
+
+    @defer.inlineCallbacks
+    def run(self):
+        builder = self.build.builder.botmaster.builders['c']
+        yield self.master.data.updates.addBuildset(
+            waited_for=True,
+            builderids=[(yield builder.getBuilderId())],
+            sourcestamps=[s.asDict() for s in self.build.getAllSourceStamps()],
+            parent_buildid=self.build.buildid,
+        )
+        return (yield super().run())
+
+
 class LeftBehind(DistributionCase):
     """A triggered build for which nobody waits any longer has not begun yet."""
 
@@ -708,6 +723,61 @@ class LeftBehind(DistributionCase):
         self.end('clean')
         self.assertEqual(self.running(), 'd')
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        yield self.assert_all_done()
+
+    @parameterized.expand([('in line',), ('not looked at',), ('begun',)])
+    @defer.inlineCallbacks
+    def test_never_known(self, then):
+        """So does one that is stored although its step is told that this has failed."""
+        exclusive, other = self.lock.access('exclusive'), MasterLock('other').access('exclusive')
+        then_lock = GatedStep(self.gate('d'), name='d', locks=[exclusive])
+        builders = {
+            'p': {
+                'steps': [
+                    steps.Trigger(schedulerNames=['c'], waitForFinish=True),
+                    GatedStep(self.gate('clean'), alwaysRun=True),
+                ],
+                'locks': [exclusive],
+            },
+            'x': self.builder('x', other),
+            'c': {'steps': [GatedStep(self.gate('c')), then_lock]},
+        }
+        if then != 'begun':
+            builders['c'] = self.builder('c', exclusive, other)
+        workers = ['w1', 'w2', 'w3'] if then == 'in line' else ['w1', 'w2']
+        triggered = [schedulers.Triggerable(name='c', builderNames=['c'])]
+        yield self.setup_lab(builders, workers, schedulers=triggered)
+        if then != 'begun':
+            yield self.request('x')
+        make, answer = self.master.data.updates.addBuildset, defer.Deferred()
+
+        @defer.inlineCallbacks
+        def fail(**words):
+            made = yield make(**words)
+            if words['waited_for']:
+                yield answer
+                raise OSError('connection is lost')
+            return made
+
+        self.patch(self.master.data.updates, 'addBuildset', fail)
+        yield self.request('p')
+        answer.callback(None)
+        self.settle()
+        self.assertEqual(self.running(), 'c clean' if then == 'begun' else 'clean x')
+        self.end(self.running().replace('clean', '').strip())
+        self.assertEqual((self.running(), (yield self.owners(self.lock))), ('clean', (1, 1)))
+        self.end('clean')
+        self.assertEqual(self.running(), 'd' if then == 'begun' else 'c')
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
+    def test_of_other_step(self):
+        """One that a step of the user's own requests shares the locks of that step."""
+        access = self.lock.access('exclusive')
+        step = RequestingStep(self.gate('p'), locks=[access])
+        yield self.setup_lab({'p': {'steps': [step]}, 'c': self.builder('c', access)}, TWO)
+        yield self.request('p')
+        self.assertEqual((self.running(), (yield self.owners(self.lock))), ('c p', (2, 0)))
         yield self.assert_all_done()
 
     @defer.inlineCallbacks
