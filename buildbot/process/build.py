@@ -383,6 +383,12 @@ class Build(upstream.Build, LockOwner):
         for claim in list(key_of(self).claims):
             if claim.waiting:
                 claim.nest_anew(left)
+        # a build that is about to begin in it has not shared anything yet
+        self._look_anew([*self.master.botmaster.awaited.within(self), *self._unknown])
+
+    def _look_anew(self, brids: list[int]) -> None:
+        for builder in self.master.botmaster.builders.values() if brids else ():
+            builder.parent_has_changed(brids)
 
     def _look_for_knot(self, brid: int) -> None:
         # when its builder was last looked at, it may not have been known that a step waits for it
@@ -406,8 +412,7 @@ class Build(upstream.Build, LockOwner):
         for brid in left:
             botmaster.awaited.discard(brid)
             botmaster.knots.trust(brid)
-        for builder in botmaster.builders.values() if unended else ():
-            builder.parent_has_changed(unended)
+        self._look_anew(unended)
         for build in begun:
             if build is not None and not any(r.id in botmaster.awaited for r in build.requests):
                 build.nest_in(None)

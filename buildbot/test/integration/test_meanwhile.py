@@ -799,6 +799,38 @@ class LeftBehind(DistributionCase):
         yield self.assert_all_done()
 
     @defer.inlineCallbacks
+    def test_child_about_to_begin(self):
+        """Nor does what a build that has been left behind has triggered."""
+        slow, access = Slow(), self.lock.access('exclusive')
+        children = steps.Trigger(schedulerNames=['c'], waitForFinish=True)
+        builders = {
+            'p': {
+                'steps': [
+                    steps.Trigger(schedulerNames=['m'], waitForFinish=True),
+                    GatedStep(self.gate('clean'), alwaysRun=True),
+                ],
+                'locks': [access],
+            },
+            'm': {'steps': [children]},
+            'c': self.builder('c', access, canStartBuild=slow),
+        }
+        triggered = [schedulers.Triggerable(name=name, builderNames=[name]) for name in 'cm']
+        yield self.setup_lab(builders, THREE, schedulers=triggered)
+        yield self.request('p')
+        self.assertEqual((self.running(), len(slow.asked)), ('', 1))
+        yield self.reconfig_master(self.lab_config(builders, schedulers=triggered[:1]))
+        self.settle()
+        self.assertEqual(self.running(), 'clean')
+        slow.asked.pop(0)[0].callback(True)
+        self.settle()
+        self.assertEqual((self.running(), (yield self.owners(self.lock))), ('clean', (1, 1)))
+        self.end('clean')
+        slow.asked.pop(0)[0].callback(True)
+        self.settle()
+        self.assertEqual(self.running(), 'c')
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
     def test_locks_are_rendered(self):
         """Nor if it has left while the locks were rendered for a chooser of the user."""
         slow = Slow()
