@@ -200,7 +200,7 @@ class LockClaim(Claim):
         self._move()
 
     def nest_anew(self, left: Collection[Any]) -> None:
-        """Wait inside the owners that are around its own now.
+        """Wait inside the owners that are around its own now. Nothing is granted.
 
         :param left: the keys of those that were around it until now, of which some may still be.
         """
@@ -211,12 +211,9 @@ class LockClaim(Claim):
         for claims in self._listed_in:
             claims[self] = None
         known = {*left, *around}
-        pools = self.pools
         self.ancestors = [*around, *(key for key in self.ancestors if key not in known)]
         self._find_pools()
         self._move()
-        end_hopeless([self], [*{**pools, **self.pools}])
-        self.moved_out()
 
     def join_quarantine(self) -> None:
         """Wait inside the quarantine that has begun to hold one of its copies, if its owner may."""
@@ -393,6 +390,22 @@ class LockClaim(Claim):
         if d is not None:
             self.deferred = None
             d.callback(self.accesses[0][0])
+
+
+def nest_anew(claims: Sequence[LockClaim], left: Collection[Any]) -> None:
+    """Let waiting claims wait inside the owners that are around their own now.
+
+    None of them is granted anything before all of them have moved.
+
+    :param left: the keys of those that were around any of them until now; some may still be.
+    """
+    pools = {pool: None for claim in claims for pool in claim.pools}
+    for claim in claims:
+        claim.nest_anew(left)
+        pools.update(dict.fromkeys(claim.pools))
+    end_hopeless(claims, [*pools])
+    for claim in claims:
+        claim.moved_out()
 
 
 class BaseLock:

@@ -24,6 +24,7 @@ from buildbot.locking.copy import CircleError
 from buildbot.locking.copy import LockClaim
 from buildbot.locking.copy import LockError
 from buildbot.locking.copy import UnitsError
+from buildbot.locking.copy import nest_anew
 from buildbot.locking.owner import LockOwner
 from buildbot.locking.owner import key_of
 from buildbot.locking.owner import name_of_request
@@ -371,20 +372,25 @@ class Build(upstream.Build, LockOwner):
         elif builder is not None:
             builder.parent_has_changed([brid])
 
-    def nest_in(self, owner: LockOwner | None) -> None:
+    def nest_in(self, owner: LockOwner | None, others: Iterable[Build] = ()) -> None:
         """Share from now on what another owner holds, instead of the one around it until now.
 
         It keeps what it has shared until then.
 
         :param owner: the owner, or None for nobody.
+        :param others: builds that do the same at the same time, so that none of them takes what
+            another one leaves over.
         """
-        left = [key_of(each) for each in owners_around(self)]
-        self.lock_parent = owner
-        for claim in list(key_of(self).claims):
-            if claim.waiting:
-                claim.nest_anew(left)
-        # a build that is about to begin in it has not shared anything yet
-        self._look_anew([*self.master.botmaster.awaited.within(self), *self._unknown])
+        builds, awaited = [self, *others], self.master.botmaster.awaited
+        left = [key_of(each) for build in builds for each in owners_around(build)]
+        claims: dict[Any, None] = {}
+        for build in builds:
+            build.lock_parent = owner
+            claims.update((claim, None) for claim in key_of(build).claims if claim.waiting)
+        nest_anew([*claims], left)
+        # a build that is about to begin in them has not shared anything yet
+        for build in builds:
+            self._look_anew([*awaited.within(build), *build._unknown])
 
     def _look_anew(self, brids: list[int]) -> None:
         for builder in self.master.botmaster.builders.values() if brids else ():
@@ -412,10 +418,14 @@ class Build(upstream.Build, LockOwner):
         for brid in left:
             botmaster.awaited.discard(brid)
             botmaster.knots.trust(brid)
+        builds = [
+            build
+            for build in begun
+            if build is not None and not any(r.id in botmaster.awaited for r in build.requests)
+        ]
+        if builds:
+            builds[0].nest_in(None, builds[1:])
         self._look_anew(unended)
-        for build in begun:
-            if build is not None and not any(r.id in botmaster.awaited for r in build.requests):
-                build.nest_in(None)
 
     def step_ended(self) -> None:
         """Take note that a step has ended, or that no other step of a group begins for now."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 from parameterized import parameterized
 from sqlalchemy.exc import TimeoutError
@@ -731,7 +732,7 @@ class LeftBehind(DistributionCase):
         """So does one that is stored although its step is told that this has failed."""
         exclusive, other = self.lock.access('exclusive'), MasterLock('other').access('exclusive')
         then_lock = GatedStep(self.gate('d'), name='d', locks=[exclusive])
-        builders = {
+        builders: dict[str, Any] = {
             'p': {
                 'steps': [
                     steps.Trigger(schedulerNames=['c'], waitForFinish=True),
@@ -749,7 +750,8 @@ class LeftBehind(DistributionCase):
         yield self.setup_lab(builders, workers, schedulers=triggered)
         if then != 'begun':
             yield self.request('x')
-        make, answer = self.master.data.updates.addBuildset, defer.Deferred()
+        make = self.master.data.updates.addBuildset
+        answer: defer.Deferred[None] = defer.Deferred()
 
         @defer.inlineCallbacks
         def fail(**words):
@@ -886,6 +888,48 @@ class LeftBehind(DistributionCase):
         self.end('clean')
         self.assertEqual((self.running(), (yield self.owners(self.lock))), ('second', (1, 0)))
         yield self.assert_all_done()
+
+    @parameterized.expand([('request',), ('build',), ('step',)])
+    @defer.inlineCallbacks
+    def test_none_is_let_through(self, first):
+        """Nor does it take what one before it in line, which is left behind, too, leaves over."""
+        lock = MasterLock('lab', 2)
+        one, both = lock.access('counting'), lock.access('exclusive')
+        second: list[Any] = [
+            GatedStep(self.gate('first'), name='first'),
+            GatedStep(self.gate('second'), name='second', locks=[one]),
+        ]
+        large = GatedStep(self.gate('c'), locks=[both])
+        if first == 'step':
+            second[1:] = [steps.StepGroup(name='both', parallel=2, steps=[large, second[1]])]
+        builders: dict[str, Any] = {
+            'p': {
+                'steps': [
+                    steps.Trigger(schedulerNames=['b', 'c', 'd'], waitForFinish=True),
+                    GatedStep(self.gate('clean'), alwaysRun=True),
+                ],
+                'locks': [both],
+            },
+            'b': self.builder('b', one),
+            'c': self.builder('none') if first == 'step' else self.builder('c', both),
+            'd': {'steps': second},
+        }
+        if first == 'build':
+            builders['c'] = {'steps': [large]}
+        triggered = [schedulers.Triggerable(name=name, builderNames=[name]) for name in 'bcd']
+        yield self.setup_lab(builders, [*THREE, 'w4'], schedulers=triggered)
+        yield self.request('p')
+        if first == 'step':
+            self.end('none')
+        self.assertEqual(self.running(), 'b first')
+        self.end('first')
+        self.assertEqual(self.running(), 'b')
+        yield self.reconfig_master(self.lab_config(builders))
+        self.settle()
+        self.assertEqual(self.running(), 'b clean')
+        self.end('b')
+        self.assertEqual((self.running(), (yield self.owners(lock))), ('clean', (1, 2)))
+        yield self.assert_all_done(lock)
 
     @defer.inlineCallbacks
     def test_in_line_of_parent(self):
