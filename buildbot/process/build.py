@@ -381,18 +381,22 @@ class Build(upstream.Build, LockOwner):
         :param others: builds that do the same at the same time, so that none of them takes what
             another one leaves over.
         """
-        builds, awaited = [self, *others], self.master.botmaster.awaited
+        builds = [self, *others]
+        keys = [key_of(build) for build in builds]
         left = [key_of(each) for build in builds for each in owners_around(build)]
         claims: dict[Any, None] = {}
         for build in builds:
             build.lock_parent = owner
             claims.update((claim, None) for claim in key_of(build).claims if claim.waiting)
         nest_anew([*claims], left)
-        # a build that is about to begin in them has not shared anything yet
-        for build in builds:
-            self._look_anew([*awaited.within(build), *build._unknown])
+        # what is about to begin in them has not shared anything yet
+        brids: set[int] = set()
+        for build in self.master.botmaster.awaited.running:
+            if any(key_of(each) in keys for each in (build, *owners_around(build))):
+                brids |= build.awaited | build._unknown
+        self._look_anew(brids)
 
-    def _look_anew(self, brids: list[int]) -> None:
+    def _look_anew(self, brids: Collection[int]) -> None:
         for builder in self.master.botmaster.builders.values() if brids else ():
             builder.parent_has_changed(brids)
 

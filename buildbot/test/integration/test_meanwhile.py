@@ -800,11 +800,14 @@ class LeftBehind(DistributionCase):
         self.assertEqual(self.running(), 'c')
         yield self.assert_all_done()
 
+    @parameterized.expand([('trigger',), ('other',)])
     @defer.inlineCallbacks
-    def test_child_about_to_begin(self):
+    def test_child_about_to_begin(self, kind):
         """Nor does what a build that has been left behind has triggered."""
         slow, access = Slow(), self.lock.access('exclusive')
-        children = steps.Trigger(schedulerNames=['c'], waitForFinish=True)
+        children: BuildStep = steps.Trigger(schedulerNames=['c'], waitForFinish=True)
+        if kind == 'other':
+            children = RequestingStep(self.gate('m'))
         builders = {
             'p': {
                 'steps': [
@@ -819,17 +822,20 @@ class LeftBehind(DistributionCase):
         triggered = [schedulers.Triggerable(name=name, builderNames=[name]) for name in 'cm']
         yield self.setup_lab(builders, THREE, schedulers=triggered)
         yield self.request('p')
-        self.assertEqual((self.running(), len(slow.asked)), ('', 1))
+        rest = '' if kind == 'trigger' else ' m'
+        self.assertEqual((self.running(), len(slow.asked)), (rest.strip(), 1))
         yield self.reconfig_master(self.lab_config(builders, schedulers=triggered[:1]))
         self.settle()
-        self.assertEqual(self.running(), 'clean')
+        self.assertEqual(self.running(), f'clean{rest}')
         slow.asked.pop(0)[0].callback(True)
         self.settle()
-        self.assertEqual((self.running(), (yield self.owners(self.lock))), ('clean', (1, 1)))
+        self.assertEqual(
+            (self.running(), (yield self.owners(self.lock))), (f'clean{rest}', (1, 1))
+        )
         self.end('clean')
         slow.asked.pop(0)[0].callback(True)
         self.settle()
-        self.assertEqual(self.running(), 'c')
+        self.assertEqual(self.running(), f'c{rest}')
         yield self.assert_all_done()
 
     @defer.inlineCallbacks
