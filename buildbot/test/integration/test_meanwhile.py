@@ -750,20 +750,9 @@ class LeftBehind(DistributionCase):
         yield self.setup_lab(builders, workers, schedulers=triggered)
         if then != 'begun':
             yield self.request('x')
-        make = self.master.data.updates.addBuildset
-        answer: defer.Deferred[None] = defer.Deferred()
-
-        @defer.inlineCallbacks
-        def fail(**words):
-            made = yield make(**words)
-            if words['waited_for']:
-                yield answer
-                raise OSError('connection is lost')
-            return made
-
-        self.patch(self.master.data.updates, 'addBuildset', fail)
+        write = self.hold_write('addBuildset', lambda **words: words['waited_for'], is_done=True)
         yield self.request('p')
-        answer.callback(None)
+        write.held.errback(OSError('connection is lost'))
         self.settle()
         self.assertEqual(self.running(), 'c clean' if then == 'begun' else 'clean x')
         self.end(self.running().replace('clean', '').strip())
@@ -829,9 +818,7 @@ class LeftBehind(DistributionCase):
         self.assertEqual(self.running(), f'clean{rest}')
         slow.asked.pop(0)[0].callback(True)
         self.settle()
-        self.assertEqual(
-            (self.running(), (yield self.owners(self.lock))), (f'clean{rest}', (1, 1))
-        )
+        self.assertEqual((self.running(), (yield self.owners(self.lock))), (f'clean{rest}', (1, 1)))
         self.end('clean')
         slow.asked.pop(0)[0].callback(True)
         self.settle()

@@ -127,18 +127,25 @@ class HeldWrite:
     :param updates: the master's ``data.updates``.
     :param name: which kind of write.
     :param is_meant: tells from its arguments whether this is the one; the first such is held.
+    :param is_done: whether it is written at once, and only the answer waits.
     """
 
-    def __init__(self, updates: Any, name: str, is_meant: Callable[..., bool]) -> None:
+    def __init__(
+        self, updates: Any, name: str, is_meant: Callable[..., bool], is_done: bool = False
+    ) -> None:
         self.held: Any = None
+        self._is_done = is_done
         self._is_meant = is_meant
         self._write = getattr(updates, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.held is not None or not self._is_meant(*args, **kwargs):
             return self._write(*args, **kwargs)
-        self.held = defer.Deferred()
-        return self.held.addCallback(lambda _: self._write(*args, **kwargs))
+        held = self.held = defer.Deferred()
+        if self._is_done:
+            d = self._write(*args, **kwargs)
+            return d.addCallback(lambda made: held.addCallback(lambda _: made))
+        return held.addCallback(lambda _: self._write(*args, **kwargs))
 
 
 @updateMethod
@@ -360,10 +367,12 @@ class LabTestCase(RunFakeMasterTestCase):
         if is_long or not database.lock_hand.can_keep(branch):
             raise unittest.SkipTest('this database cannot have such a branch')
 
-    def hold_write(self, name: str, is_meant: Callable[..., bool]) -> HeldWrite:
-        """Hold the next write of a kind that is meant; others go through."""
+    def hold_write(
+        self, name: str, is_meant: Callable[..., bool], is_done: bool = False
+    ) -> HeldWrite:
+        """Hold the next write of a kind that is meant, or its answer; others go through."""
         updates = self.master.data.updates
-        held = HeldWrite(updates, name, is_meant)
+        held = HeldWrite(updates, name, is_meant, is_done)
         self.patch(updates, name, held)
         return held
 

@@ -72,6 +72,13 @@ class Database(Workers):
         self.held = self.hold_write(kind, lambda *args, **kwargs: True)
         return kind
 
+    def on_slow_answer(self) -> str | None:
+        """Let a step learn late, or never, of what it has triggered, though that is stored."""
+        if self.held is not None:
+            return None
+        self.held = self.hold_write('addBuildset', lambda **words: words['waited_for'], True)
+        return 'addBuildset'
+
     def on_write(self, fails: bool) -> str | None:
         if self.held is None or self.held.held is None:
             return None

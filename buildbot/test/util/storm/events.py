@@ -113,6 +113,7 @@ EVENTS: dict[str, tuple[int, Draw]] = {
         4,
         lambda d: (d.one(*SLOW),),
     ),
+    'slow_answer': (2, lambda d: ()),
     'write': (8, lambda d: (d.yes(0.4),)),
     'fail_writes': (2, lambda d: (d.one(0, 0, 1, 2, 3, 5, 8, 13), d.one(1, 1, 1, 2, 4))),
     # people
