@@ -150,8 +150,9 @@ def find_owner_around(builder: Any, buildrequest: BuildRequest) -> Any:
         return None
     running = builder.botmaster.awaited.running
     buildset = yield builder.master.data.get(('buildsets', str(buildrequest.bsid)))
-    for build in running:
-        if buildset and build.buildid == buildset['parent_buildid']:
+    parent = buildset['parent_buildid'] if buildset else None
+    for build in running if parent is not None else ():
+        if build.buildid == parent:  # a new build may have no id yet
             return build.lock_owner_of(buildrequest.id, builder.name)
     return None
 

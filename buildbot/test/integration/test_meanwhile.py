@@ -604,6 +604,19 @@ class Meanwhile(DistributionCase):
         self.assertEqual((yield self.owners(self.lock)), (1, 0))
 
     @defer.inlineCallbacks
+    def test_has_no_parent(self):
+        """A request that has to be waited for, and has no parent, is no child of a new build."""
+        yield self.start({'a': [self.all], 'b': [self.all]})
+        write = self.hold_write('addBuild', lambda **words: True)
+        yield self.request('a')
+        yield self.request('b', waited_for=True)
+        self.assertEqual((self.running(), (yield self.owners(self.lock))), ('', (1, 1)))
+        write.held.callback(None)
+        self.settle()
+        self.assertEqual(self.running(), 'a')
+        yield self.assert_all_done()
+
+    @defer.inlineCallbacks
     def test_added_builder(self):
         """A builder that has requests before it is configured keeps no other from its worker."""
         yield self.start({'h': [self.all], 'a': [self.all], 'b': []})

@@ -355,8 +355,9 @@ class LabTestCase(RunFakeMasterTestCase):
         builderid = yield self.master.data.updates.findBuilderId(builder)
         stamp: dict[str, Any] = dict.fromkeys(('codebase', 'repository', 'project'), '')
         stamp.update(branch=branch, revision=None)
+        words.setdefault('waited_for', False)
         _, brids = yield self.master.data.updates.addBuildset(
-            waited_for=False, builderids=[builderid], sourcestamps=[stamp], **words
+            builderids=[builderid], sourcestamps=[stamp], **words
         )
         self.settle()
         return brids[builderid]
