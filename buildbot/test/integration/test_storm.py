@@ -64,6 +64,46 @@ HISTORIES = {
         },
         (('request', 't', 'x', 0, ('w0',)), ('fail_writes', 7, 4), ('end', 1, 0)),
     ),
+    'build_that_its_step_never_knows': History(
+        {
+            'builders': {
+                'a': {
+                    'asks': (),
+                    'locks': (('n', 'exclusive', 1), ('m', 'exclusive', 1)),
+                    'steps': (('step', ()),),
+                    'workers': ('w0',),
+                },
+                'b': {
+                    'asks': (),
+                    'locks': (('m', 'exclusive', 1),),
+                    'steps': (('step', ()),),
+                    'workers': ('w1',),
+                },
+                't': {
+                    'asks': (),
+                    'locks': (('n', 'exclusive', 1),),
+                    'steps': (('trigger', ('a',)), ('clean', ())),
+                    'workers': ('w2',),
+                },
+            },
+            'collapseRequests': False,
+            'lateBinding': False,
+            'luck': 0,
+            'parentLendsPlace': False,
+            'plugin': False,
+            'prioritizeBuilders': False,
+            'workers': {
+                name: {'latent': False, 'most': 1, 'own': False} for name in ('w0', 'w1', 'w2')
+            },
+        },
+        (
+            ('request', 'b', 'x', 0, ('w1',)),
+            ('slow_answer',),
+            ('request', 't', 'x', 0, ('w2',)),
+            ('write', True),
+            ('end', 0, 0),
+        ),
+    ),
     'wait_by_hand_for_what_nobody_knows': History(
         {
             'builders': {

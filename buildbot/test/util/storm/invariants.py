@@ -50,6 +50,7 @@ class Invariants(Sight):
         """Forget what was known of copies, for there is a new master."""
         self._allowed: dict[Any, int] = {}
         self.kept: dict[Any, set[int | None]] = {}
+        self._shared: dict[Any, set[tuple[Any, Any]]] = {}
 
     def watch_for_leftovers(self) -> None:
         """Look after each call of the reactor, from now on, for what has no living owner.
@@ -90,6 +91,7 @@ class Invariants(Sight):
             self._check_owners(copy)
             self._check_exclusive(copy, holders)
             self._check_units(copy, holders)
+            self._check_shared(copy, holders)
             if isinstance(copy, RealPool):
                 self._check_resources(copy, holders)
             self._check_by_hand(copy, holders)
@@ -138,6 +140,21 @@ class Invariants(Sight):
         most = max(copy.maxCount, self._allowed.get(copy, 0), by_hand)
         self.assertLessEqual(units, most, f'{copy} is held by {copy.owners}')
         self._allowed[copy] = units
+
+    def _check_shared(self, copy: Any, holders: Holders) -> None:
+        # a child may begin to share only while a step waits for it, but may go on to do so
+        before = self._shared.get(copy, set())
+        pairs: set[tuple[Any, Any]] = set()
+        for one, other in permutations(copy.owners, 2):
+            child, parent = (o.build if isinstance(o, BuildStep) else o for o in (one, other))
+            if child is parent or not holders.is_inside(one, other):
+                continue
+            pair = child.request if isinstance(child, Reservation) else child.requests[0], parent
+            pairs.add(pair)
+            steps = [step for step in parent.executedSteps if step.results is None]
+            if pair not in before and not any(hasattr(step, 'schedulerNames') for step in steps):
+                self.fail(f'{one} has begun to share {copy} with {parent}, which waits for none')
+        self._shared[copy] = pairs
 
     def _check_resources(self, copy: Any, holders: Holders) -> None:
         for owner in copy.owners:
