@@ -195,7 +195,7 @@ class Claim(Waiter):
             released = [h for h in released if h not in kept]
         freed: list[Pool] = []
         moved: Sequence[Claim] = ()  # those that waited in a holding that is given back
-        kept_out: Sequence[Claim] = ()  # those that may never have enough units now
+        kept_out: Sequence[Claim] = ()  # those inside it that wait for units with names
         for holding in released:
             pool: Any = holding.pool  # a lane is a pool with more methods
             if holding.inside:
@@ -213,6 +213,7 @@ class Claim(Waiter):
         if moved or kept_out:
             for claim in dict.fromkeys(moved):
                 claim._move()
+            for claim in dict.fromkeys((*moved, *kept_out)):
                 claim.moved_out()
             end_hopeless(dict.fromkeys((*moved, *kept_out)), freed)
         else:

@@ -421,11 +421,12 @@ class Lane(Pool):
         self.lock.remove(holding)
 
     def left_behind(self, holding: NamedHolding) -> Iterator[Any]:
-        """Yield the claims that may be hopeless, now that this holding around them has ended."""
-        if holding.bits & ~self.lock.offered:
-            for claim in self.lock.claims():
-                if holding.owner in claim.ancestors:
-                    yield claim
+        """Yield the claims that have waited inside this holding, which has ended."""
+        lanes: Iterable[Any] = self.lock.busy
+        for lane in lanes:
+            if holding.owner in lane.ancestors:
+                for line in lane.lines.values():
+                    yield from line
 
     def around(self) -> Iterator[Pool]:
         yield self

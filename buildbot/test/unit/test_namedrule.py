@@ -366,6 +366,22 @@ class Tables(unittest.SynchronousTestCase):
         pool.claims['a'].end()
         self.assertEqual((told, claim.waiting), (['a.c'], False))
 
+    def test_moved_out(self):
+        """Who waits inside a holding that ends is told, since it may be in a circle now."""
+        pool = Pool()
+        told = []
+
+        class Told(Claim):
+            def moved_out(self):
+                told.append(self.owner)
+
+        pool.ask('a', '2 of 1 | 2')
+        pool.ask('a.b', '2 of 1 | 2')
+        for owner, ancestors in (('a.c', ['a']), ('x', [])):
+            Told(owner, [NamedWant(pool.lock, False, parts_of('1 of 1'))], 0, ancestors).enter()
+        pool.claims['a'].end()
+        self.assertEqual(told, ['a.c'])
+
     def test_kept_since(self):
         """What is kept for one, since another got what it needs, goes to nobody; all go on."""
         pool = Pool()
