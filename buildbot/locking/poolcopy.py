@@ -34,6 +34,7 @@ from buildbot.locking.pool import Want
 from buildbot.locking.queue import serve
 from buildbot.locking.resource import Part
 from buildbot.locking.resource import Resource
+from buildbot.util.eventual import eventually
 
 
 class ResourceCopy(BaseLock):
@@ -203,6 +204,10 @@ class RealPool(BaseLock, FoundByName):
             if rival._rule.keep_out(rival._names_elsewhere()):
                 serve([*rival._rule.busy])
                 BaseLock.announce_release(rival)
+                if rival.is_held_exclusively:
+                    # who holds all of it may have got what is waited for elsewhere
+                    for claim in (c for lock in rival._rivals for c in lock._rule.claims()):
+                        eventually(claim.fail_in_circle)
 
     def announce(self, news: str) -> None:
         super().announce(news)

@@ -437,6 +437,41 @@ class Moved(PoolCase):
         yield self.assert_all_done(bench, shelf)
 
     @defer.inlineCallbacks
+    def test_circle_by_return(self):
+        """A step fails that would wait for a board which its build has, since it was given back."""
+        bench, shelf = (
+            ResourcePool('bench', [Resource('1')]),
+            ResourcePool('shelf', [Resource('2')]),
+        )
+        other = MasterLock('other').access('exclusive')
+        later = GatedStep(self.gate('later'), name='later', locks=[bench.access(), other])
+        of_all = {'steps': [GatedStep(self.gate('all')), later]}
+        yield self.setup_lab(
+            {
+                'x': self.builder('x', bench.access()),
+                'y': self.builder('y', other),
+                'all': {**of_all, 'locks': [shelf.access(exclusive=True)]},
+            },
+            workers=['w1', 'w2', 'w3'],
+        )
+        for name in ('x', 'y', 'all'):
+            yield self.request(name)
+        worker = self.worker_of('all')
+        self.end('all')
+        self.assertEqual(self.running(), 'x y')
+        shelf = ResourcePool('shelf', [Resource('1'), Resource('2')])
+        yield self.reconfig({'new': self.builder('new', shelf.access())})
+        self.end('x')
+        yield flushEventualQueue()
+        [error] = self.flushLoggedErrors(CircleError)
+        self.assertEqual(
+            str(error.value),
+            "these would wait for one another forever: step 'later' of all #1 on"
+            f' {worker} waits for bench held by all #1, other held by y #1',
+        )
+        yield self.assert_all_done(bench, shelf)
+
+    @defer.inlineCallbacks
     def test_circle_of_triggered(self):
         """A build that would wait for a board which the build around it has fails, and says so."""
         trigger = steps.Trigger(schedulerNames=['t'], waitForFinish=True)
