@@ -751,7 +751,7 @@ def would_do(
         claim = LockClaim(owner, accesses)
     except UnitsError:
         return False
-    holders = {holder for want in claim.wants for holder in want.lock.held}
+    holders = {holder for want in claim.wants for holder in want.lock.holders()}
     return claim.can_be_met(holders.difference(other.owner for other in others))
 
 

@@ -11,6 +11,7 @@ from twisted.python import log
 
 from buildbot.locking.copy import CircleError
 from buildbot.locking.copy import LockError
+from buildbot.locking.copy import would_do
 from buildbot.locking.resource import Resource
 from buildbot.locks import MasterLock
 from buildbot.plugins import schedulers
@@ -323,6 +324,17 @@ class Moved(PoolCase):
         self.assertEqual(len(self.gates['y'].running), 1)
         self.end('y')
         yield self.assert_all_done(self.new)
+
+    @defer.inlineCallbacks
+    def test_would_not_do(self):
+        """Nobody gives up a lock for who could not go on, since it also waits for the board."""
+        yield self.start_moving('y')
+        yield self.move()
+        lock = yield self.real(self.new)
+        wanted = [(lock, self.new.access())]
+        self.assertFalse(would_do('somebody', wanted, []))
+        self.end('y')
+        self.assertTrue(would_do('somebody', wanted, []))
 
     @defer.inlineCallbacks
     def test_older_build(self):
