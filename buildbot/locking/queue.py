@@ -12,6 +12,7 @@ from typing import Iterator
 from typing import Sequence
 
 from buildbot.locking import turns
+from buildbot.locking.deadlock import fits
 from buildbot.locking.fronts import Fronts
 from buildbot.locking.order import Order
 from buildbot.locking.pool import Lock
@@ -81,8 +82,7 @@ class Waiter:
                     yield other.as_wait()
             for nested in pool.lock.busy:
                 if nested is not pool and is_pressed(pool, nested):
-                    for line in nested.lines.values():
-                        yield from (other.as_wait() for other in line)
+                    yield from pressing(nested, fronts, left)
 
     def as_wait(self) -> Any:
         """Return the wait that is over when this is granted: its own, or one with several ways."""
@@ -278,6 +278,17 @@ def is_pressed(pool: Pool, nested: Pool) -> bool:
             if not nested.fits(want.exclusive, want.units):
                 return True
     return False
+
+
+def pressing(nested: Pool, fronts: Fronts, left: Container[Any] | None) -> Iterator[Any]:
+    """Yield waits in a nested pool that others outside have to wait for.
+
+    :param left: the waits that matter; None stands for all, whoever holds anything now.
+    """
+    for other in (claim for line in nested.lines.values() for claim in line):
+        # what fits as soon as all who need not wait have let go keeps nobody out from then on
+        if left is None or not fits(nested, other.pools[nested], fronts.stuck):
+            yield other.as_wait()
 
 
 def overtaken(pools: Iterable[Pool], claim: Waiter) -> dict[Waiter, None]:

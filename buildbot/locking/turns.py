@@ -177,7 +177,11 @@ def ahead(lane: Any, claim: Any, fronts: Any, left: Container[Any] | None) -> It
         waits: list[Any] = []
         if others_around > around:
             if is_pressing(other):
-                waits = [c.as_wait() for line in other.lines.values() for c in line]
+                lines = other.lines.values()
+                if left is not None and other.can(left_over(other, fronts), fronts.stuck):
+                    # there are enough as soon as all who need not wait have let go
+                    lines = [other.alone or (), other.draining]
+                waits = [c.as_wait() for line in lines for c in line]
         elif others_around == around:
             for line in other.lines.values():
                 if line is other.alone or line is claim.line:
@@ -191,7 +195,10 @@ def ahead(lane: Any, claim: Any, fronts: Any, left: Container[Any] | None) -> It
         if waits:
             found.update(dict.fromkeys(waits))
             units |= other.usable
-    stuck = fronts.stuck
-    left_over = lane.left_by(fronts.held_of(lane.lock), stuck) & ~units
-    if left is None or not lane.can(left_over, stuck):
+    if left is None or not lane.can(left_over(lane, fronts) & ~units, fronts.stuck):
         yield from found
+
+
+def left_over(lane: Any, fronts: Any) -> int:
+    """Return the set of the units that would do for a lane if only the stuck owners held any."""
+    return lane.left_by(fronts.held_of(lane.lock), fronts.stuck)

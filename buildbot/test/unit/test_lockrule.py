@@ -701,6 +701,19 @@ class Deadlocks(unittest.SynchronousTestCase):
                 'p.s y.s z.s',
             ),
             (
+                'behind_who_needs_more_inside_for_now',
+                {'A': 3, 'B': 1},
+                [
+                    ('q', {'A': 1}),
+                    ('a', {'A': 1}),
+                    ('a.c', {'A': 1}),
+                    ('x', {'B': 1}),
+                    ('a.b', {'A': 2, 'B': 1}),
+                    ('x.s', {'A': 2}),
+                ],
+                '',
+            ),
+            (
                 'siblings_in_one_holding',
                 {'A': 1},
                 [('a', {'A': ALL}), ('a.s', {'A': ALL}), ('a.t', {'A': ALL})],

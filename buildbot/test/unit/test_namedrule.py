@@ -445,6 +445,18 @@ class Tables(unittest.SynchronousTestCase):
         second = pool.ask('c.s', '1')
         self.assertEqual(find_deadlock(second, pool.waits_of), [second, first])
 
+    def test_no_circle_behind_who_needs_more_inside_for_now(self):
+        """Claims inside a holder keep nothing from others once there is enough for all of them."""
+        pool = Pool()
+        for owner, text in (('q', '1 of 3'), ('a', '1 of 2'), ('a.c', '1 of 2')):
+            pool.ask(owner, text)
+        pool.ask('x', None, other=True)
+        pool.ask('a.b', '2 of 2 | 3 | 4', other=True)
+        last = pool.ask('x.s', '1 of 3')
+        self.assertEqual(find_deadlock(last, pool.waits_of), [])
+        pool.claims['q'].end()
+        self.assertTrue(last.holds)
+
     @parameterized.expand([('of_something', BOARDS), ('of_nothing', [])])
     def test_whole_pool_after_whole_pool(self, _, resources):
         """Who wants the whole pool waits forever for one that has it only if that one does."""

@@ -14,6 +14,7 @@ from buildbot.locking.pool import Want
 from buildbot.locking.queue import PATIENCE
 from buildbot.locking.queue import is_closed
 from buildbot.locking.queue import is_pressed
+from buildbot.locking.queue import pressing
 from buildbot.locking.queue import serve_pool
 
 
@@ -35,8 +36,7 @@ class Waiter:
                     yield other.as_wait()
             for nested in pool.lock.busy:
                 if nested is not pool and is_pressed(pool, nested):
-                    for line in nested.lines.values():
-                        yield from (other.as_wait() for other in line)
+                    yield from pressing(nested, fronts, left)
 
 
 def has_turn(pool: Pool, want: Want, place: Any, choice: Any = None) -> bool:
