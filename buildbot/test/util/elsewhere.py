@@ -5,26 +5,35 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from buildbot.process.results import SUCCESS
 from buildbot.test.util.pace import PacedCase
 
 
-def claim_elsewhere(case: PacedCase, brid: int, is_told: bool = True) -> None:
+def claim_elsewhere(case: PacedCase, brid: int, is_told: bool = True) -> bool:
     """Let another master claim a request.
 
     :param is_told: whether this master hears of it.
+    :returns: whether it could; it is too late if this master has claimed the request by then.
     """
     db = case.master.db
     other = case.at_once(db.masters.findMasterId('other:elsewhere'))
 
-    def claim(conn: Any) -> None:
+    def claim(conn: Any) -> bool:
         row = {'brid': brid, 'masterid': other, 'claimed_at': int(case.reactor.seconds())}
-        conn.execute(db.model.buildrequest_claims.insert(), [row])
+        try:
+            conn.execute(db.model.buildrequest_claims.insert(), [row])
+        except sa.exc.IntegrityError:
+            conn.rollback()
+            return False
         conn.commit()
+        return True
 
-    case.at_once(db.pool.do(claim))
-    if is_told:
+    is_claimed: bool = case.at_once(db.pool.do(claim))
+    if is_claimed and is_told:
         tell_from_elsewhere(case, brid, 'claimed')
+    return is_claimed
 
 
 def complete_elsewhere(case: PacedCase, brid: int, gives_back: bool = False) -> None:

@@ -124,7 +124,8 @@ class Masters(Changes):
         if row is None:
             return None
         brid = row['buildrequestid']
-        claim_elsewhere(self, brid, is_told)
+        if not claim_elsewhere(self, brid, is_told):
+            return f'comes too late for request {brid}'
         self.taken_by_other.append(brid)
         if not is_told:
             self.unheard.add(brid)
