@@ -199,8 +199,9 @@ def where_wanted(collapse: Callable[..., Any]) -> Callable[..., Any]:
     """Let new requests be compared with older ones only if a builder collapses requests."""
 
     def maybe_collapse(collapser: Any) -> Any:
-        builders = collapser.master.botmaster.builders.values()
-        if any(builder.config and builder.getCollapseRequestsFn() for builder in builders):
+        master = collapser.master
+        said = [b.config.collapseRequests for b in master.botmaster.builders.values() if b.config]
+        if any((master.config.collapseRequests if s is None else s) is not False for s in said):
             return collapse(collapser)
         return defer.succeed([])
 

@@ -39,3 +39,4 @@ class BotMaster(upstream.BotMaster):
         self.knots.use_config(self.master.config)
         hand = yield Hand.getService(self)
         yield hand.restore()  # there is no worker before the first reconfig has ended
+        hand.holds.end_overdue()
