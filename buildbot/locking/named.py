@@ -194,16 +194,25 @@ class NamedLock(Lock):
 
     def _keep_from_rivals(self, resources: Iterable[Resource]) -> None:
         for rival in self.rivals:
-            rival.keep_out(rival.elsewhere.union(resource.name for resource in resources))
+            rival._keep_out(rival.elsewhere.union(resource.name for resource in resources))
 
     def _is_free(self, unit: Unit) -> bool:
         return not unit.stack and unit.resource.name not in self.elsewhere
 
-    def keep_out(self, names: frozenset[str]) -> bool:
-        """Let nobody have the resources with these names. Nothing is granted.
+    def meet(self, other: NamedLock) -> None:
+        """Have another pool as a rival, because some of its resources have names of these."""
+        self.rivals.add(other)
+        other.rivals.add(self)
 
-        :returns: whether that is news.
+    def look_elsewhere(self) -> bool:
+        """Let nobody have here what somebody has as a resource of a rival. Nothing is granted.
+
+        :returns: whether that has changed.
         """
+        units = (unit for rival in self.rivals for unit in rival.units.values())
+        return self._keep_out(frozenset(unit.resource.name for unit in units if unit.stack))
+
+    def _keep_out(self, names: frozenset[str]) -> bool:
         if names == self.elsewhere:
             return False
         self.elsewhere = names

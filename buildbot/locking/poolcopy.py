@@ -8,7 +8,6 @@ from typing import ClassVar
 from typing import Iterable
 from typing import Iterator
 from typing import Sequence
-from weakref import WeakSet
 from weakref import WeakValueDictionary
 
 from buildbot.locking.copies import FoundByName
@@ -150,8 +149,6 @@ class RealPool(BaseLock, FoundByName):
         self._rule: NamedLock = NamedLock(name)
         #: those of its resources, by name, that people hold or have taken out of use
         self.copies: WeakValueDictionary[str, ResourceCopy] = WeakValueDictionary()
-        # the pools that have, or have had, a resource with the name of one of these
-        self._rivals: WeakSet[RealPool] = WeakSet()
 
     def copy_on(self, workername: str) -> RealPool:
         """Return the copy for builds on a worker: the only one."""
@@ -179,34 +176,33 @@ class RealPool(BaseLock, FoundByName):
 
     def _find_rivals(self, resources: Iterable[Resource]) -> None:
         names = {resource.name for resource in resources}
+        for pool in self._pools():
+            known = {unit.resource.name for unit in pool._rule.units.values()}
+            if pool is not self and names & known:
+                self._rule.meet(pool._rule)
+        self._rule.look_elsewhere()
+
+    def _pools(self) -> list[RealPool]:
         in_use: Any = self.in_use
-        for lock in in_use.by_name() if in_use is not None else ():
-            if isinstance(lock, RealPool) and lock is not self and names & lock.names.keys():
-                self._rivals.add(lock)
-                lock._rivals.add(self)
-                self._rule.rivals.add(lock._rule)
-                lock._rule.rivals.add(self._rule)
-        self._rule.elsewhere = self._names_elsewhere()
+        locks = in_use.by_name() if in_use is not None else ()
+        return [lock for lock in locks if isinstance(lock, RealPool)]
 
     @property
-    def names(self) -> dict[str, bool]:
-        """The names of its resources, and whether somebody has each of them."""
-        return {unit.resource.name: bool(unit.stack) for unit in self._rule.units.values()}
-
-    def _names_elsewhere(self) -> frozenset[str]:
-        known = (item for rival in self._rivals for item in rival.names.items())
-        return frozenset(name for name, is_held in known if is_held)
+    def _rivals(self) -> list[RealPool]:
+        # the pools that have, or have had, a resource with the name of one of these
+        rules = self._rule.rivals
+        return [pool for pool in self._pools() if pool._rule in rules] if rules else []
 
     def _tell_rivals(self) -> None:
         # A reconfig may move a resource to another pool while somebody has it. Until it is given
         # back, nobody else gets it there.
-        for rival in list(self._rivals):
-            if rival._rule.keep_out(rival._names_elsewhere()):
+        for rival in self._rivals:
+            if rival._rule.look_elsewhere():
                 serve([*rival._rule.busy])
                 BaseLock.announce_release(rival)
                 if rival.is_held_exclusively:
                     # who holds all of it may have got what is waited for elsewhere
-                    for claim in (c for lock in rival._rivals for c in lock._rule.claims()):
+                    for claim in (c for rule in rival._rule.rivals for c in rule.claims()):
                         eventually(claim.fail_in_circle)
 
     def announce(self, news: str) -> None:

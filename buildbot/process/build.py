@@ -14,6 +14,7 @@ from typing import Collection
 from typing import Container
 from typing import Iterable
 from typing import Iterator
+from typing import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 from twisted.internet import defer
@@ -96,12 +97,11 @@ class Build(upstream.Build, LockOwner):
         self._is_counted = False
         #: the worker locks of its builder's steps
         self.step_locks = StepLocks()
-        # by id of a request that got a look before the step that triggered it knew: its builder
-        self._asked_early: dict[int, str] = {}
         #: whether a step could not learn the ids of requests that it has triggered
         self.has_lost_requests: bool = False
-        # requests that got a look before the step that triggered them knew, if it ever does
-        self._unknown: set[int] = set()
+        # by id, requests that got a look before the step that triggered them knew, if it ever does:
+        # the builder to tell if that can have been one of several steps
+        self._unknown: dict[int, str | None] = {}
         #: the requests that its steps have triggered and wait for
         self.awaited: set[int] = set()
         # those that they do not wait for any longer, or never did
@@ -263,10 +263,10 @@ class Build(upstream.Build, LockOwner):
         triggers = self._triggers()
         if not triggers and self.has_lost_requests:
             return None
-        self._unknown.add(brid)
+        self._unknown.setdefault(brid, None)
         triggers = triggers or self._innermost_steps()
         if len(triggers) > 1:
-            self._asked_early[brid] = builder_name
+            self._unknown[brid] = builder_name
             return owner_around_all(triggers) or self
         return triggers[0] if triggers else self
 
@@ -351,8 +351,7 @@ class Build(upstream.Build, LockOwner):
             botmaster.awaited.add(brid, self, self.master.reactor.seconds())
         else:
             self._left_behind.add(brid)
-        self._unknown.discard(brid)
-        asked_early = self._asked_early.pop(brid, None)
+        asked_early = self._unknown.pop(brid, None)
         if asked_early is not None:
             self._tell_owner_of(brid, asked_early)
         if brid in self.awaited:
@@ -368,37 +367,9 @@ class Build(upstream.Build, LockOwner):
         botmaster = self.master.botmaster
         begun, builder = botmaster.awaited.build_of(brid), botmaster.builders.get(builder_name)
         if begun is not None:
-            begun.nest_in(self.lock_owner_of(brid, builder_name))
+            nest_in(self.lock_owner_of(brid, builder_name), [begun])
         elif builder is not None:
             builder.parent_has_changed([brid])
-
-    def nest_in(self, owner: LockOwner | None, others: Iterable[Build] = ()) -> None:
-        """Share from now on what another owner holds, instead of the one around it until now.
-
-        It keeps what it has shared until then.
-
-        :param owner: the owner, or None for nobody.
-        :param others: builds that do the same at the same time, so that none of them takes what
-            another one leaves over.
-        """
-        builds = [self, *others]
-        keys = [key_of(build) for build in builds]
-        left = [key_of(each) for build in builds for each in owners_around(build)]
-        claims: dict[Any, None] = {}
-        for build in builds:
-            build.lock_parent = owner
-            claims.update((claim, None) for claim in key_of(build).claims if claim.waiting)
-        nest_anew([*claims], left)
-        # what is about to begin in them has not shared anything yet
-        brids: set[int] = set()
-        for build in self.master.botmaster.awaited.running:
-            if any(key_of(each) in keys for each in (build, *owners_around(build))):
-                brids |= build.awaited | build._unknown
-        self._look_anew(brids)
-
-    def _look_anew(self, brids: Collection[int]) -> None:
-        for builder in self.master.botmaster.builders.values() if brids else ():
-            builder.parent_has_changed(brids)
 
     def _look_for_knot(self, brid: int) -> None:
         # when its builder was last looked at, it may not have been known that a step waits for it
@@ -428,8 +399,8 @@ class Build(upstream.Build, LockOwner):
             if build is not None and not any(r.id in botmaster.awaited for r in build.requests)
         ]
         if builds:
-            builds[0].nest_in(None, builds[1:])
-        self._look_anew(unended)
+            nest_in(None, builds)
+        look_anew(botmaster, unended)
 
     def step_ended(self) -> None:
         """Take note that a step has ended, or that no other step of a group begins for now."""
@@ -713,3 +684,33 @@ class Build(upstream.Build, LockOwner):
             return
 
         super().addStepsAfterCurrentStep(step_factories)
+
+
+def nest_in(owner: LockOwner | None, builds: Sequence[Build]) -> None:
+    """Let builds share what another owner holds, instead of the one around them until now.
+
+    They keep what they have shared until then. None of them takes what another one leaves over.
+
+    :param owner: the owner, or None for nobody.
+    :param builds: at least one, all of one master.
+    """
+    keys = [key_of(build) for build in builds]
+    left = [key_of(each) for build in builds for each in owners_around(build)]
+    claims: dict[Any, None] = {}
+    for build in builds:
+        build.lock_parent = owner
+        claims.update((claim, None) for claim in key_of(build).claims if claim.waiting)
+    nest_anew([*claims], left)
+    # what is about to begin in them has not shared anything yet
+    botmaster = builds[0].master.botmaster
+    brids: set[int] = set()
+    for build in botmaster.awaited.running:
+        if any(key_of(each) in keys for each in (build, *owners_around(build))):
+            brids |= build.awaited | build._unknown.keys()
+    look_anew(botmaster, brids)
+
+
+def look_anew(botmaster: Any, brids: Collection[int]) -> None:
+    """Tell all builders that what is around these requests has changed."""
+    for builder in botmaster.builders.values() if brids else ():
+        builder.parent_has_changed(brids)

@@ -10,16 +10,17 @@ from twisted.internet import defer
 
 from buildbot.process.eye.use import Use
 
+#: the most units that every database can keep
+MOST_UNITS = 2**31 - 1
+
 
 class UseRows:
     """Makes rows of uses, and finds the ids for them. It does not write the rows.
 
     :cvar most: how many copies' ids are kept.
-    :cvar most_units: how many units a row can tell of; not every database keeps larger numbers.
     """
 
     most = 10_000
-    most_units = 2**31 - 1
 
     def __init__(self) -> None:
         # by the names of lock and copy
@@ -57,7 +58,7 @@ class UseRows:
                     'worker': owner.worker,
                     'branch': owner.branch,
                     'mode': use.mode,
-                    'units': min(use.units, self.most_units),
+                    'units': min(use.units, MOST_UNITS),
                     'nested': int(use.nested),
                     'waiting_since': use.waiting_since,
                     'held_since': use.held_since,

@@ -12,6 +12,7 @@ from buildbot.locking.copies import definition_of
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import in_units
 from buildbot.locking.copy import is_number_of_units
+from buildbot.process.eye.userows import MOST_UNITS
 from buildbot.process.hand.hold import Taking
 from buildbot.process.hand.version import time_of_day
 from buildbot.process.hand.version import what_has_changed
@@ -20,9 +21,6 @@ from buildbot.process.hand.version import what_has_changed
 LONGEST = 1000
 
 DAY = 86400
-
-#: the most units that every database can keep
-MOST_UNITS = 2**31 - 1
 
 #: the most seconds until the end of a hold; an extension may move the end on
 FURTHEST = 366 * DAY

@@ -104,12 +104,6 @@ class Pool:
         return ' '.join(f'{name}:{self.got(name)}' for name in live)
 
 
-def be_rivals(one: NamedLock, other: NamedLock) -> None:
-    """Say that two pools have, or may have, resources with the same names."""
-    one.rivals.add(other)
-    other.rivals.add(one)
-
-
 class Tables(unittest.SynchronousTestCase):
     """Each row: who asks in turn for what, who has what then; who ends, who has what then."""
 
@@ -320,15 +314,15 @@ class Tables(unittest.SynchronousTestCase):
     def test_moved_to_who_has_all(self):
         """Who has the whole pool has one that was held through another pool once it is free."""
         former, pool = Pool(BOARDS[:1]), Pool(BOARDS[1:2])
-        be_rivals(former.lock, pool.lock)
+        former.lock.meet(pool.lock)
         held = former.ask('a', '1')
         pool.ask('b', ALL)
-        pool.lock.keep_out(frozenset('1'))
+        pool.lock.look_elsewhere()
         set_resources(pool.lock, BOARDS[:2])
         inside = pool.ask('b.s', '1 of 1')
         self.assertEqual((pool.got('b'), inside.holds), ('2', False))
         held.end()
-        pool.lock.keep_out(frozenset())
+        pool.lock.look_elsewhere()
         self.assertEqual((pool.got('b'), pool.ask('c', '1').holds), ('21', False))
         self.assertFalse(former.ask('a', '1').holds)
         inside.serve()
@@ -338,13 +332,13 @@ class Tables(unittest.SynchronousTestCase):
     def test_of_two_pools(self, _, resources, got):
         """Who wants some of two pools has a resource that both have twice only if it must."""
         pools = [Pool(BOARDS[:1]), Pool(resources)]
-        be_rivals(*(pool.lock for pool in pools))
+        pools[0].lock.meet(pools[1].lock)
         claim = Claim('a', [NamedWant(pool.lock, False, parts_of('1'), None) for pool in pools])
         self.assertTrue(claim.enter())
         self.assertEqual([r.name for h in claim.holdings for r in h.resources], ['1', got])
         claim.end()
         for pool in pools:
-            pool.lock.keep_out(frozenset())
+            pool.lock.look_elsewhere()
             self.assertEqual((pool.lock.used, pool.ask('b', ALL).holds), (0, True))
             pool.claims['b'].end()
 
