@@ -34,7 +34,8 @@ class BuildRequestCollapser(upstream.BuildRequestCollapser):
     def _getUnclaimedBrs(self, builderid: int) -> Any:
         # there may be thousands; without merging, a new request must not read them all
         builder = self.master.botmaster.getBuilderById(builderid)
-        if builder is not None and not builder.getCollapseRequestsFn():
+        said = None if builder is None else builder.config.collapseRequests
+        if (self.master.config.collapseRequests if said is None else said) is False:
             return []
         return (yield super()._getUnclaimedBrs(builderid))
 

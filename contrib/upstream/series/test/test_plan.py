@@ -400,6 +400,7 @@ class Files(unittest.SynchronousTestCase):
             ('imported', 'Module "buildbot.locks" has no attribute "upstream"', 'attr-defined'),
             ('spoken_of', 'Name "upstream" is not defined', 'name-defined'),
             ('member', '"Lamp" has no attribute "dim"', 'attr-defined'),
+            ('of_release', '"Builder" has no attribute "dim"', 'attr-defined'),
             ('of_some', 'Item "Lamp" of "Lamp | None" has no attribute "dim"', 'union-attr'),
         ]
     )
