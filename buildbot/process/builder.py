@@ -411,6 +411,7 @@ class Builder(upstream.Builder):
         known = worker.workerforbuilders.get(self.name)
         if known is not None and (known in self.workers or known in self.attaching_workers):
             return self
+        conn = worker.conn
         workerforbuilder = WorkerForBuilder(self)
         self.attaching_workers.append(workerforbuilder)
         try:
@@ -418,6 +419,7 @@ class Builder(upstream.Builder):
             self.attaching_workers.remove(workerforbuilder)
         except Exception as e:
             log.err(e, 'worker failed to attach')
+            worker.lose_soon(conn)
             return None
         self.workers.append(workerforbuilder)
         return self

@@ -260,16 +260,14 @@ class AbstractWorker(upstream.AbstractWorker):
                 # no builder would ever get this worker; it reconnects after the connection is lost
                 conn.loseConnection()
 
-    @defer.inlineCallbacks
-    def attachBuilder(self, builder: Any) -> Any:
-        conn = self.conn
-        attached = yield super().attachBuilder(builder)
-        if attached is None:
-            eventually(self._lose, conn)  # later, since its other builders are being attached, too
-        return attached
+    def lose_soon(self, conn: Any) -> None:
+        """Close a connection, unless it is lost before, once all builders have tried to attach it.
+
+        A builder would never get this worker; it reconnects after the connection is lost.
+        """
+        eventually(self._lose, conn)
 
     def _lose(self, conn: Any) -> None:
-        # a builder would never get this worker; it reconnects after the connection is lost
         if conn is not None and conn is self.conn:
             conn.loseConnection()
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from buildbot.process.awaited import Awaited
 from buildbot_overlay import release
 
@@ -14,3 +16,7 @@ class FakeBotMaster(upstream.FakeBotMaster):
         super().__init__()
         self.awaited = Awaited()
         self.asking_builders: list[str] = []
+
+    def getBuilderById(self, builderid: int) -> Any:
+        """Return None: it has no builders."""
+        return None

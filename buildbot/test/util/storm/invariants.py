@@ -149,7 +149,8 @@ class Invariants(Sight):
             child, parent = (o.build if isinstance(o, BuildStep) else o for o in (one, other))
             if child is parent or not holders.is_inside(one, other):
                 continue
-            pair = child.request if isinstance(child, Reservation) else child.requests[0], parent
+            request = child.request if isinstance(child, Reservation) else child.requests[0]
+            pair = request.id, parent
             pairs.add(pair)
             steps = [step for step in parent.executedSteps if step.results is None]
             if pair not in before and not any(hasattr(step, 'schedulerNames') for step in steps):
