@@ -8,6 +8,7 @@ import re
 import time
 from functools import cache
 from pathlib import Path
+from typing import Any
 from typing import Sequence
 
 import libcst as cst
@@ -108,7 +109,8 @@ def write_tree(tree: Tree, fork: Fork, series: Series, until: int) -> None:
     fork.merge_into(tree, until)
     for number, commit in enumerate(series.commits[: until + 1]):
         for beside in commit.folders:
-            copy_folder(tree, fork.root.parent, beside['folder'], beside['without'])
+            if is_for(tree, beside):
+                copy_folder(tree, fork.root.parent, beside['folder'], beside.get('without', ()))
         for symbol in commit.removes:
             _remove(tree, symbol)
         for edit in commit.edits:
@@ -124,8 +126,14 @@ def write_tree(tree: Tree, fork: Fork, series: Series, until: int) -> None:
         for news in commit.news:
             tree.write(tree.root / 'newsfragments' / news['file'], f'{news["text"]}\n')
         for text in commit.manual:
-            document(tree, series.path.parent / 'manual', text, number == until)
+            if is_for(tree, text):
+                document(tree, series.path.parent / 'manual', text, number == until)
     tree.put()
+
+
+def is_for(tree: Tree, words: dict[str, Any]) -> bool:
+    """Tell whether a checkout has what a text or folder of a commit needs, if that names any."""
+    return 'where' not in words or (tree.root / words['where']).exists()
 
 
 def _today() -> str:
@@ -211,13 +219,14 @@ class _Removal(cst.CSTTransformer):
 
 
 def copy_folder(tree: Tree, root: Path, folder: str, without: Sequence[str]) -> None:
-    """Copy a folder to its place in a checkout, with upstream's header in Python modules.
+    """Copy a folder or file to its place in a checkout, with upstream's header in Python modules.
 
     :param root: the fork's folder that contains it.
     :param without: names of folders and files that are left out.
     :raises Refusal: the folder is empty.
     """
-    names = [path.relative_to(root) for path in sorted((root / folder).rglob('*'))]
+    paths = [root / folder, *sorted((root / folder).rglob('*'))]
+    names = [path.relative_to(root) for path in paths]
     names = [n for n in names if (root / n).is_file() and not set(without) & set(n.parts)]
     if not names:
         raise Refusal(f'{folder} is no folder of the fork')

@@ -49,9 +49,11 @@ class Commit(NamedTuple):
     :param manual: texts for upstream's manual: each has a ``file`` of it, our ``text``, and the
         start of a line ``before`` which it comes (without it, it is a new page); or the ``entry``
         of a list ``behind`` another; or ``new`` words in place of ``old`` ones. ``maybe`` says why
-        a checkout may not have the page, the folder of a new one, or the words.
+        a checkout may not have the page, the folder of a new one, or the words. ``where`` names
+        what a checkout has that needs the text.
     :param folders: what is copied unchanged from beside the fork's tree to beside ``master``: each
-        a ``folder``, and the names of built or fetched things in it ``without`` which it is copied.
+        a ``folder`` or file, and the names of built or fetched things in it ``without`` which it is
+        copied. ``where`` is as above.
     :param replaces: the fixes whose changes it replaces, in a checkout that has them: each a
         ``fix``, and those of its tests that it ``removes`` because they contradict the commit.
     :param replacing: what its message says of that in such a checkout.

@@ -18,6 +18,7 @@ from series.names import Refusal
 from series.names import parse
 from series.patches import copy_folder
 from series.patches import document
+from series.patches import is_for
 from series.patches import without_member
 from series.plan import Series
 from series.setupfile import EntryPoint
@@ -394,6 +395,17 @@ class Files(unittest.SynchronousTestCase):
             },
         )
         self.assertRaises(Refusal, copy_folder, tree, root, 'www/pages', [])
+        written.clear()
+        copy_folder(tree, root, 'www/page/setup.py', ())
+        self.assertEqual(written, {Path('up/www/page/setup.py'): '# licence\n\nx = 1\n'})
+
+    def test_where(self):
+        """What only some checkouts need is for those that have what it names."""
+        root = Path(self.mktemp())
+        (root / 'www').mkdir(parents=True)
+        tree = SimpleNamespace(root=root)
+        found = [is_for(tree, words) for words in ({}, {'where': 'www'}, {'where': 'www/pkg'})]
+        self.assertEqual(found, [True, True, False])
 
     @parameterized.expand(
         [
