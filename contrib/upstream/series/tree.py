@@ -92,7 +92,10 @@ class Tree:
         self._written.clear()
 
     def put(self) -> None:
-        """Write the files to the disk, sorted and formatted as upstream's are."""
+        """Write the files to the disk, sorted and formatted as upstream's are.
+
+        :raises Refusal: one of them uses a name that it does not have.
+        """
         untidy = [
             path
             for path, text in self._written.items()
@@ -126,7 +129,7 @@ class Tree:
         self._there[path] = text
 
     def _tidy(self, paths: Sequence[Path]) -> None:
-        # sorts and shortens the imports, and formats
+        # sorts and shortens the imports, and formats; refuses a name that does not exist
         files = [str(path) for path in sorted(paths)]
         if not files:
             return
@@ -138,6 +141,10 @@ class Tree:
         checks = [['check', *fix, rules] for rules in ('F401,TC005', chosen, chosen)]
         for command in (*checks, ['format', '--quiet']):
             subprocess.run([ruff, *command, *files], cwd=self.root, check=True)
+        look = [ruff, 'check', '--quiet', '--output-format=concise', '--select', 'F821', *files]
+        done = subprocess.run(look, cwd=self.root, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Refusal(done.stdout.strip())
 
     def install_tools(self, besides: Sequence[str]) -> None:
         """Install ruff, mypy and what else the checkout asks for, unless these are there.
