@@ -784,6 +784,26 @@ class Deadlocks(unittest.SynchronousTestCase):
         if circle:
             self.assertIs(found[0], scene.claims[asked[-1][0]])
 
+    @parameterized.expand(
+        [
+            ('of_one_holder', {'A': 2}, ['a'], {'A': 2, 'B': 1}),
+            ('of_one_holder_less', {'A': 2}, ['a'], {'A': 1, 'B': 1}),
+            ('of_several', {'A': 1}, ['a', 'b'], {'A': 1, 'B': 1}),
+        ]
+    )
+    def test_fewer_units(self, _, held, owners, wanted):
+        """What is held around a claim does for it, even if there are fewer units now."""
+        scene = Scene(A=2, B=1)
+        scene.ask('x', B=1)
+        for owner in owners:
+            scene.ask(owner, **held)
+            scene.ask(f'{owner}.s', **wanted)
+        set_capacity(scene.locks['A'], 1)
+        found = [find_deadlock(scene.claims[f'{o}.s'], scene.waits_of) for o in owners]
+        self.assertEqual(found, [[] for _ in owners])
+        scene.end('x')
+        self.assertIn('a.s', scene.holding)
+
 
 class Histories(RuleBasedStateMachine):
     """Any history, against a model that counts everything anew after each step."""

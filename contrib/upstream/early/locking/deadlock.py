@@ -24,5 +24,7 @@ def fits(pool: Any, want: Want, stuck: Container[Any]) -> bool:
         holding = pool.holding
         if holding is None or holding.exclusive:
             return want.exclusive or units <= pool.lock.capacity
+        if not want.exclusive and units <= holding.units:
+            return True  # there may be fewer units now than are held
         units = max(units, holding.units)
         pool, inner = holding.pool, holding
