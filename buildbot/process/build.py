@@ -646,7 +646,7 @@ class Build(upstream.Build, LockOwner):
         if self.has_lost_rows or not is_written:
             d = end_rows(self.master, self.buildid, ' '.join(text), self.results)
             d.addErrback(log.err, f'while ending the rows of {self}')
-        self.awaits_no_more(list(self.awaited))
+        self.awaits_no_more([*self.awaited, *self._unknown])
         self.master.botmaster.awaited.ended(self)
         self._ended.notify(None)
 

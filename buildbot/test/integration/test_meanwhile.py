@@ -784,6 +784,39 @@ class LeftBehind(DistributionCase):
         self.assertEqual((self.running(), (yield self.owners(self.lock))), ('c p', (2, 0)))
         yield self.assert_all_done()
 
+    @parameterized.expand([('begun',), ('in line',)])
+    @defer.inlineCallbacks
+    def test_of_other_step_that_has_ended(self, then):
+        """It shares nothing more that is around the build of that step when that has ended."""
+        exclusive, other = self.lock.access('exclusive'), MasterLock('other').access('exclusive')
+        later = GatedStep(self.gate('d'), name='d', locks=[exclusive])
+        builders: dict[str, Any] = {
+            'p': {
+                'steps': [
+                    steps.Trigger(schedulerNames=['m'], waitForFinish=True),
+                    GatedStep(self.gate('clean'), alwaysRun=True),
+                ],
+                'locks': [exclusive],
+            },
+            'm': {'steps': [RequestingStep(self.gate('m'))]},
+            'c': {'steps': [GatedStep(self.gate('c')), later]},
+            'x': self.builder('x', other),
+        }
+        if then == 'in line':
+            builders['c'] = self.builder('c', exclusive, other)
+        triggered = [schedulers.Triggerable(name='m', builderNames=['m'])]
+        yield self.setup_lab(builders, [*THREE, 'w4'], schedulers=triggered)
+        if then == 'in line':
+            yield self.request('x')
+        yield self.request('p')
+        self.assertEqual(self.running(), 'c m' if then == 'begun' else 'm x')
+        self.end('m')
+        self.end('c' if then == 'begun' else 'x')
+        self.assertEqual((self.running(), (yield self.owners(self.lock))), ('clean', (1, 1)))
+        self.end('clean')
+        self.assertEqual(self.running(), 'd' if then == 'begun' else 'c')
+        yield self.assert_all_done()
+
     @defer.inlineCallbacks
     def test_about_to_begin(self):
         """It does not begin if the parent has left while the user was asked whether it may."""
