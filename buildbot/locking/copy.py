@@ -317,7 +317,11 @@ class LockClaim(Claim):
         self.end()
 
     def fail_in_circle(self) -> None:
-        """Let ``deferred`` fail if, in a circle, its owner keeps others from going on."""
+        """Let ``deferred`` fail if, in a circle, its owner keeps others from going on.
+
+        If only its draining keeps them, it stops that instead.
+        """
+        self._check_drain()
         if not self._keeps_others():
             return  # another wait in this line is in the same circle and fails
         self._fail_in_any_circle()

@@ -18,6 +18,7 @@ from buildbot.locking.copies import RealWorkerLock
 from buildbot.locking.copy import BaseLock
 from buildbot.locking.copy import LockClaim
 from buildbot.locking.copy import LockError
+from buildbot.locking.queue import PATIENCE
 from buildbot.locks import BranchLock
 from buildbot.locks import LockOwner
 from buildbot.locks import MasterLock
@@ -276,3 +277,32 @@ class Circles(unittest.TestCase):
             'these would wait for one another forever: in x waits for L held by y and z;'
             ' in y waits for K held by x; outside waits for L held by y and z',
         )
+
+    @parameterized.expand([('lowered',), ('quarantine',)])
+    @defer.inlineCallbacks
+    def test_behind_who_drains(self, event):
+        """Who is to wait longer now drains no lock for whom it waits."""
+        lock, other = BaseLock('L', 3), BaseLock('K')
+        one, two = (MasterLock('L', 3).access('counting', n) for n in (1, 2))
+        whole = MasterLock('K').access('exclusive')
+        y, z = Thing('y'), Thing('z')
+        for thing in (y, z):
+            lock.claim(thing, one)
+        x = LockClaim(Thing('x'), [(lock, two), (other, whole)])
+        x.wait()
+        for number in range(PATIENCE):
+            other.claim(Thing(f'{number}'), whole)
+            other.release(other.owners[0], whole)
+        inside = LockClaim(Thing('in y', y), [(other, whole)])
+        self.assertFalse(inside.take_at_once())
+        inside.wait()
+        yield flushEventualQueue()
+        self.assertTrue(x.is_draining and inside.waiting)
+        if event == 'lowered':
+            lock.setMaxCount(2)
+        else:
+            Quarantine(lock, 'ann', 'smoke', 0, now=lambda: 0).begin()
+        yield flushEventualQueue()
+        self.assertTrue(inside.holds)
+        for claim in (inside, x):
+            claim.end()
