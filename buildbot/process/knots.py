@@ -70,6 +70,11 @@ class Knots:
             eventually(self._judge_all)
         self._doubted[wait] = None
 
+    def doubt_all(self) -> None:
+        """Judge soon all awaited requests that could not start."""
+        for wait in self._botmaster.awaited.waits:
+            self.doubt(wait)
+
     def stop(self) -> None:
         """Stop judging, because the master stops."""
         self._doubted.clear()

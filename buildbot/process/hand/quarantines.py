@@ -92,6 +92,8 @@ class Quarantines:
         quarantine = Quarantine(copy, who, reason, since, self._master.reactor.seconds)
         self._quarantines.append(quarantine)
         quarantine.begin()
+        # builds that it waits for may wait for others whose place a build in line has
+        self._master.botmaster.knots.doubt_all()
         copy.announce(CHANGED)
 
     def _tell(self, copy: BaseLock) -> None:

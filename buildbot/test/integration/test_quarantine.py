@@ -25,6 +25,8 @@ from buildbot.process.results import SUCCESS
 from buildbot.process.results import WARNINGS
 from buildbot.schedulers.triggerable import Triggerable
 from buildbot.test.util.hand import HandTestCase
+from buildbot.test.util.lab import Gate
+from buildbot.test.util.lab import GatedStep
 
 BAD, GOOD = FAILURE, SUCCESS
 
@@ -135,6 +137,33 @@ class Quarantine(HandTestCase):
             ' by two #1; quarantine by ann (bad cable) waits for board held by one #1 and three #1'
             ' (exception)',
         )
+
+    @defer.inlineCallbacks
+    def test_ends_circle_of_places(self) -> Any:
+        """So does one for a build whose place on a worker is that of a build in line."""
+        self.gate, self.board = Gate(), MasterLock('board', maxCount=2)
+        part = self.board.access('counting')
+        child = steps.Trigger(schedulerNames=['child'], waitForFinish=True)
+        first, second = (GatedStep(self.gate, name=name) for name in ('first', 'second'))
+        builders = {
+            'one': {'steps': [first, child], 'locks': [part], 'workernames': ['w2']},
+            'two': {'steps': [first, GatedStep(self.gate, locks=[part])], 'workernames': ['w1']},
+            'three': {'steps': [second], 'locks': [part], 'workernames': ['w2']},
+            'child': {'steps': [second], 'workernames': ['w1']},
+        }
+        places = {'w1': 1, 'w2': 2}
+        workers = [self.createLocalWorker(w, max_builds=n) for w, n in places.items()]
+        triggered = [Triggerable('child', builderNames=['child'])]
+        yield self.setup_lab(builders, workers, schedulers=triggered)
+        for name in ('one', 'three', 'two'):
+            yield self.request(name)
+        self.end_steps('two', 'one')  # two waits for three, and one for its child behind two
+        yield self.act('ann', 'quarantine', of=None, reason='bad cable')
+        rows = yield self.get('builds', order=['buildid'])
+        self.assertEqual([row['results'] for row in rows], [FAILURE, None, None])
+        self.end_steps('three')
+        yield self.act('ann', 'restore', of=None)
+        self.assertEqual([b.builder.name for b, _ in self.gate.running], ['two'])
 
     @parameterized.expand([(True,), (False,)])
     @defer.inlineCallbacks

@@ -278,10 +278,9 @@ class Circles(unittest.TestCase):
             ' in y waits for K held by x; outside waits for L held by y and z',
         )
 
-    @parameterized.expand([('lowered',), ('quarantine',)])
     @defer.inlineCallbacks
-    def test_behind_who_drains(self, event):
-        """Who is to wait longer now drains no lock for whom it waits."""
+    def assert_drains_no_more(self, happens):
+        """Fail if a lock drains for who waits for its holders for longer from now on."""
         lock, other = BaseLock('L', 3), BaseLock('K')
         one, two = (MasterLock('L', 3).access('counting', n) for n in (1, 2))
         whole = MasterLock('K').access('exclusive')
@@ -290,19 +289,24 @@ class Circles(unittest.TestCase):
             lock.claim(thing, one)
         x = LockClaim(Thing('x'), [(lock, two), (other, whole)])
         x.wait()
-        for number in range(PATIENCE):
-            other.claim(Thing(f'{number}'), whole)
-            other.release(other.owners[0], whole)
+        for _ in range(PATIENCE):
+            other.claim(z, whole)
+            other.release(z, whole)
         inside = LockClaim(Thing('in y', y), [(other, whole)])
         self.assertFalse(inside.take_at_once())
         inside.wait()
         yield flushEventualQueue()
         self.assertTrue(x.is_draining and inside.waiting)
-        if event == 'lowered':
-            lock.setMaxCount(2)
-        else:
-            Quarantine(lock, 'ann', 'smoke', 0, now=lambda: 0).begin()
+        happens(lock)
         yield flushEventualQueue()
         self.assertTrue(inside.holds)
-        for claim in (inside, x):
-            claim.end()
+
+    def test_drains_under_a_lower_limit(self):
+        """No lock drains for who must wait longer, for one that waits for that lock."""
+        return self.assert_drains_no_more(lambda lock: lock.setMaxCount(2))
+
+    def test_drains_behind_a_quarantine(self):
+        """Nor for who waits behind a quarantine for such a one."""
+        return self.assert_drains_no_more(
+            lambda lock: Quarantine(lock, 'ann', 'smoke', 0, now=lambda: 0).begin()
+        )
