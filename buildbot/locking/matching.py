@@ -13,11 +13,19 @@ from __future__ import annotations
 from itertools import product
 from typing import Iterable
 from typing import Iterator
+from typing import NamedTuple
 from typing import Sequence
-from typing import Tuple
 
-#: how many units a wish is for, and sets of units, all of which must come from one of these sets
-Wish = Tuple[int, Sequence[int]]
+
+class Wish(NamedTuple):
+    """A number of units that somebody wants, which must all come from one of several sets.
+
+    :param units: the number.
+    :param sets: the sets of units.
+    """
+
+    units: int
+    sets: Sequence[int]
 
 
 def number_of(units: int) -> int:

@@ -337,7 +337,7 @@ class Lane(Pool):
         for part in want.parts:
             fitting = here & kinds.fitting(part.labels)
             sets = [units for s in kinds.families(part.same) if (units := s & fitting)]
-            self._wishes.append((part.units, sets))
+            self._wishes.append(Wish(part.units, sets))
             for units in sets:
                 self.usable |= units
 

@@ -77,11 +77,11 @@ class Builder(upstream.Builder):
             self.refusals,
             resolve=partial(resolve, self),
             is_current=self._is_current,
-            are_free=lambda *args: self._can_acquire_locks(*args),
+            are_free=self._are_free,
             may_start=self._ask_whether_it_may_start,
             user_orders=lambda: bool(self.config.nextBuild),
             is_pending=self.inbox.is_pending,
-            is_behind=lambda *brids: self.inbox.requests.is_behind(*brids),
+            is_behind=self.inbox.is_behind,
             is_idle_but=self._is_idle_but,
             wake=self.wake,
             wake_granted=self.wake_granted,
@@ -472,6 +472,10 @@ class Builder(upstream.Builder):
         # those that wait for another worker may now keep the builds there waiting forever
         for brid in dict.fromkeys(reservation.request.id for reservation in self.reservations):
             self.botmaster.knots.doubt(self.request_waits.of(brid))
+
+    def _are_free(self, *asked: Any) -> bool:
+        # what a plugin has put in the place of this method counts
+        return self._can_acquire_locks(*asked)
 
     def _can_acquire_locks(self, lock_list: Demand, owner: LockOwner | None = None) -> bool:
         for lock, access in lock_list:
