@@ -103,7 +103,7 @@ class Inbox:
         return not self._has_been_read and brid not in (self._changed_meanwhile or ())
 
     def is_behind(self, brid: int, other: int) -> bool:
-        """Tell whether two pending requests want the same locks, and the first is behind the other."""
+        """Tell whether two requests want the same locks, and the first is behind the other."""
         return self.requests.is_behind(brid, other)
 
     def set_aside(self, brid: int) -> None:

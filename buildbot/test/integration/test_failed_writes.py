@@ -642,6 +642,24 @@ class Connection(FailingCase):
         self.assertEqual((yield self.builds()), [SUCCESS] * 2)
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)
 
+    @defer.inlineCallbacks
+    def test_not_told_by_a_builder(self):
+        """A builder of the user's that does not say that it has a worker does not lose it."""
+        yield self.setup_lab({'a': {'steps': []}})
+        worker = self.master.workers.workers['w1']
+        worker.conn.loseConnection()
+        self.settle()
+        builder = self.master.botmaster.builders['a']
+        attached = builder.attached
+        builder.attached = lambda *args: attached(*args).addCallback(lambda _: None)
+        conn = NullConnection(worker.remote_worker)
+        yield self.master.workers.newConnection(conn, 'w1')
+        yield worker.attached(conn)
+        self.settle()
+        self.assertIs(worker.conn, conn)
+        yield self.request('a')
+        self.assertEqual((yield self.builds()), [SUCCESS])
+
 
 class LostEarly(NullConnection):
     """A connection that was lost during the log-in, after which it tells nobody."""
