@@ -176,8 +176,7 @@ class Line(Order):
 
     def __init__(self, pools: Iterable[Pool]) -> None:
         super().__init__()
-        # made with the first claim of a choice: the line of a hand-over has none
-        self._of_choice: dict[Any, list[Waiter]] | None = None
+        self._of_choice: dict[Any, list[Waiter]] = {}
         self._pools = [*pools]
         self.key: Any = frozenset(self._pools)
         if len(self._pools) == 1:
@@ -203,13 +202,12 @@ class Line(Order):
                     pool.heads.add(claim)
         self.add(claim)
         if claim.choice is not None:
-            self._of_choice = self._of_choice or {}
             self._of_choice.setdefault(claim.choice, []).append(claim)
 
     def leave(self, claim: Waiter) -> None:
         claim.line = None
         self.discard(claim)
-        if self._of_choice is not None and claim.choice is not None:
+        if claim.choice is not None:
             alike = self._of_choice[claim.choice]
             alike.remove(claim)
             if not alike:
@@ -235,7 +233,7 @@ class Line(Order):
 
         It is of the same choice, and wants less of the same locks.
         """
-        alike = (self._of_choice or {}).get(first.choice, [])
+        alike = self._of_choice.get(first.choice, [])
         if len(alike) < 2:
             return None
         may = [claim for claim in alike if claim.may_be_granted()]
