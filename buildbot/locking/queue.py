@@ -237,7 +237,7 @@ class Line(Order):
         if len(alike) < 2:
             return None
         may = [claim for claim in alike if claim.may_be_granted()]
-        return min(may, key=lambda claim: claim.place) if may else None
+        return min(may, key=lambda claim: claim.place, default=None)
 
 
 def has_turn(pool: Pool, want: Want, place: Any, choice: Any = None) -> bool:
