@@ -172,11 +172,10 @@ class Line(Order):
     :ivar key: stands for that set.
     """
 
-    __slots__ = ('_of_choice', '_pools', 'key')
+    __slots__ = ('_pools', 'key')
 
     def __init__(self, pools: Iterable[Pool]) -> None:
         super().__init__()
-        self._of_choice: dict[Any, list[Waiter]] = {}
         self._pools = [*pools]
         self.key: Any = frozenset(self._pools)
         if len(self._pools) == 1:
@@ -201,17 +200,10 @@ class Line(Order):
                     pool.heads.discard(before)
                     pool.heads.add(claim)
         self.add(claim)
-        if claim.choice is not None:
-            self._of_choice.setdefault(claim.choice, []).append(claim)
 
     def leave(self, claim: Waiter) -> None:
         claim.line = None
         self.discard(claim)
-        if claim.choice is not None:
-            alike = self._of_choice[claim.choice]
-            alike.remove(claim)
-            if not alike:
-                del self._of_choice[claim.choice]
         for pool in self._pools:
             if claim.passed >= PATIENCE:
                 pool.draining.discard(claim)
@@ -227,17 +219,6 @@ class Line(Order):
                     del lock.busy[pool]
                     if not lock.busy:
                         lock.last = ()
-
-    def instead_of(self, first: Waiter) -> Waiter | None:
-        """Return a claim that may be granted instead of the first one, which may not; or None.
-
-        It is of the same choice, and wants less of the same locks.
-        """
-        alike = self._of_choice.get(first.choice, [])
-        if len(alike) < 2:
-            return None
-        may = [claim for claim in alike if claim.may_be_granted()]
-        return min(may, key=lambda claim: claim.place, default=None)
 
 
 def has_turn(pool: Pool, want: Want, place: Any, choice: Any = None) -> bool:
@@ -258,7 +239,7 @@ def is_closed(pool: Pool, place: Any, choice: Any = None) -> bool:
     :param choice: that of the claim.
     """
     alone = pool.alone
-    if alone and alone.has_before(place, choice):
+    if alone and alone.first().place < place:
         return True
     if pool.draining and pool.draining.has_before(place, choice):
         return True
@@ -379,9 +360,7 @@ def serve_alone(pool: Pool) -> list[Waiter]:
         claim = line.first()
         want = claim.pools[pool]
         if not pool.fits(want.exclusive, want.units):
-            claim = line.instead_of(claim)
-            if claim is None:
-                break
+            break
         line.leave(claim)
         claim.take()
         granted.append(claim)
@@ -404,32 +383,30 @@ def serve_pool(pool: Pool) -> list[Waiter]:
         if several and not pool.fits(False, 1) and not pool.fits(True, 1):
             break  # nothing fits, so no claim needs to be tried
         if (several or len(busy) > 1) and is_closed(pool, claim.place, claim.choice):
-            firsts = [pool.draining.first(), pool.alone.first() if pool.alone else None]
-            choices = [first.choice for first in firsts if first is not None]
-            if not several or all(is_closed(pool, claim.place, choice) for choice in choices):
+            first = pool.draining.first()
+            if first is None or not several or is_closed(pool, claim.place, first.choice):
                 break
-            # only one keeps it out, or several of one choice, and others of this choice may go on
+            # only one drains, or several of one choice, and others of this choice may go past it
             pool.heads.discard(claim)
             gone_past.append(claim)
             continue
-        is_alone = len(claim.pools) == 1
-        want = claim.pools[pool]
-        first, line = claim, claim.line
-        if not (pool.fits(want.exclusive, want.units) if is_alone else claim.may_be_granted()):
-            claim = line.instead_of(first)
-        if claim is None:
-            if pool.heads is line or (is_alone and first.choice is None):
-                break  # there is no claim to go past it, or it is not passed
-            pool.heads.discard(first)
-            gone_past.append(first)
-            continue
         passed: dict[Waiter, None] | None = None
-        if not is_alone:
+        if len(claim.pools) == 1:
+            want = claim.pools[pool]
+            if not pool.fits(want.exclusive, want.units):
+                break  # a claim that waits for this pool alone is not passed
+        elif claim.may_be_granted():
             passed = overtaken((p for p in claim.pools if p is not pool), claim)
+        elif pool.heads is claim.line:
+            break  # there is no claim to go past it
+        else:
+            pool.heads.discard(claim)
+            gone_past.append(claim)
+            continue
         behind = next((c for c in gone_past if not c.is_of(claim.choice)), None)
         if behind is not None:
             passed = {**(passed or {}), behind: None}
-        line.leave(claim)
+        claim.line.leave(claim)
         claim.take()
         if passed:
             be_passed(passed)

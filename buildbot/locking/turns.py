@@ -126,9 +126,7 @@ def serve(lock: Any) -> list[Any]:
         reach = lane.reach()
         if lane.can(reach & ~kept.from_claim(claim, around)):
             # more may be kept now than at the turn of those that it is kept for
-            chosen = claim if claim.may_be_granted() else line.instead_of(claim)
-            if chosen is not None:
-                claim = chosen
+            if claim.may_be_granted():
                 passed = {
                     other: None
                     for other, beside, other_around in gone_past

@@ -447,50 +447,6 @@ class Turns(unittest.SynchronousTestCase):
         held = (drains.holds, other.holds, alone.holds)
         self.assertEqual(held, (False, False, True))
 
-    @parameterized.expand(
-        [
-            ('alone', '', '', 'holds r2'),
-            ('with_another', 'A', 'A', 'behind holds r2'),
-            ('first_with_another', 'A', '', 'behind holds r2'),
-            ('second_with_another', '', 'A', 'holds r2'),
-        ]
-    )
-    def test_another_way_to_take_it(self, name, first, second, holding):
-        """A claim does not wait for one of its choice that wants more units of the same locks."""
-        scene = Scene(L=3, A=1)
-        scene.ask('holds', L=1)
-        scene.ask('ends', L=2)
-        for owner, exclusive, others in (('r1', True, first), ('r2', False, second)):
-            wants = [Want(scene.locks['L'], exclusive, 1)]
-            wants += [scene.locks[other].whole for other in others]
-            scene.claims[owner] = Claim(owner, wants, choice='r')
-            scene.claims[owner].enter()
-        scene.ask('behind', L=1)
-        self.assertEqual(scene.holding, 'ends holds')
-        scene.end('ends')
-        self.assertEqual(scene.holding, holding)
-
-    def test_another_way_behind_others(self):
-        """A claim does not overtake others because one of its choice is before them."""
-        scene = Scene(L=2)
-        lock = scene.locks['L']
-        scene.ask('holds', L=1)
-        whole = Claim('r', [lock.whole], choice='r')
-        whole.enter()
-        scene.ask('other', L=1)
-        one = Claim('r', [Want(lock, False, 1)], choice='r')
-        self.assertFalse(one.enter())
-        whole.end()
-        self.assertEqual(scene.holding, 'holds other')
-
-    def test_another_way_is_free(self):
-        """A claim is granted at once if only one of its choice that wants more is before it."""
-        scene = Scene(L=2)
-        scene.ask('holds', L=1)
-        lock = scene.locks['L']
-        Claim('r', [lock.whole], choice='r').enter()
-        self.assertTrue(Claim('r', [Want(lock, False, 1)], choice='r').enter())
-
     def test_several_right_before_one(self):
         """Of those that get their places right before one, who came first goes first."""
         scene = Scene(L=1)

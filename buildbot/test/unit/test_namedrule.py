@@ -244,21 +244,6 @@ class Tables(unittest.SynchronousTestCase):
         pool.ask('b', '1 of 2')
         self.assertEqual(pool.all_got, 'a:14 home:- lab:- far:2 b:-')
 
-    def test_choice_of_modes(self):
-        """A claim does not wait for one of its choice that wants more of an ordinary lock."""
-        pool = Pool()
-        pool.other = Lock(2)
-        one = Want(pool.other, False, 1)
-        Claim('holds', [one]).enter()
-        pool.ask('ends', '1 of 3')
-        resource = NamedWant(pool.lock, False, parts_of('1 of 3'))
-        whole = Claim('r', [resource, pool.other.whole], choice='r')
-        part = Claim('r', [resource, one], choice='r')
-        for claim in (whole, part):
-            self.assertFalse(claim.enter())
-        pool.claims['ends'].end()
-        self.assertEqual((whole.holds, part.holds), (False, True))
-
     def test_choice_behind_who_drains(self):
         """Of claims of which one will do, none passes one whose patience is over."""
         pool = Pool()
