@@ -176,22 +176,20 @@ class RealPool(BaseLock, FoundByName):
 
     def _find_rivals(self, resources: Iterable[Resource]) -> None:
         names = {resource.name for resource in resources}
-        for pool in self._pools():
-            known = {unit.resource.name for unit in pool._rule.units.values()}
-            if pool is not self and names & known:
-                self._rule.meet(pool._rule)
-        self._rule.look_elsewhere()
-
-    def _pools(self) -> list[RealPool]:
         in_use: Any = self.in_use
-        locks = in_use.by_name() if in_use is not None else ()
-        return [lock for lock in locks if isinstance(lock, RealPool)]
+        for lock in in_use.by_name() if in_use is not None else ():
+            if isinstance(lock, RealPool) and lock is not self:
+                if any(unit.resource.name in names for unit in lock._rule.units.values()):
+                    self._rule.meet(lock._rule)
+        self._rule.look_elsewhere()
 
     @property
     def _rivals(self) -> list[RealPool]:
         # the pools that have, or have had, a resource with the name of one of these
-        rules = self._rule.rivals
-        return [pool for pool in self._pools() if pool._rule in rules] if rules else []
+        in_use: Any = self.in_use
+        rules = sorted(self._rule.rivals, key=lambda rule: rule.name)
+        found = [in_use.locks.get((RealPool, rule.name)) for rule in rules]
+        return [pool for pool in found if pool is not None]
 
     def _tell_rivals(self) -> None:
         # A reconfig may move a resource to another pool while somebody has it. Until it is given
