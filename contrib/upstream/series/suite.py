@@ -151,7 +151,9 @@ class Suite:
                 found.update([name] if again else [])
         for path in listed & set(paths):
             if path.startswith('master/buildbot/test/') and Path(path).name.startswith('test_'):
-                found.add('.'.join(Path(path).with_suffix('').parts[1:]))
+                # trial does not find modules in a folder that is no package
+                if f'{Path(path).parent}/__init__.py' in listed:
+                    found.add('.'.join(Path(path).with_suffix('').parts[1:]))
         return sorted(n for n in found if f'{n}.'.startswith(f'{self.words.only}.'))
 
     def _importers(self, commit: str, modules: Iterable[str]) -> set[str]:

@@ -134,6 +134,20 @@ class Commits(unittest.SynchronousTestCase):
         self.assertEqual(ran, ['buildbot.test', 'buildbot.test', 'buildbot.test.test_lamp'])
         self.assertEqual(self.try_series(4, '--changed'), (0, ['series: none failed']))
 
+    def test_no_package(self):
+        """A test module that trial does not find does not run if it is changed."""
+        calls = {'': [], 'buildbot.test.test_lamp': []}
+        ends = 'grep test_on "${PYTHONPATH%%:*}/ends" > $2'
+        run = f"{ends}; echo '{json.dumps(calls)}' > $2.calls; echo $5 >> {self.folder}/runs"
+        self.program('python', f'case "$1" in *outcomes.py) {run};; esac')
+        for folder in ('first', 'odd', 'even'):
+            self.write(f'master/buildbot/test/{folder}/test_bulb.py', '')
+            self.commit('success')
+            self.write('master/buildbot/test/even/__init__.py', '')
+        self.assertEqual(self.try_series(3, '--changed')[0], 0)
+        ran = (self.folder / 'runs').read_text().split()
+        self.assertEqual(ran, ['buildbot.test', 'buildbot.test', 'buildbot.test.even.test_bulb'])
+
     def test_made_anew(self):
         """A commit of a series made anew is compared with itself of before, if that is less."""
         calls = {'': [], 'buildbot.test.test_lamp': ['master/buildbot/bulb.py:on']}
