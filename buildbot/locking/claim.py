@@ -195,7 +195,7 @@ class Claim(Waiter):
             released = [h for h in released if h not in kept]
         freed: list[Pool] = []
         moved: Sequence[Claim] = ()  # those that waited in a holding that is given back
-        kept_out: Sequence[Claim] = ()  # those inside it that wait for units with names
+        left_behind: Sequence[Claim] = ()  # those that waited further inside
         for holding in released:
             pool: Any = holding.pool  # a lane is a pool with more methods
             if holding.inside:
@@ -203,19 +203,19 @@ class Claim(Waiter):
                     *moved,
                     *(claim for line in holding.inside.lines.values() for claim in line),
                 ]
+            if holding.inside or pool.is_lane:
+                left_behind = [*left_behind, *pool.left_behind(holding)]
             pool.give_back(holding)
-            if pool.is_lane:
-                kept_out = [*kept_out, *pool.left_behind(holding)]
             freed.append(pool)
         self.holdings = kept
         if not kept:
             self.state = ENDED
-        if moved or kept_out:
+        if moved or left_behind:
             for claim in dict.fromkeys(moved):
                 claim._move()
-            for claim in dict.fromkeys((*moved, *kept_out)):
+            for claim in dict.fromkeys((*moved, *left_behind)):
                 claim.moved_out()
-            end_hopeless(dict.fromkeys((*moved, *kept_out)), freed)
+            end_hopeless(dict.fromkeys((*moved, *left_behind)), freed)
         else:
             serve(freed)
 

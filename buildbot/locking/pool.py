@@ -88,9 +88,12 @@ class Pool:
 
         A holding keeps its units when the capacity is lowered, so this may exceed the capacity.
         """
+        units = self.lock.capacity
         holding = self.holding
-        own = 0 if holding is None or holding.exclusive else holding.units
-        return max(self.lock.capacity, own)
+        while holding is not None and not holding.exclusive:
+            units = max(units, holding.units)
+            holding = holding.pool.holding
+        return units
 
     def fits(self, exclusive: bool, units: int) -> bool:
         """Tell whether one more holding would be within capacity. The queue is not looked at."""
@@ -150,6 +153,13 @@ class Pool:
         for nested in inside.holdings:
             nested.pool = self
             self.holdings[nested] = None
+
+    def left_behind(self, holding: Holding) -> Iterator[Any]:
+        """Yield the claims that wait in holdings nested in this one, which is about to end."""
+        for pool in self.lock.busy:
+            if pool is not holding.inside and holding.inside in pool.around():
+                for line in pool.lines.values():
+                    yield from line
 
     def _use(self, units: int) -> None:
         # a negative number gives units back; a pool around sees only what exceeds its holding

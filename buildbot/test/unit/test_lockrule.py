@@ -543,6 +543,21 @@ class Turns(unittest.SynchronousTestCase):
         scene.end('a.b')
         self.assertEqual(scene.holding, 'd')
 
+    def test_lowered_below_what_is_around(self):
+        """Who waits two holdings deep may have what the outer one has, as long as that is there."""
+        scene = Scene(L=5)
+        scene.ask('a', L=5)
+        scene.ask('a.b', L=2)
+        scene.ask('a.c', L=2)
+        scene.ask('a.b.d', L=4)
+        set_capacity(scene.locks['L'], 1)
+        scene.ask('a.b.e', L=4)
+        self.assertEqual((scene.hopeless, scene.holding), ([], 'a a.b a.c'))
+        scene.end('a.c')
+        self.assertEqual(scene.holding, 'a a.b a.b.d')
+        scene.end('a')
+        self.assertEqual((scene.hopeless, scene.holding), (['a.b.e'], 'a.b a.b.d'))
+
     @parameterized.expand(
         [
             ('twice', [1, 1], 'a lock is named twice'),
@@ -886,6 +901,12 @@ class Histories(RuleBasedStateMachine):
                 assert not could_go(claim, self.claims), f'{claim.owner} waits'
 
     @invariant()
+    def nobody_waits_in_vain(self):
+        for claim in self.claims:
+            for lock in self.locks if claim.waiting else ():
+                assert not wants_more(claim, lock, lock.capacity, self.claims), 'hopeless'
+
+    @invariant()
     def overtaking_is_bounded(self):
         for claim, times in self.overtaken.items():
             assert times <= self.allowed[claim], f'{claim.owner} was overtaken {times} times'
@@ -980,8 +1001,8 @@ def wants_more(claim: Claim, lock: Lock, capacity: int, claims: list[Claim]) -> 
     for want in claim.wants:
         if want.lock is lock and not want.exclusive and want.units > capacity:
             # what was held around it when there were more units still has them
-            around = outwards(claim, holders_of(lock, claims))[0]
-            return around is None or around.exclusive or want.units > around.units
+            around = outwards(claim, holders_of(lock, claims))
+            return all(h is None or h.exclusive or want.units > h.units for h in around)
     return False
 
 

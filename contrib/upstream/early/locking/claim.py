@@ -27,21 +27,24 @@ class Claim(Waiter):
             released = [h for h in released if h not in kept]
         freed: list[Pool] = []
         moved: Sequence[Claim] = ()  # those that waited in a holding that is given back
+        left_behind: Sequence[Claim] = ()  # those that waited further inside
         for holding in released:
             if holding.inside:
                 moved = [
                     *moved,
                     *(claim for line in holding.inside.lines.values() for claim in line),
                 ]
+                left_behind = [*left_behind, *holding.pool.left_behind(holding)]
             holding.pool.give_back(holding)
             freed.append(holding.pool)
         self.holdings = kept
         if not kept:
             self.state = ENDED
-        if moved:
+        if moved or left_behind:
             for claim in dict.fromkeys(moved):
                 claim._move()
+            for claim in dict.fromkeys((*moved, *left_behind)):
                 claim.moved_out()
-            end_hopeless(dict.fromkeys(moved), freed)
+            end_hopeless(dict.fromkeys((*moved, *left_behind)), freed)
         else:
             serve(freed)
