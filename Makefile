@@ -44,6 +44,8 @@ DEMO_WORKER_PORT ?= 9989
 
 # What pip installs is not compiled: who imports it first does that, and keeps it for all others.
 export PYTHONDONTWRITEBYTECODE :=
+# Hypothesis keeps here what it has found to fail, and tables that take seconds to make.
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/$(VENV)/hypothesis
 
 ifneq ($(word 2,$(CURDIR)),)
 $(error the path of the checkout has a space in it: $(CURDIR))

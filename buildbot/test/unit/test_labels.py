@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -17,6 +19,9 @@ from buildbot.locking.expressions import Label
 from buildbot.locking.expressions import Not
 from buildbot.locking.labels import LabelError
 from buildbot.locking.labels import parse
+
+#: ``LOCK_HISTORIES=100`` tries more expressions, as CI does
+EXAMPLES = int(os.environ.get('LOCK_HISTORIES', '30'))
 
 LABELS = frozenset({'board-1', 'stm32', 'hw-c', 'on the shelf'})
 PROPERTIES = {'tty': '/dev/ttyUSB0', 'ram': 512, 'volts': 3.3, 'spare': None}
@@ -159,7 +164,7 @@ class Printed(unittest.TestCase):
         self.assertEqual(parse(text).text, expected)
 
     @given(expressions)
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=3 * EXAMPLES, deadline=None)
     def test_parsed_again(self, expression):
         """What is printed means the same when it is read, and is printed as before."""
         again = parse(expression.text)
@@ -167,7 +172,7 @@ class Printed(unittest.TestCase):
         self.assertEqual(again.text, expression.text)
 
     @given(st.text(st.sampled_from('ab1 &|!()<>="\'-.')))
-    @settings(max_examples=500, deadline=None)
+    @settings(max_examples=5 * EXAMPLES, deadline=None)
     def test_any_text(self, text):
         """Any text is an expression or is refused as none; nothing else comes of it."""
         try:
