@@ -60,6 +60,7 @@ class PageCase(RunMasterBase):
     def setUp(self):
         forget_in_the_end(self)
         use_known_database(self)
+        self.addCleanup(self.hang_up)  # on what the browser begins while the master stops
         self.gate = AwaitedGate()
         self.board = board = util.MasterLock('board')
         version = util.BranchLock('version')
