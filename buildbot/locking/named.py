@@ -429,7 +429,7 @@ class Lane(Pool):
     def give_back(self, holding: Any) -> None:
         self.lock.remove(holding)
 
-    def left_behind(self, holding: NamedHolding) -> Iterator[Any]:
+    def left_behind(self, holding: Any) -> Iterator[Any]:
         """Yield the claims that have waited inside this holding, which has ended."""
         lanes: Iterable[Any] = self.lock.busy
         for lane in lanes:

@@ -156,8 +156,9 @@ class Pool:
 
     def left_behind(self, holding: Holding) -> Iterator[Any]:
         """Yield the claims that wait in holdings nested in this one, which is about to end."""
+        inside: Any = holding.inside
         for pool in self.lock.busy:
-            if pool is not holding.inside and holding.inside in pool.around():
+            if pool is not inside and inside in pool.around():
                 for line in pool.lines.values():
                     yield from line
 
