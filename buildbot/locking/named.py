@@ -430,7 +430,7 @@ class Lane(Pool):
         self.lock.remove(holding)
 
     def left_behind(self, holding: Any) -> Iterator[Any]:
-        """Yield the claims that have waited inside this holding, which has ended."""
+        """Yield the claims that wait inside this holding, which is about to end."""
         lanes: Iterable[Any] = self.lock.busy
         for lane in lanes:
             if holding.owner in lane.ancestors:

@@ -60,7 +60,7 @@ class PageCase(RunMasterBase):
     def setUp(self):
         forget_in_the_end(self)
         use_known_database(self)
-        self.addCleanup(self.hang_up)  # on what the browser begins while the master stops
+        self.addCleanup(self.hang_up)  # in the end: the browser may call while the master stops
         self.gate = AwaitedGate()
         self.board = board = util.MasterLock('board')
         version = util.BranchLock('version')
@@ -124,7 +124,6 @@ class PageCase(RunMasterBase):
         """
         window = Browser(f'http://127.0.0.1:{self.master.www.getPortnum()}/')
         yield window.open()
-        self.addCleanup(self.hang_up)
         self.addCleanup(window.close)
         return window
 

@@ -14,6 +14,7 @@ from typing import Iterable
 from typing import Sequence
 
 from .changed import Change
+from .changed import is_test
 from .fix import read_fixes
 from .fixes import FIXES
 from .names import Refusal
@@ -150,10 +151,9 @@ class Suite:
                 again = name in bad_ones or change.concerns(path, calls[name], calls[''], importers)
                 found.update([name] if again else [])
         for path in listed & set(paths):
-            if path.startswith('master/buildbot/test/') and Path(path).name.startswith('test_'):
-                # trial does not find modules in a folder that is no package
-                if f'{Path(path).parent}/__init__.py' in listed:
-                    found.add('.'.join(Path(path).with_suffix('').parts[1:]))
+            # trial does not find modules in a folder that is no package
+            if is_test(path) and f'{Path(path).parent}/__init__.py' in listed:
+                found.add('.'.join(Path(path).with_suffix('').parts[1:]))
         return sorted(n for n in found if f'{n}.'.startswith(f'{self.words.only}.'))
 
     def _importers(self, commit: str, modules: Iterable[str]) -> set[str]:
